@@ -1,0 +1,65 @@
+# Two commands matter: `make review` runs the product on the sample, `make test` runs the fast tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+DATA ?= data/sample
+QUARTER ?= 2026Q2
+WORKERS ?= 2
+
+.PHONY: help setup review test test-slow lint lock codebook pictures sample clean
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+# uv installs in seconds and is itself pinned in the lock; where it is not to be had, pip does the same slower.
+define install
+	@test -x $(BIN)/python || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the packages of $(1)"
+	@sed -n '/^uv==/,/[^\\]$$/p' $(1) > $(VENV)/uv.lock
+	@if $(PIP) --require-hashes -r $(VENV)/uv.lock; then \
+	  $(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes $(1) \
+	  && $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+	  echo "uv is not to be had here; pip takes about a minute"; \
+	  $(PIP) --require-hashes -r $(1) && $(PIP) --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+endef
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml
+	$(call install,requirements-dev.lock)
+	@touch $(VENV)/.runtime
+
+setup: $(VENV)/.runtime ## create .venv with the pinned packages
+
+review: $(VENV)/.runtime ## study and client reviews of DATA (default data/sample) for QUARTER
+	$(BIN)/rhem review $(DATA) --quarter $(QUARTER) --workers $(WORKERS)
+
+test: $(VENV)/.dev ## all fast tests
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-slow: $(VENV)/.dev ## the tests that take minutes
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+lint: $(VENV)/.dev ## format and lint check, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)
+	$(BIN)/rhem sample data/sample --clients 30 --months 30 --seed 2026 --dirt some
+
+codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
+	$(BIN)/python -m rhem_lib.schema > data/codebook.md
+
+lock: $(VENV)/.dev ## resolve the newest versions again
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --upgrade --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --extra build -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean: ## remove .venv and all made reports
+	rm -rf $(VENV) reports/*/

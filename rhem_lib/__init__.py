@@ -1,0 +1,35 @@
+"""RHEM: reactive hours per endpoint per month, measured, modelled and told in plain words.
+
+The public names load their module on first use, so that importing the package is quick and changes nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "load": "workspace",
+    "Workspace": "workspace",
+    "measure": "measure",
+    "pooled_rhem": "measure",
+    "fit_decay": "decay",
+    "DecayFit": "decay",
+    "compare_billing": "billing",
+    "BillingComparison": "billing",
+    "build_review": "review",
+    "Review": "review",
+    "RhemError": "errors",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'rhem_lib' has no attribute '{name}'")
+    return getattr(import_module(f"rhem_lib.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

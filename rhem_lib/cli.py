@@ -1,0 +1,164 @@
+"""The `rhem` command: the only module that talks to the terminal.
+
+Exit codes: 0 done, 1 done but some clients failed (named), 2 bad usage or input (nothing written).
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rhem_lib.errors import RhemError
+
+app = typer.Typer(
+    help="Reactive hours per endpoint per month: check exports, measure, study, and review clients.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="workspace: a folder with rhem.toml and exports/")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="say only what went wrong")]
+Workers = Annotated[int, typer.Option(min=1, help="worker processes")]
+Force = Annotated[bool, typer.Option("--force", help="run everything again, changed or not")]
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder to write")],
+    clients: Annotated[int, typer.Option(min=1)] = 30,
+    months: Annotated[int, typer.Option(min=3)] = 30,
+    seed: Annotated[int, typer.Option(min=0)] = 2026,
+    dirt: Annotated[str, typer.Option(help="none, some or much")] = "some",
+    source: Annotated[str, typer.Option(help="whose export files")] = "connectwise",
+) -> None:
+    """Write the exports of a made-up MSP, with the truth beside them."""
+    from rhem_lib.simulate import write_sample
+
+    write_sample(folder, clients=clients, months=months, seed=seed, dirt=dirt, source=source)  # type: ignore[arg-type]
+    typer.echo(f"Wrote {folder}: {clients} clients, {months} months. Next: rhem check {folder}")
+
+
+@app.command()
+def check(
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object instead of text")] = False,
+) -> None:
+    """What arrived, what was kept, set aside and why; hours reconciled; suggestions."""
+    from rhem_lib.workspace import load
+
+    account = load(folder).account
+    if as_json:
+        typer.echo(json.dumps(account.as_json(), indent=1))
+        return
+    typer.echo(account.text + "\n")
+    typer.echo(account.received().to_string(index=False) + "\n")
+    typer.echo(account.summary().to_string() + "\n")
+    hours = account.table["hours"]
+    parts = " + ".join(f"{hours[name]:,.6f} {name}" for name in hours.index if name != "read" and hours[name])
+    typer.echo(f"{hours['read']:,.6f} hours read = {parts or '0'}\n")
+    if len(account.quarantine):
+        typer.echo("Set aside:\n" + account.quarantine.round(2).to_string(index=False) + "\n")
+    for row in account.warnings.itertuples():
+        typer.echo(f"Warning ({row.code}): {row.text}")
+    for row in account.suggestions.itertuples():
+        typer.echo(f"\nSuggestion: {row.text} In rhem.toml:\n{row.toml}")
+
+
+@app.command()
+def measure(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option(help="file to write, .csv or .parquet")] = None,
+) -> None:
+    """The client-month panel."""
+    from rhem_lib.measure import measure as measure_panel
+    from rhem_lib.workspace import load
+
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise typer.BadParameter("the file must end in .csv or .parquet", param_hint="--out")
+    panel = measure_panel(load(folder))
+    if out is None:
+        panel.to_csv(sys.stdout, index=False)
+    elif out.suffix == ".csv":
+        panel.to_csv(out, index=False)
+    else:
+        panel.to_parquet(out, index=False)
+
+
+@app.command()
+def study(folder: Folder, workers: Workers = 2, force: Force = False, quiet: Quiet = False) -> None:
+    """Portfolio notebooks: data, RHEM, decay, billing, known truth."""
+    from rhem_lib import run
+
+    _finish(run.study(folder, workers=workers, force=force, tell=_teller(quiet)))
+
+
+@app.command()
+def review(
+    folder: Folder,
+    quarter: Annotated[str, typer.Option(help="such as 2026Q2")],
+    client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
+    workers: Workers = 2,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Everything: the study, and one notebook, page and deck per client."""
+    from rhem_lib import run
+
+    made = run.review(folder, quarter, clients=client or [], workers=workers, force=force, tell=_teller(quiet))
+    _finish(made)
+
+
+@app.command()
+def lab(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sample")) -> None:
+    """Open JupyterLab on the notebooks."""
+    from rhem_lib.notebooks import NOTEBOOKS
+
+    os.environ["RHEM_WORKSPACE"] = str(folder.resolve())
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--notebook-dir={NOTEBOOKS.parent}"])  # noqa: S606
+
+
+def _teller(quiet: bool) -> Any:
+    """Lines in a pipe; on a terminal, a bar for what is counted."""
+    if quiet:
+        return lambda *_: None
+    if not sys.stderr.isatty():
+        return lambda line, *_: typer.echo(line, err=True)
+    from tqdm import tqdm
+
+    bar: list[Any] = []
+
+    def tell(line: str, number: int = 0, total: int = 0) -> None:
+        if not total:
+            typer.echo(line, err=True)
+            return
+        if not bar:
+            bar.append(tqdm(total=total, unit="notebook", dynamic_ncols=True))
+        bar[0].set_postfix_str(line.split("] ", 1)[-1][:60])
+        bar[0].update(number - bar[0].n)
+        if number == total:
+            bar.pop().close()
+
+    return tell
+
+
+def _finish(made: Any) -> None:
+    typer.echo(made.text)
+    if made.failed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; a problem the user can mend is one message and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except RhemError as problem:
+        typer.echo(f"rhem: {problem}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

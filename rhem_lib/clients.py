@@ -1,0 +1,100 @@
+"""One name per client across PSA, RMM and clients.csv, and when each client began, ended and paid how."""
+
+import duckdb
+import pandas as pd
+
+from rhem_lib import schema
+from rhem_lib.clean import Cleaned
+from rhem_lib.settings import Settings
+
+NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
+NORMAL = "lower(regexp_replace(trim(client), '\\s+', ' ', 'g'))"
+
+
+def unify(
+    con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings
+) -> dict[str, duckdb.DuckDBPyRelation]:
+    """Canonical tables with one spelling per client: that of rhem.toml, else of clients.csv, else the most used.
+
+    Names match when they differ in case and blanks only, or by an alias given in rhem.toml; nothing is guessed.
+    """
+    spellings = pd.concat(
+        [
+            table.filter("client IS NOT NULL")
+            .aggregate(f"trim(client) AS spelling, {NORMAL} AS normal, count(*) AS n")
+            .df()
+            .assign(order=position > 0)
+            for position, table in enumerate(cleaned.tables[name] for name in NAMED_TABLES)
+        ]
+    )
+    ranked = spellings.groupby(["order", "normal", "spelling"], as_index=False)["n"].sum()
+    ranked = ranked.sort_values(["order", "n", "spelling"], ascending=[True, False, True])
+    names = dict(ranked.drop_duplicates("normal")[["normal", "spelling"]].itertuples(index=False))
+    for client, given in settings.clients.items():
+        names |= {_normal(alias): client for alias in [client, *given.aliases]}
+    for own in (settings.own_company, settings.catch_all):
+        names |= {_normal(name): name for name in own}
+    mapping = pd.DataFrame(sorted(names.items()), columns=["normal", "canonical"], dtype=str)
+    con.register("client_names_frame", mapping)
+    con.execute("CREATE OR REPLACE TABLE client_names AS SELECT * FROM client_names_frame")
+    con.unregister("client_names_frame")
+    unified = {}
+    for name in NAMED_TABLES:
+        cleaned.tables[name].create_view(f"clean_{name}", replace=True)
+        order = " ORDER BY source_file, source_row" if name in ("time_entries", "tickets") else ""
+        con.execute(
+            f"CREATE OR REPLACE TABLE {name} AS SELECT t.* REPLACE (n.canonical AS client) FROM clean_{name} t "
+            f"LEFT JOIN client_names n ON n.normal = {NORMAL.replace('client', 't.client')}{order}"
+        )
+        unified[name] = con.table(name)
+    return unified
+
+
+def _normal(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
+def agreement_table(tables: dict[str, duckdb.DuckDBPyRelation]) -> pd.DataFrame:
+    """Agreements by client and start; `billing` in clients.csv stands in where a client has none."""
+    agreements = tables["agreements"].df()
+    listed = tables["clients"].df()
+    if "billing" in listed:
+        missing = listed[
+            listed["billing"].isin(schema.BILLING_MODELS) & ~listed["client"].isin(agreements["client"])
+        ]
+        last = missing["ended_on"] - pd.Timedelta(days=1)
+        made = missing.assign(start=missing["onboarded_on"], end=last)
+        agreements = pd.concat([agreements, made[["client", "billing", "start", "end"]]])
+    agreements = agreements.reindex(columns=schema.columns("agreements"))
+    return schema.check(agreements.sort_values(["client", "start"], ignore_index=True), "agreements")
+
+
+def client_table(
+    tables: dict[str, duckdb.DuckDBPyRelation], agreements: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
+    """Clients with their month 0: as listed, else the first agreement, else the first endpoint snapshot.
+
+    A client whose listed date is not a date ('before tracking') stays without one: its age is unknown. Own
+    company, catch-all and excluded clients are left out.
+    """
+    listed = tables["clients"].df().set_index("client")
+    apart = {*settings.own_company, *settings.catch_all}
+    apart |= {name for name, given in settings.clients.items() if given.exclude}
+    named = {name for t in NAMED_TABLES for (name,) in tables[t].select("client").distinct().fetchall() if name}
+    clients = pd.DataFrame(index=pd.Index(sorted(named - apart), name="client"))
+    clients = clients.join(listed.drop(columns=["source_file", "source_row", "billing", "onboarding_source"],
+                                       errors="ignore"))  # fmt: skip
+    clients["onboarding_source"] = "unknown"
+    given = clients["onboarded_on"].notna()
+    clients.loc[given, "onboarding_source"] = "clients"
+    first = tables["endpoints"].aggregate("client, min(as_of) AS first").df().set_index("client")["first"]
+    fallbacks = [("agreement", agreements.groupby("client")["start"].min()), ("first snapshot", first)]
+    for source, dates in fallbacks:
+        usable = clients["onboarded_on"].isna() & ~clients.index.isin(listed.index)
+        filled = dates.reindex(clients.index).where(usable)
+        clients.loc[filled.notna(), "onboarding_source"] = source
+        clients["onboarded_on"] = clients["onboarded_on"].fillna(filled)
+    clients = clients.reset_index()
+    known = schema.check(clients.reindex(columns=schema.columns("clients")), "clients")
+    extras = [c for c in clients.columns if c not in known.columns]
+    return known.assign(**{c: clients[c] for c in extras})

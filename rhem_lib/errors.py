@@ -1,0 +1,66 @@
+"""Errors a user can act on: what is wrong, where, how many, examples, what to do."""
+
+from collections.abc import Iterable
+from typing import Any
+
+MAX_EXAMPLES = 5
+
+
+class RhemError(Exception):
+    """Something the user can mend.
+
+    Parameters
+    ----------
+    what : str
+        What was found, as one sentence.
+    where : str
+        File, row, column or setting.
+    count : int, optional
+        How many rows or cells are affected.
+    examples : iterable, optional
+        A few of the values found; at most five are shown.
+    fix : str
+        What to do about it.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", count: int = 0, examples: Iterable[Any] = (), fix: str = ""
+    ) -> None:
+        self.what, self.where, self.count, self.fix = what, where, count, fix
+        self.examples = [str(e)[:80] for e in list(examples)[:MAX_EXAMPLES]]
+        super().__init__(str(self))
+
+    def __reduce__(self) -> tuple:
+        """Survive the trip between worker processes."""
+        kwargs = {"where": self.where, "count": self.count, "examples": self.examples, "fix": self.fix}
+        return _rebuild, (type(self), self.what, kwargs)
+
+    def __str__(self) -> str:
+        parts = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.count:
+            parts.append(f"({self.count:,} times)")
+        if self.examples:
+            parts.append("For example: " + ", ".join(self.examples) + ".")
+        if self.fix:
+            parts.append(self.fix)
+        return " ".join(parts)
+
+
+def _rebuild(kind: type[RhemError], what: str, kwargs: dict[str, Any]) -> RhemError:
+    return kind(what, **kwargs)
+
+
+class InputError(RhemError):
+    """An export or table cannot be used as it is."""
+
+
+class SettingsError(RhemError):
+    """rhem.toml, clients.csv or a profile says something that cannot be followed."""
+
+
+class ParameterError(RhemError):
+    """A function, command or notebook was given a value that it does not take."""
+
+
+class NotEnoughData(RhemError):
+    """The data cannot answer the question; says what is missing."""

@@ -1,0 +1,75 @@
+"""The notebooks as functions: where they are, what they ask, which parameters they take."""
+
+import ast
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from rhem_lib.errors import ParameterError
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+
+def _cells(name: str) -> list[Any]:
+    path = NOTEBOOKS / f"{name}.ipynb"
+    if not path.is_file():
+        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS))
+    return nbformat.read(path, as_version=4).cells
+
+
+def title_of(name: str) -> str:
+    """Question that a notebook answers: its first heading."""
+    return _cells(name)[0].source.splitlines()[0].lstrip("# ")
+
+
+def parameters_of(name: str) -> dict[str, tuple[str, Any]]:
+    """Type and default of each parameter, as written in the cell tagged `parameters`.
+
+    Raises
+    ------
+    ParameterError
+        There is no such cell, or a line of it is not `name: type = literal`.
+    """
+    tagged = [c for c in _cells(name) if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
+    if not tagged:
+        raise ParameterError("no cell is tagged 'parameters'.", where=f"{name}.ipynb")
+    found = {}
+    for line in ast.parse(tagged[0].source).body:
+        if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
+            raise ParameterError(
+                f"'{ast.unparse(line)}' is not a parameter.",
+                where=f"{name}.ipynb",
+                fix="Write name: type = literal.",
+            )
+        found[line.target.id] = (ast.unparse(line.annotation), ast.literal_eval(line.value))
+    return found
+
+
+def check_parameters(name: str, given: Mapping[str, Any]) -> None:
+    """Stop before a notebook runs with parameters that it does not take.
+
+    A default is for a person at the keyboard: a batch gives every parameter that names its data, so that a slip
+    never prints the report of somebody else.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is unknown (the nearest is named), a text parameter is missing, or a value has the wrong type.
+    """
+    known, where = parameters_of(name), f"{name}.ipynb"
+    for parameter, value in given.items():
+        if parameter not in known:
+            near = difflib.get_close_matches(parameter, known, 1)
+            hint = f"Did you mean '{near[0]}'?" if near else "It takes: " + ", ".join(known) + "."
+            raise ParameterError(f"'{parameter}' is not one of its parameters.", where=where, fix=hint)
+        kind = known[parameter][0]
+        wrong = isinstance(value, bool) if kind in ("int", "float") else False
+        if kind in TYPES and (wrong or not isinstance(value, TYPES[kind])):
+            raise ParameterError(f"'{parameter}' takes {kind}, not {value!r}.", where=where)
+    missing = [parameter for parameter, (kind, _) in known.items() if kind == "str" and parameter not in given]
+    if missing:
+        raise ParameterError(f"'{missing[0]}' is missing.", where=where, fix="Give: " + ", ".join(known) + ".")

@@ -1,0 +1,258 @@
+"""A workspace -> study and client reviews on disk: notebooks through papermill, in parallel, resumable.
+
+The only module that knows notebooks and papermill. Every output has a key made from all that it depends on
+(data, code, packages, parameters); an output whose key has not changed is kept.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rhem_lib import page
+from rhem_lib.decay import fit_decay
+from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.jobs import Job, Record, open_kernels, run_job, write_whole
+from rhem_lib.measure import measure
+from rhem_lib.notebooks import NOTEBOOKS, title_of
+from rhem_lib.review import Review, build_review
+from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.workspace import Workspace, load
+
+STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth")
+CLIENT_NOTEBOOK = "10_client_review"
+QUARTER = re.compile(r"^\d{4}Q[1-4]$")
+PACKAGES = (
+    "duckdb",
+    "matplotlib",
+    "narwhals",
+    "numpy",
+    "pandas",
+    "papermill",
+    "python-pptx",
+    "scipy",
+    "statsmodels",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One edition of reports; `table` has a row per output."""
+
+    folder: Path
+    table: pd.DataFrame
+    failed: tuple[str, ...] = field(default=())
+
+    @property
+    def text(self) -> str:
+        """What was made, what was kept, what failed, and which file to open."""
+        counts = self.table["status"].value_counts()
+        made, kept = counts.get("done", 0), counts.get("kept", 0)
+        words = [f"{made} made", *([f"{kept} unchanged and kept"] if kept else [])]
+        words += [f"{len(self.failed)} failed ({', '.join(self.failed)})"] if self.failed else []
+        return f"{', '.join(words)}. Open {self.folder / 'index.html'}"
+
+    def summary(self) -> pd.DataFrame:
+        """Status and seconds per output."""
+        return self.table[["kind", "name", "status", "seconds"]].round(1)
+
+
+def study(folder: Path, *, workers: int = 2, force: bool = False, tell: Callable = print) -> Run:
+    """Run the portfolio notebooks of a workspace, filed under the last quarter of its data."""
+    work = load(folder)
+    quarter = str(measure(work)["month"].max().to_period("Q"))
+    return _edition(folder, quarter, lambda target: _study_jobs(folder, target), workers, force, tell)
+
+
+def review(
+    folder: Path,
+    quarter: str,
+    *,
+    clients: Sequence[str] = (),
+    workers: int = 2,
+    force: bool = False,
+    tell: Callable = print,
+) -> Run:
+    """Run the study and one notebook, page and deck per client with computers in service in the quarter.
+
+    Parameters
+    ----------
+    folder : Path
+        Workspace.
+    quarter : str
+        Such as 2026Q2.
+    clients : sequence of str, optional
+        Only these; all active ones by default.
+    workers : int
+        Worker processes.
+    force : bool
+        Run everything again, changed or not.
+    tell : callable
+        Takes lines for people.
+
+    Raises
+    ------
+    ParameterError
+        The quarter is not written like 2026Q2 or holds no data, or a client is not in it.
+    """
+    if not QUARTER.match(quarter):
+        raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
+
+    def jobs(target: Path) -> list[Job]:
+        return _study_jobs(folder, target) + list(_client_jobs(load(folder), quarter, clients, target))
+
+    return _edition(folder, quarter, jobs, workers, force, tell)
+
+
+def _study_jobs(folder: Path, target: Path) -> list[Job]:
+    jobs = []
+    for name in STUDY:
+        given = {} if name == "05_known_truth" else {"workspace": os.path.relpath(folder, target / "study")}
+        outputs = (f"study/{name}.html", f"study/{name}.ipynb")
+        jobs.append(
+            Job("study", title_of(name), name, "study", name, given, outputs, key=_digest([folder, given]))
+        )
+    return jobs
+
+
+def _client_jobs(work: Workspace, quarter: str, only: Sequence[str], target: Path) -> Iterator[Job]:
+    """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
+    panel = measure(work)
+    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+    active = panel[(panel["month"].dt.to_period("Q").astype(str) == quarter) & (panel["exposure"] > 0)]
+    names = sorted(active["client"].unique())
+    if not names:
+        last = panel.loc[panel["exposure"] > 0, "month"].max().to_period("Q")
+        raise ParameterError(f"no client has computers in service in {quarter}.", fix=f"The data end in {last}.")
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise ParameterError(
+            f"'{unknown[0]}' has no computers in service in {quarter}.", where="--client", examples=names
+        )
+    for name in only or names:
+        try:
+            made = build_review(work, panel, fit, client=name, quarter=quarter)
+        except NotEnoughData:
+            continue
+        yield _client_job(made, name, target)
+
+
+def _client_job(made: Review, name: str, target: Path) -> Job:
+    folder = f"clients/{slug(name)}"
+    path = target / folder / "review.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = made.to_json()
+    write_whole(path, text)
+    given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx")
+    outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb"))
+    return Job("client", name, CLIENT_NOTEBOOK, folder, "review", given, outputs, key=_digest([text, given]))
+
+
+def _edition(
+    folder: Path, quarter: str, plan: Callable[[Path], list[Job]], workers: int, force: bool, tell: Callable
+) -> Run:
+    """Plan the jobs, run those whose key has changed, and write run.json and index.html."""
+    target = Path("reports") / Path(folder).resolve().name / quarter
+    target.mkdir(parents=True, exist_ok=True)
+    code = _code_key()
+    tell(f"Reading {folder} and planning {quarter}")
+    jobs = [replace(job, key=_digest([job.key, code])) for job in plan(target)]
+    before = {} if force else _past(target)
+    kept = [job for job in jobs if _unchanged(job, before, target)]
+    todo = [job for job in jobs if job not in kept]
+    records = {job.outputs[0]: Record(job.kind, job.name, "kept", list(job.outputs), job.key) for job in kept}
+    tell(f"{len(todo)} notebooks to run, {len(kept)} unchanged")
+    for record in _execute(todo, target, workers, tell):
+        records[record.outputs[0]] = record
+    done = [records[job.outputs[0]] for job in jobs]
+    _save_run(target, quarter, folder, code, [*done, *_untouched(before, records)])
+    table = pd.DataFrame([asdict(record) for record in done])
+    page.index(table, target / "index.html", title=f"{Path(folder).name}, {quarter}")
+    return Run(target, table, tuple(record.name for record in done if record.status == "failed"))
+
+
+def _execute(jobs: list[Job], target: Path, workers: int, tell: Callable) -> Iterator[Record]:
+    """Run jobs in worker processes, each with its own warm kernels; yield records as they come."""
+    if not jobs:
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), open_kernels) as pool:
+        yield from _collect(pool, jobs, target, tell)
+
+
+def _collect(pool: Executor, jobs: list[Job], target: Path, tell: Callable) -> Iterator[Record]:
+    futures = {pool.submit(run_job, job, str(target)): job for job in jobs}
+    for number, future in enumerate(as_completed(futures), 1):
+        record = future.result()
+        tell(f"[{number}/{len(jobs)}] {record.name}: {record.status} in {record.seconds:.1f} s", number, len(jobs))
+        yield record
+
+
+def slug(name: str) -> str:
+    """Folder name of a client: lower-case words, and a mark where two names would share one."""
+    words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:48].strip("-") or "client"
+    return words if words == name.lower() else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    """Key of texts, parameters and folders (by the bytes of their files)."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            reports = Path("reports").resolve()
+            for file in sorted(p for p in part.rglob("*") if p.is_file() and reports not in p.resolve().parents):
+                total.update(file.relative_to(part).as_posix().encode() + b"\0" + file.read_bytes())
+        else:
+            total.update(json.dumps(part, sort_keys=True).encode() + b"\0")
+    return total.hexdigest()
+
+
+def _code_key() -> str:
+    """Key of the library, the notebooks and the packages that shape an output."""
+    library = Path(__file__).parent
+    sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx"}]
+    sources += sorted(NOTEBOOKS.glob("*.ipynb"))
+    files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sources}
+    return _digest([files, {name: version(name) for name in PACKAGES}, METRIC_VERSION])
+
+
+def _past(target: Path) -> dict[str, Record]:
+    """Records of the last run here, by first output; none if there was none or its file is damaged."""
+    try:
+        listed = json.loads((target / "run.json").read_text(encoding="utf-8"))["outputs"]
+        return {entry["outputs"][0]: Record(**entry) for entry in listed}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return {}
+
+
+def _unchanged(job: Job, before: dict[str, Record], target: Path) -> bool:
+    past = before.get(job.outputs[0])
+    finished = past is not None and past.status != "failed" and past.key == job.key
+    return finished and all((target / output).is_file() for output in job.outputs)
+
+
+def _untouched(before: dict[str, Record], now: dict[str, Record]) -> list[Record]:
+    """Records of outputs that this run was not asked for."""
+    return [record for output, record in before.items() if output not in now]
+
+
+def _save_run(target: Path, quarter: str, folder: Path, code: str, records: list[Record]) -> None:
+    facts = {
+        "quarter": quarter,
+        "workspace": Path(folder).resolve().name,
+        "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "metric_version": METRIC_VERSION,
+        "code": code,
+        "packages": {name: version(name) for name in PACKAGES},
+        "outputs": [asdict(record) for record in records],
+    }
+    write_whole(target / "run.json", json.dumps(facts, indent=1))

@@ -1,0 +1,155 @@
+"""rhem.toml -> validated settings; every default of the product stands here."""
+
+import datetime as dt
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from rhem_lib.errors import SettingsError
+
+WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
+Preset = Literal["unscheduled", "incidents", "all-support"]
+BillingModel = Literal["fixed-fee", "hourly", "block-hours", "hybrid"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Targets(_Section):
+    """The claim under test: from `start_h` to `target_h` hours per endpoint per month within `months`."""
+
+    start_h: float = Field(1.0, gt=0)
+    target_h: float = Field(0.25, gt=0)
+    months: int = Field(12, gt=0)
+
+
+class Rule(_Section):
+    """First match wins; `when` maps canonical columns to a value or values, with * as wildcard."""
+
+    when: dict[str, str | list[str]] = Field(min_length=1)
+    work_class: WorkClass
+
+
+class ClientSettings(_Section):
+    """Other names under which a client appears in exports, and whether to leave it out."""
+
+    aliases: list[str] = []
+    exclude: bool = False
+
+
+class FileSettings(_Section):
+    """Help for a file that is not recognised by its header and name."""
+
+    path: str
+    profile: str = ""
+    table: str = ""
+    as_of: dt.date | None = None
+    date_order: Literal["", "day-first", "month-first"] = ""
+
+
+class Brand(_Section):
+    """How decks and pages look."""
+
+    logo: str = ""
+    colour: str = Field("#1f6feb", pattern="^#[0-9a-fA-F]{6}$")
+    template: str = ""
+
+
+class Value(_Section):
+    """Assumptions that turn technician minutes into user minutes, and into money if a wage is given."""
+
+    user_minutes_per_technician_minute: float = Field(1.0, gt=0)
+    devices_per_employee: float = Field(1.0, gt=0)
+    wage_per_hour: float | None = Field(None, gt=0)
+    currency: str = "USD"
+
+
+class Limits(_Section):
+    """What counts as a plausible row, and how endpoint counts are made."""
+
+    earliest: dt.date = dt.date(1990, 1, 1)
+    max_hours_per_entry: float = Field(24.0, gt=0)
+    seen_within_days: int = Field(30, gt=0)
+    carry_forward_months: int = Field(2, ge=0)
+    data_until: dt.date | None = None
+
+
+class Settings(_Section):
+    """All of rhem.toml."""
+
+    name: str = Field(min_length=1)
+    time_zone: str = "UTC"
+    preset: Preset = "unscheduled"
+    hours_are: str = "technician hours"
+    own_company: list[str] = []
+    catch_all: list[str] = []
+    endpoint_kinds: list[str] = ["workstation", "server"]
+    targets: Targets = Targets()
+    rules: list[Rule] = []
+    clients: dict[str, ClientSettings] = {}
+    files: list[FileSettings] = []
+    brand: Brand = Brand()
+    value: Value = Value()
+    limits: Limits = Limits()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            near = difflib.get_close_matches(zone, available_timezones(), 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise ValueError(f"'{zone}' is not a time zone{hint}")
+        return zone
+
+
+def read_settings(folder: Path) -> Settings:
+    """Settings of a workspace folder.
+
+    Raises
+    ------
+    SettingsError
+        The folder or its rhem.toml is missing, is not TOML, or holds an unknown key (the nearest known one
+        is named) or a value of the wrong kind.
+    """
+    path = Path(folder) / "rhem.toml"
+    if not path.is_file():
+        raise SettingsError(
+            "there is no rhem.toml here, so this folder is not a workspace.",
+            where=str(folder),
+            fix='Create it with one line: name = "Your MSP". `rhem sample DIR` makes a complete example.',
+        )
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise SettingsError(f"this is not valid TOML: {problem}.", where=str(path)) from None
+    except ValidationError as problem:
+        raise _explain(problem, path) from None
+
+
+def _explain(problem: ValidationError, path: Path) -> SettingsError:
+    """Turn the first validation error into a sentence that names the key and the nearest known one."""
+    first = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, cutoff=0.5)
+        hint = f"Did you mean '{near[0]}'?" if near else "Known here: " + ", ".join(sorted(known)) + "."
+        return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=hint)
+    return SettingsError(f"'{key}' cannot be used: {first['msg']}.", where=str(path))
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Names of the settings that may stand where the unknown key stands."""
+    model: Any = Settings
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        model = next((m for m in inner if isinstance(m, type) and issubclass(m, BaseModel)), model)
+    return list(model.model_fields)
