@@ -112,24 +112,20 @@ def _recognise(
     header: list[str], label: str, help_: FileSettings, profiles: dict[str, Profile]
 ) -> tuple[Profile, list[TableProfile]]:
     """Profile and tables whose required columns the header has; the best covered table wins."""
-    names = {normal_header(name) for name in header}
+    names = {normal_header(name) for name in header} | ({"@as_of"} if _as_of(label, help_) else set())
     scores: list[tuple[int, Profile, TableProfile]] = []
+    undated = False
     for profile in profiles.values():
         for spec in profile.tables:
-            wrong = (help_.profile and profile.name != help_.profile) or (
-                help_.table and spec.table != help_.table
-            )
-            if not wrong and all(_resolves(spec, column, names) for column in spec.requires):
+            if help_.profile not in ("", profile.name) or help_.table not in ("", spec.table):
+                continue
+            missing = [column for column in spec.requires if not _resolves(spec, column, names)]
+            undated |= missing == ["as_of"]
+            if not missing:
                 known = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
                 scores.append((len(known & names), profile, spec))
     if not scores:
-        raise InputError(
-            "no profile knows these columns.",
-            where=label,
-            examples=header,
-            fix="Name the profile in rhem.toml ([[files]] path = ..., profile = ...), or describe the "
-            "columns in profiles/<name>.toml. A file that is not needed can be taken out of exports/.",
-        )
+        raise _unknown(header, label, undated)
     best = max(scores, key=lambda s: s[0])
     if not best[1].one_file:
         return best[1], [best[2]]
@@ -140,9 +136,26 @@ def _resolves(spec: TableProfile, column: str, names: set[str]) -> bool:
     """Tell whether a required column is found under one of its headers."""
     for option in spec.specs(column):
         parts = PLACEHOLDER.findall(option) or [option]
-        if option[0] not in "=@" and all(normal_header(part) in names for part in parts):
+        wanted = [option] if option[0] in "=@" else [normal_header(part) for part in parts]
+        if names.issuperset(wanted):
             return True
     return False
+
+
+def _unknown(header: list[str], label: str, undated: bool) -> InputError:
+    if undated:
+        return InputError(
+            "this is a list of endpoints, but not of which day.",
+            where=label,
+            fix="Put the day into its name (devices-2026-06-30.csv), or into rhem.toml: [[files]] path, as_of.",
+        )
+    return InputError(
+        "no profile knows these columns.",
+        where=label,
+        examples=header,
+        fix="Name the profile in rhem.toml ([[files]] path = ..., profile = ...), or describe the columns in "
+        "profiles/<name>.toml. A file that is not needed can be taken out of exports/.",
+    )
 
 
 def _canonical_select(

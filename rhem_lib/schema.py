@@ -128,9 +128,7 @@ class Panel(_Table):
     client: str = _column("client", nullable=False)
     month: pd.Timestamp = _column("first day of the month", "date", nullable=False)
     endpoints: float = _column("mean of the month's snapshots", "endpoints", ge=0)
-    exposure: float = _column(
-        "endpoints x share of month in service", "endpoint-months", ge=0, nullable=False
-    )
+    exposure: float = _column("endpoints x share of month in service", "endpoint-months", ge=0, nullable=False)
     age_start: float = _column("age at the start of the exposed part", "months since onboarding", ge=0)
     age_end: float = _column("age at the end of the exposed part", "months since onboarding", ge=0)
     age_months: float = _column("age at the middle of the exposed part", "months since onboarding", ge=0)

@@ -1,0 +1,123 @@
+"""Typing and quarantine: each unusable row has one reason, and the first that applies decides."""
+
+import datetime as dt
+
+import pytest
+
+import rhem_lib as rhem
+from rhem_lib.errors import InputError
+
+HEADER = "entry_id,ticket_id,client,worked_on,started_at,hours,technician\n"
+
+
+def quarantine(folder):
+    frame = rhem.load(folder).quarantine
+    return frame[["source_row", "column", "value", "reason"]].fillna("").values.tolist()
+
+
+def test_each_reason_is_given_once_with_column_and_value(workspace):
+    tomorrow = dt.date.today() + dt.timedelta(days=2)
+    rows = [
+        "1,,Nord,2026-01-05,,1.5,ann",
+        "entry_id,ticket_id,client,worked_on,started_at,hours,technician",
+        "Total,,,,,99,",
+        "2,,Nord,,,1,ann",
+        "3,,Nord,someday,,1,ann",
+        "4,,Nord,1899-12-30,,1,ann",
+        f"5,,Nord,{tomorrow},,1,ann",
+        "6,,Nord,2026-01-05,,n/a,ann",
+        "7,,Nord,2026-01-05,,,ann",
+        "8,,Nord,2026-01-05,,25,ann",
+        "9,,,2026-01-05,,1,ann",
+        "1,,Nord,2026-01-05,,1.5,ann",
+        "1,,Nord,2026-01-06,,2.5,ben",
+    ]
+    assert quarantine(workspace({"time.csv": HEADER + "\n".join(rows) + "\n"})) == [
+        [3, "", "client", "repeated-header"],
+        [4, "", "Total", "total-row"],
+        [5, "worked_on", "", "no-date"],
+        [6, "worked_on", "someday", "unreadable-date"],
+        [7, "worked_on", "1899-12-30", "impossible-date"],
+        [8, "worked_on", str(tomorrow), "impossible-date"],
+        [9, "hours", "n/a", "unreadable-hours"],
+        [10, "hours", "", "unreadable-hours"],
+        [11, "hours", "25", "impossible-hours"],
+        [12, "client", "", "no-client"],
+        [13, "", "", "duplicate"],
+        [14, "", "", "duplicate"],
+    ]
+
+
+def test_two_technicians_on_one_visit_are_no_duplicates_and_corrections_are_kept(workspace):
+    text = "client,worked_on,hours,technician\nNord,2026-01-05,2,ann\nNord,2026-01-05,2,ben\nNord,2026-01-06,-0.5,ann\n"
+    work = rhem.load(workspace({"time.csv": text}))
+    assert work.time_entries.df()["hours"].sum() == 3.5
+    assert work.quarantine.empty
+
+
+def test_overlapping_monthly_files_count_an_entry_once(workspace):
+    head, a, b, c = (
+        HEADER,
+        "1,,Nord,2026-01-30,,1,ann\n",
+        "2,,Nord,2026-01-31,,2,ann\n",
+        "3,,Nord,2026-02-01,,4,ann\n",
+    )
+    work = rhem.load(workspace({"jan.csv": head + a + b, "feb.csv": head + b + c}))
+    assert work.time_entries.df()["hours"].sum() == 7
+    assert work.account.table.loc["quarantined", "rows"] == 1
+
+
+def test_the_same_device_in_two_snapshots_is_two_facts(workspace):
+    row = "client,device_id,kind,last_seen\nNord,pc1,workstation,2026-01-31 08:00:00\n"
+    time = "client,worked_on,hours\nNord,2026-02-03,1\n"
+    work = rhem.load(workspace({"d-2026-01-31.csv": row, "d-2026-02-28.csv": row, "time.csv": time}))
+    assert work.endpoints.df()["as_of"].dt.strftime("%Y-%m-%d").tolist() == ["2026-01-31", "2026-02-28"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "first"),
+    [
+        (["01/02/2026", "25/02/2026"], "2026-02-01"),
+        (["01/02/2026", "02/25/2026"], "2026-01-02"),
+        (["2026-02-01", "2026-02-25"], "2026-02-01"),
+        (["1/2/2026 3:05 PM", "2/25/2026 4:00 PM"], "2026-01-02"),
+    ],
+)
+def test_day_and_month_are_told_apart_for_the_whole_column(workspace, dates, first):
+    text = "client,worked_on,hours\n" + "".join(f"Nord,{d},1\n" for d in dates)
+    work = rhem.load(workspace({"time.csv": text}))
+    assert work.quarantine.empty
+    assert str(work.time_entries.df()["worked_on"].iloc[0])[:10] == first
+
+
+def test_undecidable_dates_are_refused_with_a_question_that_settings_answer(workspace):
+    text = "client,worked_on,hours\nNord,01/02/2026,1\nNord,03/02/2026,1\n"
+    with pytest.raises(InputError, match="day and month cannot be told apart") as raised:
+        rhem.load(workspace({"time.csv": text}))
+    assert "exports/time.csv, column 'worked_on'" in str(raised.value)
+    settings = 'name = "T"\n[[files]]\npath = "exports/time.csv"\ndate_order = "day-first"\n'
+    assert str(rhem.load(workspace({}, settings)).time_entries.df()["worked_on"].min().date()) == "2026-02-01"
+
+
+def test_spreadsheet_months_of_the_lanl_log(workspace):
+    folder = workspace(
+        {
+            "inst.csv": "client,as_of,count\nA,2-Mar,5\nB,Nov-96,6\n",
+            "t.csv": "client,worked_on,hours\nA,2026-01-01,1\n",
+        }
+    )
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "p.toml").write_text(
+        'name = "p"\ntitle = "P"\n[[tables]]\ntable = "endpoints"\nrequires = ["client", "as_of", "count"]\n'
+        'dates = ["spreadsheet-month"]\n[tables.columns]\nclient = "client"\nas_of = "as_of"\ncount = "count"\nkind = "=server"\n'
+    )
+    (folder / "rhem.toml").write_text('name = "T"\n[[files]]\npath = "exports/inst.csv"\nprofile = "p"\n')
+    as_of = rhem.load(folder).endpoints.df().set_index("client")["as_of"]
+    assert {k: str(v.date()) for k, v in as_of.items()} == {"A": "2002-03-01", "B": "1996-11-01"}
+
+
+def test_technicians_become_stable_pseudonyms(workspace):
+    text = "client,worked_on,hours,technician\nNord,2026-01-05,1,Ann Example\nNord,2026-01-06,1,ann example\n"
+    names = rhem.load(workspace({"t.csv": text})).time_entries.df()["technician"]
+    assert names.nunique() == 1
+    assert "ann" not in names[0].lower()

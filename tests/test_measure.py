@@ -1,0 +1,199 @@
+"""The panel by hand, the known effect of each change, and the sample against its truth."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import rhem_lib as rhem
+from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.measure import definitions, reactive_entries
+
+TICKETS = "ticket_id,type,parent_id\n" + "".join(f"{n},incident,\n" for n in range(1, 9)) + "9,incident,1\n"
+CLIENTS = "client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n"
+TIME = "entry_id,ticket_id,client,worked_on,hours\n"
+DEVICES = "client,as_of,count\n"
+
+
+def panel_of(workspace, time, devices, clients=CLIENTS, settings='name = "T"\n', tickets=TICKETS):
+    files = {
+        "time.csv": TIME + time,
+        "tickets.csv": tickets,
+        "devices.csv": DEVICES + devices,
+        "clients.csv": clients,
+    }
+    return rhem.measure(rhem.load(workspace(files, settings))).set_index(["client", "month"])
+
+
+def row(panel, month, client="Nord"):
+    return panel.loc[(client, pd.Timestamp(month))]
+
+
+def test_six_hours_over_twelve_endpoints_are_half_an_hour(workspace):
+    time = "1,1,Nord,2026-01-01,4\n2,2,Nord,2026-01-31,2\n"
+    january = row(panel_of(workspace, time, "Nord,2026-01-15,12\n"), "2026-01-01")
+    assert (january["endpoints"], january["exposure"], january["reactive_hours"]) == (12, 12, 6)
+    assert january["rhem_h"] == 0.5
+    assert january["reactive_tickets"] == 2
+    assert january["billing"] == "hourly"
+    assert january["age_start"] == 0
+    assert january["age_end"] == pytest.approx(31 / 30.4375)
+    assert january["age_months"] == pytest.approx(15.5 / 30.4375)
+
+
+def test_a_quarter_pools_hours_over_endpoint_months_and_never_sums_endpoints(workspace):
+    """The published worked quarter: 452.08 h and 594 endpoints on average are 0.254, not 0.761 or 0.085."""
+    time = "".join(f"{n},1,Nord,2026-0{m}-{d:02d},{h}\n" for n, (m, d, h) in enumerate(
+        [(m, d, 20) for m in (1, 2, 3) for d in (1, 2, 3, 4, 5, 6, 7)] + [(3, 31, 20), (3, 30, 12.08)]))  # fmt: skip
+    panel = panel_of(workspace, time, "Nord,2026-01-31,597\nNord,2026-02-28,594\nNord,2026-03-31,591\n")
+    assert panel["reactive_hours"].sum() == pytest.approx(452.08)
+    quarter = rhem.pooled_rhem(panel.reset_index(), by="quarter")
+    assert quarter["rhem_h"].round(3).tolist() == [round(452.08 / (597 + 594 + 591), 3)]
+    monthly_mean = 3 * quarter["rhem_h"].iloc[0]
+    assert round(monthly_mean, 3) == 0.761  # hours of three months over one month's endpoints: the trap
+
+
+def test_endpoints_are_the_mean_of_the_snapshots_then_carried_for_two_months(workspace):
+    time = "1,1,Nord,2026-01-01,1\n2,1,Nord,2026-05-31,1\n"
+    panel = panel_of(workspace, time, "Nord,2026-01-10,10\nNord,2026-01-20,20\n")
+    found = [row(panel, f"2026-0{m}-01")["endpoints"] for m in range(1, 6)]
+    assert found[:3] == [15, 15, 15]
+    assert np.isnan(found[3:]).all()
+    assert "carried-endpoints" in row(panel, "2026-03-01")["flags"]
+    late = row(panel, "2026-05-01")
+    assert "no-endpoints" in late["flags"]
+    assert late["exposure"] == 0
+    assert np.isnan(late["rhem_h"])
+    assert late["reactive_hours"] == 1
+
+
+def test_only_supported_kinds_seen_within_30_days_count_and_each_device_once(workspace):
+    devices = (
+        "client,as_of,device_id,kind,last_seen\n"
+        "Nord,2026-01-31,a,workstation,2026-01-31\nNord,2026-01-31,a,workstation,2026-01-30\n"
+        "Nord,2026-01-31,b,server,2026-01-01\nNord,2026-01-31,c,server,2025-12-31\n"
+        "Nord,2026-01-31,d,other,2026-01-31\nNord,2026-01-31,e,workstation,\n"
+    )
+    files = {"t.csv": TIME + "1,1,Nord,2026-01-31,1\n", "d.csv": devices, "clients.csv": CLIENTS, "k.csv": TICKETS}
+    panel = rhem.measure(rhem.load(workspace(files)))
+    assert panel["endpoints"].tolist() == [3]
+
+
+def test_exposure_is_the_share_of_days_in_service(workspace):
+    clients = "client,onboarded_on,ended_on,billing\nNord,2024-02-15,2024-04-11,hourly\n"
+    time = "1,1,Nord,2024-02-14,3\n2,1,Nord,2024-02-15,5\n3,2,Nord,2024-04-10,7\n4,2,Nord,2024-04-11,9\n5,2,Nord,2024-04-30,1\n"
+    devices = "".join(f"Nord,2024-0{m}-20,10\n" for m in (2, 3, 4))
+    panel = panel_of(workspace, time, devices, clients)
+    february, april = row(panel, "2024-02-01"), row(panel, "2024-04-01")
+    assert february["exposure"] == pytest.approx(10 * 15 / 29)
+    assert (february["reactive_hours"], february["outside_hours"]) == (5, 3)
+    assert february["age_start"] == 0
+    assert april["exposure"] == pytest.approx(10 * 10 / 30)
+    assert (april["reactive_hours"], april["outside_hours"]) == (7, 10)
+    assert "outside-hours" in april["flags"]
+    assert "partial-month" in april["flags"]
+
+
+def test_the_last_month_ends_with_the_data(workspace):
+    time = "1,1,Nord,2026-01-01,1\n2,1,Nord,2026-02-07,1\n"
+    panel = panel_of(workspace, time, "Nord,2026-01-31,8\nNord,2026-02-07,8\n")
+    assert row(panel, "2026-02-01")["exposure"] == pytest.approx(8 * 7 / 28)
+
+
+def test_a_ticket_counts_once_in_the_month_of_its_first_hour_and_a_child_with_its_parent(workspace):
+    time = "1,1,Nord,2026-01-31,1\n2,1,Nord,2026-02-01,1\n3,9,Nord,2026-02-02,1\n4,2,Nord,2026-02-28,1\n"
+    panel = panel_of(workspace, time, "Nord,2026-01-31,8\nNord,2026-02-07,8\n")
+    assert [row(panel, m)["reactive_tickets"] for m in ("2026-01-01", "2026-02-01")] == [1, 1]
+
+
+def test_no_hours_is_nought_but_no_endpoints_is_no_number(workspace):
+    clients = "client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\nIdle,2026-01-01,,hourly\n"
+    panel = panel_of(workspace, "1,1,Nord,2026-01-31,1\n", "Idle,2026-01-31,5\n", clients)
+    idle, nord = row(panel, "2026-01-01", "Idle"), row(panel, "2026-01-01")
+    assert idle["rhem_h"] == 0
+    assert "zero-hours" in idle["flags"]
+    assert np.isnan(nord["rhem_h"])
+
+
+def test_billing_is_the_model_with_more_days_and_switches_are_flagged(workspace):
+    agreements = "client,billing,start,end\nNord,hourly,2026-01-01,2026-02-09\nNord,fixed-fee,2026-02-10,\n"
+    files = {
+        "t.csv": TIME + "1,1,Nord,2026-01-01,1\n2,1,Nord,2026-03-31,1\n",
+        "a.csv": agreements,
+        "k.csv": TICKETS,
+    }
+    files |= {"d.csv": DEVICES + "Nord,2026-01-31,8\n", "clients.csv": "client,onboarded_on\nNord,2026-01-01\n"}
+    panel = rhem.measure(rhem.load(workspace(files)))
+    assert panel["billing"].tolist() == ["hourly", "fixed-fee", "fixed-fee"]
+    assert ["billing-switch" in flags for flags in panel["flags"]] == [False, True, False]
+
+
+def test_onboarding_falls_back_to_agreement_then_snapshot_and_says_so(workspace):
+    files = {
+        "t.csv": TIME + "1,1,A,2026-03-31,1\n2,1,B,2026-03-31,1\n",
+        "a.csv": "client,billing,start,end\nA,hourly,2026-02-01,\n",
+        "d.csv": DEVICES + "A,2026-01-31,8\nB,2026-03-05,8\n",
+        "k.csv": TICKETS,
+    }
+    work = rhem.load(workspace(files))
+    found = work.clients.set_index("client")
+    assert found["onboarding_source"].to_dict() == {"A": "agreement", "B": "first snapshot"}
+    assert found["onboarded_on"].dt.strftime("%Y-%m-%d").to_dict() == {"A": "2026-02-01", "B": "2026-03-05"}
+    assert rhem.measure(work)["flags"].str.contains("inferred-onboarding").all()
+
+
+def test_names_differ_by_case_blanks_and_alias_only(workspace):
+    settings = 'name = "T"\n[clients."Nord"]\naliases = ["N. Inc"]\n'
+    time = "1,1,  NORD ,2026-01-05,1\n2,1,n. inc,2026-01-31,2\n3,1,Nord GmbH,2026-01-06,4\n"
+    panel = panel_of(workspace, time, "nord,2026-01-31,8\n", settings=settings)
+    assert row(panel, "2026-01-01")["reactive_hours"] == 3
+    assert row(panel, "2026-01-01", "Nord GmbH")["exposure"] == 0
+
+
+def test_no_usable_entry_says_where_to_look(workspace):
+    with pytest.raises(NotEnoughData, match="`rhem check` lists what was set aside"):
+        panel_of(workspace, "1,1,Nord,2026-01-05,n/a\n", "Nord,2026-01-31,8\n")
+
+
+def test_the_sample_panel_equals_the_truth(sample_panel, sample_folder):
+    truth = pd.DataFrame(json.loads((sample_folder / "truth.json").read_text())["panel"])
+    truth["month"] = pd.to_datetime(truth["month"]).astype("datetime64[us]")
+    both = sample_panel.merge(truth, on=["client", "month"], suffixes=("", "_true"), how="outer", indicator=True)
+    assert (both["_merge"] == "both").all()
+    for column in (
+        "endpoints",
+        "exposure",
+        "age_start",
+        "age_end",
+        "reactive_hours",
+        "reactive_tickets",
+        "unclassified_hours",
+    ):
+        np.testing.assert_allclose(both[column], both[f"{column}_true"], atol=1e-6, err_msg=column)
+    assert (both["billing"] == both["billing_true"]).all()
+
+
+def test_pooling_weighs_by_exposure_and_names_the_mean_of_clients(sample_panel):
+    exposed = sample_panel[sample_panel["exposure"] > 0]
+    total = exposed["reactive_hours"].sum() / exposed["exposure"].sum()
+    assert rhem.pooled_rhem(sample_panel) == pytest.approx(total)
+    table = rhem.pooled_rhem(sample_panel, by=["quarter", "client"])
+    assert (table["reactive_hours"].sum() / table["exposure"].sum()) == pytest.approx(total)
+    by_client = rhem.pooled_rhem(sample_panel, by="client")
+    np.testing.assert_allclose(by_client["rhem_h"], by_client["mean_client_rhem_h"])
+    with pytest.raises(ParameterError, match="the panel has no column 'colour'"):
+        rhem.pooled_rhem(sample_panel, by="colour")
+
+
+def test_presets_are_nested(sample_work):
+    table = definitions(sample_work).table.set_index("preset")["rhem_h"]
+    assert table["incidents"] < table["unscheduled"] < table["all-support"]
+
+
+def test_reactive_entries_of_a_client_sum_to_its_panel(sample_work, sample_panel):
+    client = sample_panel["client"].iloc[0]
+    hours = (
+        sample_panel.loc[sample_panel["client"] == client, ["reactive_hours", "outside_hours"]].to_numpy().sum()
+    )
+    assert reactive_entries(sample_work, client)["hours"].sum() == pytest.approx(hours)

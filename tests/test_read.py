@@ -1,0 +1,115 @@
+"""Files as received: encodings, delimiters, archives, damaged lines, and files that are none of ours."""
+
+import io
+import zipfile
+
+import pytest
+
+import rhem_lib as rhem
+from rhem_lib.errors import InputError
+from rhem_lib.profiles import normal_header, read_profiles
+
+HEADER = "entry_id,client,worked_on,hours,technician\n"
+ROWS = "1,Café Nord,2026-01-05,1.5,ann\n2,Café Nord,2026-01-06,0.25,ben\n"
+
+
+def hours(folder):
+    return rhem.load(folder).account.table["hours"].astype(float)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_every_usual_encoding_and_delimiter_gives_the_same_rows(workspace, encoding, delimiter):
+    text = (HEADER + ROWS).replace(",", delimiter)
+    work = rhem.load(workspace({"time.csv": text.encode(encoding)}))
+    entries = work.time_entries.df()
+    assert entries["hours"].tolist() == [1.5, 0.25]
+    assert set(entries["client"]) == {"Café Nord"}
+    assert entries["source_row"].tolist() == [2, 3]
+
+
+def test_archives_are_read_member_by_member(workspace):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("jan.csv", HEADER + ROWS)
+        archive.writestr("feb.csv", HEADER + "3,Café Nord,2026-02-02,2,ann\n")
+        archive.writestr("readme.pdf", "%PDF")
+    work = rhem.load(workspace({"year.zip": packed.getvalue()}))
+    assert sorted(work.account.files["path"]) == ["exports/year.zip/feb.csv", "exports/year.zip/jan.csv"]
+    assert hours(work.folder)["read"] == 3.75
+
+
+def test_line_breaks_inside_quotes_do_not_shift_rows(workspace):
+    text = HEADER + '1,"Café\nNord",2026-01-05,1.5,ann\n2,Café Nord,2026-01-06,x,ben\n'
+    work = rhem.load(workspace({"time.csv": text}))
+    assert work.quarantine[["source_row", "reason"]].values.tolist() == [[3, "unreadable-hours"]]
+
+
+def test_damaged_lines_are_kept_apart_with_their_row_and_swallow_nothing(workspace):
+    text = HEADER + ROWS + '3,"Nord,2026-01-07,1,ann\n4,Nord,2026-01-08,1\n5,Nord,2026-01-09,4,ann,x\n'
+    text += "6,Nord,2026-01-10,8,ann\n"
+    work = rhem.load(workspace({"time.csv": text}))
+    damaged = work.quarantine[["source_row", "reason"]].values.tolist()
+    assert damaged == [[4, "unclosed-quote"], [5, "wrong-number-of-cells"], [6, "wrong-number-of-cells"]]
+    assert hours(work.folder)["unclassified"] == 9.75
+    assert work.account.balanced
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", b"", "exports/empty.csv: the file is empty. Export it again"),
+        ("blank.csv", b"  \n\n", "the file is empty"),
+        ("report.csv", b"%PDF-1.7 ...", "this is not a text file. Export it as CSV; renaming is not enough."),
+        ("book.xlsx", b"PK\x03\x04", "'.xlsx' files are not read"),
+        ("year.zip", b"PK\x03\x04 not really", "this archive cannot be opened"),
+        ("one.csv", b"hello\nworld\n", "the first line is not a header of several columns"),
+        (
+            "pcs.csv",
+            b"client,device_id,kind\nA,pc,server\n",
+            "a list of endpoints, but not of which day. Put the day",
+        ),
+        (
+            "invoice.csv",
+            b"Invoice,Total,Due\n1,2,3\n",
+            "no profile knows these columns. For example: Invoice, Total",
+        ),
+    ],
+)
+def test_the_wrong_file_gives_one_clear_message(workspace, name, content, said):
+    with pytest.raises(InputError) as raised:
+        rhem.load(workspace({name: content}))
+    assert said in str(raised.value)
+
+
+def test_no_files_at_all(workspace):
+    with pytest.raises(InputError, match="no export files. Put the files of your PSA and RMM in this folder"):
+        rhem.load(workspace({}))
+
+
+def test_headers_match_whatever_their_case_spaces_and_order():
+    assert (
+        normal_header("SR_Service_RecID")
+        == normal_header("recid sr service")
+        == normal_header("\ufeffSR Service-RecID")
+    )
+
+
+def test_every_profile_of_the_package_requires_columns_it_maps():
+    profiles = read_profiles()
+    assert {"connectwise", "automate", "generic"} <= set(profiles)
+    for profile in profiles.values():
+        for table in profile.tables:
+            assert set(table.requires) <= set(table.columns), (profile.name, table.table)
+
+
+def test_a_workspace_adds_its_own_system_without_python(workspace):
+    folder = workspace({"zeiten.csv": "Nr;Kunde;Tag;Minuten\n7;Nord;31.01.2026;90\n"})
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "own.toml").write_text(
+        'name = "own"\ntitle = "Own"\n[[tables]]\ntable = "time_entries"\nrequires = ["client", "hours"]\n'
+        'hours_unit = "minutes"\ndates = ["day-first"]\n[tables.columns]\nentry_id = "Nr"\nclient = "Kunde"\n'
+        'worked_on = "Tag"\nhours = "Minuten"\n'
+    )
+    entry = rhem.load(folder).time_entries.df().iloc[0]
+    assert (entry["client"], entry["hours"], str(entry["worked_on"].date())) == ("Nord", 1.5, "2026-01-31")
