@@ -17,7 +17,7 @@ define install
 	@echo "Installing the packages of $(1)"
 	@sed -n '/^uv==/,/[^\\]$$/p' $(1) > $(VENV)/uv.lock
 	@if $(PIP) --require-hashes -r $(VENV)/uv.lock; then \
-	  $(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes $(1) \
+	  $(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes $(1) \
 	  && $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 	  echo "uv is not to be had here; pip takes about a minute"; \

@@ -46,8 +46,8 @@ class Account:
         return (
             f"{rows['read']:,} time entries with {read:,.2f} hours were read from {len(self.files)} tables; "
             f"{hours['reactive']:,.2f} hours ({_share(hours['reactive'], read)}) are reactive. "
-            f"{rows['quarantined']:,} entries ({aside:,.2f} hours{': ' + why if why else ''}) were set aside, each "
-            f"with its reason, and "
+            f"{rows['quarantined']:,} entries ({aside:,.2f} hours{': ' + why if why else ''}) were set aside, "
+            f"each with its reason, and "
             f"{open_:,.2f} hours ({_share(open_, read)}) could not be classified. {verdict}."
         )
 

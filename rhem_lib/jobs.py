@@ -44,10 +44,10 @@ class Record:
 _KERNELS: dict[str, Any] = {}
 
 
-def open_kernels() -> None:
+def open_kernels(ordinary: bool) -> None:
     """Start this worker's parent of warm kernels; it ends with the process."""
     stack = ExitStack()
-    _KERNELS["manager"] = stack.enter_context(kernels.warm())
+    _KERNELS["manager"] = stack.enter_context(kernels.warm(ordinary=ordinary))
     _KERNELS["stack"] = stack
 
 
@@ -68,10 +68,15 @@ def run_job(job: Job, target: str) -> Record:
     try:
         check_parameters(job.notebook, job.parameters)
         execute_notebook(
-            NOTEBOOKS / f"{job.notebook}.ipynb", made, parameters=job.parameters, cwd=str(folder), progress_bar=False,
-            log_output=False, execution_timeout=TIMEOUT_SECONDS, kernel_manager_class=_KERNELS["manager"],
-            shutdown_kernel="immediate", request_save_on_cell_execute=False,
-        )  # fmt: skip
+            NOTEBOOKS / f"{job.notebook}.ipynb",
+            made,
+            job.parameters,
+            cwd=str(folder),
+            progress_bar=False,
+            execution_timeout=TIMEOUT_SECONDS,
+            kernel_manager_class=_KERNELS["manager"],
+            shutdown_kernel="immediate",
+        )
         _strip_metadata(made)
         page.write(made, folder / f"{job.stem}.html", title=job.name)
     except PapermillExecutionError as problem:

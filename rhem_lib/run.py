@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from rhem_lib import page
+from rhem_lib import kernels, page
 from rhem_lib.decay import fit_decay
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.jobs import Job, Record, open_kernels, run_job, write_whole
@@ -117,7 +117,8 @@ def review(
 def _study_jobs(folder: Path, target: Path) -> list[Job]:
     jobs = []
     for name in STUDY:
-        given = {} if name == "05_known_truth" else {"workspace": os.path.relpath(folder, target / "study")}
+        simulated = name == "05_known_truth"
+        given = {"dirt": "some"} if simulated else {"workspace": os.path.relpath(folder, target / "study")}
         outputs = (f"study/{name}.html", f"study/{name}.ipynb")
         jobs.append(
             Job("study", title_of(name), name, "study", name, given, outputs, key=_digest([folder, given]))
@@ -185,7 +186,11 @@ def _execute(jobs: list[Job], target: Path, workers: int, tell: Callable) -> Ite
     """Run jobs in worker processes, each with its own warm kernels; yield records as they come."""
     if not jobs:
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), open_kernels) as pool:
+    reason = kernels.unavailable()
+    if reason:
+        tell(reason)
+    count = min(workers, len(jobs))
+    with ProcessPoolExecutor(count, get_context("spawn"), open_kernels, (bool(reason),)) as pool:
         yield from _collect(pool, jobs, target, tell)
 
 
@@ -193,7 +198,8 @@ def _collect(pool: Executor, jobs: list[Job], target: Path, tell: Callable) -> I
     futures = {pool.submit(run_job, job, str(target)): job for job in jobs}
     for number, future in enumerate(as_completed(futures), 1):
         record = future.result()
-        tell(f"[{number}/{len(jobs)}] {record.name}: {record.status} in {record.seconds:.1f} s", number, len(jobs))
+        outcome = f"{record.status} in {record.seconds:.1f} s" + (f": {record.error}" if record.error else "")
+        tell(f"[{number}/{len(jobs)}] {record.name}: {outcome}", number, len(jobs))
         yield record
 
 

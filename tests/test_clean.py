@@ -49,7 +49,8 @@ def test_each_reason_is_given_once_with_column_and_value(workspace):
 
 
 def test_two_technicians_on_one_visit_are_no_duplicates_and_corrections_are_kept(workspace):
-    text = "client,worked_on,hours,technician\nNord,2026-01-05,2,ann\nNord,2026-01-05,2,ben\nNord,2026-01-06,-0.5,ann\n"
+    rows = "Nord,2026-01-05,2,ann\nNord,2026-01-05,2,ben\nNord,2026-01-06,-0.5,ann\n"
+    text = "client,worked_on,hours,technician\n" + rows
     work = rhem.load(workspace({"time.csv": text}))
     assert work.time_entries.df()["hours"].sum() == 3.5
     assert work.quarantine.empty
@@ -109,7 +110,8 @@ def test_spreadsheet_months_of_the_lanl_log(workspace):
     (folder / "profiles").mkdir()
     (folder / "profiles" / "p.toml").write_text(
         'name = "p"\ntitle = "P"\n[[tables]]\ntable = "endpoints"\nrequires = ["client", "as_of", "count"]\n'
-        'dates = ["spreadsheet-month"]\n[tables.columns]\nclient = "client"\nas_of = "as_of"\ncount = "count"\nkind = "=server"\n'
+        'dates = ["spreadsheet-month"]\n[tables.columns]\nclient = "client"\nas_of = "as_of"\n'
+        'count = "count"\nkind = "=server"\n'
     )
     (folder / "rhem.toml").write_text('name = "T"\n[[files]]\npath = "exports/inst.csv"\nprofile = "p"\n')
     as_of = rhem.load(folder).endpoints.df().set_index("client")["as_of"]

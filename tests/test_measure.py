@@ -43,15 +43,14 @@ def test_six_hours_over_twelve_endpoints_are_half_an_hour(workspace):
 
 
 def test_a_quarter_pools_hours_over_endpoint_months_and_never_sums_endpoints(workspace):
-    """The published worked quarter: 452.08 h and 594 endpoints on average are 0.254, not 0.761 or 0.085."""
-    time = "".join(f"{n},1,Nord,2026-0{m}-{d:02d},{h}\n" for n, (m, d, h) in enumerate(
-        [(m, d, 20) for m in (1, 2, 3) for d in (1, 2, 3, 4, 5, 6, 7)] + [(3, 31, 20), (3, 30, 12.08)]))  # fmt: skip
+    """The published worked quarter: 452.08 h and 594 endpoints on average are 0.254, not 0.761."""
+    days = [(m, d, 20) for m in (1, 2, 3) for d in range(1, 8)] + [(3, 30, 12.08), (3, 31, 20)]
+    time = "".join(f"{n},1,Nord,2026-0{m}-{d:02d},{h}\n" for n, (m, d, h) in enumerate(days))
     panel = panel_of(workspace, time, "Nord,2026-01-31,597\nNord,2026-02-28,594\nNord,2026-03-31,591\n")
     assert panel["reactive_hours"].sum() == pytest.approx(452.08)
     quarter = rhem.pooled_rhem(panel.reset_index(), by="quarter")
-    assert quarter["rhem_h"].round(3).tolist() == [round(452.08 / (597 + 594 + 591), 3)]
-    monthly_mean = 3 * quarter["rhem_h"].iloc[0]
-    assert round(monthly_mean, 3) == 0.761  # hours of three months over one month's endpoints: the trap
+    assert panel["endpoints"].mean() == 594
+    assert quarter["rhem_h"].round(3).tolist() == [0.254]
 
 
 def test_endpoints_are_the_mean_of_the_snapshots_then_carried_for_two_months(workspace):
@@ -82,7 +81,8 @@ def test_only_supported_kinds_seen_within_30_days_count_and_each_device_once(wor
 
 def test_exposure_is_the_share_of_days_in_service(workspace):
     clients = "client,onboarded_on,ended_on,billing\nNord,2024-02-15,2024-04-11,hourly\n"
-    time = "1,1,Nord,2024-02-14,3\n2,1,Nord,2024-02-15,5\n3,2,Nord,2024-04-10,7\n4,2,Nord,2024-04-11,9\n5,2,Nord,2024-04-30,1\n"
+    worked = ["02-14,3", "02-15,5", "04-10,7", "04-11,9", "04-30,1"]
+    time = "".join(f"{n},{1 + n // 3},Nord,2024-{day}\n" for n, day in enumerate(worked))
     devices = "".join(f"Nord,2024-0{m}-20,10\n" for m in (2, 3, 4))
     panel = panel_of(workspace, time, devices, clients)
     february, april = row(panel, "2024-02-01"), row(panel, "2024-04-01")

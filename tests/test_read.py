@@ -83,7 +83,7 @@ def test_the_wrong_file_gives_one_clear_message(workspace, name, content, said):
 
 
 def test_no_files_at_all(workspace):
-    with pytest.raises(InputError, match="no export files. Put the files of your PSA and RMM in this folder"):
+    with pytest.raises(InputError, match=r"no export files\. Put the files of your PSA and RMM in this folder"):
         rhem.load(workspace({}))
 
 

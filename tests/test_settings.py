@@ -38,5 +38,5 @@ def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, said):
 
 
 def test_a_folder_without_settings_says_what_to_do(tmp_path):
-    with pytest.raises(SettingsError, match="is not a workspace. Create it with one line"):
+    with pytest.raises(SettingsError, match=r"is not a workspace\. Create it with one line"):
         read_settings(tmp_path)

@@ -1,0 +1,83 @@
+"""The command as a person types it: what it prints, its exit codes, how quickly it answers."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from rhem_lib.cli import app, main
+
+runner = CliRunner()
+
+
+def test_help_names_every_command():
+    shown = runner.invoke(app, ["--help"]).stdout
+    for command in ("sample", "check", "measure", "study", "review", "lab"):
+        assert command in shown
+
+
+def test_check_prints_the_reconciliation(sample_folder):
+    shown = runner.invoke(app, ["check", str(sample_folder)])
+    assert shown.exit_code == 0
+    line = next(line for line in shown.stdout.splitlines() if " hours read = " in line)
+    whole, parts = line.replace(",", "").split(" hours read = ")
+    assert round(sum(float(part.split()[0]) for part in parts.split(" + ")), 6) == float(whole)
+    assert "Every entry is accounted for" in shown.stdout
+    assert 'when = { board = "Triage"' in shown.stdout
+
+
+def test_check_json_is_one_object(sample_folder):
+    made = json.loads(runner.invoke(app, ["check", str(sample_folder), "--json"]).stdout)
+    assert made["hours"]["read"] == pytest.approx(sum(v for k, v in made["hours"].items() if k != "read"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix):
+    out = tmp_path / f"panel.{suffix}"
+    assert runner.invoke(app, ["measure", str(sample_folder), "--out", str(out)]).exit_code == 0
+    made = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    assert made["reactive_hours"].sum() == pytest.approx(sample_panel["reactive_hours"].sum())
+    assert list(made.columns) == list(sample_panel.columns)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["check", "nowhere"], "rhem: nowhere: there is no rhem.toml here"),
+        (["review", "data/sample", "--quarter", "Q2"], "--quarter: 'Q2' is not a quarter. Write it like 2026Q2."),
+        (["sample", "x", "--source", "abacus"], "connectwise"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_message_and_exit_code_2(args, said, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rhem", *args])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Traceback" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_usage_is_exit_code_2():
+    assert runner.invoke(app, ["review", "data/sample"]).exit_code == 2
+    assert runner.invoke(app, ["measure", "data/sample", "--out", "x.docx"]).exit_code == 2
+
+
+def test_importing_loads_no_heavy_package_and_changes_nothing():
+    code = (
+        "import sys, warnings; before = list(warnings.filters); import rhem_lib; "
+        "heavy = {'matplotlib', 'pandas', 'duckdb', 'statsmodels'} & set(sys.modules); "
+        "assert not heavy, heavy; assert warnings.filters == before; import rhem_lib.cli; "
+        "assert not {'matplotlib', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_function_measure_survives_the_module_of_that_name():
+    code = "import rhem_lib.measure, rhem_lib; assert callable(rhem_lib.measure)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,111 @@
+"""The notebooks: their anatomy, their parameters, and that each runs on the sample as it stands."""
+
+import ast
+import json
+
+import nbformat
+import pytest
+
+from rhem_lib.errors import ParameterError
+from rhem_lib.notebooks import NOTEBOOKS, check_parameters, parameters_of, title_of
+
+NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+STUDY = {"01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "10_client_review"}
+
+
+def cells(name, kind=None):
+    found = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+    return [cell for cell in found if kind in (None, cell.cell_type)]
+
+
+def test_all_notebooks_of_the_design_are_there():
+    assert set(NAMES) == STUDY
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_anatomy(name):
+    raw = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())
+    nbformat.validate(nbformat.from_dict(raw))
+    assert title_of(name).endswith("?"), "the title is the question"
+    code = cells(name, "code")
+    assert "parameters" in code[0].metadata["tags"]
+    assert ".text" in code[2].source and len(code[2].source.splitlines()) == 1, "the answer comes first"
+    assert all(len(cell.source.splitlines()) <= 8 for cell in code)
+    lines = sum(len(cell.source.splitlines()) for cell in code)
+    words = sum(len(cell.source.split()) for cell in cells(name, "markdown"))
+    assert lines <= 60
+    assert words >= 10 * lines
+    for cell in code:
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        assert not any(isinstance(n, ast.FunctionDef | ast.ClassDef | ast.For | ast.While) for n in nodes)
+    assert any(cell.source.startswith("## What would change this answer") for cell in cells(name, "markdown"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stored_without_outputs(name):
+    raw = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())
+    assert "papermill" not in raw["metadata"]
+    for cell in raw["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert set(cell["metadata"]) <= {"tags"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prose_holds_no_results(name):
+    """Numbers belong to results; prose may name the claim under test and round words like 95 %."""
+    allowed = {"1", "15", "12", "95", "19", "20", "0", "30", "4"}
+    for cell in cells(name, "markdown"):
+        numbers = {
+            word.strip(".,;:()%")
+            for word in cell.source.split()
+            if word.strip(".,;:()%").replace(".", "").isdigit()
+        }
+        assert numbers <= allowed, numbers
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"workspce": "x"}, "'workspce' is not one of its parameters. Did you mean 'workspace'?"),
+        ({}, "'workspace' is missing"),
+        ({"workspace": 7}, "'workspace' takes str, not 7"),
+    ],
+)
+def test_wrong_parameters_stop_before_the_notebook_runs(given, said):
+    with pytest.raises(ParameterError) as raised:
+        check_parameters("02_rhem", given)
+    assert "02_rhem.ipynb" in str(raised.value)
+    assert said in str(raised.value)
+
+
+def test_types_are_held_to():
+    check_parameters("05_known_truth", {"books": 3, "dirt": "none"})
+    for books in (2.5, True, "3"):
+        with pytest.raises(ParameterError, match="'books' takes int"):
+            check_parameters("05_known_truth", {"books": books, "dirt": "none"})
+
+
+def test_parameters_are_typed_literals_that_point_at_the_sample():
+    assert parameters_of("02_rhem") == {"workspace": ("str", "../data/sample")}
+
+
+def test_an_unknown_notebook_is_named():
+    with pytest.raises(ParameterError, match="there is no notebook '99_magic'"):
+        parameters_of("99_magic")
+
+
+def test_every_notebook_runs_as_it_stands(tmp_path):
+    """As a person would in JupyterLab: with its own defaults, from its own folder."""
+    from papermill import execute_notebook
+
+    from rhem_lib import kernels
+
+    with kernels.warm() as manager:
+        for name in NAMES:
+            given = {"deck": str(tmp_path / "review.pptx")} if name == "10_client_review" else {}
+            given |= {"books": 1, "clients": 8, "months": 15} if name == "05_known_truth" else {}
+            out = tmp_path / f"{name}.ipynb"
+            with_kernel = {"kernel_manager_class": manager, "shutdown_kernel": "immediate", "progress_bar": False}
+            execute_notebook(NOTEBOOKS / f"{name}.ipynb", out, given, cwd=str(NOTEBOOKS), **with_kernel)
+    assert (tmp_path / "review.pptx").is_file()

@@ -1,0 +1,139 @@
+"""The batch: everything is made, nothing twice, failures are kept and named."""
+
+import json
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from rhem_lib import jobs, run
+from rhem_lib.errors import ParameterError
+from rhem_lib.simulate import write_sample
+
+QUIET = {"tell": lambda *_: None}
+
+
+class Links(HTMLParser):
+    """Targets of all links and pictures of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in ("href", "src") and value]
+
+
+@pytest.fixture(scope="module")
+def edition(tmp_path_factory):
+    """A small edition, made once; the tests below look at it."""
+    folder = tmp_path_factory.mktemp("edition")
+    before = Path.cwd()
+    os.chdir(folder)
+    write_sample(Path("data/small"), clients=6, months=14, seed=11)
+    try:
+        yield folder, run.review(Path("data/small"), "2026Q2", **QUIET)
+    finally:
+        os.chdir(before)
+
+
+def test_every_output_is_there_and_every_link_resolves(edition):
+    folder, made = edition
+    assert made.failed == ()
+    target = folder / "reports/small/2026Q2"
+    for outputs in made.table["outputs"]:
+        assert all((target / output).stat().st_size > 1000 for output in outputs)
+    assert {"study", "client"} == set(made.table["kind"])
+    for page in [target / "index.html", *target.rglob("*/*.html")]:
+        for link in Links(page.read_text()).found:
+            assert link.startswith(("data:", "#")) or (page.parent / unquote(link)).exists(), (page, link)
+
+
+def test_a_second_run_keeps_everything_and_force_runs_again(edition):
+    folder, _ = edition
+    stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("review.*") if p.name != "review.json"}
+    again = run.review(Path("data/small"), "2026Q2", **QUIET)
+    assert set(again.table["status"]) == {"kept"}
+    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+    name = again.table.loc[again.table["kind"] == "client", "name"].iloc[0]
+    forced = run.review(Path("data/small"), "2026Q2", clients=[name], force=True, **QUIET)
+    assert set(forced.table["status"]) == {"done"}
+
+
+def test_a_lost_output_is_made_again_and_only_that(edition):
+    folder, _ = edition
+    deck = next(folder.rglob("review.pptx"))
+    deck.unlink()
+    again = run.review(Path("data/small"), "2026Q2", **QUIET)
+    assert (again.table["status"] == "done").sum() == 1
+    assert deck.is_file()
+
+
+def test_outputs_hold_no_path_of_the_machine(edition):
+    folder, _ = edition
+    for file in folder.rglob("review.*"):
+        assert str(folder).encode() not in file.read_bytes(), file
+
+
+def test_run_json_says_what_was_run_with_what(edition):
+    folder, made = edition
+    facts = json.loads((folder / "reports/small/2026Q2/run.json").read_text())
+    assert facts["quarter"] == "2026Q2"
+    assert facts["metric_version"] == 1
+    assert {"pandas", "papermill"} <= set(facts["packages"])
+    assert len(facts["outputs"]) == len(made.table)
+
+
+def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition, monkeypatch):
+    folder, _ = edition
+    target = folder / "reports/small/2026Q2"
+    plan = run._client_jobs
+
+    def sabotaged(*args):
+        planned = list(plan(*args))
+        path = target / planned[0].folder / "review.json"
+        path.write_text("{not json")
+        yield from planned
+
+    monkeypatch.setattr(run, "_client_jobs", sabotaged)
+    made = run.review(Path("data/small"), "2026Q2", force=True, **QUIET)
+    assert len(made.failed) == 1
+    assert made.failed[0] in made.text
+    failed = made.table[made.table["status"] == "failed"].iloc[0]
+    assert "JSON" in failed["error"] or "json" in failed["error"].lower()
+    notebook = (target / failed["outputs"][2]).read_text()
+    assert '"output_type": "error"' in notebook
+    assert (made.table["status"] == "done").sum() == len(made.table) - 1
+
+
+@pytest.mark.parametrize(
+    ("quarter", "clients", "said"),
+    [
+        ("2026-2", (), "'2026-2' is not a quarter"),
+        ("2031Q1", (), "no client has computers in service in 2031Q1. The data end in 2026Q2"),
+        ("2026Q2", ("Nobody Ltd",), "--client: 'Nobody Ltd' has no computers in service in 2026Q2"),
+    ],
+)
+def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clients, said):
+    with pytest.raises(ParameterError) as raised:
+        run.review(Path("data/small"), quarter, clients=clients, **QUIET)
+    assert said in str(raised.value)
+
+
+def test_slugs_are_safe_and_distinct():
+    names = ["Acme", "ACME", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
+    slugs = [run.slug(name) for name in names]
+    assert len(set(slugs)) == len(names)
+    assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    jobs.write_whole(path, "old")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        jobs.write_whole(path, "new")
+    assert path.read_text() == "old"
