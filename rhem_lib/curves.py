@@ -1,0 +1,184 @@
+"""Decay shapes as plain functions of age, and their averages over a month.
+
+Every shape is a start level, a floor and a falling share between them: level = floor + (start - floor) g(age; tau)
+with g(0) = 1 and g = 0 at the floor. Levels are hours per endpoint per month, ages and tau are months since
+onboarding. A client's record covers an interval of ages, so what is fitted is the average of g over it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Derivatives = tuple[Array, Array, Array, Array]
+
+
+def exponential(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
+    """Exponential fall to a floor: f + (s - f) exp(-t / tau).
+
+    Prefer it when every month removes the same share of what is still above the floor.
+
+    Parameters
+    ----------
+    age : array, any shape, months
+        Time since onboarding, at least 0.
+    start, floor : array, h per endpoint per month
+        Level at age 0, and the limit at great age.
+    tau : array, months
+        After tau, 63 % of the way to the floor is done; the half-life is tau ln 2.
+
+    Returns
+    -------
+    array, h per endpoint per month
+
+    Examples
+    --------
+    >>> float(exponential(0, 1.0, 0.2, 4.0))
+    1.0
+    """
+    share = np.exp(-np.asarray(age, float) / np.asarray(tau, float))
+    return floor + np.subtract(start, floor) * share
+
+
+def hyperbolic(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
+    """Hyperbolic fall to a floor: f + (s - f) / (1 + t / tau).
+
+    Quick at first, then with a long tail: halfway at tau, nine tenths of the way only at 9 tau. Units and limits
+    as in `exponential`.
+    """
+    return floor + np.subtract(start, floor) / (1 + np.asarray(age, float) / np.asarray(tau, float))
+
+
+def linear(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
+    """Straight fall that reaches the floor at age tau and stays there: f + (s - f) max(1 - t / tau, 0).
+
+    Units and limits as in `exponential`; halfway at tau / 2.
+    """
+    return floor + np.subtract(start, floor) * np.maximum(1 - np.asarray(age, float) / np.asarray(tau, float), 0)
+
+
+def flat(age: ArrayLike, start: ArrayLike, floor: ArrayLike = 0.0, tau: ArrayLike = 1.0) -> Array:
+    """No change with age: the level is `start` for ever; floor and tau are taken and not used."""
+    return np.broadcast_arrays(np.asarray(start, float), age, floor, tau)[0].copy()
+
+
+def half_life(tau: ArrayLike) -> Array:
+    """Months in which an exponential halves its distance to the floor: tau ln 2."""
+    return np.asarray(tau, float) * np.log(2)
+
+
+def time_to_level(level: float, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
+    """Age at which an exponential comes down to a level, in months.
+
+    0 where it starts at or under the level, inf where its floor is at or above it, else
+    tau log((s - f) / (level - f)). Never average the finite ones: inf is an answer.
+
+    Examples
+    --------
+    >>> float(time_to_level(0.25, 1.0, 0.5, 4.0))
+    inf
+    """
+    start, floor, tau = (np.asarray(x, float) for x in (start, floor, tau))
+    reached = (start > level) & (floor < level)
+    ratio = np.divide(start - floor, level - floor, out=np.ones(np.broadcast(start, floor).shape), where=reached)
+    return np.where(start <= level, 0.0, np.where(reached, tau * np.log(ratio), np.inf))
+
+
+def exponential_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
+    """Average of exp(-t / tau) over [age_start, age_end], and its derivatives in log tau.
+
+    Parameters
+    ----------
+    age_start, age_end : array, months, age_start < age_end
+    tau : array, months
+
+    Returns
+    -------
+    tuple of four arrays
+        The average and its first, second and third derivative with respect to log tau.
+
+    Notes
+    -----
+    With E_k = (exp(-a/tau) a^k - exp(-b/tau) b^k) / (tau^(k-1) (b - a)) the average is E_0 and
+    dE_k / dlog tau = E_(k+1) - (k-1) E_k.
+    """
+    start, end, tau = (np.asarray(x) for x in (age_start, age_end, tau))
+    x, y, width = start / tau, end / tau, (end - start) / tau
+    at_start, at_end = np.exp(-x), np.exp(-y)
+    average = at_start * -np.expm1(-width) / width
+    first = average + (at_start * x - at_end * y) / width
+    second = first + (at_start * x**2 - at_end * y**2) / width
+    third = first + (at_start * x**3 - at_end * y**3) / width
+    return average, first, second, third
+
+
+def hyperbolic_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
+    """Average of 1 / (1 + t / tau) over [age_start, age_end], and derivatives as in `exponential_average`."""
+    start, end, tau = (np.asarray(x) for x in (age_start, age_end, tau))
+    x, y, width = start / tau, end / tau, (end - start) / tau
+    u, v = 1 / (1 + x), 1 / (1 + y)
+    average = np.log1p(width * u) / width
+    first = average + (v - u) / width
+    second = first + (v - u + y * v**2 - x * u**2) / width
+    third = second + (v - u + y * v**2 - x * u**2 + 2 * y**2 * v**3 - 2 * x**2 * u**3) / width
+    return average, first, second, third
+
+
+def linear_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
+    """Average of max(1 - t / tau, 0) over [age_start, age_end], and derivatives as in `exponential_average`.
+
+    The first derivative is continuous; the others jump where tau crosses an end of the interval.
+    """
+    start, end, tau = (np.asarray(x, float) for x in (age_start, age_end, tau))
+    width = end - start
+    stop = np.clip(tau, start, end)
+    first = (stop**2 - start**2) / (2 * tau * width)
+    average = (stop - start) / width - first
+    inside = (tau > start) & (tau < end)
+    second = np.where(inside, (tau + start**2 / tau) / (2 * width), -first)
+    return average, first, second, first
+
+
+def flat_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
+    """Average share of a curve that does not fall: 1, with derivatives 0."""
+    shape = np.broadcast(age_start, age_end, tau).shape
+    return np.ones(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape)
+
+
+def month_average(
+    age_start: ArrayLike, age_end: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """Exponential averaged over [age_start, age_end], with derivatives in (log start, log floor, log tau).
+
+    Returns
+    -------
+    level : array (...), h per endpoint per month
+    gradient : array (3, ...)
+    hessian : array (3, 3, ...)
+    """
+    return derivatives(exponential_average(age_start, age_end, tau), np.asarray(start), np.asarray(floor))
+
+
+def derivatives(share: Derivatives, start: Array, floor: Array) -> tuple[Array, Array, Array]:
+    """Level, gradient and Hessian in (log start, log floor, log tau) from an averaged share g and its derivatives.
+
+    r = f + (s - f) g; gradient (s g, f (1 - g), (s - f) g1); Hessian diagonal (s g, f (1 - g), (s - f) g2),
+    (s, tau): s g1, (f, tau): -f g1, (s, f): 0.
+    """
+    average, first, second, _ = share
+    above, below, gap = start * average, floor * (1 - average), start - floor
+    rise, fall, zero = start * first, -floor * first, np.zeros_like(above)
+    gradient = np.stack([above, below, gap * first])
+    hessian = np.stack(
+        [np.stack([above, zero, rise]), np.stack([zero, below, fall]), np.stack([rise, fall, gap * second])]
+    )
+    return above + below, gradient, hessian
+
+
+AVERAGES: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], Derivatives]] = {
+    "exponential": exponential_average,
+    "hyperbolic": hyperbolic_average,
+    "linear": linear_average,
+    "flat": flat_average,
+}

@@ -1,0 +1,261 @@
+"""Nonlinear mixed model of hours by age: marginal likelihood by Laplace, with the exact inner Hessian.
+
+Client i has eta_i = (log start, log floor, log tau) = B z_i + b_i, b_i ~ N(0, diag(sd^2)); a month's rate is
+Tweedie (power 1.5) around the curve's average over the month, with dispersion phi / exposure + kappa. Parameters
+are theta = (B by rows, log sd, log phi, log kappa).
+
+References
+----------
+Pinheiro & Bates (1995), Approximations to the log-likelihood in nonlinear mixed-effects models; Zhang (2013),
+Tweedie compound Poisson mixed models; Chung et al. (2013), boundary-avoiding variance penalty.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rhem_lib import curves, tweedie
+from rhem_lib.book import Months
+
+Array = NDArray[np.float64]
+
+ETA_LOW, ETA_HIGH = np.array([-12.0, -12.0, -3.0]), np.array([6.0, 6.0, 6.0])
+SOFT, SOFT_WIDTH = 0.25, 0.01
+PRIOR_LOG_TAU, PRIOR_LOG_FLOOR_RATIO = np.log(4.0), np.log(0.25)
+PRIOR_SD, COEFFICIENT_SD = 0.5, 2.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is fitted: the months, the decay shape by name, and whether the likelihood is restricted (REML)."""
+
+    months: Months
+    shape: str = "exponential"
+    restricted: bool = True
+
+
+@dataclass(frozen=True)
+class Point:
+    """The objective at one theta.
+
+    loglik is the (restricted) marginal log likelihood, value adds the log priors; scores are per client, (clients,
+    parameters); modes are b_i, (clients, 3), and hessian the exact inner one there, (clients, 3, 3);
+    information is that on the coefficients.
+    """
+
+    theta: Array
+    value: float
+    loglik: float
+    gradient: Array
+    scores: Array
+    modes: Array
+    hessian: Array
+    information: Array
+
+
+def split(theta: Array, columns: int) -> tuple[Array, Array, float, float]:
+    """Coefficients (3, columns), sd (3,), phi and kappa of a parameter vector."""
+    sd, (phi, kappa) = np.exp(theta[-5:-2]), np.exp(theta[-2:])
+    return theta[:-5].reshape(3, columns), sd, float(phi), float(kappa)
+
+
+@dataclass(frozen=True)
+class _Local:
+    """Curve and likelihood of every month at given eta: (clients, months), with leading axes 3 or 3 x 3."""
+
+    value: Array
+    share: curves.Derivatives
+    eta: Array
+    rate: Array
+    jacobian: Array
+    second: Array
+    score: Array
+    curvature: Array
+    fisher: Array
+    gradient: Array
+    exact: Array
+    expected: Array
+
+
+def _local(model: Model, eta: Array, centre: Array, inverse_variance: Array, precision: Array) -> _Local:
+    """Penalised log likelihood of each client (without the normaliser), its gradient and both Hessians."""
+    months = model.months
+    start, floor, tau = np.exp(eta.T)[:, :, None]
+    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
+    rate, jacobian, second = curves.derivatives(share, start, floor)
+    weight = precision * rate**-1.5
+    score = (months.rate - rate) * weight
+    curvature = weight + 1.5 * score / rate
+    gap = eta - centre
+    value = tweedie.fit_term(months.rate, rate, precision).sum(1) - (gap**2 * inverse_variance).sum(1) / 2
+    gradient = np.einsum("int,nt->ni", jacobian, score) - gap * inverse_variance
+    across = jacobian.transpose(1, 0, 2)
+    along = jacobian.transpose(1, 2, 0)
+    ridge = np.diag(inverse_variance)
+    expected = (across * weight[:, None, :]) @ along + ridge
+    exact = (across * curvature[:, None, :]) @ along - np.einsum("ijnt,nt->nij", second, score) + ridge
+    return _Local(value, share, eta, rate, jacobian, second, score, curvature, weight, gradient, exact, expected)
+
+
+def _positive(matrix: Array) -> NDArray[np.bool_]:
+    """Which 3 x 3 matrices are positive definite, by leading minors."""
+    minor = matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] ** 2
+    return (matrix[:, 0, 0] > 0) & (minor > 0) & (np.linalg.det(matrix) > 0)
+
+
+def _search(model: Model, centre: Array, sd: Array, precision: Array, modes: Array) -> _Local:
+    """Mode of every client's penalised likelihood: Newton where the exact Hessian allows, else Fisher scoring."""
+    inverse_variance = sd**-2
+    eta = np.clip(centre + modes, ETA_LOW, ETA_HIGH)
+    here = _local(model, eta, centre, inverse_variance, precision)
+    for _ in range(30):
+        matrix = np.where(_positive(here.exact)[:, None, None], here.exact, here.expected)
+        step = np.linalg.solve(matrix, here.gradient[:, :, None])[:, :, 0]
+        gain = (step * here.gradient).sum(1)
+        moving = gain > 1e-20
+        if not moving.any():
+            break
+        step *= (moving * np.minimum(1.0, 1.5 / np.maximum(np.abs(step).max(1), 1e-300)))[:, None]
+        for _ in range(12):
+            trial = np.clip(here.eta + step, ETA_LOW, ETA_HIGH)
+            there = _local(model, trial, centre, inverse_variance, precision)
+            worse = there.value < here.value - 1e-9
+            if not worse.any():
+                break
+            step[worse] *= 0.4
+        here = there
+    return here
+
+
+def evaluate(model: Model, theta: Array, modes: Array) -> Point:
+    """Penalised marginal log likelihood at theta, its gradient and the clients' modes.
+
+    Parameters
+    ----------
+    theta : array (3 * covariates + 5,)
+    modes : array (clients, 3)
+        Where the inner searches start. Give the modes of the best point so far, never those of a rejected trial:
+        only then is the objective a function of theta.
+    """
+    months = model.months
+    coefficients, sd, phi, kappa = split(theta, months.design.shape[1])
+    centre = months.design @ coefficients.T
+    sampling = phi / months.weight
+    precision = months.used / (sampling + kappa)
+    at = _search(model, centre, sd, precision, modes)
+    norm, norm_slope = tweedie.norm_term(months.rate, precision)
+    vectors, values, soft, slope = _spectrum(at)
+    log_determinant = np.linalg.slogdet(at.expected)[1] + np.log(soft).sum(1)
+    clients = at.value + norm.sum(1) - np.log(sd).sum() - log_determinant / 2
+
+    by_exact = np.einsum("nik,nk,njk->nij", vectors, slope / soft, vectors)
+    by_fisher = np.einsum("nik,nk,njk->nij", vectors, 1 - slope / soft * values, vectors)
+    information, log_information, pull, direct = _restriction(months, at, sd)
+    loglik = float(clients.sum())
+    if model.restricted:
+        loglik -= log_information / 2
+        by_fisher = by_fisher + pull
+    along_eta = _along_eta(at, by_exact, by_fisher, months, precision)
+    implicit = np.einsum("nik,nk,njk,nj->ni", vectors, 1 / np.maximum(values, 0.02), vectors, along_eta)
+
+    gap = at.eta - centre
+    by_centre = (gap - implicit / 2) / sd**2
+    ridge = np.einsum("nii->ni", by_exact + by_fisher) - (np.einsum("nii->ni", pull) if model.restricted else 0)
+    by_sd = (gap**2 + ridge - gap * implicit + (direct if model.restricted else 0)) / sd**2 - 1
+    by_precision = _along_precision(at, by_exact, by_fisher, implicit) + norm_slope
+    by_precision += tweedie.fit_term(months.rate, at.rate, precision)
+    shares = np.stack([sampling, np.full_like(sampling, kappa)]) / (sampling + kappa)
+    by_dispersion = -np.einsum("knt,nt,nt->nk", shares, by_precision, months.used)
+    by_coefficient = np.einsum("ni,nj->nij", by_centre, months.design).reshape(len(gap), -1)
+    scores = np.hstack([by_coefficient, by_sd, by_dispersion])
+    prior, prior_gradient = log_prior(theta, months.design.shape[1])
+    value = loglik + prior
+    return Point(theta, value, loglik, scores.sum(0) + prior_gradient, scores, gap, at.exact, information)
+
+
+def _spectrum(at: _Local) -> tuple[Array, Array, Array, Array]:
+    """Eigenvectors V of exact against Fisher Hessian (V V' = Fisher^-1), eigenvalues, softened ones, their slope.
+
+    The exact Hessian of a few clients may be indefinite; a hard switch to the Fisher one would make the objective
+    jump, so eigenvalues are bent smoothly to stay above 0.
+    """
+    inverse_root = np.linalg.inv(np.linalg.cholesky(at.expected))
+    values, rotation = np.linalg.eigh(inverse_root @ at.exact @ inverse_root.transpose(0, 2, 1))
+    root = np.sqrt((values - SOFT) ** 2 + SOFT_WIDTH)
+    vectors = inverse_root.transpose(0, 2, 1) @ rotation
+    return vectors, values, (values + SOFT + root) / 2, (1 + (values - SOFT) / root) / 2
+
+
+def _restriction(months: Months, at: _Local, sd: Array) -> tuple[Array, float, Array, Array]:
+    """Information on the coefficients (REML term), its log determinant, and what the gradient needs of it."""
+    design, columns = months.design, months.design.shape[1]
+    inverse = np.linalg.inv(at.expected)
+    inner = np.diag(sd**-2) - inverse / np.outer(sd**2, sd**2)
+    information = np.einsum("nab,nj,nk->ajbk", inner, design, design).reshape(3 * columns, -1)
+    information = information + prior_precision(columns)
+    blocks = np.linalg.inv(information).reshape(3, columns, 3, columns)
+    spread = np.einsum("nj,ajbk,nk->nab", design, blocks, design)
+    shrink = inverse / sd**2
+    pull = shrink @ spread @ shrink.transpose(0, 2, 1)
+    keep = np.eye(3) - shrink
+    direct = np.einsum("nai,nab,nbi->ni", keep.transpose(0, 2, 1), spread, keep.transpose(0, 2, 1))
+    return information, float(np.linalg.slogdet(information)[1]), pull, direct
+
+
+def _along_eta(at: _Local, by_exact: Array, by_fisher: Array, months: Months, precision: Array) -> Array:
+    """Derivative in eta of tr(by_exact . exact Hessian) + tr(by_fisher . Fisher Hessian), (clients, 3)."""
+    jacobian, second, rate = at.jacobian, at.second, at.rate
+    exact_pull = np.einsum("nij,jnt->int", by_exact, jacobian)
+    fisher_pull = np.einsum("nij,jnt->int", by_fisher, jacobian)
+    steepness = precision * (0.75 * rate - 3.75 * months.rate) * rate**-3.5
+    exact_form = steepness * (jacobian * exact_pull).sum(0)
+    exact_form += at.curvature * np.einsum("nij,ijnt->nt", by_exact, second)
+    fisher_form = -1.5 * at.fisher / rate * (jacobian * fisher_pull).sum(0)
+    out = jacobian * (exact_form + fisher_form)
+    out += 2 * np.einsum("ijnt,jnt->int", second, at.curvature * exact_pull + at.fisher * fisher_pull)
+    return (out - at.score * _third(at, by_exact)).sum(2).T
+
+
+def _third(at: _Local, form: Array) -> Array:
+    """Third derivatives of the rate in (a, b, j), summed over a, b with weights form_ab: (3, clients, months)."""
+    average, first, second, third = at.share
+    start, floor, _ = np.exp(at.eta.T)[:, :, None]
+    ss, ff, tt, st, ft = (form[:, i, j, None] for i, j in ((0, 0), (1, 1), (2, 2), (0, 2), (1, 2)))
+    by_start = start * (ss * average + 2 * st * first + tt * second)
+    by_floor = floor * (ff * (1 - average) - 2 * ft * first - tt * second)
+    by_tau = start * (ss * first + 2 * st * second) - floor * (ff * first + 2 * ft * second)
+    return np.stack([by_start, by_floor, by_tau + tt * (start - floor) * third])
+
+
+def _along_precision(at: _Local, by_exact: Array, by_fisher: Array, implicit: Array) -> Array:
+    """Derivative in each month's log precision of -1/2 (the two traces), through the Hessians and the mode."""
+    exact_form = at.curvature * np.einsum("int,nij,jnt->nt", at.jacobian, by_exact, at.jacobian, optimize=True)
+    exact_form -= at.score * np.einsum("nij,ijnt->nt", by_exact, at.second)
+    fisher_form = at.fisher * np.einsum("int,nij,jnt->nt", at.jacobian, by_fisher, at.jacobian, optimize=True)
+    shift = at.score * np.einsum("int,ni->nt", at.jacobian, implicit)
+    return -(exact_form + fisher_form + shift) / 2
+
+
+def prior_precision(columns: int) -> Array:
+    """Precision of the weak normal priors on the coefficients, (3 * columns, 3 * columns)."""
+    out = np.diag(np.tile(np.r_[0.0, np.full(columns - 1, COEFFICIENT_SD**-2)], 3))
+    start, floor, tau = 0, columns, 2 * columns
+    out[tau, tau] = 1.0
+    out[[start, floor], [start, floor]] = 1.0
+    out[[start, floor], [floor, start]] = -1.0
+    return out
+
+
+def log_prior(theta: Array, columns: int) -> tuple[float, Array]:
+    """Weak priors, meant to speak only where the data are silent, and their gradient.
+
+    log tau ~ N(log 4, 1), log floor - log start ~ N(log .25, 1), each sd: log sd - sd / 0.5, further coefficients
+    ~ N(0, 2^2).
+    """
+    mean = np.zeros(3 * columns)
+    mean[columns], mean[2 * columns] = PRIOR_LOG_FLOOR_RATIO, PRIOR_LOG_TAU
+    pull = prior_precision(columns) @ (theta[:-5] - mean)
+    sd = np.exp(theta[-5:-2])
+    value = -(theta[:-5] - mean) @ pull / 2 + float((np.log(sd) - sd / PRIOR_SD).sum())
+    return float(value), np.concatenate([-pull, 1 - sd / PRIOR_SD, [0.0, 0.0]])

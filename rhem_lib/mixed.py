@@ -1,0 +1,256 @@
+"""Fit of the mixed model of `laplace`: starting values, maximisation, intervals, and draws of curves.
+
+References
+----------
+Golub & Pereyra (1973), variable projection; Pinheiro & Bates (2000), Mixed-Effects Models in S and S-PLUS;
+Cameron, Gelbach & Miller (2008), few clusters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, nnls
+from scipy.stats import t as student
+
+from rhem_lib import curves
+from rhem_lib.book import Months
+from rhem_lib.laplace import Model, Point, evaluate, split
+
+Array = NDArray[np.float64]
+
+START_SD, START_PHI, START_KAPPA = 0.3, 2.0, 0.08
+SHOCK_VARIANCE = 0.03
+FLAT_SD, FLAT_KAPPA = 0.03, 1e-3
+TAU_LIMITS = (0.3, 60.0)
+LEAST_CURVATURE = 1e-5
+MOST_INFLATION = 25.0
+MOST_MEMORY = 0.6
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A maximised model.
+
+    covariance : (parameters, parameters), of theta; rows of parameters on a boundary are 0
+    spread : (clients, 3, 3), conditional covariance of every client's log parameters
+    memory : variance inflation by shocks that last over months, at least 1
+    df : degrees of freedom of t intervals
+    regular : the Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
+        covariance is that at known spreads and dispersions, with the sandwich
+    """
+
+    model: Model
+    point: Point
+    covariance: Array
+    spread: Array
+    memory: float
+    df: int
+    regular: bool
+
+    @property
+    def coefficients(self) -> Array:
+        """(3, covariates): log start, log floor in the unit of the hours, log tau in months."""
+        months = self.model.months
+        out = split(self.point.theta, months.design.shape[1])[0].copy()
+        out[:2, 0] += np.log(months.scale)
+        return out
+
+    @property
+    def coefficient_covariance(self) -> Array:
+        """(3 * covariates, 3 * covariates), coefficients by rows."""
+        return self.covariance[:-5, :-5]
+
+    @property
+    def sd(self) -> Array:
+        """Spread of clients around the coefficients, log start, log floor, log tau."""
+        return np.exp(self.point.theta[-5:-2])
+
+    @property
+    def quantile(self) -> float:
+        """Multiplier of a standard error for a 95 % interval."""
+        return float(student.ppf(0.975, self.df))
+
+
+def starting_values(model: Model) -> Array:
+    """Pooled curve by variable projection: over a grid of tau, non-negative least squares for start and floor."""
+    months = model.months
+    used = months.used > 0
+    start, end, rate = months.age_start[used], months.age_end[used], months.rate[used]
+    root = (1 / months.weight[used] + SHOCK_VARIANCE) ** -0.5
+    best, best_loss = (1.0, 1.0, 4.0), np.inf
+    for tau in np.geomspace(1, 36 if model.shape == "linear" else 24, 20):
+        share = curves.AVERAGES[model.shape](start, end, tau)[0]
+        (top, bottom), loss = nnls(np.column_stack([share * root, (1 - share) * root]), rate * root)
+        if loss < best_loss - 1e-12:
+            best, best_loss = (top, bottom, tau), loss
+    columns = months.design.shape[1]
+    coefficients = np.zeros((3, columns))
+    coefficients[:, 0] = np.log(np.maximum(best, 0.03))
+    return np.r_[coefficients.ravel(), np.log([START_SD] * 3), np.log(START_PHI), np.log(START_KAPPA)]
+
+
+def _bounds(columns: int) -> Array:
+    wide = [(-4.0, 4.0)] * (columns - 1)
+    rows = [(-6.0, 4.0), *wide, (-7.0, 4.0), *wide, tuple(np.log(TAU_LIMITS)), *wide]
+    rows += [tuple(np.log([0.01, 2.5]))] * 3 + [tuple(np.log([1e-3, 60.0])), tuple(np.log([1e-5, 3.0]))]
+    return np.array(rows)
+
+
+def _steps(model: Model, point: Point) -> Array:
+    """Rough standard error of each parameter: scales the search and the differences of the Hessian."""
+    clients, cells = len(model.months.design), model.months.used.sum()
+    spread = np.sqrt(np.diag(np.linalg.inv(point.information)))
+    return np.r_[np.clip(spread, 1e-3, 1.0), np.full(3, 1 / np.sqrt(clients)), np.full(2, np.sqrt(3 / cells))]
+
+
+def maximise(model: Model, theta: Array) -> Point:
+    """Highest point of the objective found by L-BFGS-B from theta.
+
+    For the flat shape only start, its spread and the dispersions move: the others have no effect.
+    """
+    columns = model.months.design.shape[1]
+    free = np.ones(len(theta), bool)
+    if model.shape == "flat":
+        free[columns : 3 * columns] = free[-4:-2] = False
+    best = evaluate(model, theta, np.zeros((len(model.months.design), 3)))
+    unit = _steps(model, best)[free]
+    origin = theta[free]
+    limits = (_bounds(columns)[free] - origin[:, None]) / unit[:, None]
+
+    def objective(x: Array) -> tuple[float, Array]:
+        nonlocal best
+        trial = theta.copy()
+        trial[free] = origin + unit * x
+        point = evaluate(model, trial, best.modes)
+        if point.value > best.value:
+            best = point
+        return -point.value, -point.gradient[free] * unit
+
+    options = {"maxiter": 400, "ftol": 1e-12, "gtol": 1e-5, "maxls": 40, "maxfun": 200}
+    x0 = np.clip(np.zeros(len(origin)), limits[:, 0], limits[:, 1])
+    minimize(objective, x0, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+    return best
+
+
+def fit(months: Months) -> Fit:
+    """Restricted maximum likelihood fit of the exponential, with intervals.
+
+    The covariance is the inverse Hessian over all inner parameters, inflated so that no variance is smaller than
+    that of the sandwich over clients (shocks that follow each other are no part of the model).
+    """
+    model = Model(months)
+    point = maximise(model, starting_values(model))
+    clients, columns = months.design.shape
+    df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
+    free, inner = _with_hessian(point.theta, columns)
+    curvature = _hessian(model, point, free)
+    unit = _steps(model, point)[free]
+    regular = bool(np.linalg.eigvalsh(curvature * np.outer(unit, unit))[0] > LEAST_CURVATURE)
+    if regular:
+        inverse = np.asarray(np.linalg.inv(curvature), float)
+        point = _polish(model, point, free, inverse) if inner else point
+        covariance = _inflated(point, free, inverse)
+    known = np.asarray(np.linalg.inv(point.information), float)
+    if not regular or (np.diag(covariance)[: len(known)] > MOST_INFLATION * np.diag(known)).any():
+        covariance, regular = _inflated(point, np.arange(len(free)) < len(known), known), False
+    memory = _memory(model, point)
+    return Fit(model, point, covariance, _spread(point, memory), memory, df, regular)
+
+
+def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> Array:
+    """Covariance of theta: inverse Hessian over the free parameters, no variance smaller than the sandwich's."""
+    scores = point.scores[:, free]
+    clients = len(scores)
+    sandwich = inverse @ scores.T @ scores @ inverse * clients / (clients - 1)
+    stretch = np.sqrt(np.maximum(np.diag(sandwich) / np.diag(inverse), 1.0))
+    covariance = np.zeros((len(free), len(free)))
+    covariance[np.ix_(free, free)] = inverse * np.outer(stretch, stretch)
+    return covariance
+
+
+def _with_hessian(theta: Array, columns: int) -> tuple[NDArray[np.bool_], bool]:
+    """Parameters that enter the Hessian: all but spreads and shocks near 0; and whether none is on a bound."""
+    low, high = _bounds(columns).T
+    low[-5:-2], low[-1] = np.log(FLAT_SD), np.log(FLAT_KAPPA)
+    inside = (theta > low + 1e-6) & (theta < high - 1e-6)
+    return inside | (np.arange(len(theta)) < 3 * columns), bool(inside[: 3 * columns].all())
+
+
+def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
+    """At the modes, in standard deviations of a month: residuals (clients, months), slopes in eta, rates."""
+    months = model.months
+    coefficients, _, phi, kappa = split(point.theta, months.design.shape[1])
+    start, floor, tau = np.exp(months.design @ coefficients.T + point.modes).T[:, :, None]
+    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
+    rate, jacobian, _ = curves.derivatives(share, start, floor)
+    root = np.sqrt(months.used / ((phi / months.weight + kappa) * rate**1.5))
+    return (months.rate - rate) * root, np.einsum("int,nt->nti", jacobian, root), rate * root
+
+
+def _memory(model: Model, point: Point) -> float:
+    """By how much shocks that last over months inflate the variance of a client's curve: (1 + rho) / (1 - rho).
+
+    rho is the lag-one correlation of residuals over all clients, corrected for the parameters that each client's
+    curve takes up; at least 0.
+    """
+    residual, slope, _ = residuals(model, point)
+    used = model.months.used
+    data = slope.transpose(0, 2, 1) @ slope
+    penalised = data + np.diag(np.exp(-2 * point.theta[-5:-2]))
+    taken = np.trace(np.linalg.solve(penalised, data), axis1=1, axis2=2).sum() / used.sum()
+    pairs = max((used[:, 1:] * used[:, :-1]).sum(), 1.0)
+    lagged = (residual[:, 1:] * residual[:, :-1]).sum() / pairs
+    rho = float(np.clip(lagged * used.sum() / (residual**2).sum() + taken, 0.0, MOST_MEMORY))
+    return (1 + rho) / (1 - rho)
+
+
+def _spread(point: Point, memory: float) -> Array:
+    """Conditional covariance of the clients' log parameters: inverse exact Hessian.
+
+    The data's part of it is divided by the memory of the shocks, and a client's own months cannot make it less
+    certain than the population does: eigenvalues relative to the population's precision are at least 1.
+    """
+    sd = np.exp(point.theta[-5:-2])
+    values, vectors = np.linalg.eigh(point.hessian * np.outer(sd, sd))
+    certain = 1 + np.maximum(values - 1, 0.0) / memory
+    root = sd[:, None] * vectors / np.sqrt(certain)[:, None, :]
+    return root @ root.transpose(0, 2, 1)
+
+
+def _hessian(model: Model, point: Point, free: NDArray[np.bool_]) -> Array:
+    """Negative Hessian of the objective, by central differences of its gradient over a quarter standard error."""
+    steps = 0.25 * _steps(model, point)
+    rows = []
+    for j in np.flatnonzero(free):
+        shift = np.zeros(len(point.theta))
+        shift[j] = steps[j]
+        up, down = (evaluate(model, point.theta + side * shift, point.modes) for side in (1, -1))
+        rows.append((down.gradient - up.gradient)[free] / (2 * steps[j]))
+    return (np.array(rows) + np.array(rows).T) / 2
+
+
+def _polish(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array) -> Point:
+    """Newton steps to the maximum, so that the answer does not hang on where the search happened to stop."""
+    low, high = _bounds(model.months.design.shape[1]).T
+    for _ in range(8):
+        step = np.zeros(len(point.theta))
+        step[free] = inverse @ point.gradient[free]
+        if step @ point.gradient < 1e-18:
+            break
+        trial = evaluate(model, np.clip(point.theta + step, low, high), point.modes)
+        if trial.value < point.value - 1e-9:
+            break
+        point = trial
+    return point
+
+
+def compare_shapes(months: Months, shapes: tuple[str, ...]) -> dict[str, float]:
+    """Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out)."""
+    out = {}
+    for shape in shapes:
+        model = Model(months, shape, restricted=False)
+        point = maximise(model, starting_values(model))
+        parameters = len(point.theta) - (2 * months.design.shape[1] + 2 if shape == "flat" else 0)
+        out[shape] = 2 * parameters - 2 * point.loglik
+    return out

@@ -1,0 +1,77 @@
+"""What a fitted mixed model says: clients, levels with intervals, effects of covariates, and draws of curves."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rhem_lib.mixed import Fit
+
+Array = NDArray[np.float64]
+
+TINY = 1e-300
+
+
+def clients(fit: Fit) -> tuple[Array, Array]:
+    """Log parameters of every client, (clients, 3), and their covariance given all the data, (clients, 3, 3).
+
+    The covariance adds that of the coefficients to the conditional one.
+    """
+    eta = fit.model.months.design @ fit.coefficients.T + fit.point.modes
+    slope = _by_coefficients(fit)
+    return eta, fit.spread + slope @ fit.coefficient_covariance @ slope.transpose(0, 2, 1)
+
+
+def _by_coefficients(fit: Fit) -> Array:
+    """Derivative of every client's mode in the coefficients, (clients, 3, 3 * covariates)."""
+    design = fit.model.months.design
+    return np.einsum("nab,nj->nabj", fit.spread / fit.sd**2, design).reshape(len(design), 3, -1)
+
+
+def draw_population(fit: Fit, size: int, rng: np.random.Generator) -> Array:
+    """Coefficients from their multivariate t distribution, (size, 3 * covariates), as shifts from the estimate."""
+    values, vectors = np.linalg.eigh(fit.coefficient_covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    normal = rng.standard_normal((size, len(root)))
+    return normal @ root.T * np.sqrt(fit.df / rng.chisquare(fit.df, size))[:, None]
+
+
+def draw_clients(fit: Fit, size: int, rng: np.random.Generator) -> Array:
+    """Log parameters of all clients together, (size, clients, 3): shared coefficients, then each client's own."""
+    shifts = draw_population(fit, size, rng)
+    eta = clients(fit)[0]
+    root = np.linalg.cholesky(fit.spread)
+    own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
+    return eta + np.einsum("nij,kj->kni", _by_coefficients(fit), shifts) + own
+
+
+def log_level(age: Array | float, eta: Array) -> tuple[Array, Array]:
+    """Log of the exponential at an age, (...), and its gradient in (log start, log floor, log tau), (..., 3).
+
+    Ages and the leading axes of eta are broadcast against each other.
+    """
+    start, floor, tau = np.moveaxis(np.exp(eta), -1, 0)
+    share = np.exp(-age / tau)
+    level = np.maximum(floor + (start - floor) * share, TINY)
+    parts = np.stack([start * share, floor * (1 - share), (start - floor) * share * age / tau], axis=-1)
+    return np.log(level), parts / level[..., None]
+
+
+def level_interval(
+    age: Array | float, eta: Array, covariance: Array, quantile: float
+) -> tuple[Array, Array, Array]:
+    """Level of a curve at an age with its interval, built on the log scale (delta method)."""
+    value, gradient = log_level(age, eta)
+    variance = np.einsum("...i,...ij,...j->...", gradient, covariance, gradient)
+    error = quantile * np.sqrt(np.maximum(variance, 0.0))
+    return np.exp(value), np.exp(value - error), np.exp(value + error)
+
+
+def at_covariates(fit: Fit, row: Array) -> tuple[Array, Array]:
+    """Log parameters of the typical client with these covariates, (3,), and their covariance, (3, 3)."""
+    slope = np.kron(np.eye(3), row)
+    return fit.coefficients @ row, slope @ fit.coefficient_covariance @ slope.T
+
+
+def effect(fit: Fit, parameter: int, column: int) -> tuple[float, float]:
+    """A coefficient (0 log start, 1 log floor, 2 log tau; column of the design) and its standard error."""
+    place = parameter * fit.model.months.design.shape[1] + column
+    return float(fit.coefficients[parameter, column]), float(np.sqrt(fit.coefficient_covariance[place, place]))

@@ -1,0 +1,185 @@
+"""Panels of client-months with known truth: the scenarios of the accuracy tables.
+
+A small simulator that makes the panel directly, for power studies and tests; `simulate` makes exports.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rhem_lib import curves
+from rhem_lib.errors import ParameterError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Truth of a simulated book. Levels in h per endpoint per month, tau in months.
+
+    Attributes
+    ----------
+    clients : int
+    months : (int, int)
+        Fewest and most months observed.
+    start, floor, tau : float
+        Of the typical client.
+    sd : (float, float, float)
+        Spread of log start, log floor, log tau over clients; `correlation` is that of the first two.
+    phi : float
+        Tweedie dispersion: a month of w endpoint-months holds Poisson(2 w sqrt(r) / phi) tickets.
+    shock_sd, shock_memory : float
+        Spread of log monthly shocks, and their correlation from month to month.
+    season : float
+        Amplitude of a yearly wave.
+    leaving : bool
+        Clients with high recent RHEM leave sooner; the last month is partial.
+    endpoints : (float, float)
+        Median and log spread of the size of clients, kept within `endpoint_limits`.
+    shape : str
+        exponential, hyperbolic, linear or flat.
+    fixed_share, fixed_tau_ratio, fixed_start_ratio, fixed_size_ratio : float
+        Share of fixed-fee clients, and what multiplies their tau, start and size.
+    size_slope : float
+        Power of size (relative to its median) in tau.
+    """
+
+    clients: int = 60
+    months: tuple[int, int] = (18, 18)
+    start: float = 1.0
+    floor: float = 0.2
+    tau: float = 4.328
+    sd: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    correlation: float = 0.0
+    phi: float = 2.0
+    shock_sd: float = 0.25
+    shock_memory: float = 0.0
+    season: float = 0.0
+    leaving: bool = False
+    endpoints: tuple[float, float] = (40.0, 0.7)
+    endpoint_limits: tuple[float, float] = (5.0, 200.0)
+    shape: str = "exponential"
+    fixed_share: float = 0.5
+    fixed_tau_ratio: float = 1.0
+    fixed_start_ratio: float = 1.0
+    fixed_size_ratio: float = 1.0
+    size_slope: float = 0.0
+
+
+_REAL = Scenario(80, (3, 36), sd=(0.35, 0.35, 0.4), correlation=0.4, shock_memory=0.3, season=0.1, leaving=True)
+_GROUPS = replace(
+    _REAL,
+    clients=60,
+    months=(12, 36),
+    leaving=False,
+    fixed_start_ratio=1.28,
+    fixed_size_ratio=2.2,
+    size_slope=-0.2,
+)
+SCENARIOS = {
+    "S1": Scenario(),
+    "S2": _REAL,
+    "S2z": replace(_REAL, endpoints=(8.0, 0.5), phi=4.0),
+    "S3": replace(_REAL, clients=12, months=(6, 30)),
+    "S4": replace(_REAL, start=0.5, floor=0.5, shape="flat"),
+    "S5-linear": replace(_REAL, shape="linear", tau=12.0),
+    "S5-hyperbolic": replace(_REAL, shape="hyperbolic"),
+    "S6": _GROUPS,
+    "S7": replace(_GROUPS, fixed_tau_ratio=0.7),
+}
+
+
+def simulate_panel(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
+    """A panel of client-months with known truth.
+
+    Parameters
+    ----------
+    scenario : Scenario, or the name of one in SCENARIOS
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row per client and month (columns of schema.Panel)
+
+    Raises
+    ------
+    ParameterError
+        The name is not that of a scenario.
+    """
+    if isinstance(scenario, str):
+        if scenario not in SCENARIOS:
+            raise ParameterError(f"'{scenario}' is not a scenario.", fix="Known: " + ", ".join(SCENARIOS) + ".")
+        scenario = SCENARIOS[scenario]
+    rng = np.random.default_rng(seed)
+    fixed = rng.permutation(np.arange(scenario.clients) < round(scenario.fixed_share * scenario.clients))
+    parts = [_client(scenario, i, bool(fixed[i]), rng) for i in range(scenario.clients)]
+    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _client(truth: Scenario, number: int, fixed: bool, rng: np.random.Generator) -> dict[str, NDArray]:
+    """All months of one client, by column of the panel."""
+    median, spread = truth.endpoints
+    relative = np.exp(spread * rng.standard_normal()) * (truth.fixed_size_ratio if fixed else 1.0)
+    size = float(np.clip(median * relative, *truth.endpoint_limits))
+    start, floor, tau = _parameters(truth, size / median, fixed, rng)
+    count = int(rng.integers(truth.months[0], truth.months[1] + 1))
+    age = np.arange(count, dtype=float)
+    width = np.ones(count)
+    if truth.leaving:
+        width[-1] = rng.uniform(0.2, 1.0)
+    share = curves.AVERAGES[truth.shape](age, age + width, tau)[0]
+    first_month = int(rng.integers(0, 24))
+    wave = 1 + truth.season * np.sin(2 * np.pi * (first_month + age) / 12)
+    level = (floor + (start - floor) * share) * wave * np.exp(_shocks(truth, count, rng))
+    endpoints = size * np.exp(np.cumsum(0.02 * rng.standard_normal(count)))
+    exposure = endpoints * width
+    tickets = rng.poisson(2 * exposure * np.sqrt(level) / truth.phi)
+    hours = rng.gamma(np.maximum(tickets, 1), truth.phi * np.sqrt(level) / 2) * (tickets > 0)
+    if truth.leaving:
+        count = _stays(hours / exposure, rng)
+    months = np.datetime64("2022-01", "M") + first_month + np.arange(len(age))
+    columns = {
+        "month": months.astype("datetime64[us]"),
+        "endpoints": endpoints,
+        "exposure": exposure,
+        "age_start": age,
+        "age_end": age + width,
+        "age_months": age + width / 2,
+        "reactive_hours": hours,
+        "reactive_tickets": tickets.astype(float),
+        "unclassified_hours": np.zeros(len(age)),
+        "rhem_h": hours / exposure,
+        "outside_hours": np.zeros(len(age)),
+    }
+    words = {"client": f"client {number:03d}", "billing": "fixed-fee" if fixed else "hourly", "flags": ""}
+    return {name: np.full(count, word, dtype=object) for name, word in words.items()} | {
+        name: values[:count] for name, values in columns.items()
+    }
+
+
+def _parameters(truth: Scenario, relative_size: float, fixed: bool, rng: np.random.Generator) -> Array:
+    """Start, floor and tau of one client."""
+    z = rng.standard_normal(3)
+    z[1] = truth.correlation * z[0] + np.sqrt(1 - truth.correlation**2) * z[1]
+    out = np.array([truth.start, truth.floor, truth.tau]) * np.exp(np.array(truth.sd) * z)
+    out[2] *= relative_size**truth.size_slope * (truth.fixed_tau_ratio if fixed else 1.0)
+    out[0] *= truth.fixed_start_ratio if fixed else 1.0
+    return out
+
+
+def _shocks(truth: Scenario, count: int, rng: np.random.Generator) -> Array:
+    """Log shocks of a client's months: mean of their exponential 1, autoregressive of order one."""
+    out = truth.shock_sd * rng.standard_normal(count)
+    fresh = np.sqrt(1 - truth.shock_memory**2)
+    for i in range(1, count):
+        out[i] = truth.shock_memory * out[i - 1] + fresh * out[i]
+    return out - truth.shock_sd**2 / 2
+
+
+def _stays(rate: Array, rng: np.random.Generator) -> int:
+    """Months until a client leaves: the hazard is 1 % a month at 0.25 h and rises with the last 3 months' RHEM."""
+    recent = np.convolve(rate, np.ones(3) / 3)[: len(rate)]
+    leaves = (rng.random(len(rate)) < np.minimum(0.04 * recent, 0.2)) & (np.arange(len(rate)) >= 5)
+    return int(leaves.argmax()) + 1 if leaves.any() else len(rate)

@@ -1,0 +1,71 @@
+"""Decay shapes: values by hand, averages against quadrature, derivatives against complex step."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from rhem_lib import curves
+
+FALLING = ["exponential", "hyperbolic", "linear"]
+INTERVALS = [(0.0, 1.0, 4.0), (2.3, 3.1, 0.7), (11.0, 12.0, 4.328), (30.0, 30.2, 50.0), (2.0, 3.0, 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "at_tau"), [("exponential", 0.2 + 0.8 / np.e), ("hyperbolic", 0.6), ("linear", 0.2)]
+)
+def test_shapes_start_at_start_and_fall_to_the_floor(shape, at_tau):
+    level = getattr(curves, shape)
+    age = np.array([0.0, 5.0, 1e9])
+    assert level(age, 1.0, 0.2, 5.0) == pytest.approx([1.0, at_tau, 0.2])
+    path = level(np.linspace(0, 60, 200), 1.0, 0.2, 5.0)
+    assert (np.diff(path) <= 0).all()
+
+
+def test_flat_does_not_move():
+    assert curves.flat(np.array([0.0, 7.0]), 0.5).tolist() == [0.5, 0.5]
+
+
+def test_half_life_and_time_to_level_by_hand():
+    assert float(curves.exponential(curves.half_life(4.0), 1.0, 0.2, 4.0)) == pytest.approx(0.6)
+    start, floor = np.array([1.0, 0.2, 1.0, 1.0]), np.array([0.2, 0.1, 0.25, 0.3])
+    months = curves.time_to_level(0.25, start, floor, 4.328)
+    assert months[0] == pytest.approx(12.0, abs=1e-3)
+    assert months[1:].tolist() == [0.0, np.inf, np.inf]
+
+
+@pytest.mark.parametrize("shape", FALLING)
+@pytest.mark.parametrize(("start", "end", "tau"), INTERVALS)
+def test_average_is_the_integral(shape, start, end, tau):
+    exact = quad(lambda age: getattr(curves, shape)(age, 1.0, 0.0, tau), start, end, points=[tau])[0] / (
+        end - start
+    )
+    assert float(curves.AVERAGES[shape](start, end, tau)[0]) == pytest.approx(exact, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", ["exponential", "hyperbolic"])
+@pytest.mark.parametrize(("start", "end", "tau"), INTERVALS)
+def test_derivatives_in_log_tau_against_complex_step(shape, start, end, tau):
+    exact = curves.AVERAGES[shape](start, end, tau)
+    stepped = curves.AVERAGES[shape](start, end, tau * np.exp(1e-30j))
+    for order in range(3):
+        assert float(exact[order + 1]) == pytest.approx(
+            float(np.imag(stepped[order])) / 1e-30, rel=1e-8, abs=1e-12
+        )
+
+
+@pytest.mark.parametrize(("start", "end", "tau"), INTERVALS)
+def test_derivatives_of_the_linear_fall_against_differences(start, end, tau):
+    exact = curves.linear_average(start, end, tau)
+    up, down = (curves.linear_average(start, end, tau * np.exp(h)) for h in (1e-6, -1e-6))
+    for order in range(3):
+        assert float(exact[order + 1]) == pytest.approx(float(up[order] - down[order]) / 2e-6, abs=1e-7)
+
+
+def test_gradient_and_hessian_of_the_month_average_against_complex_step():
+    point = np.log([1.1, 0.3, 5.0])
+    _, gradient, hessian = curves.month_average(2.0, 2.6, *np.exp(point))
+    for j in range(3):
+        moved = point + 1e-30j * np.eye(3)[j]
+        level, slope, _ = curves.month_average(2.0, 2.6, *np.exp(moved))
+        assert gradient[j] == pytest.approx(np.imag(level) / 1e-30, rel=1e-12)
+        assert hessian[j] == pytest.approx(np.imag(slope) / 1e-30, rel=1e-12, abs=1e-15)
