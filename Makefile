@@ -26,8 +26,9 @@ define install
 	@touch $@
 endef
 
+# Where the test packages are installed already, they stay.
 $(VENV)/.runtime: requirements.lock pyproject.toml
-	$(call install,requirements.lock)
+	$(call install,$(if $(wildcard $(VENV)/.dev),requirements-dev.lock,requirements.lock))
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml
 	$(call install,requirements-dev.lock)
@@ -54,6 +55,9 @@ sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)
 
 codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
 	$(BIN)/python -m rhem_lib.schema > data/codebook.md
+
+pictures: $(VENV)/.runtime ## draw the pictures of the README again (needs LibreOffice and poppler)
+	$(BIN)/python docs/make_pictures.py
 
 lock: $(VENV)/.dev ## resolve the newest versions again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

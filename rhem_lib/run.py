@@ -168,18 +168,22 @@ def _edition(
     code = _code_key()
     tell(f"Reading {folder} and planning {quarter}")
     jobs = [replace(job, key=_digest([job.key, code])) for job in plan(target)]
-    before = {} if force else _past(target)
-    kept = [job for job in jobs if _unchanged(job, before, target)]
+    past = _past(target)
+    kept = [] if force else [job for job in jobs if _unchanged(job, past, target)]
     todo = [job for job in jobs if job not in kept]
     records = {job.outputs[0]: Record(job.kind, job.name, "kept", list(job.outputs), job.key) for job in kept}
     tell(f"{len(todo)} notebooks to run, {len(kept)} unchanged")
     for record in _execute(todo, target, workers, tell):
         records[record.outputs[0]] = record
     done = [records[job.outputs[0]] for job in jobs]
-    _save_run(target, quarter, folder, code, [*done, *_untouched(before, records)])
-    table = pd.DataFrame([asdict(record) for record in done])
-    page.index(table, target / "index.html", title=f"{Path(folder).name}, {quarter}")
-    return Run(target, table, tuple(record.name for record in done if record.status == "failed"))
+    everything = [*done, *(record for output, record in past.items() if output not in records)]
+    _save_run(target, quarter, folder, code, everything)
+    page.index(_table(everything), target / "index.html", title=f"{Path(folder).resolve().name}, {quarter}")
+    return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
+
+
+def _table(records: list[Record]) -> pd.DataFrame:
+    return pd.DataFrame([asdict(record) for record in records])
 
 
 def _execute(jobs: list[Job], target: Path, workers: int, tell: Callable) -> Iterator[Record]:
@@ -204,9 +208,10 @@ def _collect(pool: Executor, jobs: list[Job], target: Path, tell: Callable) -> I
 
 
 def slug(name: str) -> str:
-    """Folder name of a client: lower-case words, and a mark where two names would share one."""
+    """Folder name of a client: its words in lower case, with a mark where another name could give the same."""
     words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:48].strip("-") or "client"
-    return words if words == name.lower() else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+    plain = words == "-".join(name.lower().split()) and "-" not in name
+    return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
 
 
 def _digest(parts: Sequence[Any]) -> str:
@@ -225,7 +230,7 @@ def _digest(parts: Sequence[Any]) -> str:
 def _code_key() -> str:
     """Key of the library, the notebooks and the packages that shape an output."""
     library = Path(__file__).parent
-    sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx"}]
+    sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx", ".html"}]
     sources += sorted(NOTEBOOKS.glob("*.ipynb"))
     files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sources}
     return _digest([files, {name: version(name) for name in PACKAGES}, METRIC_VERSION])
@@ -244,11 +249,6 @@ def _unchanged(job: Job, before: dict[str, Record], target: Path) -> bool:
     past = before.get(job.outputs[0])
     finished = past is not None and past.status != "failed" and past.key == job.key
     return finished and all((target / output).is_file() for output in job.outputs)
-
-
-def _untouched(before: dict[str, Record], now: dict[str, Record]) -> list[Record]:
-    """Records of outputs that this run was not asked for."""
-    return [record for output, record in before.items() if output not in now]
 
 
 def _save_run(target: Path, quarter: str, folder: Path, code: str, records: list[Record]) -> None:

@@ -54,7 +54,7 @@ def test_changelog_names_the_metric_version():
 
 def test_commands_of_the_readme_exist():
     readme = (ROOT / "README.md").read_text()
-    made = set(re.findall(r"`?make ([a-z-]+)", readme))
+    made = set(re.findall(r"(?:^|`)make ([a-z-]+)", readme, re.M))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     assert {"review", "test"} <= made <= targets
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}

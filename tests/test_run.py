@@ -124,9 +124,10 @@ def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clie
 
 
 def test_slugs_are_safe_and_distinct():
-    names = ["Acme", "ACME", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
+    names = ["Acme Works", "Acme-Works", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
     slugs = [run.slug(name) for name in names]
     assert len(set(slugs)) == len(names)
+    assert slugs[0] == "acme-works"
     assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)
 
 

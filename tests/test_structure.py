@@ -21,7 +21,7 @@ account panel
 workspace
 measure
 book scenarios laplace mixed posterior decline decay_words decay billing power
-recovery review_facts review_words review_why review_findings review_worth review_method review
+recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
 plots_style plots_review plots
 deck_text deck_template deck_charts deck_table deck page
 kernel_server kernels notebooks jobs run

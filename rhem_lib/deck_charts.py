@@ -1,0 +1,196 @@
+"""Charts of the client deck, native to PowerPoint, so that an analyst can edit them."""
+
+import numpy as np
+import pandas as pd
+from pptx.chart.chart import Chart
+from pptx.chart.data import CategoryChartData
+from pptx.dml.color import RGBColor
+from pptx.enum.chart import (
+    XL_CHART_TYPE,
+    XL_LABEL_POSITION,
+    XL_LEGEND_POSITION,
+    XL_TICK_LABEL_POSITION,
+    XL_TICK_MARK,
+)
+from pptx.enum.dml import MSO_LINE, MSO_THEME_COLOR
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls, qn
+from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
+from pptx.util import Pt
+
+from rhem_lib.review import Review
+from rhem_lib.review_words import number
+
+GREY, LIGHT_GREY = RGBColor(0x5B, 0x66, 0x73), RGBColor(0xD9, 0xDE, 0xE5)
+MOST_LABELS = 12  # month labels along the axis
+MARKERS_UP_TO = 40  # months
+FONT_SIZE = Pt(12)
+HEADROOM = 1.2  # top of a bar chart over its tallest bar, for the label
+
+
+def describe(frame: PlaceholderGraphicFrame, name: str, text: str) -> None:
+    """Name and alternative text of a chart or table."""
+    properties = frame._element.nvGraphicFramePr.cNvPr
+    properties.set("name", name)
+    properties.set("descr", text)
+
+
+def _cells(values: pd.Series) -> list[float | None]:
+    """Values for a chart; what is missing becomes a gap, never 0."""
+    return [float(v) if np.isfinite(v) else None for v in values]
+
+
+def minutes_chart(place: ChartPlaceholder, review: Review) -> None:
+    """Minutes by month as a line with gaps, the expected path with its band, and the target line."""
+    table = review["minutes"].table
+    if table is None:
+        return
+    data = CategoryChartData(number_format="0")
+    data.categories = table["month"].dt.date.tolist()
+    band = bool(table["expected"].notna().any())
+    if band:
+        data.add_series("From", _cells(table["expected_low"]))
+        data.add_series("Expected range", _cells(table["expected_high"] - table["expected_low"]))
+        data.add_series("Expected path", _cells(table["expected"]))
+    data.add_series(f"{number(review.target_minutes)}-minute line", _cells(table["target"]))
+    data.add_series("Minutes per computer", _cells(table["minutes"]))
+    frame = place.insert_chart(XL_CHART_TYPE.LINE_MARKERS, data)
+    chart = frame.chart
+    _dress(chart, f"{review.unit[0].upper()}{review.unit[1:]}")
+    if band:
+        _stack_band(chart)
+    *expected, target, actual = chart.plots[len(chart.plots) - 1].series
+    for series in expected:
+        _line(series, MSO_THEME_COLOR.ACCENT_2, 1.5, MSO_LINE.DASH)
+    _line(target, MSO_THEME_COLOR.ACCENT_3, 1.75, MSO_LINE.SQUARE_DOT)
+    _line(actual, MSO_THEME_COLOR.ACCENT_1, 2.75, None, marker=len(table) <= MARKERS_UP_TO)
+    chart.has_legend = True
+    chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
+    chart.legend.font.size = FONT_SIZE
+    if band:
+        _hide_legend_entry(chart, 0)
+    _month_axis(chart, len(table))
+    describe(
+        frame,
+        "Chart: minutes by month",
+        f"Line chart. {review['minutes'].title}. {' '.join(review['minutes'].paragraphs)}",
+    )
+
+
+def _dress(chart: Chart, title: str) -> None:
+    """Quiet axes, light grid, and the unit as the chart's title."""
+    chart.font.size, chart.font.color.rgb = FONT_SIZE, GREY
+    chart.has_title = True
+    frame = chart.chart_title.text_frame
+    frame.text = title
+    frame.paragraphs[0].runs[0].font.size, frame.paragraphs[0].runs[0].font.bold = Pt(13), False
+    frame.paragraphs[0].runs[0].font.color.rgb = GREY
+    chart.chart_title.include_in_layout = False
+    value, category = chart.value_axis, chart.category_axis
+    value.minimum_scale = 0
+    value.major_gridlines.format.line.color.rgb = LIGHT_GREY
+    value.format.line.fill.background()
+    value.major_tick_mark = category.major_tick_mark = XL_TICK_MARK.NONE
+    category.format.line.color.rgb = LIGHT_GREY
+    category.has_major_gridlines = False
+
+
+def _line(
+    series: object, colour: MSO_THEME_COLOR, width: float, dash: MSO_LINE | None, marker: bool = False
+) -> None:
+    line = series.format.line  # type: ignore[attr-defined]
+    line.color.theme_color, line.width = colour, Pt(width)
+    if dash is not None:
+        line.dash_style = dash
+    properties = series._element.get_or_add_marker()  # type: ignore[attr-defined]
+    properties.clear()
+    kind = "circle" if marker else "none"
+    properties.append(parse_xml(f'<c:symbol {nsdecls("c")} val="{kind}"/>'))
+    if marker:
+        properties.append(parse_xml(f'<c:size {nsdecls("c")} val="6"/>'))
+        series.marker.format.fill.solid()  # type: ignore[attr-defined]
+        series.marker.format.fill.fore_color.theme_color = colour  # type: ignore[attr-defined]
+        series.marker.format.line.fill.background()  # type: ignore[attr-defined]
+
+
+def _stack_band(chart: Chart) -> None:
+    """Move the first two series into a stacked area behind the lines: the lower unseen, the upper the band."""
+    plot = chart._chartSpace.chart.plotArea
+    lines = plot.find(qn("c:lineChart"))
+    area = parse_xml(
+        f'<c:areaChart {nsdecls("c")}><c:grouping val="stacked"/><c:varyColors val="0"/></c:areaChart>'
+    )
+    tint = '<a:schemeClr val="accent1"><a:lumMod val="20000"/><a:lumOff val="80000"/></a:schemeClr>'
+    fills = ("<a:noFill/>", f"<a:solidFill>{tint}</a:solidFill>")
+    for series, fill in zip(lines.findall(qn("c:ser"))[:2], fills, strict=True):
+        for tag in ("c:spPr", "c:marker", "c:smooth"):
+            for child in series.findall(qn(tag)):
+                series.remove(child)
+        shape = parse_xml(f"<c:spPr {nsdecls('c', 'a')}>{fill}<a:ln><a:noFill/></a:ln></c:spPr>")
+        series.find(qn("c:tx")).addnext(shape)
+        area.append(series)
+    for axis in lines.findall(qn("c:axId")):
+        area.append(parse_xml(f'<c:axId {nsdecls("c")} val="{axis.get("val")}"/>'))
+    lines.addprevious(area)
+
+
+def _month_axis(chart: Chart, months: int) -> None:
+    """Calendar months along the axis, named so far apart that the names do not touch."""
+    apart = next(n for n in (1, 2, 3, 6, 12, 24, months) if months / n <= MOST_LABELS)
+    chart.category_axis.tick_labels.number_format = "mmm yy"
+    chart.category_axis.tick_labels.number_format_is_linked = False
+    axis = chart.category_axis._element
+    for tag in ("c:baseTimeUnit", "c:majorUnit", "c:majorTimeUnit"):
+        for child in axis.findall(qn(tag)):
+            axis.remove(child)
+    for tag, value in (("baseTimeUnit", "months"), ("majorUnit", apart), ("majorTimeUnit", "months")):
+        axis.append(parse_xml(f'<c:{tag} {nsdecls("c")} val="{value}"/>'))
+
+
+def _hide_legend_entry(chart: Chart, index: int) -> None:
+    legend = chart.legend._element
+    entry = parse_xml(f'<c:legendEntry {nsdecls("c")}><c:idx val="{index}"/><c:delete val="1"/></c:legendEntry>')
+    legend.find(qn("c:legendPos")).addnext(entry)
+
+
+def part_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
+    """Two columns: the base period in grey, this quarter in the brand colour, values on top."""
+    labels = [text[0].upper() + text[1:] for text in rows["period"]]
+    frame = _bars(place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title)
+    points = frame.chart.plots[0].series[0].points
+    points[0].format.fill.solid()
+    points[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
+    said = "; ".join(f"{label}: {number(v)}" for label, v in zip(labels, rows["value"], strict=True))
+    describe(frame, f"Chart: {title}", f"Column chart of {title.lower()}. {said}.")
+
+
+def cause_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
+    """Horizontal bars, the largest cause on top."""
+    names = [name if len(name) <= 28 else name[:27] + "…" for name in rows["name"]]
+    frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, rows["minutes"], title)
+    frame.chart.category_axis.reverse_order = True
+    said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], rows["minutes"], strict=True))
+    describe(frame, "Chart: causes", f"Bar chart of {title.lower()}. {said}.")
+
+
+def _bars(
+    place: ChartPlaceholder, kind: XL_CHART_TYPE, labels: list[str], values: pd.Series, title: str
+) -> PlaceholderGraphicFrame:
+    data = CategoryChartData(number_format="0.0" if values.max() < 9.95 else "0")
+    data.categories = labels
+    data.add_series(title, _cells(values))
+    frame = place.insert_chart(kind, data)
+    chart = frame.chart
+    _dress(chart, title)
+    chart.has_legend = False
+    chart.value_axis.has_major_gridlines = False
+    chart.value_axis.maximum_scale = HEADROOM * max(float(values.max()), 0.1)
+    chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.NONE
+    plot = chart.plots[0]
+    plot.gap_width = 60 if len(values) > 1 else 200
+    plot.vary_by_categories, plot.has_data_labels = False, True
+    plot.data_labels.position, plot.data_labels.show_value = XL_LABEL_POSITION.OUTSIDE_END, True
+    plot.data_labels.font.size, plot.data_labels.font.bold = Pt(14), True
+    plot.series[0].format.fill.solid()
+    plot.series[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_1
+    return frame

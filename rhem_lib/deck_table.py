@@ -1,0 +1,116 @@
+"""A table of the client deck: measured rows, thin lines, readable in any brand colour."""
+
+from collections.abc import Sequence
+
+from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls, qn
+from pptx.shapes.placeholder import TablePlaceholder
+from pptx.table import _Cell
+from pptx.util import Emu, Inches, Pt
+
+from rhem_lib.deck_charts import describe
+from rhem_lib.deck_text import LINE_HEIGHT, SAFETY, shorten, text_width, wrap
+
+LARGEST, SMALLEST = 18, 10  # points
+PADDING = Pt(5)  # on each side of a cell
+NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
+TALL = Inches(0.85)  # highest row of a table that is spread out
+MOST_LINES = 3  # per cell at the smallest size; longer text is cut
+
+
+def fill(
+    place: TablePlaceholder,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    shares: Sequence[float],
+    alt_text: str,
+    strong: Sequence[int] = (),
+    tall: bool = False,
+) -> None:
+    """Fill a table placeholder.
+
+    Parameters
+    ----------
+    place : TablePlaceholder
+    heads : sequence of str, one per column
+    rows : sequence of rows, each with one text per column
+    shares : sequence of float
+        Width of each column as a share of the placeholder's.
+    alt_text : str
+        Name and alternative text of the table.
+    strong : sequence of int
+        Rows in bold.
+    tall : bool
+        Spread the rows over the placeholder, up to a limit.
+    """
+    left, top, width, height = place.left, place.top, place.width, place.height
+    widths = [width * share for share in shares]
+    cells = [list(heads), *[list(row) for row in rows]]
+    size = _fit(cells, widths, height)
+    least = min(height / len(cells), TALL) if tall else 0
+    frame = place.insert_table(rows=len(cells), cols=len(heads))
+    table = frame.table
+    table._tbl.tblPr.find(qn("a:tableStyleId")).text = NO_STYLE
+    numeric = [all(_is_number(row[c]) for row in rows) for c in range(len(heads))]
+    for c, column_width in enumerate(widths):
+        table.columns[c].width = Emu(int(column_width))
+    for r, texts in enumerate(cells):
+        table.rows[r].height = Emu(
+            int(max(_row_height(texts, widths, size, r == 0 or r - 1 in strong), least if r else 0))
+        )
+        for c, text in enumerate(texts):
+            bold = r == 0 or r - 1 in strong
+            inner = (widths[c] - 2 * PADDING) / Pt(1)
+            cut = shorten(text, (inner, MOST_LINES * size * LINE_HEIGHT), size, bold=True)
+            _write(table.cell(r, c), cut, size, bold, PP_ALIGN.RIGHT if numeric[c] else PP_ALIGN.LEFT)
+    frame.left, frame.top, frame.width = left, top, width
+    frame.height = Emu(sum(row.height for row in table.rows))
+    rest = "; ".join(", ".join(text for text in row if text) for row in rows)
+    describe(frame, alt_text, f"{alt_text}. {rest}"[:1000])
+
+
+def _is_number(text: str) -> bool:
+    return (
+        text.replace(",", "").replace(".", "").replace("%", "").replace("-", "").strip().isdigit() or text == "–"
+    )
+
+
+def _row_height(texts: Sequence[str], widths: Sequence[float], size: float, bold: bool = True) -> float:
+    """Height in EMU of a row; measured in bold, the wider face, unless told otherwise."""
+    inner = [(width - 2 * PADDING) / Pt(1) for width in widths]
+    lines = max(len(wrap(text, w, size, bold)) for text, w in zip(texts, inner, strict=True))
+    return Pt(min(lines, MOST_LINES) * size * LINE_HEIGHT) + 2 * PADDING
+
+
+def _fit(cells: Sequence[Sequence[str]], widths: Sequence[float], height: float) -> float:
+    size = float(LARGEST)
+    while size > SMALLEST and (
+        sum(_row_height(row, widths, size) for row in cells) > height or _breaks_a_word(cells, widths, size)
+    ):
+        size -= 1
+    return size
+
+
+def _breaks_a_word(cells: Sequence[Sequence[str]], widths: Sequence[float], size: float) -> bool:
+    inner = [(width - 2 * PADDING) / Pt(1) * SAFETY for width in widths]
+    return any(
+        text_width(word, size, bold=True) > inner[c]
+        for row in cells
+        for c, text in enumerate(row)
+        for word in text.split()
+    )
+
+
+def _write(cell: _Cell, text: str, size: float, bold: bool, align: PP_ALIGN) -> None:
+    cell.text = text
+    cell.vertical_anchor = MSO_ANCHOR.MIDDLE
+    cell.margin_left = cell.margin_right = cell.margin_top = cell.margin_bottom = PADDING
+    paragraph = cell.text_frame.paragraphs[0]
+    paragraph.alignment = align
+    paragraph.font.size, paragraph.font.bold = Pt(size), bold
+    for run in paragraph.runs:
+        run.font.size, run.font.bold = Pt(size), bold
+    properties = cell._tc.get_or_add_tcPr()
+    line = '<a:solidFill><a:schemeClr val="accent2"/></a:solidFill>'
+    properties.insert(0, parse_xml(f'<a:lnB {nsdecls("a")} w="9525">{line}</a:lnB>'))

@@ -1,0 +1,119 @@
+"""The template of a deck, ours or the MSP's, in the brand's colour; and the package, the same to the byte."""
+
+import io
+import re
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pptx import Presentation
+from pptx.opc.constants import RELATIONSHIP_TYPE
+from pptx.presentation import Presentation as Deck
+
+from rhem_lib.errors import SettingsError
+from rhem_lib.settings import Brand
+
+LAYOUTS = {
+    "Cover": {"Title", "Subtitle", "Prepared by"},
+    "Headline": {"Title", "Number", "Number label", "Body"},
+    "Chart": {"Title", "Chart", "Body"},
+    "Two charts": {"Title", "Left chart", "Right chart", "Body"},
+    "Chart and table": {"Title", "Chart", "Table", "Body"},
+    "Text and table": {"Title", "Body", "Table"},
+    "Table": {"Title", "Table", "Body"},
+    "Text": {"Title", "Body"},
+}
+CARD, GROUND = "F3F5F8", "1B2A41"
+LIGHT_BRAND = 3.0  # a colour lighter than this turns muddy when darkened, so the ground stays ours
+TEXT_CONTRAST, GROUND_CONTRAST = 4.5, 9.0
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+CREATED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
+
+
+def open_template(brand: Brand) -> Deck:
+    """The MSP's template if the brand names one, else ours in the brand's colour.
+
+    Raises
+    ------
+    SettingsError
+        The template or logo is missing, or lacks layouts or placeholders (all of them are listed).
+    """
+    for key, value in (("template", brand.template), ("logo", brand.logo)):
+        if value and not Path(value).is_file():
+            raise SettingsError("there is no such file.", where=f"brand.{key}", examples=[value])
+    if not brand.template:
+        with (files("rhem_lib") / "templates" / "review.pptx").open("rb") as ours:
+            deck = Presentation(ours)
+        _paint(deck, brand.colour)
+        return deck
+    deck = Presentation(brand.template)
+    layouts: Any = deck.slide_layouts
+    there = {layout.name: {shape.name for shape in layout.placeholders} for layout in layouts}
+    missing = {name: sorted(need - there.get(name, set())) for name, need in LAYOUTS.items()}
+    lacking = [f"{name}: {', '.join(names)}" for name, names in missing.items() if names]
+    if lacking:
+        raise SettingsError(
+            "the template lacks layouts or placeholders: " + "; ".join(lacking) + ".",
+            where=brand.template,
+            fix="Start from rhem_lib/templates/review.pptx and change its looks, not its names.",
+        )
+    return deck
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours written RRGGBB (WCAG 2.2, relative luminance)."""
+    light, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def darken(colour: str, ratio: float, against: str) -> str:
+    """The colour itself, or the first darker shade of it that has the contrast ratio."""
+    for step in range(101):
+        shade = "".join(f"{round(int(colour[i : i + 2], 16) * (1 - step / 100)):02X}" for i in (0, 2, 4))
+        if contrast(shade, against) >= ratio:
+            return shade
+    return "000000"
+
+
+def _paint(deck: Deck, colour: str) -> None:
+    """Brand colour as first accent and, darker, as ground and titles; always readable."""
+    theme = deck.slide_master.part.part_related_by(RELATIONSHIP_TYPE.THEME)
+    brand = colour.removeprefix("#")
+    shades = {"accent1": darken(brand, TEXT_CONTRAST, CARD), "dk2": GROUND}
+    if contrast(brand, "FFFFFF") >= LIGHT_BRAND:
+        shades["dk2"] = darken(brand, GROUND_CONTRAST, "FFFFFF")
+    xml = theme.blob.decode("utf-8")
+    for name, shade in shades.items():
+        xml = re.sub(rf"<a:{name}>.*?</a:{name}>", f'<a:{name}><a:srgbClr val="{shade}"/></a:{name}>', xml)
+    theme._blob = xml.encode("utf-8")
+
+
+def save(deck: Deck, path: Path) -> None:
+    """Write the deck without the hour it was made in, so that the same review gives the same bytes."""
+    made = io.BytesIO()
+    deck.save(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_settle(made.getvalue(), keep_core=True))
+
+
+def _settle(package: bytes, keep_core: bool) -> bytes:
+    """Copy a zip package with fixed dates, workbooks inside it too."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(".xlsx"):
+                content = _settle(content, keep_core=False)
+            elif name == "docProps/core.xml" and not keep_core:
+                content = CREATED.sub(rb"\g<1>1980-01-01T00:00:00Z", content)
+            entry = zipfile.ZipInfo(name, ZIP_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(entry, content)
+    return out.getvalue()

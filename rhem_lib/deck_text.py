@@ -1,0 +1,98 @@
+"""Text measured with a real font, so that it fits its box before a viewer ever opens the deck."""
+
+import importlib.util
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+from rhem_lib.errors import RhemError
+
+FACES = {
+    False: ("arial.ttf", "Arial.ttf", "LiberationSans-Regular.ttf", "DejaVuSans.ttf"),
+    True: ("arialbd.ttf", "Arial Bold.ttf", "LiberationSans-Bold.ttf", "DejaVuSans-Bold.ttf"),
+}
+LINE_HEIGHT = 1.2  # of the font size; Arial's own is 1.15
+SPACE_AFTER = 0.5  # of the font size, after each paragraph, as the template sets it
+MEASURED_AT = 100  # points
+SAFETY = 0.97  # share of the width used, for the small differences between renderers
+
+
+@cache
+def _face(bold: bool) -> ImageFont.FreeTypeFont:
+    """Arial or a face of the same widths where installed, else the wider DejaVu that comes with matplotlib."""
+    spec = importlib.util.find_spec("matplotlib")
+    bundled = Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf" if spec else Path()
+    for name in (*FACES[bold], str(bundled / FACES[bold][-1])):
+        try:
+            return ImageFont.truetype(name, MEASURED_AT)
+        except OSError:
+            continue
+    raise RhemError("no font was found to measure text with.", fix="Install the Liberation or DejaVu fonts.")
+
+
+@cache
+def _char_width(char: str, bold: bool) -> float:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Cf", "Mn"):
+        return 0.0
+    if unicodedata.east_asian_width(char) in "WF":
+        return float(MEASURED_AT)
+    return float(_face(bold).getlength(char))
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """Width in points of a text on one line."""
+    return sum(_char_width(char, bold) for char in text) * size / MEASURED_AT
+
+
+def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
+    """Lines of a text in a box `width` points wide; words wider than the box are broken."""
+    lines, current = [], ""
+    for word in _pieces(text, width * SAFETY, size, bold):
+        trial = f"{current} {word}" if current else word
+        if current and text_width(trial, size, bold) > width * SAFETY:
+            lines.append(current)
+            current = word
+        else:
+            current = trial
+    return [*lines, current]
+
+
+def _pieces(text: str, width: float, size: float, bold: bool) -> list[str]:
+    """Words, with those wider than the box cut where they reach its edge."""
+    pieces = []
+    for word in text.split():
+        while text_width(word, size, bold) > width and len(word) > 1:
+            cut = next(n for n in range(len(word), 0, -1) if n == 1 or text_width(word[:n], size, bold) <= width)
+            pieces.append(word[:cut])
+            word = word[cut:]
+        pieces.append(word)
+    return pieces
+
+
+def text_height(paragraphs: list[str], width: float, size: float, bold: bool = False) -> float:
+    """Height in points of wrapped paragraphs."""
+    lines = sum(len(wrap(text, width, size, bold)) for text in paragraphs)
+    return size * (LINE_HEIGHT * lines + SPACE_AFTER * max(len(paragraphs) - 1, 0))
+
+
+def fit_size(
+    paragraphs: list[str], box: tuple[float, float], largest: float, smallest: float = 10, bold: bool = False
+) -> float:
+    """Largest whole size in points, between the bounds, at which the paragraphs fit the box (width, height)."""
+    size = largest
+    while size > smallest and text_height(paragraphs, box[0], size, bold) > box[1]:
+        size -= 1
+    return size
+
+
+def shorten(text: str, box: tuple[float, float], size: float, bold: bool = False) -> str:
+    """The text, cut with an ellipsis where even the smallest size is too large for the box (width, height)."""
+    if text_height([text], box[0], size, bold) <= box[1]:
+        return text
+    for n in range(len(text) - 1, 0, -1):
+        cut = text[:n].rstrip() + "…"
+        if text_height([cut], box[0], size, bold) <= box[1]:
+            return cut
+    return "…"

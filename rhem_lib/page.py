@@ -1,0 +1,200 @@
+"""Executed notebook -> one self-contained HTML page for readers; and the cover page of a run for the analyst."""
+
+import ast
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from rhem_lib import __version__
+from rhem_lib.errors import InputError
+from rhem_lib.review import Review
+from rhem_lib.review_words import number
+from rhem_lib.schema import METRIC_VERSION
+
+LANGUAGE = "en"
+NAMES = {".html": "page", ".pptx": "deck", ".ipynb": "notebook"}
+PORTFOLIO = Path("study/03_onboarding_decay.ipynb")
+UNWANTED = re.compile(
+    r"<(style|script)\b.*?</\1\s*>|<a class=.anchor-link.*?</a>", flags=re.DOTALL | re.IGNORECASE
+)
+TAGS = frozenset(
+    "a b blockquote br caption code dd div dl dt em h1 h2 h3 h4 hr i li ol p pre span strong sub sup "
+    "table tbody td tfoot th thead tr ul".split()
+)
+ATTRIBUTES = {"*": ["id", "class", "scope", "colspan", "rowspan"], "a": ["href"]}
+HEADING = re.compile(r"^#+ +(.+?)\s*$", flags=re.MULTILINE)
+HEADS = (
+    ("Client", ""),
+    ("Minutes per computer a month", "number"),
+    ("Expected", "number"),
+    ("Path", ""),
+    ("Quarter", ""),
+    ("Status", ""),
+)
+
+
+def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
+    """Write an executed notebook as a page without code, and without a script or file from elsewhere.
+
+    Parameters
+    ----------
+    notebook_path : Path
+        Executed .ipynb. A cell's metadata key `alt` is the alternative text of its pictures; without it,
+        the nearest heading above stands in.
+    html_path : Path
+    title : str
+
+    Raises
+    ------
+    InputError
+        The file is not a notebook.
+    """
+    import nbformat
+
+    try:
+        notebook = nbformat.read(notebook_path, as_version=4)
+    except Exception as problem:  # nbformat raises many kinds for one cause
+        raise InputError(f"this is not a notebook ({type(problem).__name__}).", where=str(notebook_path)) from None
+    heading, headings = title, []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings += HEADING.findall(cell.source)
+            heading = (headings or [title])[-1]
+        else:
+            cell.metadata.setdefault("alt", f"Figure: {heading}")
+    body, _ = _exporter().from_notebook_node(notebook)
+    name = "" if title in headings else title
+    page = _template("page.html").render(lang=LANGUAGE, title=title, name=name, body=body, made=_made(notebook))
+    Path(html_path).write_text(page, encoding="utf-8")
+    return Path(html_path)
+
+
+@cache
+def _exporter() -> Any:
+    """The bare template of nbconvert: cells and outputs only, cleaned of scripts; the page around it is ours."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
+        sanitize_html=True, mathjax_url="", require_js_url="",
+    )  # fmt: skip
+    exporter.register_filter("clean_html", _clean)
+    return exporter
+
+
+def _clean(markup: str) -> str:
+    """HTML of a cell with text, headings, links and tables only; names in data may hold anything."""
+    import bleach
+
+    return bleach.clean(UNWANTED.sub("", markup), tags=TAGS, attributes=ATTRIBUTES, strip=True)
+
+
+@cache
+def _template(name: str) -> Any:
+    from jinja2 import Environment, PackageLoader
+
+    return Environment(loader=PackageLoader("rhem_lib"), autoescape=True, trim_blocks=True).get_template(name)
+
+
+def _made(notebook: Any) -> list[tuple[str, str]]:
+    """Parameters the notebook was run with, and the versions behind it."""
+    given: dict[str, str] = {}
+    for cell in notebook.cells:
+        if {"parameters", "injected-parameters"} & set(cell.metadata.get("tags", [])):
+            given |= _assignments(cell.source)
+    return [*given.items(), *_versions()]
+
+
+def _assignments(source: str) -> dict[str, str]:
+    """Names and literal values that a parameter cell sets."""
+    found = {}
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if isinstance(targets[0], ast.Name) and isinstance(value, ast.Constant) and value.value != "":
+            found[targets[0].id.replace("_", " ")] = str(value.value)
+    return found
+
+
+def _versions() -> list[tuple[str, str]]:
+    return [("software", f"rhem {__version__}"), ("definition of the measure", f"version {METRIC_VERSION}")]
+
+
+def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
+    """Write the analyst's cover page of a run: the study, every client with links, the book's picture.
+
+    Parameters
+    ----------
+    rows : DataFrame, one row per output
+        kind ('study' or 'client'), name, status, outputs (paths under the page's folder), error. A client's
+        numbers are read from the review.json beside its outputs; the picture is the first of the decay notebook.
+    path : Path
+        The page; links are relative to its folder.
+    title : str
+    """
+    folder = Path(path).parent
+    entries = [_entry(row, folder) for row in rows.to_dict("records")]
+    clients = [_client(entry, folder) for entry in entries if entry["kind"] == "client"]
+    picture = _first_picture(folder / PORTFOLIO)
+    page = _template("index.html").render(
+        lang=LANGUAGE,
+        title=title,
+        heads=HEADS,
+        study=[entry for entry in entries if entry["kind"] == "study"],
+        clients=sorted(clients, key=lambda entry: str(entry["name"]).casefold()),
+        failed=sum(bool(entry["error"]) for entry in clients),
+        picture=picture,
+        picture_text="Support time per computer by months since onboarding, all clients",
+        made=_versions(),
+    )
+    Path(path).write_text(page, encoding="utf-8")
+    return Path(path)
+
+
+def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A row with the links to those of its outputs that exist, the page first."""
+    order = list(NAMES)
+    there = [out for out in row["outputs"] if (folder / out).is_file() and Path(out).suffix in NAMES]
+    there.sort(key=lambda out: order.index(Path(out).suffix))
+    links = [(NAMES[Path(out).suffix], quote(Path(out).as_posix())) for out in there]
+    return {**row, "links": links, "error": row.get("error") or ""}
+
+
+def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A client's entry with its headline numbers, where its review was made."""
+    blank = {
+        "minutes": "–",
+        "minutes_value": "",
+        "expected": "–",
+        "expected_value": "",
+        "follows": "",
+        "finding": "",
+    }
+    source = folder / Path(entry["outputs"][0]).parent / "review.json"
+    if entry["error"] or not source.is_file():
+        return {**entry, **blank}
+    review = Review.from_json(source.read_text(encoding="utf-8"))
+    levels = review["quarter"].table
+    expected = levels.loc[levels["measure"] == "expected"] if levels is not None else pd.DataFrame()
+    numbers = {"minutes": number(review.minutes), "minutes_value": f"{review.minutes:.6f}"}
+    if len(expected):
+        low, high = (number(float(expected[c].iloc[0])) for c in ("low", "high"))
+        numbers |= {"expected": f"{low} to {high}", "expected_value": f"{float(expected['minutes'].iloc[0]):.6f}"}
+    return {**entry, **blank, **numbers, "follows": review.status, "finding": review["quarter"].title}
+
+
+def _first_picture(notebook: Path) -> str:
+    """First PNG of an executed notebook as a data URI, or nothing."""
+    if not notebook.is_file():
+        return ""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            png = output.get("data", {}).get("image/png")
+            if png:
+                return "data:image/png;base64," + "".join(png).replace("\n", "")
+    return ""

@@ -1,0 +1,79 @@
+"""Figures of one client's review, for its notebook and page; the deck draws the same as native charts."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
+
+from rhem_lib.plots_style import BLUE, GREY, LIGHT, ORANGE, level_line, say_missing, short, styled, title
+from rhem_lib.plots_style import axes as _axes
+from rhem_lib.review import Review
+from rhem_lib.review_words import number
+
+FEW_MONTHS = 40
+
+
+@styled
+def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
+    """Minutes per computer by month with gaps, the expected path with its band, and the target line."""
+    ax = _axes(ax, 8, 4)
+    section = review["minutes"]
+    if section.table is None:
+        return say_missing(ax, section.title)
+    table = section.table
+    month = table["month"]
+    if table["expected"].notna().any():
+        ax.fill_between(month, table["expected_low"], table["expected_high"], color=BLUE, alpha=0.15, lw=0)
+        ax.plot(month, table["expected"], color=GREY, lw=1.4, ls=(0, (4, 3)))
+        end = (month.iloc[-1], table["expected"].iloc[-1])
+        ax.annotate(
+            "expected", end, xytext=(6, 0), textcoords="offset points", va="center", color=GREY, fontsize=9
+        )
+    marker = "o" if len(table) <= FEW_MONTHS else "."
+    ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker=marker, ms=4)
+    level_line(ax, review.target_minutes, f"{number(review.target_minutes)}-minute line", ORANGE)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    ax.set(ylim=(0, None), ylabel=review.unit)
+    ax.yaxis.label.set_fontsize(9)
+    title(ax, section.title)
+    return ax
+
+
+@styled
+def review_parts(review: Review) -> np.ndarray:
+    """Problems per 10 computers and minutes per problem: the base period in grey, this quarter in colour."""
+    section = review["fewer_or_faster"]
+    if section.table is None:
+        figure, ax = plt.subplots(figsize=(8, 1))
+        say_missing(ax, f"{section.title}. {' '.join(section.paragraphs)}")
+        return np.array([ax])
+    figure, pair = plt.subplots(1, 2, figsize=(8, 3))
+    for ax, (measure, rows) in zip(pair, section.table.groupby("measure"), strict=True):
+        labels = [text[0].upper() + text[1:] for text in rows["period"]]
+        bars = ax.bar(labels, rows["value"], color=[LIGHT, BLUE], width=0.55)
+        ax.bar_label(bars, [number(v) for v in rows["value"]], padding=2, fontweight="bold")
+        ax.set_title(f"{str(measure).capitalize()}: {rows['unit'].iloc[0]}", fontweight="normal", fontsize=10)
+        ax.set_yticks([])
+        ax.margins(y=0.14)
+        ax.grid(visible=False)
+        ax.spines["left"].set_visible(False)
+    figure.suptitle(section.title, x=0.01, ha="left", fontsize=11, fontweight="bold", color="#1b2a41")
+    return pair
+
+
+@styled
+def review_causes(review: Review, ax: Axes | None = None) -> Axes:
+    """Top causes in minutes per computer a month, the largest on top."""
+    ax = _axes(ax, 8, 2.4)
+    section = review["causes"]
+    if section.table is None:
+        return say_missing(ax, f"{section.title}.")
+    rows = section.table[section.table["kind"] == "cause"].iloc[::-1]
+    bars = ax.barh([short(name, 34) for name in rows["name"]], rows["minutes"], color=BLUE, height=0.6)
+    ax.bar_label(bars, [number(v) for v in rows["minutes"]], padding=4, fontweight="bold")
+    ax.set_xticks([])
+    ax.grid(visible=False)
+    ax.spines["bottom"].set_visible(False)
+    ax.set_xlabel(review.unit)
+    title(ax, section.title)
+    return ax

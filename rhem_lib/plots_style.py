@@ -1,0 +1,115 @@
+"""Look of all figures, and the few marks that several of them share. Levels are drawn in minutes."""
+
+import functools
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, PURPLE, GREY, LIGHT = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5b6673", "#c3cad3"
+CHARACTERS_PER_INCH = 10.4  # of a title
+TEXT_WIDTH = 80
+INTERVAL = re.compile(r" \(95 ?% interval[^)]*\)")
+RC: Any = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": LIGHT,
+    "axes.labelcolor": GREY,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e6eaef",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "text.color": "#333f4d",
+    "axes.titlecolor": "#1b2a41",
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "rhem",
+}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of our figures, for as long as the block lasts."""
+    with mpl.rc_context(RC):
+        yield
+        interactive = mpl.is_interactive()
+    mpl.interactive(interactive)  # a notebook's backend switches it on with the first figure; it must stay on
+
+
+def styled(draw: F) -> F:
+    """Run a drawing function in our style."""
+
+    @functools.wraps(draw)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with style():
+            return draw(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def axes(ax: Axes | None, width: float = 7.5, height: float = 4.2) -> Axes:
+    """The axes given, or those of a new figure of that size in inches."""
+    return plt.subplots(figsize=(width, height))[1] if ax is None else ax
+
+
+def takeaway(text: str) -> str:
+    """First sentence of a finding, without the intervals that the figure shows."""
+    first = re.split(r"(?<=[a-z0-9%)])\. (?=[A-Z])", INTERVAL.sub("", text), maxsplit=1)[0]
+    return first.rstrip(".")
+
+
+def title(ax: Axes, text: str) -> None:
+    """A full-sentence title: across the figure if the axes fill it, else above the axes."""
+    figure = ax.get_figure(root=True)
+    if figure is None or figure.axes != [ax]:
+        ax.set_title(textwrap.fill(text, 48))
+        return
+    wrapped = textwrap.fill(text, int(CHARACTERS_PER_INCH * figure.get_figwidth()))
+    figure.suptitle(wrapped, x=0.01, ha="left", fontsize=11, fontweight="bold", color=RC["axes.titlecolor"])
+
+
+def level_line(ax: Axes, minutes: float, label: str, colour: str, side: str = "left") -> None:
+    """A dashed level with its name above one end of the line."""
+    ax.axhline(minutes, color=colour, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
+    x, inset = (0, 4) if side == "left" else (1, -4)
+    ax.annotate(label, (x, minutes), xycoords=("axes fraction", "data"), xytext=(inset, 3),
+                textcoords="offset points", ha=side, va="bottom", color=colour, fontsize=9)  # fmt: skip
+
+
+def band(ax: Axes, x: Any, table: pd.DataFrame, colour: str, label: str, va: str = "center") -> None:
+    """Estimate with its interval, hours given and minutes drawn, named at its right-hand end."""
+    ax.fill_between(x, 60 * table["low"], 60 * table["high"], color=colour, alpha=0.22, lw=0, zorder=2)
+    ax.plot(x, 60 * table["estimate"], color=colour, lw=2.4, zorder=3)
+    end = float(np.asarray(x)[-1])
+    ax.annotate(label, (end, 60 * float(table["estimate"].iloc[-1])), xytext=(4, 0), textcoords="offset points",
+                va=va, color=colour, fontsize=9, fontweight="bold", annotation_clip=False)  # fmt: skip
+
+
+def say_missing(ax: Axes, text: str) -> Axes:
+    """Axes that say why there is nothing to draw."""
+    ax.set_axis_off()
+    ax.text(0, 0.5, textwrap.fill(text, TEXT_WIDTH), transform=ax.transAxes, va="center")
+    return ax
+
+
+def short(name: str, longest: int = 26) -> str:
+    """A name cut to fit beside an axis."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"

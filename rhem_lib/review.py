@@ -1,0 +1,234 @@
+"""One client's quarter as a `Review`: every number and sentence that its notebook, page and deck show."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rhem_lib import review_findings, review_method, review_why, review_words, review_worth
+from rhem_lib.decay import DecayFit, fit_decay
+from rhem_lib.errors import InputError, ParameterError
+from rhem_lib.measure import measure, reactive_entries
+from rhem_lib.review_facts import Facts, gather, quarter_bounds
+from rhem_lib.review_words import Section, line, noun
+from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.settings import Brand
+from rhem_lib.workspace import Workspace, load
+
+FORMAT = 1
+WRITERS = (
+    review_words.quarter,
+    review_words.minutes_by_month,
+    review_why.fewer_or_faster,
+    review_why.causes,
+    review_worth.worth,
+    review_findings.less_well,
+    review_findings.next_steps,
+    review_findings.decisions,
+    review_method.counted,
+    review_method.quality,
+    review_method.method,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """One client's quarter; holds no other client's data.
+
+    Attributes
+    ----------
+    client, msp, quarter, period : str
+        Who, by whom, '2026Q3', 'July to September 2026'.
+    hours_are, noun : str
+        What the hours are ('technician hours') and the word for it in sentences ('support').
+    minutes, target_minutes : float
+        Minutes per computer a month in the quarter, and the target line.
+    status : str
+        decaying, flat, rising, irregular or too-early (DecayFit.clients.follows).
+    sections : tuple of Section
+        quarter, minutes, fewer_or_faster, causes, worth, less_well, next, decisions; in the
+        appendix counted, quality, method.
+    table : DataFrame
+        A row per calendar month up to the quarter's end; gaps are empty, never 0. Minutes per computer a month.
+    """
+
+    client: str
+    msp: str
+    quarter: str
+    period: str
+    hours_are: str
+    noun: str
+    minutes: float
+    target_minutes: float
+    status: str
+    metric_version: int
+    sections: tuple[Section, ...]
+    table: pd.DataFrame
+    brand: Brand
+
+    @property
+    def text(self) -> str:
+        """The quarter in two short paragraphs."""
+        return "\n\n".join(self["quarter"].paragraphs)
+
+    @property
+    def story(self) -> str:
+        """Every sentence of the review, section by section, to proof-read."""
+        parts = (f"{s.title}\n" + "\n".join(f"  {said}" for said in s.paragraphs) for s in self.sections)
+        return "\n\n".join(parts)
+
+    @property
+    def unit(self) -> str:
+        """Unit of `minutes`, in words."""
+        return f"minutes of {self.noun} per computer a month"
+
+    def __getitem__(self, key: str) -> Section:
+        for section in self.sections:
+            if section.key == key:
+                return section
+        keys = [section.key for section in self.sections]
+        raise ParameterError(f"'{key}' is not a section of a review.", where=self.client, examples=keys)
+
+    def summary(self) -> pd.DataFrame:
+        """The main part, one row per section: its title and first sentence."""
+        rows = [(s.key, s.title, s.paragraphs[0]) for s in self.sections if not s.appendix]
+        return pd.DataFrame(rows, columns=["section", "finding", "in short"])
+
+    def to_json(self) -> str:
+        """The whole review as JSON text; `Review.from_json` reads it back."""
+        document: dict[str, Any] = {"format": FORMAT, **vars(self)}
+        document["table"] = _pack(self.table)
+        document["brand"] = self.brand.model_dump()
+        document["sections"] = [{**vars(s), "table": _pack(s.table)} for s in self.sections]
+        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Review":
+        """A review from its JSON text.
+
+        Raises
+        ------
+        InputError
+            The text is not a review of this version.
+        """
+        try:
+            document = json.loads(text)
+            if document.pop("format") != FORMAT:
+                raise ValueError("another format version")
+            sections = [
+                Section(**{**s, "paragraphs": tuple(s["paragraphs"]), "table": _unpack(s["table"])})
+                for s in document.pop("sections")
+            ]
+            document["brand"] = Brand(**document["brand"])
+            return cls(**{**document, "sections": tuple(sections), "table": _unpack(document["table"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise InputError(
+                f"this is not a review of this version ({problem}).",
+                where="review.json",
+                fix="Make it again: `rhem review`.",
+            ) from None
+
+
+def build_review(work: Workspace, panel: pd.DataFrame, fit: DecayFit, *, client: str, quarter: str) -> Review:
+    """Every number and sentence of one client's quarter; reads and writes nothing.
+
+    Parameters
+    ----------
+    work : Workspace
+        Its settings and the client's reactive entries are used.
+    panel : DataFrame, one row per client and month (schema.Panel)
+    fit : DecayFit
+        May be unusable, and may lack the client; the review then says that it is too early.
+    client : str
+    quarter : str
+        For example '2026Q3'.
+
+    Raises
+    ------
+    ParameterError
+        The quarter is not one.
+    NotEnoughData
+        The client had no computer in service in the quarter.
+    """
+    entries = reactive_entries(work, client)
+    made = tell(gather(work.settings, panel, fit, entries, client=client, quarter=quarter))
+    return replace(made, brand=_found(made.brand, work.folder))
+
+
+def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> Review:
+    """A review from its .json file, or made from a workspace folder.
+
+    Parameters
+    ----------
+    source : str or Path
+        review.json as `rhem review` prepares it, or a workspace folder.
+    client : str
+        Of the workspace; empty for the first with computers in service in the quarter. With a file: checked.
+    quarter : str
+        Of the workspace, for example '2026Q3'. With a file: checked.
+
+    Raises
+    ------
+    ParameterError
+        The file is of another client or quarter.
+    """
+    if Path(source).is_file():
+        review = Review.from_json(Path(source).read_text(encoding="utf-8"))
+        for name, asked, there in (("client", client, review.client), ("quarter", quarter, review.quarter)):
+            if asked and asked != there:
+                raise ParameterError(f"the file is of {name} '{there}', not '{asked}'.", where=str(source))
+        return review
+    work = load(source)
+    panel = measure(work)
+    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+    start, end = quarter_bounds(quarter)
+    served = panel[(panel["exposure"] > 0) & (panel["month"] >= start) & (panel["month"] < end)]
+    first = served["client"].min() if len(served) else "any client"
+    return build_review(work, panel, fit, client=client or str(first), quarter=quarter)
+
+
+def _found(brand: Brand, folder: Path) -> Brand:
+    """The brand with its files where they are: paths in rhem.toml start at the workspace folder."""
+    files = {key: getattr(brand, key) for key in ("logo", "template")}
+    return brand.model_copy(update={key: str((folder / name).resolve()) for key, name in files.items() if name})
+
+
+def tell(f: Facts) -> Review:
+    """The review that the facts make."""
+    return Review(
+        client=f.client,
+        msp=f.settings.name,
+        quarter=f.quarter,
+        period=review_words.spell(f),
+        hours_are=f.settings.hours_are,
+        noun=noun(f.settings.hours_are),
+        minutes=f.now.minutes,
+        target_minutes=line(f),
+        status=f.path.follows,
+        metric_version=METRIC_VERSION,
+        sections=tuple(write(f) for write in WRITERS),
+        table=f.months,
+        brand=f.settings.brand,
+    )
+
+
+def _pack(frame: pd.DataFrame | None) -> dict[str, Any] | None:
+    """A frame as JSON values: empty cells as null, dates as text with the names of their columns."""
+    if frame is None:
+        return None
+    dates = [c for c in frame if pd.api.types.is_datetime64_any_dtype(frame[c])]
+    text = frame.assign(**{c: frame[c].dt.strftime("%Y-%m-%d") for c in dates}).astype(object)
+    values = text.where(frame.notna(), None).to_dict("list")
+    numbers = [c for c in frame if pd.api.types.is_float_dtype(frame[c])]
+    return {"dates": dates, "numbers": numbers, "columns": values}
+
+
+def _unpack(packed: dict[str, Any] | None) -> pd.DataFrame | None:
+    if packed is None:
+        return None
+    frame = pd.DataFrame(packed["columns"])
+    for column in packed["dates"]:
+        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
+    return frame.astype({column: float for column in packed["numbers"]})

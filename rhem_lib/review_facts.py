@@ -1,0 +1,256 @@
+"""Every number of one client's quarter, from the panel, the decay fit and the client's own entries."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rhem_lib.decay import DecayFit
+from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.review_causes import cause_table, computer_table
+from rhem_lib.settings import Settings
+
+MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
+                 "reactive_tickets", "unclassified_hours", "outside_hours", "rhem_h", "flags"]  # fmt: skip
+Z95 = 1.96  # half-width of a 95 % interval in standard errors
+
+
+@dataclass(frozen=True)
+class Span:
+    """Some months of one client, pooled: sum of hours / sum of exposure.
+
+    `se` is the standard error of `minutes`, in the same unit. The sum of squared hours per ticket is the unbiased
+    variance of a compound Poisson total; one more ticket of the client's usual size is added, so that a quiet
+    span is not taken for certain.
+    """
+
+    label: str
+    months: int
+    exposure: float
+    hours: float
+    tickets: float
+    minutes: float
+    se: float
+    tickets_per_computer: float
+    minutes_per_ticket: float
+
+
+@dataclass(frozen=True)
+class Path:
+    """What the decay fit says about the client; minutes per computer a month, NaN where it cannot say."""
+
+    follows: str
+    own: bool
+    start: float
+    expected: float
+    low: float
+    high: float
+    next_expected: float
+    next_low: float
+    next_high: float
+    months_to_target: float
+    p_target_24: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The numbers behind a review; `months` has one row per calendar month, gaps included as empty rows."""
+
+    client: str
+    quarter: str
+    settings: Settings
+    start: pd.Timestamp
+    end: pd.Timestamp
+    months: pd.DataFrame
+    now: Span
+    before: Span | None
+    first: Span | None
+    path: Path
+    left: bool
+    entries: int
+    causes: pd.DataFrame
+    computers: pd.DataFrame
+
+    @property
+    def age(self) -> float:
+        """Months since onboarding at the end of the quarter's exposed part."""
+        return float(self.in_quarter["age_end"].max())
+
+    @property
+    def in_quarter(self) -> pd.DataFrame:
+        """The quarter's rows of `months`."""
+        return self.months[self.months["month"] >= self.start]
+
+    @property
+    def base(self) -> Span | None:
+        """What to compare with: the first three months once they lie behind, else the quarter before."""
+        return self.first or self.before
+
+
+def quarter_bounds(quarter: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First day of the quarter and first day after it, from a text such as '2026Q3'.
+
+    Raises
+    ------
+    ParameterError
+        The text is not a year, 'Q' and a number from 1 to 4.
+    """
+    text = str(quarter).strip().upper()
+    if len(text) != 6 or text[4] != "Q" or not text[:4].isdigit() or text[5] not in "1234":
+        raise ParameterError(f"'{quarter}' is not a quarter.", where="quarter", fix="Write it as 2026Q3.")
+    start = pd.Period(text, freq="Q").start_time
+    return start, start + pd.DateOffset(months=3)
+
+
+def gather(
+    settings: Settings,
+    panel: pd.DataFrame,
+    fit: DecayFit,
+    entries: pd.DataFrame,
+    *,
+    client: str,
+    quarter: str,
+) -> Facts:
+    """Numbers of one client and quarter.
+
+    Parameters
+    ----------
+    settings : Settings
+    panel : DataFrame, one row per client and month (schema.Panel)
+    fit : DecayFit
+    entries : DataFrame, the client's reactive entries (measure.reactive_entries)
+    client, quarter : str
+
+    Raises
+    ------
+    NotEnoughData
+        The client is not in the panel, or had no computer in service in the quarter.
+    """
+    start, end = quarter_bounds(quarter)
+    months = _calendar(panel, client, start, end)
+    in_service = months[months["exposure"] > 0]
+    entries = entries[entries["worked_on"].dt.to_period("M").isin(in_service["month"].dt.to_period("M"))]
+    now = _span("this quarter", in_service[in_service["month"] >= start], entries)
+    if now is None:
+        raise _no_exposure(panel, client, quarter)
+    before_start = start - pd.DateOffset(months=3)
+    before = in_service[(in_service["month"] >= before_start) & (in_service["month"] < start)]
+    first = in_service[(in_service["age_start"] < 3) & (in_service["month"] < before_start)]
+    this, earlier = _between(entries, start, end), _between(entries, before_start, start)
+    known_until = panel.loc[panel["exposure"] > 0, "month"].max()
+    months = months.assign(**_expected_months(fit, client, months))
+    return Facts(
+        client=client,
+        quarter=str(quarter).upper(),
+        settings=settings,
+        start=start,
+        end=end,
+        months=months,
+        now=now,
+        before=_span("the quarter before", before, entries),
+        first=_span("the first three months", first, entries),
+        path=_path(fit, client, months, start),
+        left=bool(in_service["month"].max() < min(known_until, end - pd.DateOffset(months=1))),
+        entries=len(this),
+        causes=cause_table(this, earlier, now.exposure, float(before["exposure"].sum())),
+        computers=computer_table(this),
+    )
+
+
+def _calendar(panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    """The client's months up to the quarter's end, one row per calendar month, gaps as empty rows."""
+    own = panel[(panel["client"] == client) & (panel["month"] < end)].set_index("month")[MONTH_COLUMNS]
+    own = own[own.index >= own.index[own["exposure"] > 0].min()] if (own["exposure"] > 0).any() else own[:0]
+    if own.empty or own.index.max() < start:
+        raise _no_exposure(panel, client, f"{start.year}Q{start.quarter}")
+    every = pd.date_range(own.index.min(), end - pd.DateOffset(months=1), freq="MS", name="month")
+    months = own.reindex(every).reset_index()
+    served = months["exposure"] > 0
+    months["flags"] = months["flags"].fillna("").astype("str")
+    months["minutes"] = (months["rhem_h"] * 60).where(served)
+    months["tickets_per_computer"] = months["reactive_tickets"] / months["exposure"].where(served)
+    tickets = months["reactive_tickets"].where(months["reactive_tickets"] > 0)
+    months["minutes_per_ticket"] = months["reactive_hours"] * 60 / tickets
+    return months.drop(columns="rhem_h")
+
+
+def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughData:
+    own = panel[(panel["client"] == client) & (panel["exposure"] > 0)]
+    if own.empty:
+        fix = "Check the name, its onboarding date and its computer list with `rhem check`."
+    else:
+        spell = f"{own['month'].min():%B %Y} to {own['month'].max():%B %Y}"
+        fix = f"There is data from {spell}; choose a quarter in it."
+    return NotEnoughData(
+        f"no computer was in service in {quarter}, so there is nothing to review.", where=client, fix=fix
+    )
+
+
+def _between(entries: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    return entries[(entries["worked_on"] >= start) & (entries["worked_on"] < end)]
+
+
+def _span(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Span | None:
+    """Pooled numbers of some months in service; None if there are none."""
+    exposure = float(months["exposure"].sum())
+    if exposure <= 0:
+        return None
+    hours, tickets = float(months["reactive_hours"].sum()), float(months["reactive_tickets"].sum())
+    ticket = entries["ticket_id"].where(entries["ticket_id"].notna(), entries.index.to_series().astype(str))
+    squares = entries["hours"].groupby(ticket).sum() ** 2
+    inside = entries["worked_on"].dt.to_period("M").isin(months["month"].dt.to_period("M"))
+    variance = float((entries["hours"][inside].groupby(ticket[inside]).sum() ** 2).sum())
+    variance += float(squares.mean()) if len(squares) else 0.0
+    return Span(
+        label=label,
+        months=len(months),
+        exposure=exposure,
+        hours=hours,
+        tickets=tickets,
+        minutes=60 * hours / exposure,
+        se=60 * variance**0.5 / exposure,
+        tickets_per_computer=tickets / exposure,
+        minutes_per_ticket=60 * hours / tickets if tickets else np.nan,
+    )
+
+
+def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> dict[str, pd.Series]:
+    """Expected minutes with their interval for every calendar month, gaps too; empty without a usable fit."""
+    names = {"expected": "estimate", "expected_low": "low", "expected_high": "high"}
+    if not fit.usable:
+        return {name: pd.Series(np.nan, index=months.index) for name in names}
+    known = months["age_months"].notna().to_numpy()
+    slots = np.arange(len(months))
+    age = np.interp(slots, slots[known], months.loc[known, "age_months"])
+    curve = _predict(fit, client, age + np.clip(slots - slots[known][-1], 0, None))
+    return {name: pd.Series(curve[column].to_numpy(), months.index) for name, column in names.items()}
+
+
+def _predict(fit: DecayFit, client: str, age_months: np.ndarray) -> pd.DataFrame:
+    """Expected minutes at the ages: the client's own curve, or the typical client's where it has none."""
+    known = client if client in fit.clients.index else None
+    return fit.predict(known, age_months=age_months.tolist())[["estimate", "low", "high"]] * 60
+
+
+def _path(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp) -> Path:
+    if not fit.usable:
+        return Path("too-early", False, *[np.nan] * 9)
+    quarter = months[(months["month"] >= start) & (months["exposure"] > 0)]
+    weights = quarter["exposure"] / quarter["exposure"].sum()
+    now = [float((quarter[c] * weights).sum()) for c in ("expected", "expected_low", "expected_high")]
+    ahead = _predict(fit, client, quarter["age_end"].max() + np.array([0.5, 1.5, 2.5])).mean()
+    own = client in fit.clients.index
+    row = fit.clients.loc[client] if own else None
+    return Path(
+        follows="too-early" if row is None else str(row["follows"]),
+        own=own,
+        start=np.nan if row is None else float(row["start_h"]) * 60,
+        expected=now[0],
+        low=now[1],
+        high=now[2],
+        next_expected=float(ahead["estimate"]),
+        next_low=float(ahead["low"]),
+        next_high=float(ahead["high"]),
+        months_to_target=np.nan if row is None else float(row["months_to_target"]),
+        p_target_24=np.nan if row is None else float(row["p_target_24"]),
+    )
