@@ -41,6 +41,17 @@ class Power:
     clients_needed: int
     ratio: float = RATIO_TO_SHOW
 
+    @property
+    def text(self) -> str:
+        """What could have been seen, and how many clients another answer takes."""
+        needed = f"to show a half-life ratio of {self.ratio} takes about {self.clients_needed} clients"
+        if not self.clients:
+            return f"No comparison was possible; {needed}."
+        return (
+            f"With {self.clients} clients this book shows a half-life ratio of {self.smallest_ratio:.2f} or less four "
+            f"times in five; {needed}."
+        )
+
 
 @dataclass(frozen=True)
 class BillingComparison:

@@ -39,6 +39,17 @@ class Workspace:
     profiles: tuple[Profile, ...] = field(repr=False)
     connection: duckdb.DuckDBPyConnection = field(repr=False)
 
+    @property
+    def note(self) -> str:
+        """The definitions in force, to stand beside every number."""
+        given = self.settings
+        kinds = " and ".join(f"{kind}s" for kind in given.endpoint_kinds)
+        return (
+            f"Hours are {given.hours_are}, on the day worked in {given.time_zone}. Reactive is what the preset "
+            f"'{given.preset}' and the rules of rhem.toml say. Endpoints are {kinds} seen within "
+            f"{given.limits.seen_within_days} days of the snapshot. Metric version {schema.METRIC_VERSION}."
+        )
+
     def classified(self, preset: Preset) -> duckdb.DuckDBPyRelation:
         """Time entries under another preset."""
         rules = rules_for(self.settings, self.profiles, preset)
