@@ -13,7 +13,7 @@ def test_every_row_is_kept_or_set_aside_with_its_reason(lanl_folder):
     assert account.balanced
     assert account.table.loc["read", "rows"] == len(raw)
     minutes = float(account.table.loc["read", "hours"]) * 60
-    assert minutes == pytest.approx(raw["Down Time"].astype(float).sum(), abs=1e-5)  # each row to a billionth of an hour
+    assert minutes == pytest.approx(raw["Down Time"].astype(float).sum(), abs=1e-5)
     kept = work.time_entries.df()["source_row"].tolist()
     aside = work.quarantine.loc[work.quarantine["table"] == "time_entries", "source_row"].tolist()
     assert sorted(kept + aside) == list(range(2, len(raw) + 2))
