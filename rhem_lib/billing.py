@@ -48,8 +48,8 @@ class Power:
         if not self.clients:
             return f"No comparison was possible; {needed}."
         return (
-            f"With {self.clients} clients this book shows a half-life ratio of {self.smallest_ratio:.2f} or less four "
-            f"times in five; {needed}."
+            f"With {self.clients} clients this book shows a half-life ratio of {self.smallest_ratio:.2f} or less "
+            f"four times in five; {needed}."
         )
 
 
