@@ -7,7 +7,7 @@ DATA ?= data/sample
 QUARTER ?= 2026Q2
 WORKERS ?= 2
 
-.PHONY: help setup review test test-slow lint lock codebook pictures sample clean
+.PHONY: help setup review test test-slow lint lock codebook pictures accuracy sample clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -55,6 +55,9 @@ sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)
 
 codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
 	$(BIN)/python -m rhem_lib.schema > data/codebook.md
+
+accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 15 minutes)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py --workers $(WORKERS)
 
 pictures: $(VENV)/.runtime ## draw the pictures of the README again (needs LibreOffice and poppler)
 	$(BIN)/python docs/make_pictures.py

@@ -24,6 +24,8 @@ class Months:
     design : array (clients, covariates), first column 1
     scale : float
         Pooled rate of the book.
+    noise : array (clients, 1)
+        Multiplier of each client's dispersion; 1 where clients are equally noisy.
     """
 
     age_start: Array
@@ -33,6 +35,7 @@ class Months:
     used: Array
     design: Array
     scale: float
+    noise: Array
 
 
 def fitted_months(panel: pd.DataFrame) -> pd.DataFrame:
@@ -86,4 +89,5 @@ def lay_out(rows: pd.DataFrame, names: list[str], design: Array | None = None) -
         lay(np.ones(len(rows)), 0.0),
         np.ones((len(names), 1)) if design is None else design,
         scale,
+        np.ones((len(names), 1)),
     )

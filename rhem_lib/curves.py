@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 Array = NDArray[np.float64]
 Derivatives = tuple[Array, Array, Array, Array]
+
+STEEPNESS = 8.0  # of the smooth step
 
 
 def exponential(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
@@ -56,6 +59,16 @@ def linear(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -
     Units and limits as in `exponential`; halfway at tau / 2.
     """
     return floor + np.subtract(start, floor) * np.maximum(1 - np.asarray(age, float) / np.asarray(tau, float), 0)
+
+
+def step(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
+    """Smooth step from start to floor around age tau: f + (s - f) g, g a logistic curve in t / tau with g(0) = 1.
+
+    Little happens at first, then most of the fall within about tau / 2, as after one big clean-up. Units and
+    limits as in `exponential`; halfway at tau.
+    """
+    share = (1 + np.exp(-STEEPNESS)) * expit(STEEPNESS * (1 - np.asarray(age, float) / np.asarray(tau, float)))
+    return floor + np.subtract(start, floor) * share
 
 
 def flat(age: ArrayLike, start: ArrayLike, floor: ArrayLike = 0.0, tau: ArrayLike = 1.0) -> Array:
@@ -140,6 +153,31 @@ def linear_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> 
     return average, first, second, first
 
 
+def step_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
+    """Average of the smooth step over [age_start, age_end], and derivatives as in `exponential_average`.
+
+    With x = t / tau and G the integral of g, the average is a difference of tau G(x) / (b - a), of which the
+    derivatives in log tau are tau (G - x g), tau (G - x g + x^2 g'), tau (G - x g - x^3 g'').
+    """
+    start, end, tau = (np.asarray(x) for x in (age_start, age_end, tau))
+    upper, lower = _step_integral(end / tau), _step_integral(start / tau)
+    average, first, second, third = ((b - a) * tau / (end - start) for a, b in zip(lower, upper, strict=True))
+    return average, first, second, third
+
+
+def _step_integral(x: Array) -> Derivatives:
+    """G, G - x g, G - x g + x^2 g', G - x g - x^3 g'' of the smooth step."""
+    z = STEEPNESS * (x - 1)
+    above = np.where(z.real > 0, z, 0)
+    top, tail = 1 + np.exp(-STEEPNESS), np.exp(z - 2 * above)
+    share = np.where(z.real > 0, tail, 1) / (1 + tail)
+    product = share * (1 - share)
+    integral = top * (x - (above + np.log1p(tail)) / STEEPNESS)
+    first = integral - top * x * share
+    second = first - top * STEEPNESS * x**2 * product
+    return integral, first, second, first - top * STEEPNESS**2 * x**3 * product * (1 - 2 * share)
+
+
 def flat_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
     """Average share of a curve that does not fall: 1, with derivatives 0."""
     shape = np.broadcast(age_start, age_end, tau).shape
@@ -180,5 +218,6 @@ AVERAGES: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], Derivatives]] = 
     "exponential": exponential_average,
     "hyperbolic": hyperbolic_average,
     "linear": linear_average,
+    "step": step_average,
     "flat": flat_average,
 }

@@ -5,26 +5,25 @@ estimated with them, so that a client with few months leans on the others. Metho
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import curves, decline, mixed, posterior
-from rhem_lib.book import client_order, fitted_months, lay_out
+from rhem_lib import decay_tables, decline, mixed, posterior
+from rhem_lib.book import Months, client_order, fitted_months, lay_out
+from rhem_lib.changes import change_points
+from rhem_lib.claim import Claim, check_claim
+from rhem_lib.decay_tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
 from rhem_lib.decay_words import TARGET_MONTHS, tell
 from rhem_lib.decline import Gate
 from rhem_lib.errors import ParameterError
+from rhem_lib.forecast import forecast_months
+from rhem_lib.season import Season, fit_season
 
-MIN_CLIENTS, MIN_MONTHS, MONTHS_TO_FOLLOW = 3, 4, 6
-POPULATION_DRAWS, CLIENT_DRAWS = 4000, 1000
-LONGEST_MONTHS = 1200.0
-
-POPULATION_ROWS = ["start_h", "floor_h", "half_life_months", "rhem_12_h", "months_to_target"]
-POPULATION_COLUMNS = ["estimate", "low", "high", "mean_estimate", "mean_low", "mean_high"]
-CLIENT_NUMBERS = [*POPULATION_ROWS, "rhem_now_h"]
-SHAPES = ("exponential", "hyperbolic", "linear", "flat")
+MIN_CLIENTS, MIN_MONTHS = 3, 4
+SHAPES = ("exponential", "hyperbolic", "linear", "step", "flat")
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,17 @@ class DecayFit:
         False where the data cannot carry a fit; `missing` then says why and all numbers are NaN.
     core : mixed.Fit or None
         Coefficients, covariance, modes, dispersions.
+    claim : Claim or None
+        From 1 hour to the target within 12 months: start, level and share of clients there, for the typical
+        client, the mean client and the portfolio, and what those who left do to it.
+    changes : DataFrame
+        Clients that left their path: client, month, age_months, ratio, low, high, p_value.
+    season : Season or None
+        The yearly wave, where one was asked for; all curves are then those of an average month.
+    left_out : tuple of str
+        Clients without a month of known age and exposure.
+    last_month : Series or None, indexed by client
+        Last fitted calendar month.
     """
 
     population: pd.DataFrame
@@ -61,11 +71,21 @@ class DecayFit:
     missing: str = ""
     names: tuple[str, ...] = ()
     core: mixed.Fit | None = None
+    claim: Claim | None = None
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    season: Season | None = None
+    left_out: tuple[str, ...] = ()
+    last_month: pd.Series | None = None
 
     @property
     def usable(self) -> bool:
         """Whether there is a fit."""
         return self.core is not None
+
+    @property
+    def shape(self) -> str:
+        """The curve of lowest criterion; flat where no decline was detected, since no criterion holds there."""
+        return str(self.shapes["aic"].idxmin()) if self.gate.declines else "flat"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -82,7 +102,12 @@ class DecayFit:
         counts = f"{len(self.clients)} clients, {int(months.used.sum()):,} client-months"
         story = tell(self.population, self.shapes, self.gate, self.target_h, counts, followed)
         kinds = self.clients["follows"].value_counts()
-        return f"{story} Client by client: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()) + "."
+        told = f"{story} Client by client: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()) + "."
+        return (
+            f"{told} Left out, because age or endpoints are unknown: {', '.join(self.left_out)}."
+            if self.left_out
+            else told
+        )
 
     def summary(self) -> pd.DataFrame:
         """Population table, rounded."""
@@ -109,31 +134,71 @@ class DecayFit:
             The client is not in the fit.
         """
         ages = np.asarray(age_months, float)
-        if client is not None and client not in self.clients.index:
-            raise ParameterError(
-                f"'{client}' is not among the fitted clients.", examples=self.clients.index, fix="See fit.clients."
-            )
+        self._check(client)
         if self.core is None:
             columns: tuple = (np.full(len(ages), np.nan),) * 3
         else:
-            eta, covariance = _typical(self.core)
+            eta, covariance = decay_tables.typical(self.core)
             if client is not None:
                 place = self.names.index(client)
                 eta, covariance = (x[place] for x in posterior.clients(self.core))
             columns = posterior.level_interval(ages, eta, covariance, self.core.quantile)
         return pd.DataFrame(dict(zip(["age_months", "estimate", "low", "high"], (ages, *columns), strict=True)))
 
+    def forecast(self, client: str, *, months: int = 6, exposure: float | None = None) -> pd.DataFrame:
+        """What the coming months of a client will be measured at, with 90 % prediction intervals.
 
-def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, seed: int = 0) -> DecayFit:
+        Parameters
+        ----------
+        client : str
+        months : int
+            How many.
+        exposure : float, optional
+            Endpoint-months in each; by default those of the client's last month, as if it had been a full one.
+
+        Returns
+        -------
+        DataFrame
+            months_ahead, month (where the calendar is known), age_months, exposure, and rhem_h (median), low,
+            high in h per endpoint per month: of the month's own measurement, not of the curve. No rows without a
+            usable fit.
+
+        Raises
+        ------
+        ParameterError
+            The client is not in the fit.
+        """
+        self._check(client)
+        if self.core is None:
+            return pd.DataFrame(columns=["months_ahead", "age_months", "exposure", "rhem_h", "low", "high"])
+        table = forecast_months(self.core, self.names.index(client), months, exposure)
+        if self.last_month is not None:
+            first = self.last_month[client] + pd.DateOffset(months=1)
+            table.insert(1, "month", pd.date_range(first, periods=months, freq="MS"))
+            if self.season is not None:
+                factor = self.season.factor(table["month"].dt.month)
+                table[["rhem_h", "low", "high"]] = table[["rhem_h", "low", "high"]].mul(factor, axis=0)
+        return table
+
+    def _check(self, client: str | None) -> None:
+        if client is not None and client not in self.clients.index:
+            raise ParameterError(
+                f"'{client}' is not among the fitted clients.", examples=self.clients.index, fix="See fit.clients."
+            )
+
+
+def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = False, seed: int = 0) -> DecayFit:
     """Fit the decay of RHEM with age to a panel of client-months.
 
     Parameters
     ----------
     panel : DataFrame, one row per client and month (schema.Panel)
-        Uses client, age_start, age_end [months since onboarding], exposure [endpoint-months], reactive_hours [h].
-        Months without exposure or age are left out.
+        Uses client, age_start, age_end [months since onboarding], exposure [endpoint-months], reactive_hours [h],
+        and month where there is one. Months without exposure or age are left out.
     target_h : float
         Level to reach, h per endpoint per month.
+    season : bool
+        Take out a yearly wave as well. Worth it where onboarding falls into the same season every year.
     seed : int
         Of the draws behind months to target and the mean client.
 
@@ -145,10 +210,12 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, seed: int = 0) -> 
     Raises
     ------
     ParameterError
-        The target is not above 0.
+        The target is not above 0, or a season is asked of a panel without months.
     """
     if not target_h > 0:
         raise ParameterError(f"the target must be above 0 hours, not {target_h}.", where="target_h")
+    if season and "month" not in panel:
+        raise ParameterError("a season needs the column month.", where="season")
     rows = fitted_months(panel)
     missing = _missing(rows)
     if missing:
@@ -156,16 +223,43 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, seed: int = 0) -> 
     names = client_order(rows)
     months = lay_out(rows, names)
     gate = decline.decline_test(months)
-    core = mixed.fit(months)
-    aic = pd.Series(mixed.compare_shapes(months, SHAPES), name="aic")
+    wave = None
+    if season:
+        core, wave = fit_season(months, _by_month(rows, names, months, rows["month"].dt.month))
+    else:
+        core = mixed.fit(months)
+    aic = pd.Series(mixed.compare_shapes(core, SHAPES), name="aic")
     shapes = pd.DataFrame({"aic": aic, "delta_aic": aic - aic.min()}).rename_axis("shape")
-    rng = np.random.default_rng(seed)
-    population, draws = _population(core, target_h, rng)
-    clients = _clients(core, names, target_h, draws)
+    population, typical, draws = decay_tables.population(core, target_h, np.random.default_rng(seed))
+    changes = _changes(core, rows, names)
+    clients = decay_tables.clients(core, names, changes["client"].tolist(), target_h, draws)
+    last = rows.groupby("client", observed=True)["month"].max() if "month" in rows else None
+    left = None if last is None else (last < last.max() - pd.DateOffset(months=1))[names].to_numpy()
+    claim = check_claim(core, draws, typical, population, left, target_h, TARGET_MONTHS)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan
         clients.loc[:, [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan
-    return DecayFit(population, clients.sort_index(), shapes, gate, target_h, "", tuple(names), core)
+    return DecayFit(
+        population, clients.sort_index(), shapes, gate, target_h, "", tuple(names), core, claim, changes, wave,
+        tuple(sorted(set(panel["client"]) - set(names))), last,
+    )  # fmt: skip
+
+
+def _by_month(rows: pd.DataFrame, names: list[str], months: Months, values: pd.Series) -> NDArray[np.float64]:
+    """Values of the rows laid out as the months are, 1 where padded."""
+    out = np.ones(months.used.shape)
+    place = rows.groupby("client", observed=True).cumcount().to_numpy()
+    out[pd.Index(names).get_indexer(rows["client"]), place] = values
+    return out
+
+
+def _changes(core: mixed.Fit, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Change points, with the calendar month where the panel has one."""
+    table = change_points(core, names)
+    if "month" in rows:
+        known = rows[["client", "age_start", "month"]].rename(columns={"age_start": "age_months"})
+        table = table.merge(known.drop_duplicates(["client", "age_months"]), how="left")
+    return table
 
 
 def _missing(rows: pd.DataFrame) -> str:
@@ -182,102 +276,12 @@ def _missing(rows: pd.DataFrame) -> str:
 
 def _refusal(rows: pd.DataFrame, target_h: float, missing: str) -> DecayFit:
     clients = pd.DataFrame(
-        np.nan, rows["client"].drop_duplicates().sort_values(), [*_with_limits(CLIENT_NUMBERS), "p_target_24"]
+        np.nan,
+        rows["client"].drop_duplicates().sort_values(),
+        [*decay_tables.with_limits(CLIENT_NUMBERS), "p_target_24"],
     ).rename_axis("client")
     clients["months"] = rows.groupby("client", observed=True).size().reindex(clients.index).astype(int)
     clients["follows"] = "too-early"
     population = pd.DataFrame(np.nan, POPULATION_ROWS, POPULATION_COLUMNS)
     shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic"])
     return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target_h, missing)
-
-
-def _with_limits(names: list[str]) -> list[str]:
-    return [name + end for name in names for end in ("", "_low", "_high")]
-
-
-def _limits(draws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """2.5 % and 97.5 % order statistics over the first axis; inf stays inf."""
-    return np.quantile(draws, [0.025, 0.975], axis=0, method="inverted_cdf")
-
-
-def _typical(core: mixed.Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log parameters of the typical client and their covariance."""
-    return core.coefficients[:, 0], core.coefficient_covariance
-
-
-def _population(
-    core: mixed.Fit, target_h: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Population table, and the joint draws (draws, clients, 3) of log parameters behind its mean client."""
-    eta, covariance = _typical(core)
-    reach = core.quantile * np.sqrt(np.diag(covariance))
-    typical = np.exp(np.stack([eta, eta - reach, eta + reach]))
-    typical[:, 2] = curves.half_life(typical[:, 2])
-    level = posterior.level_interval(TARGET_MONTHS, eta, covariance, core.quantile)
-    arrival = np.exp(eta + posterior.draw_population(core, POPULATION_DRAWS, rng))
-    times = curves.time_to_level(target_h, *arrival.T)
-    months = [float(curves.time_to_level(target_h, *np.exp(eta))), *_limits(times)]
-    draws = posterior.draw_clients(core, CLIENT_DRAWS, rng)
-    means = np.column_stack(
-        [
-            np.exp(draws[:, :, :2]).mean(axis=1),
-            curves.half_life(np.exp(draws[:, :, 2].mean(axis=1))),
-            np.exp(posterior.log_level(TARGET_MONTHS, draws)[0]).mean(axis=1),
-            _mean_arrival(draws, target_h),
-        ]
-    )
-    middle = np.quantile(means, 0.5, axis=0, method="inverted_cdf")
-    left = np.column_stack([typical, np.array(level), months])
-    values = np.column_stack([left.T, middle, _limits(means).T])
-    return pd.DataFrame(values, POPULATION_ROWS, POPULATION_COLUMNS), draws
-
-
-def _mean_arrival(draws: NDArray[np.float64], target_h: float) -> NDArray[np.float64]:
-    """Age at which the mean of all clients' curves comes down to the target, per draw, by bisection."""
-    start, floor, tau = np.moveaxis(np.exp(draws), -1, 0)
-    low, high = np.zeros(len(draws)), np.full(len(draws), LONGEST_MONTHS)
-    for _ in range(30):
-        middle = (low + high) / 2
-        above = curves.exponential(middle[:, None], start, floor, tau).mean(axis=1) > target_h
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    never = floor.mean(axis=1) >= target_h
-    return np.where(start.mean(axis=1) <= target_h, 0.0, np.where(never, np.inf, high))
-
-
-def _clients(core: mixed.Fit, names: list[str], target_h: float, draws: NDArray[np.float64]) -> pd.DataFrame:
-    """Per-client table."""
-    months = core.model.months
-    eta, covariance = posterior.clients(core)
-    reach = core.quantile * np.sqrt(np.einsum("nii->ni", covariance))
-    values = np.exp(np.stack([eta, eta - reach, eta + reach], axis=-1))
-    values[:, 2] = curves.half_life(values[:, 2])
-    last = (months.age_end * months.used).max(axis=1)
-    times = curves.time_to_level(target_h, *np.moveaxis(np.exp(draws), -1, 0))
-    arrival = curves.time_to_level(target_h, *np.exp(eta).T)
-    parts = [
-        *np.moveaxis(values, 1, 0),
-        np.column_stack(posterior.level_interval(TARGET_MONTHS, eta, covariance, core.quantile)),
-        np.column_stack([arrival, *_limits(times)]),
-        np.column_stack(posterior.level_interval(last, eta, covariance, core.quantile)),
-    ]
-    table = pd.DataFrame(np.hstack(parts), pd.Index(names, name="client"), _with_limits(CLIENT_NUMBERS))
-    table["p_target_24"] = (times <= 2 * TARGET_MONTHS).mean(axis=0)
-    table["months"] = months.used.sum(axis=1).astype(int)
-    table["follows"] = _follows(core, eta, covariance)
-    return table
-
-
-def _follows(core: mixed.Fit, eta: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.str_]:
-    """What each client does: the sign of its change from first to last month where that is beyond doubt."""
-    months = core.model.months
-    first, last = months.age_start[:, 0], (months.age_end * months.used).max(axis=1)
-    (at_first, slope_first), (at_last, slope_last) = (posterior.log_level(age, eta) for age in (first, last))
-    change, slope = at_last - at_first, slope_last - slope_first
-    reach = core.quantile * np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", slope, covariance, slope), 0.0))
-    conditions = [
-        months.used.sum(axis=1) < MONTHS_TO_FOLLOW,
-        decline.irregular(core),
-        change + reach < 0,
-        change - reach > 0,
-    ]
-    return np.select(conditions, ["too-early", "irregular", "decaying", "rising"], "flat")

@@ -52,12 +52,9 @@ def tell(
 def _flat(minutes: pd.DataFrame, gate: Gate, counts: str) -> str:
     if not np.isfinite(gate.log_ratio):
         return f"No decline detected: over {counts}, no two clients have early and late months to compare."
-    ratio, low, high = np.exp([gate.log_ratio, gate.low, gate.high])
-    change = "rise" if gate.low > 0 else "no fall beyond chance"
     return (
-        f"No decline detected: over {counts}, the last months of a client run at {ratio:.0%} of its first months "
-        f"(95 % interval {low:.0%} to {high:.0%}), which is {change}; so no half-life is given. The typical "
-        f"client stands at {_range(minutes, 'rhem_12_h')} minutes per endpoint and month at month {TARGET_MONTHS}."
+        f"No decline detected over {counts}, so no half-life is given. {gate.text} The typical client stands at "
+        f"{_range(minutes, 'rhem_12_h')} minutes per endpoint and month at month {TARGET_MONTHS}."
     )
 
 

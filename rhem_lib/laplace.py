@@ -1,8 +1,8 @@
 """Nonlinear mixed model of hours by age: marginal likelihood by Laplace, with the exact inner Hessian.
 
 Client i has eta_i = (log start, log floor, log tau) = B z_i + b_i, b_i ~ N(0, diag(sd^2)); a month's rate is
-Tweedie (power 1.5) around the curve's average over the month, with dispersion phi / exposure + kappa. Parameters
-are theta = (B by rows, log sd, log phi, log kappa).
+Tweedie (power 1.5) around the curve's average over the month, with dispersion noise_i (phi / exposure + kappa).
+Parameters are theta = (B by rows, log sd, log phi, log kappa).
 
 References
 ----------
@@ -142,7 +142,7 @@ def evaluate(model: Model, theta: Array, modes: Array) -> Point:
     coefficients, sd, phi, kappa = split(theta, months.design.shape[1])
     centre = months.design @ coefficients.T
     sampling = phi / months.weight
-    precision = months.used / (sampling + kappa)
+    precision = months.used / (months.noise * (sampling + kappa))
     at = _search(model, centre, sd, precision, modes)
     norm, norm_slope = tweedie.norm_term(months.rate, precision)
     vectors, values, soft, slope = _spectrum(at)

@@ -6,14 +6,14 @@ Golub & Pereyra (1973), variable projection; Pinheiro & Bates (2000), Mixed-Effe
 Cameron, Gelbach & Miller (2008), few clusters.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 from scipy.stats import t as student
 
-from rhem_lib import curves
+from rhem_lib import curves, noise
 from rhem_lib.book import Months
 from rhem_lib.laplace import Model, Point, evaluate, split
 
@@ -25,7 +25,6 @@ FLAT_SD, FLAT_KAPPA = 0.03, 1e-3
 TAU_LIMITS = (0.3, 60.0)
 LEAST_CURVATURE = 1e-5
 MOST_INFLATION = 25.0
-MOST_MEMORY = 0.6
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,8 @@ def _steps(model: Model, point: Point) -> Array:
     return np.r_[np.clip(spread, 1e-3, 1.0), np.full(3, 1 / np.sqrt(clients)), np.full(2, np.sqrt(3 / cells))]
 
 
-def maximise(model: Model, theta: Array) -> Point:
-    """Highest point of the objective found by L-BFGS-B from theta.
+def maximise(model: Model, theta: Array, gain: float = 1e-12) -> Point:
+    """Highest point of the objective found by L-BFGS-B from theta, until a step gains less than that share of it.
 
     For the flat shape only start, its spread and the dispersions move: the others have no effect.
     """
@@ -127,7 +126,7 @@ def maximise(model: Model, theta: Array) -> Point:
             best = point
         return -point.value, -point.gradient[free] * unit
 
-    options = {"maxiter": 400, "ftol": 1e-12, "gtol": 1e-5, "maxls": 40, "maxfun": 200}
+    options = {"maxiter": 400, "ftol": gain, "gtol": 1e-5, "maxls": 40, "maxfun": 200}
     x0 = np.clip(np.zeros(len(origin)), limits[:, 0], limits[:, 1])
     minimize(objective, x0, jac=True, method="L-BFGS-B", bounds=limits, options=options)
     return best
@@ -137,10 +136,17 @@ def fit(months: Months) -> Fit:
     """Restricted maximum likelihood fit of the exponential, with intervals.
 
     The covariance is the inverse Hessian over all inner parameters, inflated so that no variance is smaller than
-    that of the sandwich over clients (shocks that follow each other are no part of the model).
+    that of the sandwich over clients (shocks that follow each other are no part of the model). Where some clients
+    are noisier than others beyond doubt, the fit is repeated with their months counting less.
     """
     model = Model(months)
     point = maximise(model, starting_values(model))
+    for _ in range(noise.ROUNDS):
+        factor = noise.client_noise(model, point)
+        if (factor == 1).all():
+            break
+        model = replace(model, months=replace(model.months, noise=model.months.noise * factor))
+        point = maximise(model, point.theta)
     clients, columns = months.design.shape
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
     free, inner = _with_hessian(point.theta, columns)
@@ -154,8 +160,8 @@ def fit(months: Months) -> Fit:
     known = np.asarray(np.linalg.inv(point.information), float)
     if not regular or (np.diag(covariance)[: len(known)] > MOST_INFLATION * np.diag(known)).any():
         covariance, regular = _inflated(point, np.arange(len(free)) < len(known), known), False
-    memory = _memory(model, point)
-    return Fit(model, point, covariance, _spread(point, memory), memory, df, regular)
+    memory = noise.memory(model, point)
+    return Fit(model, point, covariance, client_spread(point, memory), memory, df, regular)
 
 
 def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> Array:
@@ -177,35 +183,7 @@ def _with_hessian(theta: Array, columns: int) -> tuple[NDArray[np.bool_], bool]:
     return inside | (np.arange(len(theta)) < 3 * columns), bool(inside[: 3 * columns].all())
 
 
-def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
-    """At the modes, in standard deviations of a month: residuals (clients, months), slopes in eta, rates."""
-    months = model.months
-    coefficients, _, phi, kappa = split(point.theta, months.design.shape[1])
-    start, floor, tau = np.exp(months.design @ coefficients.T + point.modes).T[:, :, None]
-    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
-    rate, jacobian, _ = curves.derivatives(share, start, floor)
-    root = np.sqrt(months.used / ((phi / months.weight + kappa) * rate**1.5))
-    return (months.rate - rate) * root, np.einsum("int,nt->nti", jacobian, root), rate * root
-
-
-def _memory(model: Model, point: Point) -> float:
-    """By how much shocks that last over months inflate the variance of a client's curve: (1 + rho) / (1 - rho).
-
-    rho is the lag-one correlation of residuals over all clients, corrected for the parameters that each client's
-    curve takes up; at least 0.
-    """
-    residual, slope, _ = residuals(model, point)
-    used = model.months.used
-    data = slope.transpose(0, 2, 1) @ slope
-    penalised = data + np.diag(np.exp(-2 * point.theta[-5:-2]))
-    taken = np.trace(np.linalg.solve(penalised, data), axis1=1, axis2=2).sum() / used.sum()
-    pairs = max((used[:, 1:] * used[:, :-1]).sum(), 1.0)
-    lagged = (residual[:, 1:] * residual[:, :-1]).sum() / pairs
-    rho = float(np.clip(lagged * used.sum() / (residual**2).sum() + taken, 0.0, MOST_MEMORY))
-    return (1 + rho) / (1 - rho)
-
-
-def _spread(point: Point, memory: float) -> Array:
+def client_spread(point: Point, memory: float) -> Array:
     """Conditional covariance of the clients' log parameters: inverse exact Hessian.
 
     The data's part of it is divided by the memory of the shocks, and a client's own months cannot make it less
@@ -245,12 +223,18 @@ def _polish(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array)
     return point
 
 
-def compare_shapes(months: Months, shapes: tuple[str, ...]) -> dict[str, float]:
-    """Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out)."""
+def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
+    """Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out).
+
+    Log likelihoods are divided by the memory of the shocks (quasi-AIC): months that follow each other's shocks say
+    less about the shape than as many independent ones.
+    """
     out = {}
+    months = fit.model.months
     for shape in shapes:
         model = Model(months, shape, restricted=False)
-        point = maximise(model, starting_values(model))
+        theta = np.r_[starting_values(model)[:-5], fit.point.theta[-5:]]
+        point = maximise(model, theta, gain=1e-9)
         parameters = len(point.theta) - (2 * months.design.shape[1] + 2 if shape == "flat" else 0)
-        out[shape] = 2 * parameters - 2 * point.loglik
+        out[shape] = 2 * parameters - 2 * point.loglik / fit.memory
     return out

@@ -34,13 +34,17 @@ def draw_population(fit: Fit, size: int, rng: np.random.Generator) -> Array:
     return normal @ root.T * np.sqrt(fit.df / rng.chisquare(fit.df, size))[:, None]
 
 
-def draw_clients(fit: Fit, size: int, rng: np.random.Generator) -> Array:
-    """Log parameters of all clients together, (size, clients, 3): shared coefficients, then each client's own."""
+def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[np.intp] | None = None) -> Array:
+    """Log parameters of clients together, (size, clients, 3): shared coefficients, then each client's own.
+
+    All clients, or those at the places `which`.
+    """
+    some = slice(None) if which is None else which
     shifts = draw_population(fit, size, rng)
-    eta = clients(fit)[0]
-    root = np.linalg.cholesky(fit.spread)
+    eta = clients(fit)[0][some]
+    root = np.linalg.cholesky(fit.spread[some])
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
-    return eta + np.einsum("nij,kj->kni", _by_coefficients(fit), shifts) + own
+    return eta + np.einsum("nij,kj->kni", _by_coefficients(fit)[some], shifts) + own
 
 
 def log_level(age: Array | float, eta: Array) -> tuple[Array, Array]:

@@ -39,7 +39,7 @@ class Scenario:
     endpoints : (float, float)
         Median and log spread of the size of clients, kept within `endpoint_limits`.
     shape : str
-        exponential, hyperbolic, linear or flat.
+        exponential, hyperbolic, linear, step or flat.
     fixed_share, fixed_tau_ratio, fixed_start_ratio, fixed_size_ratio : float
         Share of fixed-fee clients, and what multiplies their tau, start and size.
     size_slope : float
@@ -85,6 +85,7 @@ SCENARIOS = {
     "S3": replace(_REAL, clients=12, months=(6, 30)),
     "S4": replace(_REAL, start=0.5, floor=0.5, shape="flat"),
     "S5-linear": replace(_REAL, shape="linear", tau=12.0),
+    "S5-step": replace(_REAL, shape="step", tau=6.0),
     "S5-hyperbolic": replace(_REAL, shape="hyperbolic"),
     "S6": _GROUPS,
     "S7": replace(_GROUPS, fixed_tau_ratio=0.7),
@@ -108,18 +109,33 @@ def simulate_panel(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
     ParameterError
         The name is not that of a scenario.
     """
+    parts = [columns for columns, _ in _book(scenario, seed)]
+    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def true_clients(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
+    """Start, floor and tau of every client of `simulate_panel` with the same arguments, indexed by client."""
+    parts = _book(scenario, seed)
+    names = [columns["client"][0] for columns, _ in parts]
+    truth = np.array([parameters for _, parameters in parts])
+    return pd.DataFrame(truth, pd.Index(names, name="client"), ["start_h", "floor_h", "tau_months"])
+
+
+def _book(scenario: Scenario | str, seed: int) -> list[tuple[dict[str, NDArray], Array]]:
+    """Columns of the panel and true parameters of every client."""
     if isinstance(scenario, str):
         if scenario not in SCENARIOS:
             raise ParameterError(f"'{scenario}' is not a scenario.", fix="Known: " + ", ".join(SCENARIOS) + ".")
         scenario = SCENARIOS[scenario]
     rng = np.random.default_rng(seed)
     fixed = rng.permutation(np.arange(scenario.clients) < round(scenario.fixed_share * scenario.clients))
-    parts = [_client(scenario, i, bool(fixed[i]), rng) for i in range(scenario.clients)]
-    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return [_client(scenario, i, bool(fixed[i]), rng) for i in range(scenario.clients)]
 
 
-def _client(truth: Scenario, number: int, fixed: bool, rng: np.random.Generator) -> dict[str, NDArray]:
-    """All months of one client, by column of the panel."""
+def _client(
+    truth: Scenario, number: int, fixed: bool, rng: np.random.Generator
+) -> tuple[dict[str, NDArray], Array]:
+    """All months of one client, by column of the panel, and its start, floor and tau."""
     median, spread = truth.endpoints
     relative = np.exp(spread * rng.standard_normal()) * (truth.fixed_size_ratio if fixed else 1.0)
     size = float(np.clip(median * relative, *truth.endpoint_limits))
@@ -154,9 +170,8 @@ def _client(truth: Scenario, number: int, fixed: bool, rng: np.random.Generator)
         "outside_hours": np.zeros(len(age)),
     }
     words = {"client": f"client {number:03d}", "billing": "fixed-fee" if fixed else "hourly", "flags": ""}
-    return {name: np.full(count, word, dtype=object) for name, word in words.items()} | {
-        name: values[:count] for name, values in columns.items()
-    }
+    told = {name: np.full(count, word, dtype=object) for name, word in words.items()}
+    return told | {name: values[:count] for name, values in columns.items()}, np.array([start, floor, tau])
 
 
 def _parameters(truth: Scenario, relative_size: float, fixed: bool, rng: np.random.Generator) -> Array:

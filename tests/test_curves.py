@@ -6,12 +6,13 @@ from scipy.integrate import quad
 
 from rhem_lib import curves
 
-FALLING = ["exponential", "hyperbolic", "linear"]
+FALLING = ["exponential", "hyperbolic", "linear", "step"]
 INTERVALS = [(0.0, 1.0, 4.0), (2.3, 3.1, 0.7), (11.0, 12.0, 4.328), (30.0, 30.2, 50.0), (2.0, 3.0, 2.5)]
 
 
 @pytest.mark.parametrize(
-    ("shape", "at_tau"), [("exponential", 0.2 + 0.8 / np.e), ("hyperbolic", 0.6), ("linear", 0.2)]
+    ("shape", "at_tau"),
+    [("exponential", 0.2 + 0.8 / np.e), ("hyperbolic", 0.6), ("linear", 0.2), ("step", 0.6 + 0.4 * np.exp(-8))],
 )
 def test_shapes_start_at_start_and_fall_to_the_floor(shape, at_tau):
     level = getattr(curves, shape)
@@ -42,7 +43,7 @@ def test_average_is_the_integral(shape, start, end, tau):
     assert float(curves.AVERAGES[shape](start, end, tau)[0]) == pytest.approx(exact, rel=1e-10, abs=1e-12)
 
 
-@pytest.mark.parametrize("shape", ["exponential", "hyperbolic"])
+@pytest.mark.parametrize("shape", ["exponential", "hyperbolic", "step"])
 @pytest.mark.parametrize(("start", "end", "tau"), INTERVALS)
 def test_derivatives_in_log_tau_against_complex_step(shape, start, end, tau):
     exact = curves.AVERAGES[shape](start, end, tau)

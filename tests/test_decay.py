@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import decline, laplace, tweedie
+from rhem_lib import changes, decline, laplace, tweedie
 from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.curves import half_life
 from rhem_lib.decay import fit_decay
@@ -196,8 +196,8 @@ def test_gate_by_hand():
 
 def test_benjamini_hochberg_by_hand():
     p_values = np.array([0.01, 0.9, np.nan, 0.04, 0.2])
-    assert decline.discoveries(p_values, 0.1).tolist() == [True, False, False, True, False]
-    assert not decline.discoveries(np.array([0.5, np.nan]), 0.1).any()
+    assert changes.discoveries(p_values, 0.1).tolist() == [True, False, False, True, False]
+    assert not changes.discoveries(np.array([0.5, np.nan]), 0.1).any()
 
 
 def test_a_rebound_is_irregular(panel):

@@ -1,0 +1,78 @@
+"""How long the decay fit takes and how much memory, beside what it replaces: one run, same books, same machine.
+
+`python benchmarks/bench_decay.py [--most 20000]`. Every size runs in a process of its own, so that its peak memory
+is its own. Per-client methods are timed on at most 80 clients and scaled, since each client is fitted by itself.
+"""
+
+import argparse
+import multiprocessing
+import os
+import resource
+import time
+from dataclasses import replace
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import methods
+import numpy as np
+
+from rhem_lib.decay import fit_decay
+from rhem_lib.scenarios import SCENARIOS, simulate_panel
+
+SIZES = (12, 80, 200, 2000, 20000)
+MOST_TIMED = 80
+
+
+def megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def timed(call, panel) -> float:
+    began = time.perf_counter()
+    try:
+        call(panel)
+    except methods.Failed as problem:
+        print(f"  failed: {problem}")
+        return np.nan
+    return time.perf_counter() - began
+
+
+def one_size(clients: int) -> dict[str, float]:
+    panel = simulate_panel(replace(SCENARIOS["S2"], clients=clients), seed=1)
+    before = megabytes()
+    out = {"clients": clients, "fit_decay, all tables [s]": timed(fit_decay, panel)}
+    out["fit with intervals only [s]"] = timed(methods.ours, panel)
+    out["memory [kB per client]"] = 1024 * (megabytes() - before) / clients
+    out["pooled NLS [s]"] = timed(methods.pooled_nls, panel)
+    names = panel["client"].unique()
+    part = panel[panel["client"].isin(names[:MOST_TIMED])]
+    out["curve_fit per client [s]"] = timed(methods.curve_fit_clients, part) * max(clients / MOST_TIMED, 1)
+    for name, (present, call) in methods.OPTIONAL.items():
+        if present:
+            whole = "nlme" in name
+            factor = 1.0 if whole else max(clients / MOST_TIMED, 1)
+            if not (whole and clients > MOST_TIMED):
+                out[f"{name} [s]"] = timed(call, part) * factor
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, default=max(SIZES))
+    args = parser.parse_args()
+    lines = []
+    for clients in (size for size in SIZES if size <= args.most):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            lines.append(pool.apply(one_size, (clients,)))
+        print(", ".join(f"{name}: {value:.3g}" for name, value in lines[-1].items()), flush=True)
+    for name, (present, _) in methods.OPTIONAL.items():
+        if not present:
+            print(f"not installed, not measured: {name}")
+    sizes, seconds = (np.array([line[k] for line in lines]) for k in ("clients", "fit_decay, all tables [s]"))
+    if len(lines) > 1:
+        print(f"growth: seconds ~ clients^{np.polyfit(np.log(sizes[-3:]), np.log(seconds[-3:]), 1)[0]:.2f}")
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Clients that leave their path: when, by how much, with false alarms held down.
+
+A merger or a roll-out lifts a client's level from one month on. Every month is tried as the start of such a shift
+(score test against the fitted path); the largest statistic is held against that of histories drawn from the fit,
+and names are given under Benjamini-Hochberg over all clients, because one test in twenty is wrong by design.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from rhem_lib.laplace import evaluate
+from rhem_lib.mixed import Fit, client_spread
+from rhem_lib.noise import expected, residuals
+
+Array = NDArray[np.float64]
+
+MONTHS_TO_JUDGE, LEAST_SIDE = 12, 3
+FALSE_DISCOVERY = 0.1
+HISTORIES, CLIENTS_AT_ONCE = 200, 250
+COLUMNS = ["client", "age_months", "ratio", "low", "high", "p_value"]
+
+
+@dataclass(frozen=True)
+class _Path:
+    """Residuals of the fit (clients, months) and what its curves take up of any series along the months."""
+
+    residual: Array
+    slope: Array
+    level: Array
+    inner: Array
+
+    def part(self, clients: slice) -> "_Path":
+        """The same of some clients."""
+        return _Path(self.residual[clients], self.slope[clients], self.level[clients], self.inner[clients])
+
+    def left(self, series: Array) -> Array:
+        """What remains of (..., clients, months) once each client's curve has followed it."""
+        followed = np.einsum("nti,...nt->...ni", self.slope, series)
+        return series - np.einsum("nti,nij,...nj->...nt", self.slope, self.inner, followed)
+
+
+def _path(fit: Fit) -> _Path:
+    residual, slope, level = residuals(fit.model, fit.point)
+    inner = np.asarray(np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(fit.sd**-2)), float)
+    return _Path(residual, slope, level, inner)
+
+
+def change_points(fit: Fit, names: list[str], seed: int = 0) -> pd.DataFrame:
+    """Clients whose level shifts from one month on, at most one shift each.
+
+    Returns
+    -------
+    DataFrame
+        client, age_months (when the first month of the new level starts), ratio (hours since then over hours
+        expected on the path that the months before point to), low, high (95 %), p_value of the search.
+    """
+    months = fit.model.months
+    path = _path(fit)
+    size, allowed = _scale(path, months.used)
+    observed = np.abs(_statistics(path.residual, path.level, size, allowed))
+    place = observed.argmax(-1)
+    rng = np.random.default_rng(seed)
+    drawn = np.empty((HISTORIES, len(names)))
+    for first in range(0, len(names), CLIENTS_AT_ONCE):
+        part = slice(first, first + CLIENTS_AT_ONCE)
+        histories = _histories(fit, path.part(part), rng)
+        drawn[:, part] = np.abs(_statistics(histories, path.level[part], size[part], allowed[part])).max(-1)
+    spread = np.maximum(drawn.std(0) * np.sqrt(6) / np.pi, 1e-9)
+    height = (observed.max(-1) - drawn.mean(0)) / spread + np.euler_gamma
+    p_values = np.where(allowed.any(-1), -np.expm1(-np.exp(-height)), np.nan)
+    found = np.flatnonzero(discoveries(p_values))
+    ages = months.age_start[found, place[found]]
+    ratios = _ratios(fit, found, place[found])
+    columns = dict(zip(COLUMNS, ([names[i] for i in found], ages, *ratios, p_values[found]), strict=True))
+    return pd.DataFrame(columns).sort_values("p_value", ignore_index=True)
+
+
+def _scale(path: _Path, used: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Standard deviation of each month's score, and the months at which a shift may start."""
+    after = _from_here(path.level**2)
+    taken = _from_here((path.level[:, :, None] * path.slope).transpose(0, 2, 1)).transpose(0, 2, 1)
+    variance = after - np.einsum("nti,nij,ntj->nt", taken, path.inner, taken)
+    count = used.sum(1, keepdims=True)
+    order = np.arange(used.shape[1])
+    allowed = (order >= LEAST_SIDE) & (order <= count - LEAST_SIDE) & (count >= MONTHS_TO_JUDGE)
+    return np.sqrt(np.maximum(variance, 1e-9)), allowed & (variance > 1e-6)
+
+
+def _from_here(values: Array) -> Array:
+    """Sums from each month to the last."""
+    return np.cumsum(values[..., ::-1], axis=-1)[..., ::-1]
+
+
+def _statistics(residual: Array, level: Array, size: Array, allowed: NDArray[np.bool_]) -> Array:
+    return np.where(allowed, _from_here(level * residual) / size, 0.0)
+
+
+def _histories(fit: Fit, path: _Path, rng: np.random.Generator) -> Array:
+    """Residuals of histories that follow the fit: tickets, shocks with their memory, clients' own curves.
+
+    In units of its standard deviation, a month's residual depends on level = rate^(1/4) / dispersion^(1/2) alone.
+    """
+    clients, width = path.level.shape
+    mean = np.where(path.level > 0, 2 * path.level**2, 1.0)
+    tickets = rng.poisson(mean, (HISTORIES, clients, width))
+    series = (rng.gamma(np.maximum(tickets, 1)) * (tickets > 0) - mean) / np.sqrt(2 * mean)
+    memory = (fit.memory - 1) / (fit.memory + 1)
+    for month in range(1, width):
+        series[:, :, month] = memory * series[:, :, month - 1] + np.sqrt(1 - memory**2) * series[:, :, month]
+    series = np.where(path.level > 0, series, 0.0)
+    own = fit.sd * rng.standard_normal((HISTORIES, clients, 3))
+    return path.left(series + np.einsum("nti,kni->knt", path.slope, own))
+
+
+def _ratios(fit: Fit, found: NDArray[np.intp], place: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+    """Hours from the change on over those expected on the path of the months before it, with 95 % limits."""
+    if not len(found):
+        return np.empty(0), np.empty(0), np.empty(0)
+    whole = fit.model.months
+    parts = {
+        name: getattr(whole, name)[found] for name in ("age_start", "age_end", "rate", "weight", "used", "noise")
+    }
+    months = replace(whole, design=whole.design[found], **parts)
+    before = np.arange(whole.used.shape[1]) < place[:, None]
+    early = replace(fit.model, months=replace(months, used=months.used * before))
+    known = evaluate(early, fit.point.theta, np.zeros((len(found), 3)))
+    rate, slope, deviation = expected(early, known)
+    weight = months.weight * months.used * ~before
+    hours = (weight * rate).sum(1)
+    steep = (weight * slope).sum(2).T / hours[:, None]
+    chance = fit.memory * ((weight * deviation) ** 2).sum(1) / hours**2
+    spread = client_spread(known, fit.memory)
+    error = norm.ppf(0.975) * np.sqrt(np.einsum("ni,nij,nj->n", steep, spread, steep) + chance)
+    ratio = (weight * months.rate).sum(1) / hours
+    return ratio, ratio * np.exp(-error), ratio * np.exp(error)
+
+
+def discoveries(p_values: Array, rate: float = FALSE_DISCOVERY) -> NDArray[np.bool_]:
+    """Which tests stand after Benjamini-Hochberg at a false-discovery rate; NaN was not tested."""
+    tested = np.sort(p_values[np.isfinite(p_values)])
+    limits = rate * np.arange(1, len(tested) + 1) / max(len(tested), 1)
+    below = tested[tested <= limits]
+    return p_values <= (float(below[-1]) if len(below) else -1.0)

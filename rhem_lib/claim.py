@@ -1,0 +1,156 @@
+"""The claim under test: from 1 hour to 15 minutes within 12 months; for whom, and is it an effect of who stayed?
+
+Three averages that must not be mixed up: the typical client (median log parameters), the mean of the clients, and
+the portfolio (clients weighted by endpoints). An average over those who are still there is a fourth thing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rhem_lib import posterior
+from rhem_lib.mixed import Fit
+from rhem_lib.noise import expected
+
+Array = NDArray[np.float64]
+
+LAST_MONTHS = 3
+FEWEST = 3  # clients in a group whose mean is worth a number
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Intervals are 95 %; levels in h per endpoint per month.
+
+    Attributes
+    ----------
+    table : DataFrame, indexed by quantity and of (typical, mean, portfolio)
+        start_h, level_h (at `months`) and share_at_target (of clients, of endpoints; for the typical client the
+        probability that it is there): estimate, low, high; and if_stayed, the estimate if every client that left
+        earlier had stayed at the level at which it left.
+    leaving : DataFrame, indexed by group (stayed, left)
+        clients, level_h at `months` (mean of clients) with low and high, and last_ratio: hours of the last 3
+        months over those expected on the client's own path. No rows where it is not known who left.
+    target_h, months
+        The claim.
+    """
+
+    table: pd.DataFrame
+    leaving: pd.DataFrame
+    target_h: float
+    months: int
+
+    @property
+    def text(self) -> str:
+        """Start, level and share for each of the three, then what leaving does to it."""
+        minutes, shares = 60 * self.table, 100 * self.table.loc["share_at_target"]
+
+        def tell(row: pd.Series, unit: str = "") -> str:
+            return f"{row['estimate']:.0f}{unit} ({row['low']:.0f} to {row['high']:.0f})"
+
+        who = {"typical": "the typical client", "mean": "the mean of the clients", "portfolio": "the portfolio"}
+        parts = [
+            f"{name} goes from {tell(minutes.loc[('start_h', key)])} to {tell(minutes.loc[('level_h', key)])}"
+            for key, name in who.items()
+        ]
+        return (
+            f"Minutes per endpoint and month from onboarding to month {self.months}, with 95 % intervals: "
+            f"{'; '.join(parts)}. At or under {60 * self.target_h:.0f} minutes by then: "
+            f"{tell(shares.loc['mean'], ' %')} of the clients, with {tell(shares.loc['portfolio'], ' %')} of the "
+            f"endpoints. {self._leaving()}"
+        )
+
+    def _leaving(self) -> str:
+        if len(self.leaving) < len(("stayed", "left")):
+            return "Nobody is known to have left."
+        left, stayed = self.leaving.loc["left"], self.leaving.loc["stayed"]
+        now, then = (60 * self.table.loc[("level_h", "mean"), column] for column in ("estimate", "if_stayed"))
+        return (
+            f"The {left['clients']:.0f} clients that left are put at {60 * left['level_h']:.0f} minutes at month "
+            f"{self.months}, the {stayed['clients']:.0f} that stayed at {60 * stayed['level_h']:.0f}; in their "
+            f"last {LAST_MONTHS} months those that left ran at {left['last_ratio']:.0%} of their own path. Had "
+            f"those who left sooner stayed at the level at which they left, the mean of the clients would be "
+            f"{then:.0f} minutes instead of {now:.0f}."
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """Table, rounded."""
+        return self.table.round(3)
+
+
+def check_claim(
+    fit: Fit,
+    draws: Array,
+    typical: Array,
+    population: pd.DataFrame,
+    left: NDArray[np.bool_] | None,
+    target_h: float,
+    months: int,
+) -> Claim:
+    """Test the claim on a fit.
+
+    Parameters
+    ----------
+    fit : mixed.Fit
+    draws : array (draws, clients, 3)
+        Log parameters of all clients.
+    typical : array (draws, 3)
+        Those of the typical client.
+    population : DataFrame
+        Rows start_h and rhem_12_h of the typical client: estimate, low, high.
+    left : array of bool (clients,), or None where it is not known
+        Clients that are no longer served.
+    target_h, months
+        Level, and the age at which it is claimed.
+    """
+    book = fit.model.months
+    equal = np.full(draws.shape[1], 1 / draws.shape[1])
+    size = (book.weight * book.used).sum(1) / ((book.age_end - book.age_start) * book.used).sum(1)
+    weights = {"mean": equal, "portfolio": size / size.sum()}
+    last = (book.age_end * book.used).max(1)
+    level = np.exp(posterior.log_level(float(months), draws)[0])
+    gone = np.zeros(len(last), bool) if left is None else left & (last < months)
+    frozen = np.where(gone, np.exp(posterior.log_level(last, draws)[0]), level)
+    start = np.exp(draws[..., 0])
+    by_draw = {
+        "start_h": (start, start),
+        "level_h": (level, frozen),
+        "share_at_target": (level <= target_h, frozen <= target_h),
+    }
+    there = np.exp(posterior.log_level(float(months), typical)[0]) <= target_h
+    rows = {
+        ("start_h", "typical"): [*population.loc["start_h", ["estimate", "low", "high"]], np.nan],
+        ("level_h", "typical"): [*population.loc["rhem_12_h", ["estimate", "low", "high"]], np.nan],
+        ("share_at_target", "typical"): [there.mean(), np.nan, np.nan, np.nan],
+    }
+    for quantity, (as_is, if_stayed) in by_draw.items():
+        for of, weight in weights.items():
+            rows[quantity, of] = [*_interval(as_is @ weight), float(np.median(if_stayed @ weight))]
+    index = pd.MultiIndex.from_tuples(rows, names=["quantity", "of"])
+    table = pd.DataFrame(list(rows.values()), index, ["estimate", "low", "high", "if_stayed"]).astype(float)
+    order = [(quantity, of) for quantity in by_draw for of in ("typical", "mean", "portfolio")]
+    return Claim(table.loc[order], _compare(fit, level, left), target_h, months)
+
+
+def _interval(draws: Array) -> list[float]:
+    """Median and 95 % limits, as order statistics."""
+    return [float(x) for x in np.quantile(draws, [0.5, 0.025, 0.975], method="inverted_cdf")]
+
+
+def _compare(fit: Fit, level: Array, left: NDArray[np.bool_] | None) -> pd.DataFrame:
+    """Those who left against those who stayed."""
+    columns = ["clients", "level_h", "low", "high", "last_ratio"]
+    table = pd.DataFrame(columns=columns, index=pd.Index([], name="group"), dtype=float)
+    if left is None or min(left.sum(), (~left).sum()) < FEWEST:
+        return table
+    book = fit.model.months
+    count = book.used.sum(1, keepdims=True)
+    order = np.arange(book.used.shape[1])
+    weight = book.weight * book.used * ((order >= count - LAST_MONTHS) & (order < count))
+    rate = expected(fit.model, fit.point)[0]
+    for name, group in (("stayed", ~left), ("left", left)):
+        ratio = (weight * book.rate)[group].sum() / (weight * rate)[group].sum()
+        table.loc[name] = [group.sum(), *_interval(level[:, group].mean(axis=1)), ratio]
+    return table

@@ -1,0 +1,76 @@
+"""How the months of a fitted model scatter: residuals, shocks that last, clients noisier than others."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rhem_lib import curves
+from rhem_lib.laplace import Model, Point, split
+
+Array = NDArray[np.float64]
+
+MOST_MEMORY = 0.6
+ROUNDS, MONTHS_FOR_NOISE, CLIENTS_FOR_NOISE = 3, 6, 3
+BEYOND_DOUBT = 4.0  # squared excess over what chance gives
+LEAST_NOISE = 0.1
+
+
+def expected(model: Model, point: Point) -> tuple[Array, Array, Array]:
+    """At the modes: rates (clients, months), their slopes in eta (3, clients, months), standard deviations."""
+    months = model.months
+    coefficients, _, phi, kappa = split(point.theta, months.design.shape[1])
+    start, floor, tau = np.exp(months.design @ coefficients.T + point.modes).T[:, :, None]
+    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
+    rate, jacobian, _ = curves.derivatives(share, start, floor)
+    return rate, jacobian, np.sqrt(months.noise * (phi / months.weight + kappa) * rate**1.5)
+
+
+def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
+    """At the modes, in standard deviations of a month: residuals (clients, months), slopes in eta, rates."""
+    rate, jacobian, deviation = expected(model, point)
+    root = model.months.used / deviation
+    return (model.months.rate - rate) * root, np.einsum("int,nt->nti", jacobian, root), rate * root
+
+
+def _taken(point: Point, slope: Array) -> Array:
+    """Parameters that each client's curve takes up, (clients,): between 0 and 3."""
+    data = slope.transpose(0, 2, 1) @ slope
+    penalised = data + np.diag(np.exp(-2 * point.theta[-5:-2]))
+    return np.trace(np.linalg.solve(penalised, data), axis1=1, axis2=2)
+
+
+def memory(model: Model, point: Point) -> float:
+    """By how much shocks that last over months inflate the variance of a client's curve: (1 + rho) / (1 - rho).
+
+    rho is the lag-one correlation of residuals over all clients, corrected for the parameters that each client's
+    curve takes up; at least 0.
+    """
+    residual, slope, _ = residuals(model, point)
+    used = model.months.used
+    taken = _taken(point, slope).sum() / used.sum()
+    pairs = max((used[:, 1:] * used[:, :-1]).sum(), 1.0)
+    lagged = (residual[:, 1:] * residual[:, :-1]).sum() / pairs
+    rho = float(np.clip(lagged * used.sum() / (residual**2).sum() + taken, 0.0, MOST_MEMORY))
+    return (1 + rho) / (1 - rho)
+
+
+def client_noise(model: Model, point: Point) -> Array:
+    """Each client's dispersion relative to the fitted one, (clients, 1): all 1 where they may well be equal.
+
+    A client's mean squared residual is pulled to 1 by the share of its variance that is chance. The square of a
+    Tweedie residual has mean 1 and variance 2 + 3 dispersion / sqrt(rate).
+    """
+    months = model.months
+    residual, slope, level = residuals(model, point)
+    count = months.used.sum(1)
+    factor = np.ones((len(count), 1))
+    judged = count >= MONTHS_FOR_NOISE
+    if judged.sum() < CLIENTS_FOR_NOISE:
+        return factor
+    excess = (residual**2).sum(1)[judged] / (count - _taken(point, slope))[judged] - 1
+    skewed = (3 / np.where(months.used > 0, level, np.inf) ** 2).sum(1)[judged]
+    chance = 2 / count[judged] + skewed / count[judged] ** 2
+    if (excess**2 / chance).mean() < BEYOND_DOUBT:
+        return factor
+    between = max(float((excess**2 - chance).mean()), 0.0)
+    factor[judged, 0] = np.maximum(1 + between / (between + chance) * excess, LEAST_NOISE)
+    return factor
