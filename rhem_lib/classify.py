@@ -88,10 +88,20 @@ def _condition(rule: Rule, label: str) -> nw.Expr:
         )
     tests = []
     for column, wanted in rule.when.items():
-        values = [wanted] if isinstance(wanted, str) else wanted
-        pattern = "(?i)^(?:" + "|".join(_regex(value) for value in values) + ")$"
-        tests.append(nw.col(column).str.contains(pattern).fill_null(False))
+        tests.append(_matches(nw.col(column), [wanted] if isinstance(wanted, str) else wanted))
     return nw.all_horizontal(*tests, ignore_nulls=True)
+
+
+def _matches(column: nw.Expr, wanted: Sequence[str]) -> nw.Expr:
+    """Any of the wanted values, case forgiven; regular expressions only where a * is not at the end."""
+    lower = column.str.to_lowercase()
+    whole = [value.lower() for value in wanted if "*" not in value]
+    starts = [value.lower()[:-1] for value in wanted if value.endswith("*") and "*" not in value[:-1]]
+    other = [value for value in wanted if "*" in value[:-1]]
+    tests = [lower.is_in(whole)] if whole else []
+    tests += [lower.str.starts_with(start) for start in starts]
+    tests += [column.str.contains("(?is)^(?:" + "|".join(map(_regex, other)) + ")$")] if other else []
+    return nw.any_horizontal(*(test.fill_null(False) for test in tests), ignore_nulls=True)
 
 
 def _regex(value: str) -> str:

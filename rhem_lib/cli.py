@@ -50,7 +50,8 @@ def check(
     """What arrived, what was kept, set aside and why; hours reconciled; suggestions."""
     from rhem_lib.workspace import load
 
-    account = load(folder).account
+    work = load(folder)
+    account = work.account
     if as_json:
         typer.echo(json.dumps(account.as_json(), indent=1))
         return
@@ -61,11 +62,38 @@ def check(
     parts = " + ".join(f"{hours[name]:,.6f} {name}" for name in hours.index if name != "read" and hours[name])
     typer.echo(f"{hours['read']:,.6f} hours read = {parts or '0'}\n")
     if len(account.quarantine):
-        typer.echo("Set aside:\n" + account.quarantine.round(2).to_string(index=False) + "\n")
+        shown = account.quarantine.drop(columns="see").round(2)
+        typer.echo("Set aside:\n" + shown.to_string(index=False))
+        typer.echo(f"Every row of it: {_write_quarantine(work)}\n")
     for row in account.warnings.itertuples():
         typer.echo(f"Warning ({row.code}): {row.text}")
     for row in account.suggestions.itertuples():
         typer.echo(f"\nSuggestion: {row.text} In rhem.toml:\n{row.toml}")
+
+
+def _write_quarantine(work: Any) -> Path:
+    """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
+    path = Path("reports") / work.folder.resolve().name / "quarantine.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = work.quarantine
+    rows.assign(value=rows["value"].str.replace(r"^([=+@-])", r"'\1", regex=True)).to_csv(path, index=False)
+    return path
+
+
+@app.command()
+def profiles(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="workspace with profiles of its own")
+    ] = None,
+) -> None:
+    """Systems whose exports are recognised, and the columns each needs."""
+    from rhem_lib.profiles import read_profiles
+
+    for profile in read_profiles(folder).values():
+        typer.echo(f"{profile.name}: {profile.title}")
+        for table in profile.tables:
+            needs = ", ".join(f"{column} ({' or '.join(table.headers(column)[:2])})" for column in table.requires)
+            typer.echo(f"  {table.table} needs {needs}" + (f". {table.note}" if table.note else ""))
 
 
 @app.command()

@@ -8,7 +8,6 @@ from rhem_lib.clean import Cleaned
 from rhem_lib.settings import Settings
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
-NORMAL = "lower(regexp_replace(trim(client), '\\s+', ' ', 'g'))"
 
 
 def unify(
@@ -18,15 +17,12 @@ def unify(
 
     Names match when they differ in case and blanks only, or by an alias given in rhem.toml; nothing is guessed.
     """
-    spellings = pd.concat(
-        [
-            table.filter("client IS NOT NULL")
-            .aggregate(f"trim(client) AS spelling, {NORMAL} AS normal, count(*) AS n")
-            .df()
-            .assign(order=position > 0)
-            for position, table in enumerate(cleaned.tables[name] for name in NAMED_TABLES)
-        ]
-    )
+    counted = [
+        cleaned.tables[name].filter("client IS NOT NULL").aggregate("client AS spelling, count(*) AS n").df()
+        for name in NAMED_TABLES
+    ]
+    spellings = pd.concat([frame.assign(order=position > 0) for position, frame in enumerate(counted)])
+    spellings["normal"] = [_normal(name) for name in spellings["spelling"]]
     ranked = spellings.groupby(["order", "normal", "spelling"], as_index=False)["n"].sum()
     ranked = ranked.sort_values(["order", "n", "spelling"], ascending=[True, False, True])
     names = dict(ranked.drop_duplicates("normal")[["normal", "spelling"]].itertuples(index=False))
@@ -34,19 +30,20 @@ def unify(
         names |= {_normal(alias): client for alias in [client, *given.aliases]}
     for own in (settings.own_company, settings.catch_all):
         names |= {_normal(name): name for name in own}
-    mapping = pd.DataFrame(sorted(names.items()), columns=["normal", "canonical"], dtype=str)
-    con.register("client_names_frame", mapping)
-    con.execute("CREATE OR REPLACE TABLE client_names AS SELECT * FROM client_names_frame")
-    con.unregister("client_names_frame")
+    known = sorted(set(spellings["spelling"]))
+    mapping = pd.DataFrame({"spelling": known, "canonical": [names[_normal(name)] for name in known]}, dtype=str)
+    con.register("client_names", mapping)
     unified = {}
     for name in NAMED_TABLES:
         cleaned.tables[name].create_view(f"clean_{name}", replace=True)
-        order = " ORDER BY source_file, source_row" if name in ("time_entries", "tickets") else ""
         con.execute(
             f"CREATE OR REPLACE TABLE {name} AS SELECT t.* REPLACE (n.canonical AS client) FROM clean_{name} t "
-            f"LEFT JOIN client_names n ON n.normal = {NORMAL.replace('client', 't.client')}{order}"
+            "LEFT JOIN client_names n ON n.spelling = t.client"
         )
+        con.execute(f"DROP VIEW clean_{name}")
+        con.execute(f"DROP TABLE typed_{name}")
         unified[name] = con.table(name)
+    con.unregister("client_names")
     return unified
 
 

@@ -6,54 +6,112 @@ be split into the header's number of cells is kept apart with its reason.
 
 import codecs
 import csv
+import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from rhem_lib.errors import InputError
+from rhem_lib.sheets import SHEET_SUFFIXES, sheets
 
 DELIMITERS = ",;\t|"
+Row = tuple[int, Sequence[str | None]]
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 MAX_LINES_PER_RECORD = 200
+MAX_LINE = 10_000_000  # characters
+MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
 
 
 def connect() -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB that never reaches for the network."""
     offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    return duckdb.connect(config={**offline})
+    con = duckdb.connect(config={**offline})
+    con.execute("ATTACH ':memory:' AS work (COMPRESS)")  # a third of the memory for columns that repeat themselves
+    con.execute("USE work")
+    return con
 
 
 def members(found: list[Path], folder: Path, scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Each text file with the label it is known by; archives are unpacked into `scratch`."""
+    """Each file with the label it is known by; archives are unpacked into `scratch`."""
     for path in found:
         label = path.relative_to(folder).as_posix()
-        if path.suffix.lower() == ".zip":
+        kind = path.suffix.lower()
+        if kind == ".zip":
             yield from _unzip(path, label, scratch)
-        elif path.suffix.lower() in TEXT_SUFFIXES:
+        elif kind in TEXT_SUFFIXES | SHEET_SUFFIXES:
             yield label, path
         else:
             raise InputError(
                 f"'{path.suffix}' files are not read.",
                 where=label,
-                fix="Export it as CSV (or a ZIP of CSV files).",
+                fix="Export it as CSV, XLSX or JSON, or as ZIP of these.",
             )
 
 
 def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for number, name in enumerate(sorted(archive.namelist())):
-                if Path(name).suffix.lower() in TEXT_SUFFIXES:
-                    target = scratch / f"{path.stem}-{number}{Path(name).suffix.lower()}"
-                    target.write_bytes(archive.read(name))
-                    yield f"{label}/{name}", target
-    except (zipfile.BadZipFile, RuntimeError) as problem:
+            inside = [
+                i for i in archive.infolist() if Path(i.filename).suffix.lower() in TEXT_SUFFIXES | SHEET_SUFFIXES
+            ]
+            size = sum(i.file_size for i in inside)
+            if size > max(MAX_UNPACKED_RATIO * path.stat().st_size, MAX_UNPACKED_ALWAYS):
+                raise InputError(
+                    f"this archive would unpack to {size / 1e9:,.1f} GB.",
+                    where=label,
+                    fix="Unpack and check it by hand.",
+                )
+            for part in sorted(inside, key=lambda i: i.filename):
+                target = scratch / f"{len(list(scratch.iterdir()))}{Path(part.filename).suffix.lower()}"
+                with archive.open(part) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+                yield f"{label}/{part.filename}", target
+    except InputError:
+        raise
+    except Exception as problem:  # a damaged archive can fail in any part of the standard library's reader
         raise InputError(
-            f"this archive cannot be opened: {problem}.", where=label, fix="Export it again."
+            f"this archive cannot be opened: {problem}.",
+            where=label,
+            fix="If it has a password, pack it without; otherwise export it again.",
         ) from None
+
+
+def cells(
+    con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path, name: str
+) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
+    """Load each table of a file as text into DuckDB table `name`: columns c0, c1, ... and `record`.
+
+    Yields its label, header and damaged lines (source_row, value, reason); the table is dropped when the caller
+    goes on.
+    """
+    if path.suffix.lower() in SHEET_SUFFIXES:
+        for part, header, rows in sheets(path, label):
+            load_rows(con, list(enumerate(rows, 2)), len(header), name)
+            yield part, named(header, part), damaged_lines([])
+            con.execute(f"DROP TABLE {name}")
+    else:
+        path = as_utf8(path, label, scratch)
+        delimiter, header = dialect(path, label)
+        yield label, header, text_relation(con, path, delimiter, header, name)
+        con.execute(f"DROP TABLE {name}")
+
+
+def load_rows(con: duckdb.DuckDBPyConnection, rows: Sequence[Row], width: int, name: str) -> None:
+    """Load rows of text, each with its record number (the header is 1), into table `name`."""
+    texts = [[cells[i] if i < len(cells) else None for _, cells in rows] for i in range(width)]
+    columns = {f"c{i}": pa.array(text, pa.string()) for i, text in enumerate(texts)}
+    con.register("loaded_rows", pa.table({**columns, "record": pa.array([row[0] for row in rows], pa.int64())}))
+    con.execute(f"CREATE TABLE {name} AS SELECT * FROM loaded_rows")
+    con.unregister("loaded_rows")
+
+
+def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:
+    """Frame of lines that could not be split into cells."""
+    return pd.DataFrame(found, columns=["source_row", "value", "reason"])
 
 
 def as_utf8(path: Path, label: str, scratch: Path) -> Path:
@@ -93,19 +151,29 @@ def _is_utf8(path: Path) -> bool:
 
 def dialect(path: Path, label: str) -> tuple[str, list[str]]:
     """Delimiter and header cells; the header is the first line."""
-    with path.open(encoding="utf-8-sig", newline="") as source:
-        line = source.readline()
-        delimiter = max(DELIMITERS, key=line.count)
-        source.seek(0)
-        header = [cell.strip() for cell in next(csv.reader(source, delimiter=delimiter), [])]
-    if len(header) < 2:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as source:
+        line = source.readline(MAX_LINE)
+    delimiter = max(DELIMITERS, key=line.count)
+    return delimiter, named(_cells_of(line, delimiter), label, line)
+
+
+def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
+    """Header with a name for every column.
+
+    Raises
+    ------
+    InputError
+        It is not the header of several columns.
+    """
+    found = [cell.strip() for cell in header]
+    if len([cell for cell in found if cell]) < 2:
         raise InputError(
             "the first line is not a header of several columns.",
             where=label,
-            examples=[line.strip()],
+            examples=[line.strip()] if line.strip() else found,
             fix="Export with column names in the first line.",
         )
-    return delimiter, [name or f"column {i}" for i, name in enumerate(header, 1)]
+    return [name or f"column {i}" for i, name in enumerate(found, 1)]
 
 
 def text_relation(
@@ -120,43 +188,50 @@ def text_relation(
         con.execute(
             f"CREATE TABLE {name} AS SELECT *, row_number() OVER () + 1 AS record "
             f"FROM read_csv(?, delim=?, header=true, columns={{{columns}}}, quote='\"', escape='\"', "
-            "auto_detect=false, strict_mode=true, max_line_size=10000000)",
+            f"auto_detect=false, strict_mode=true, max_line_size={MAX_LINE})",
             [str(path), delimiter],
         )
-        return pd.DataFrame({"source_row": [], "value": [], "reason": []})
+        return damaged_lines([])
     except duckdb.Error:
         rows, damaged = _split_lines(path, delimiter, len(header))
-        cells = pd.DataFrame(rows, columns=[f"c{i}" for i in range(len(header))] + ["record"], dtype=object)
-        con.register("split_cells", cells)
-        con.execute(f"CREATE TABLE {name} AS SELECT * REPLACE (record::BIGINT AS record) FROM split_cells")
-        con.unregister("split_cells")
+        load_rows(con, rows, len(header), name)
         return damaged
 
 
-def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[list], pd.DataFrame]:
+def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.DataFrame]:
     """Split a file that has damaged lines, record by record, and keep the damaged ones apart.
 
     A record ends where its quotes balance; a line whose quote is never closed stands alone, so that it cannot
     swallow the rows after it.
     """
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines(keepends=True)
-    rows: list[list] = []
+    rows: list[Row] = []
     damaged: list[tuple[int, str, str]] = []
     position, record = 0, 0
     while position < len(lines):
         end = _record_end(lines, position)
         text = "".join(lines[position:end]).replace("\0", "")
         position, record = end, record + 1
-        cells = next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])
         if record == 1 or not text.strip():
             continue
-        if text.count('"') % 2:
+        parts = _cells_of(text, delimiter)
+        if len(text) > MAX_LINE:
+            damaged.append((record, text[:200].strip(), "line-too-long"))
+        elif text.count('"') % 2:
             damaged.append((record, text.strip()[:200], "unclosed-quote"))
-        elif len(cells) != width:
+        elif len(parts) != width:
             damaged.append((record, text.strip()[:200], "wrong-number-of-cells"))
         else:
-            rows.append([cell or None for cell in cells] + [record])
-    return rows, pd.DataFrame(damaged, columns=["source_row", "value", "reason"])
+            rows.append((record, [part or None for part in parts]))
+    return rows, damaged_lines(damaged)
+
+
+def _cells_of(text: str, delimiter: str) -> list[str]:
+    """Cells of one record; none where a cell is longer than the reader takes."""
+    try:
+        return next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _record_end(lines: list[str], start: int) -> int:

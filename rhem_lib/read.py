@@ -4,19 +4,19 @@ Nothing is interpreted here: every cell stays text until `clean`. A file that no
 that says what to do.
 """
 
-import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from rhem_lib.errors import InputError
-from rhem_lib.files import as_utf8, dialect, members, text_relation
+from rhem_lib.files import cells, damaged_lines, load_rows, members, named
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
-
-FILE_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
+from rhem_lib.sheets import query
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RawTable:
     """Text rows of one file for one canonical table, held in DuckDB under `relation`.
 
     `headers` maps canonical columns to the first header they were found under; `damaged` holds the lines that
-    could not be split into cells (columns of schema.Quarantine).
+    could not be split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the file.
     """
 
     label: str
@@ -33,7 +33,7 @@ class RawTable:
     spec: TableProfile
     headers: dict[str, str]
     rows: int
-    date_order: str
+    help: FileSettings
     damaged: pd.DataFrame = field(repr=False)
 
 
@@ -54,7 +54,7 @@ def read_exports(
     found = sorted(p for p in (folder / "exports").rglob("*") if p.is_file() and p.name[0] not in "~.")
     if (folder / "clients.csv").is_file():
         found.append(folder / "clients.csv")
-    if not found:
+    if not found and not any("://" in entry.path for entry in settings.files):
         raise InputError(
             "no export files.",
             where=str(folder / "exports"),
@@ -62,100 +62,84 @@ def read_exports(
         )
     tables: list[RawTable] = []
     for label, path in members(found, folder, scratch):
-        help_ = _file_settings(label, settings)
-        tables += _read_file(con, label, path, help_, profiles, scratch, len(tables))
+        for part, header, damaged in cells(con, path, label, scratch, "text_cells"):
+            help_ = _file_settings(part, settings)
+            tables += _canonical(con, part, header, damaged, help_, profiles, len(tables))
+    for entry in [entry for entry in settings.files if "://" in entry.path]:
+        url, header, rows = query(entry.path, entry.query)
+        load_rows(con, list(enumerate(rows, 2)), len(header), "text_cells")
+        tables += _canonical(con, url, named(header, url), damaged_lines([]), entry, profiles, len(tables))
+        con.execute("DROP TABLE text_cells")
+    _look_up(con, tables)
     return tables
 
 
 def _file_settings(label: str, settings: Settings) -> FileSettings:
+    """What rhem.toml says of a file: its own path, a folder or archive that it is in, or a pattern with *."""
     for entry in settings.files:
-        if label == entry.path or label.startswith(entry.path.rstrip("/") + "/"):
+        if label == entry.path or label.startswith(entry.path.rstrip("/") + "/") or fnmatch(label, entry.path):
             return entry
     return FileSettings(path=label)
 
 
-def _read_file(
+def _canonical(
     con: duckdb.DuckDBPyConnection,
     label: str,
-    path: Path,
+    header: list[str],
+    damaged: pd.DataFrame,
     help_: FileSettings,
     profiles: dict[str, Profile],
-    scratch: Path,
     number: int,
 ) -> list[RawTable]:
-    """Read one text file into DuckDB, once per canonical table it serves."""
-    path = as_utf8(path, label, scratch)
-    delimiter, header = dialect(path, label)
-    profile, specs = _recognise(header, label, help_, profiles)
-    source = f"text_{number}"
-    damaged = text_relation(con, path, delimiter, header, source)
-    cells = ", ".join(f"c{i}" for i in range(len(header)))
+    """Give the cells of one table their canonical names, once per canonical table they serve."""
+    profile, specs = recognise(header, label, help_, profiles)
+    every = ", ".join(f"c{i}" for i in range(len(header)))
     tables = []
     for offset, spec in enumerate(specs):
         relation = f"raw_{number + offset}"
-        select, found = _canonical_select(spec, header, label, _as_of(label, help_))
-        facts = (
-            ["min(record) AS record", "0 AS row_hash"]
-            if spec.distinct
-            else ["record", f"hash({cells}) AS row_hash"]
-        )
+        select, found = _canonical_select(spec, header, label, as_of_day(label, help_))
+        facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else f"record, hash({every}) AS row_hash"
         group = " GROUP BY ALL" if spec.distinct else ""
-        con.execute(f"CREATE TABLE {relation} AS SELECT {', '.join(select + facts)} FROM {source}{group}")
+        con.execute(f"CREATE TABLE {relation} AS SELECT {', '.join(select)}, {facts} FROM text_cells{group}")
         rows = con.table(relation).count("*").fetchall()[0][0]
         lost = (damaged if offset == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=label)
-        tables.append(RawTable(label, relation, profile, spec, found, rows, help_.date_order, lost))
-    con.execute(f"DROP TABLE {source}")
+        tables.append(RawTable(label, relation, profile, spec, found, rows, help_, lost))
     return tables
 
 
-def _recognise(
-    header: list[str], label: str, help_: FileSettings, profiles: dict[str, Profile]
-) -> tuple[Profile, list[TableProfile]]:
-    """Profile and tables whose required columns the header has; the best covered table wins."""
-    names = {normal_header(name) for name in header} | ({"@as_of"} if _as_of(label, help_) else set())
-    scores: list[tuple[int, Profile, TableProfile]] = []
-    undated = False
-    for profile in profiles.values():
-        for spec in profile.tables:
-            if help_.profile not in ("", profile.name) or help_.table not in ("", spec.table):
-                continue
-            missing = [column for column in spec.requires if not _resolves(spec, column, names)]
-            undated |= missing == ["as_of"]
-            if not missing:
-                known = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
-                scores.append((len(known & names), profile, spec))
-    if not scores:
-        raise _unknown(header, label, undated)
-    best = max(scores, key=lambda s: s[0])
-    if not best[1].one_file:
-        return best[1], [best[2]]
-    return best[1], [spec for _, profile, spec in scores if profile is best[1]]
+def _look_up(con: duckdb.DuckDBPyConnection, tables: list[RawTable]) -> None:
+    """Put in what other files of the same system know: the client of a ticket, names in place of ids."""
+    for raw in tables:
+        peers = [other for other in tables if other.profile.name == raw.profile.name]
+        if "@ticket" in raw.spec.specs("client"):
+            known = [(t.relation, "ticket_id", "client") for t in peers if t.spec.table == "tickets"]
+            _fill(con, raw.relation, "client", "ticket_id", "coalesce(r.client, k.value)", known)
+        for column in {other.spec.names_of for other in peers if other.spec.table == "names"} & {
+            *raw.spec.columns
+        }:
+            known = [
+                (t.relation, "id", "name") for t in peers if t.spec.table == "names" and t.spec.names_of == column
+            ]
+            _fill(con, raw.relation, column, column, f"coalesce(k.value, r.{column})", known)
 
 
-def _resolves(spec: TableProfile, column: str, names: set[str]) -> bool:
-    """Tell whether a required column is found under one of its headers."""
-    for option in spec.specs(column):
-        parts = PLACEHOLDER.findall(option) or [option]
-        wanted = [option] if option[0] in "=@" else [normal_header(part) for part in parts]
-        if names.issuperset(wanted):
-            return True
-    return False
-
-
-def _unknown(header: list[str], label: str, undated: bool) -> InputError:
-    if undated:
-        return InputError(
-            "this is a list of endpoints, but not of which day.",
-            where=label,
-            fix="Put the day into its name (devices-2026-06-30.csv), or into rhem.toml: [[files]] path, as_of.",
+def _fill(
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    column: str,
+    on: str,
+    value: str,
+    known: list[tuple[str, str, str]],
+) -> None:
+    """Write a column anew from key and value columns of other relations; the last row of a key counts."""
+    parts = [f"SELECT {key} AS key, {name} AS value, {i} AS part, record FROM {table}"
+             for i, (table, key, name) in enumerate(known)]  # fmt: skip
+    if parts:
+        last = (
+            f"SELECT key, max_by(value, part * 10000000000 + record) AS value FROM ({' UNION ALL '.join(parts)})"
         )
-    return InputError(
-        "no profile knows these columns.",
-        where=label,
-        examples=header,
-        fix="Name the profile in rhem.toml ([[files]] path = ..., profile = ...), or describe the columns in "
-        "profiles/<name>.toml. A file that is not needed can be taken out of exports/.",
-    )
+        con.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT r.* REPLACE ({value} AS {column}) "
+                    f"FROM {relation} r LEFT JOIN ({last} GROUP BY key) k ON r.{on} = k.key")  # fmt: skip
 
 
 def _canonical_select(
@@ -165,12 +149,13 @@ def _canonical_select(
     position = {normal_header(name): i for i, name in reversed(list(enumerate(header)))}
     select, found = [], {}
     for column in spec.columns:
-        options = [_cell(option, position, label, as_of) for option in spec.specs(column)]
+        options = [_cell(option, position, label, as_of, spec.missing) for option in spec.specs(column)]
         known = [option for option in options if option]
         select.append(f"coalesce({', '.join([*known, 'NULL'])}) AS {column}")
         present = [h for h in spec.headers(column) if normal_header(h) in position]
         if present:
             found[column] = header[position[normal_header(present[0])]]
+    select.append(f"{_aside(spec, position)} AS aside")
     if spec.extras:
         claimed = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
         free = [(i, name) for i, name in enumerate(header) if normal_header(name) not in claimed]
@@ -178,18 +163,24 @@ def _canonical_select(
     return select, found
 
 
-def _cell(option: str, position: dict[str, int], label: str, as_of: str) -> str:
+def _cell(option: str, position: dict[str, int], label: str, as_of: str, missing: list[str]) -> str:
     """SQL of one column option; empty where the file does not have it."""
     if option == "@row":
         return f"{_quote(label)} || ':' || record"
     if option == "@as_of":
         return _quote(as_of) if as_of else ""
+    if option == "@ticket":
+        return ""
     if option.startswith("="):
         return _quote(option[1:])
-    names = PLACEHOLDER.findall(option) or [option]
-    if not all(normal_header(name) in position for name in names):
+    marks = [part.partition("?") for part in PLACEHOLDER.findall(option)] or [(option, "", "")]
+    if not all(normal_header(name) in position for name, _, _ in marks):
         return ""
-    cells = [f"nullif(trim(c{position[normal_header(name)]}), '')" for name in names]
+    cells = [_bare(f"c{position[normal_header(name)]}", missing) for name, _, _ in marks]
+    cells = [
+        f"CASE WHEN {_holds(cell, wanted.split('|') if wanted else [])} THEN '' END" if mark else cell
+        for cell, (_, mark, wanted) in zip(cells, marks, strict=True)
+    ]
     texts = PLACEHOLDER.split(option)[::2] if PLACEHOLDER.search(option) else ["", ""]
     pieces = [
         part for text, cell in zip(texts, [*cells, ""], strict=True) for part in (text and _quote(text), cell)
@@ -197,13 +188,38 @@ def _cell(option: str, position: dict[str, int], label: str, as_of: str) -> str:
     return "(" + " || ".join(piece for piece in pieces if piece) + ")"
 
 
+def _aside(spec: TableProfile, position: dict[str, int]) -> str:
+    """SQL of the reason for which the source system itself takes a row out: deleted, merged, still running."""
+    whens = []
+    for rule in spec.aside:
+        if normal_header(rule.header) in position:
+            cell = _bare(f"c{position[normal_header(rule.header)]}", spec.missing)
+            whens.append(f"WHEN {_holds(cell, rule.values)} THEN {_quote(rule.reason)}")
+    return f"CASE {' '.join(whens)} END" if whens else "NULL::VARCHAR"
+
+
+def _holds(cell: str, wanted: list[str]) -> str:
+    """SQL test whether a cell is one of the values (* as wildcard); without values, whether it is a yes."""
+    if not wanted:
+        return f"coalesce(lower({cell}) NOT IN ('0', '-1', 'false', 'no'), false)"
+    tests = [
+        f"lower(coalesce({cell}, '')) LIKE {_quote(value.lower().replace('*', '%'))}"
+        if "*" in value
+        else f"lower(coalesce({cell}, '')) = {_quote(value.lower())}"
+        for value in wanted
+    ]
+    return f"({' OR '.join(tests)})"
+
+
+def _bare(cell: str, missing: list[str]) -> str:
+    """SQL of a cell without blanks around it and without the apostrophe that keeps spreadsheets from computing."""
+    guarded = f"starts_with({cell}, '''')"
+    bare = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
+    bare = f"nullif(trim({bare}), '')"
+    for mark in missing:
+        bare = f"nullif({bare}, {_quote(mark)})"
+    return bare
+
+
 def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _as_of(label: str, help_: FileSettings) -> str:
-    """Day of a snapshot: from rhem.toml, else from the file name."""
-    if help_.as_of:
-        return help_.as_of.isoformat()
-    dated = FILE_DATE.findall(label)
-    return "-".join(dated[-1]) if dated else ""

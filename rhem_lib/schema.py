@@ -51,6 +51,7 @@ class TimeEntries(_Table):
     work_type: str = _column("work type or labour code of the source system")
     technician: str = _column("stable pseudonym of the technician")
     billable: str = _column("billing option of the source system")
+    entered_at: pd.Timestamp = _column("when the entry was written down", "local time")
     source_file: str = _column("file the row came from", nullable=False)
     source_row: int = _column("row in that file; the header is row 1", nullable=False)
 

@@ -50,6 +50,9 @@ class FileSettings(_Section):
     table: str = ""
     as_of: dt.date | None = None
     date_order: Literal["", "day-first", "month-first"] = ""
+    decimal: Literal["", ",", "."] = ""
+    hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""
+    query: str = ""
 
 
 class Brand(_Section):
@@ -67,6 +70,12 @@ class Value(_Section):
     devices_per_employee: float = Field(1.0, gt=0)
     wage_per_hour: float | None = Field(None, gt=0)
     currency: str = "USD"
+
+
+class Privacy(_Section):
+    """What of people is kept: by default a stable pseudonym in place of a technician's name, and no free text."""
+
+    technician_names: bool = False
 
 
 class Limits(_Section):
@@ -96,6 +105,7 @@ class Settings(_Section):
     brand: Brand = Brand()
     value: Value = Value()
     limits: Limits = Limits()
+    privacy: Privacy = Privacy()
 
     @field_validator("time_zone")
     @classmethod

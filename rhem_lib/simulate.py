@@ -8,9 +8,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from rhem_lib.errors import ParameterError
+from rhem_lib.simulate_desk import whole_minutes
 from rhem_lib.simulate_dirt import DIRT_SHARE, Soiled, soil
-from rhem_lib.simulate_export import CATCH_ALL, OWN_COMPANY, WRITERS, write_zip
+from rhem_lib.simulate_export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, write_zip
 from rhem_lib.simulate_msp import BILLING_RATIO, Book, make_book, streams
+from rhem_lib.simulate_sources import WRITERS
 from rhem_lib.simulate_work import WINDOW_END
 
 Dirt = Literal["none", "some", "much"]
@@ -74,8 +76,8 @@ class Truth:
         return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def book(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Book:
-    """The made-up MSP in memory; its last month is June 2026.
+def book(*, clients: int = 30, months: int = 30, seed: int = 2026, source: str = "connectwise") -> Book:
+    """The made-up MSP in memory, with hours as fine as its system takes them; its last month is June 2026.
 
     Raises
     ------
@@ -85,7 +87,8 @@ def book(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Book:
     for name, value, least in (("clients", clients, 1), ("months", months, 1), ("seed", seed, 0)):
         if value < least:
             raise ParameterError(f"{name} is {value}, and must be at least {least}.")
-    return make_book(clients, months, seed)
+    made = make_book(clients, months, seed)
+    return whole_minutes(made) if source == "freshservice" else made
 
 
 def write_sample(
@@ -120,19 +123,18 @@ def write_sample(
             raise ParameterError(
                 f"'{value}' is not a {name} known here.", fix="Known: " + ", ".join(allowed) + "."
             )
-    msp = book(clients=clients, months=months, seed=seed)
+    msp = book(clients=clients, months=months, seed=seed, source=source)
     export = WRITERS[source](msp, untyped=dirt != "none")
     soiled = soil(export, msp.clients, streams(seed)["dirt"], dirt)
     exports = Path(folder) / "exports"
     exports.mkdir(parents=True, exist_ok=True)
-    write_zip(exports / export.time_archive, soiled.files)
-    for name, files in export.archives.items():
+    for name, files in soiled.archives.items():
         write_zip(exports / name, files)
     truth = _truth(msp, soiled, dirt)
     listed = msp.clients[["client", "onboarded_on", "ended_on", "billing", "industry"]]
     texts = {
         "clients.csv": listed.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n"),
-        "rhem.toml": _settings(soiled.aliases),
+        "rhem.toml": _settings(soiled.aliases, export.settings),
         "truth.json": truth.to_json(),
     }
     for name, text in texts.items():
@@ -142,7 +144,7 @@ def write_sample(
 
 def _truth(msp: Book, soiled: Soiled, dirt: str) -> Truth:
     """Truth about the files as written: work without a ticket type is only there with dirt."""
-    by_class = msp.entries.groupby("work_class")["hours"].sum().round(2).to_dict()
+    by_class = msp.entries.groupby("work_class")["hours"].sum().round(6).to_dict()
     panel, damage = msp.panel, soiled.damage
     if dirt == "none":
         by_class["unclassified"] = 0.0
@@ -150,23 +152,24 @@ def _truth(msp: Book, soiled: Soiled, dirt: str) -> Truth:
     of = damage.groupby("kind")["hours"].sum()
     caught = damage.loc[damage["reason"] == "catch-all", "hours"].sum()
     hours = {name: 0.0 for name in ("reactive", "scheduled", "project", "onboarding", "internal")} | by_class
-    hours["excluded"] = round(float(hours.get("excluded", 0.0) + caught), 2)
-    hours["quarantined"] = round(float(of.get("quarantine", 0.0)), 2)
-    hours["read"] = round(sum(hours.values()), 2)
+    hours["excluded"] = round(float(hours.get("excluded", 0.0) + caught), 6)
+    hours["quarantined"] = round(float(of.get("quarantine", 0.0)), 6)
+    hours["read"] = round(sum(hours.values()), 6)
     clients = msp.clients.drop(columns=["code", "endpoints"])
     return Truth(msp.population, BILLING_RATIO, clients, panel, hours, damage)
 
 
-def _settings(aliases: dict[str, list[str]]) -> str:
+def _settings(aliases: dict[str, list[str]], more: str) -> str:
     last = WINDOW_END - pd.Timedelta(days=1)
     lines = [
         f'name = "{OWN_COMPANY}"',
-        'time_zone = "America/New_York"',
+        f'time_zone = "{TIME_ZONE}"',
         f'own_company = ["{OWN_COMPANY}"]',
         f'catch_all = ["{CATCH_ALL}"]',
         "",
         "[limits]",
         f"data_until = {last:%Y-%m-%d}  # the exports were taken on the day after",
+        *more.splitlines(),
     ]
     for client, names in aliases.items():
         lines += ["", f"[clients.{json.dumps(client)}]", f"aliases = {json.dumps(names)}"]

@@ -67,7 +67,7 @@ def test_a_collapse_in_volume_is_warned_about(workspace):
     warnings = rhem.load(workspace({"time.csv": text})).account.warnings
     cut = warnings[warnings["code"] == "coverage"]
     assert cut["month"].tolist() == ["2026-07"]
-    assert "2026-07 holds 2 entries where 28 are usual" in cut["text"].iloc[0]
+    assert "2026-07 holds 2 time entries where 28 are usual" in cut["text"].iloc[0]
 
 
 def test_unclassified_values_come_with_the_rule_that_settles_them(workspace):
@@ -77,3 +77,11 @@ def test_unclassified_values_come_with_the_rule_that_settles_them(workspace):
     assert suggestion["text"] == "3.0 hours with work_type 'Remote' match no rule."
     (folder / "rhem.toml").write_text('name = "T"\n' + suggestion["toml"])
     assert float(rhem.load(folder).account.table.loc["reactive", "hours"]) == 3
+
+
+def test_a_suggested_rule_never_moves_what_is_classified_already(workspace):
+    tickets = "ticket_id,type,category\n1,incident,Email\n2,,Quote\n"
+    header = "entry_id,ticket_id,client,worked_on,hours,work_type\n"
+    text = header + "1,1,Nord,2026-01-05,3,Remote\n2,2,Nord,2026-01-05,1,Remote\n"
+    suggestion = rhem.load(workspace({"time.csv": text, "tickets.csv": tickets})).account.suggestions.iloc[0]
+    assert suggestion["text"] == "1.0 hours with work_type 'Remote', category 'Quote' match no rule."

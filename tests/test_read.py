@@ -61,7 +61,8 @@ def test_damaged_lines_are_kept_apart_with_their_row_and_swallow_nothing(workspa
         ("empty.csv", b"", "exports/empty.csv: the file is empty. Export it again"),
         ("blank.csv", b"  \n\n", "the file is empty"),
         ("report.csv", b"%PDF-1.7 ...", "this is not a text file. Export it as CSV; renaming is not enough."),
-        ("book.xlsx", b"PK\x03\x04", "'.xlsx' files are not read"),
+        ("book.xlsx", b"PK\x03\x04", "this file cannot be opened as XLSX"),
+        ("memo.docx", b"PK\x03\x04", "'.docx' files are not read"),
         ("year.zip", b"PK\x03\x04 not really", "this archive cannot be opened"),
         ("one.csv", b"hello\nworld\n", "the first line is not a header of several columns"),
         (

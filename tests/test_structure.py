@@ -11,13 +11,15 @@ import pytest
 LIBRARY = Path(__file__).parent.parent / "rhem_lib"
 # A module imports only from lines above its own; within a line, only from its left.
 LAYERS = """
-errors schema curves tweedie
+errors schema curves tweedie formats
 settings
-profiles files
-read simulate_work simulate_msp simulate_export simulate_dirt simulate
+profiles sheets files
+recognise read typed
+simulate_work simulate_msp simulate_export simulate_rmm simulate_connectwise simulate_desk simulate_autotask
+simulate_itsm simulate_jira simulate_sources simulate_dirt simulate
 clean
 clients classify
-account panel
+advice account panel
 workspace
 measure
 book scenarios laplace noise mixed posterior decline decay_words decay_tables changes

@@ -6,15 +6,22 @@ written, what values mean, and which rules give a work class by default. A works
 
 A column is one spec or a list of them; the first that yields a value wins, row by row:
 `Header name` (case, spaces, punctuation and word order forgiven), `=constant`, `@row` (file and row, for
-exports without a key), `@as_of` (the snapshot date of the file), or `Text {Header}` (a template).
+exports without a key), `@as_of` (the snapshot date of the file), `@ticket` (the client of the ticket, last in the
+list), or `Text {Header}` (a template). `{Header?a*|b}` in a template puts nothing in, but lets it hold only where
+the cell is a..., or b; `{Header?}` only where it is filled and not 0, -1, false or no. Nested JSON is read by its
+path: `company.name`.
 
-`dates` names the families of formats to try, one for the whole column: iso, month-first, day-first,
-spreadsheet-month (`2-Mar` for March 2002), or a strptime format. `utc` lists columns that are in UTC.
-`distinct` reads facts repeated on many rows once; `extras` keeps columns that no canonical name claims.
+`dates` and `durations` name the ways of writing to try (see `formats`), one for the whole column. `utc` lists
+columns that are in UTC. `[[tables.aside]]` sets rows aside: when the header holds one of the values (`""` is an
+empty cell, * a wildcard), or without values when it is filled and not 0, -1, false or no. A table called `names`
+(columns id, name) gives names in place of the ids in the column `names_of` of the same system. `note` is what an
+analyst must know of the table. `missing` lists what stands for nothing, such as `?`. `distinct` reads facts
+repeated on many rows once; `extras` keeps columns that no canonical name claims.
 """
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +30,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rhem_lib.errors import SettingsError
 from rhem_lib.settings import Rule
 
-Unit = Literal["hours", "minutes", "seconds", "days"]
-PLACEHOLDER = re.compile(r"{([^}]+)}")
+Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
+PLACEHOLDER = re.compile(r"{([^}]+)}")  # a header, or header?patterns
+
+
+class Aside(BaseModel):
+    """Rows that the source system keeps but that are no facts: deleted, merged, still running."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    reason: str = Field(pattern="^[a-z-]+$")
+    header: str
+    values: list[str] = []
 
 
 class TableProfile(BaseModel):
@@ -35,17 +51,25 @@ class TableProfile(BaseModel):
     requires: list[str] = Field(min_length=1)
     columns: dict[str, str | list[str]]
     hours_unit: Unit = "hours"
+    durations: list[str] = ["number"]
+    day_hours: float = 24.0
+    hours_from_times: bool = False
     dates: list[str] = ["iso", "month-first", "day-first"]
     utc: list[str] = []
     values: dict[str, dict[str, str]] = {}
+    aside: list[Aside] = []
+    missing: list[str] = []
     distinct: bool = False
+    names_of: str = "client"
+    note: str = ""
     extras: bool = False
 
     def headers(self, column: str) -> list[str]:
         """Headers that the specs of a column name, templates included."""
         found: list[str] = []
         for spec in self.specs(column):
-            found += PLACEHOLDER.findall(spec) or ([] if spec[:1] in "=@" else [spec])
+            parts = [part.partition("?")[0] for part in PLACEHOLDER.findall(spec)]
+            found += parts or ([] if spec[:1] in "=@" else [spec])
         return found
 
     def specs(self, column: str) -> list[str]:
@@ -61,6 +85,7 @@ class Profile(BaseModel):
     name: str
     title: str
     one_file: bool = False
+    own: bool = False
     tables: list[TableProfile]
     rules: list[Rule] = []
 
@@ -78,12 +103,22 @@ def read_profiles(workspace: Path | None = None) -> dict[str, Profile]:
     SettingsError
         A profile is not valid TOML or names an unknown key.
     """
-    folders = [Path(__file__).parent] + ([Path(workspace) / "profiles"] if workspace else [])
-    found: dict[str, Profile] = {}
-    for path in [file for folder in folders for file in sorted(folder.glob("*.toml"))]:
+    found = dict(_of_the_package())
+    for profile in _read_folder(Path(workspace) / "profiles") if workspace else []:
+        found[profile.name] = profile.model_copy(update={"own": True})
+    return found
+
+
+@cache
+def _of_the_package() -> dict[str, Profile]:
+    return {profile.name: profile for profile in _read_folder(Path(__file__).parent)}
+
+
+def _read_folder(folder: Path) -> list[Profile]:
+    profiles = []
+    for path in sorted(folder.glob("*.toml")):
         try:
-            profile = Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            profiles.append(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))))
         except (tomllib.TOMLDecodeError, ValidationError) as problem:
             raise SettingsError(f"this profile cannot be used: {problem}.", where=str(path)) from None
-        found[profile.name] = profile
-    return found
+    return profiles

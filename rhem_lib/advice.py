@@ -1,0 +1,162 @@
+"""What to be wary of in the data, and what to settle first; nothing here changes a number."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pandas as pd
+
+SHOWN = 12
+USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
+COLLAPSE = 0.3  # of the usual count
+ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
+LIKENESS = 85  # of 100, above which two names may be one client
+PAGE = 500  # exports cut off by a page limit have round row counts
+Connection = duckdb.DuckDBPyConnection
+Warning_ = tuple[str, str, str, str]  # code, text, client, month
+
+
+def warnings(con: Connection, clients: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """Reasons for doubt, by client and month where they apply: code, text, client, month."""
+    found = [*_client_warnings(con, clients), *_volume_warnings(con), *_habit_warnings(con)]
+    for profile, note in (
+        files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
+    ):
+        found.append(("source", f"{profile}: {note}", "", ""))
+    for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
+        if rows and rows % PAGE == 0:
+            found.append(("round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""))
+    return pd.DataFrame(found, columns=["code", "text", "client", "month"], dtype=str)
+
+
+def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning_]:
+    counted = {name for (name,) in con.execute("SELECT DISTINCT client FROM endpoints").fetchall()}
+    sums = con.execute(
+        "SELECT client, sum(hours) FILTER (work_class = 'reactive') FROM classified_entries GROUP BY client"
+    ).fetchall()
+    worked = {client: hours or 0.0 for client, hours in sums}
+    stand_ins = {"agreement": "taken from its first agreement", "first snapshot": "taken from its first snapshot"}
+    for row in clients.itertuples():
+        name = str(row.client)
+        if name not in counted and name in worked:
+            text = f"{name} has {worked[name]:,.1f} reactive hours but no endpoint list, so it has no RHEM."
+            yield "no-endpoints", text, name, ""
+        if name in counted and name not in worked:
+            yield (
+                "no-hours",
+                f"{name} has endpoints but no time entry; is it named otherwise in the PSA?",
+                name,
+                "",
+            )
+        if row.onboarding_source != "clients":
+            source = stand_ins.get(str(row.onboarding_source), "unknown, so its age is unknown")
+            yield "onboarding-date", f"{name}: onboarding date {source}.", name, ""
+
+
+def _volume_warnings(con: Connection) -> Iterator[Warning_]:
+    """Months with far fewer entries or tickets than those before: cut exports and gaps."""
+    sources = {"time entries": ("worked_on", "classified_entries"), "tickets": ("opened_at", "tickets")}
+    for noun, (day, table) in sources.items():
+        rows = con.execute(
+            f"SELECT strftime({day}, '%Y-%m') AS month, count(*) FROM {table} WHERE {day} IS NOT NULL GROUP BY 1"
+        ).fetchall()
+        counts = pd.Series(dict(rows), dtype=float).sort_index()
+        if len(counts) < 2:
+            continue
+        months = pd.period_range(counts.index[0], counts.index[-1], freq="M").astype(str)
+        counts = counts.reindex(months, fill_value=0)
+        usual = counts.rolling(6, min_periods=2).median().shift(1)
+        for month in counts.index[(usual >= USUAL_ENTRIES) & (counts < COLLAPSE * usual)]:
+            text = f"{month} holds {counts[month]:,.0f} {noun} where {usual[month]:,.0f} are usual"
+            yield "coverage", f"{text}: an export cut off is not an improvement.", "", month
+
+
+def _habit_warnings(con: Connection) -> Iterator[Warning_]:
+    """How time is written down: rounded, late, on tickets that are not there, in another unit."""
+    rows, rounded, late, dated, orphans, median = con.execute(
+        "SELECT count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
+        f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
+        "sum(hours) FILTER (ticket_id IS NOT NULL AND ticket_id NOT IN (SELECT ticket_id FROM tickets)), "
+        "median(hours) FILTER (work_class = 'reactive') FROM classified_entries"
+    ).fetchall()[0]
+    if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
+        yield (
+            "rounded",
+            f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time.",
+            "",
+            "",
+        )
+    if dated and late > LATE * dated:
+        text = (
+            f"{100 * late / dated:.0f} % of entries were written down more than {LATE_DAYS} days after the work."
+        )
+        yield "late-entry", text, "", ""
+    if orphans:
+        yield "no-ticket", f"{orphans:,.1f} hours are on tickets that the ticket export does not hold.", "", ""
+    if median and median > LONG_ENTRY_HOURS:
+        text = f"the middle reactive entry is {median:,.0f} hours long: are these minutes read as hours?"
+        yield "magnitude", text, "", ""
+
+
+def suggestions(con: Connection, clients: pd.DataFrame) -> pd.DataFrame:
+    """What to settle, most hours first: text, the TOML that settles it, hours at stake."""
+    found = [*_rules(con), *_aliases(con, clients)]
+    table = pd.DataFrame(found, columns=["text", "toml", "hours"])
+    return table.sort_values("hours", ascending=False, kind="stable", ignore_index=True)
+
+
+def _rules(con: Connection) -> list[tuple[str, str, float]]:
+    """Values behind the unclassified hours, each with the rule that would place them and nothing else.
+
+    Rules of rhem.toml go before all others; one that also met classified work would move that as well.
+    """
+    columns = ("board", "type", "work_type", "category", "source_file")
+    wanted = f"SELECT {', '.join(columns)}, sum(hours) FROM classified_entries"
+    rows = con.execute(f"{wanted} WHERE work_class = 'unclassified' GROUP BY ALL").fetchall()
+    hours: dict[tuple, float] = {}
+    for *values, sum_ in rows:
+        given = [(column, value) for column, value in zip(columns, values, strict=True) if value is not None]
+        keys = [tuple(pair for pair in given if pair[0] in columns[:width]) for width in (3, 4, 5)]
+        key = next((key for key in keys if key and not _meets_others(con, key)), None)
+        if key:
+            hours[key] = hours.get(key, 0.0) + sum_
+    found = []
+    for key, sum_ in sorted(hours.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]:
+        pairs = ", ".join(f"{column} = {_toml(value)}" for column, value in key)
+        words = ", ".join(f"{column} '{value}'" for column, value in key)
+        toml = f'[[rules]]\nwhen = {{ {pairs} }}\nwork_class = "reactive"  # or scheduled, project, ...'
+        found.append((f"{sum_:,.1f} hours with {words} match no rule.", toml, sum_))
+    return found
+
+
+def _meets_others(con: Connection, key: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a rule on these values would also match work that is classified already."""
+    tests = " AND ".join(f"lower({column}) = lower(?)" for column, _ in key)
+    found = con.execute(
+        f"SELECT 1 FROM classified_entries WHERE work_class <> 'unclassified' AND {tests} LIMIT 1",
+        [v for _, v in key],
+    )
+    return bool(found.fetchall())
+
+
+def _aliases(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
+    """Names with hours alone, and those with endpoints alone that are like them; never joined unasked."""
+    from rapidfuzz import fuzz, process, utils
+
+    counted = {name for (name,) in con.execute("SELECT DISTINCT client FROM endpoints").fetchall()}
+    worked = dict(con.execute("SELECT client, sum(hours) FROM classified_entries GROUP BY client").fetchall())
+    known = set(clients["client"])
+    lonely = sorted((counted - set(worked)) & known)
+    for name in sorted((set(worked) - counted) & known):
+        near = process.extractOne(
+            name, lonely, scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=LIKENESS
+        )
+        if near:
+            text = (
+                f"'{near[0]}' in the RMM may be '{name}' in the PSA ({worked[name]:,.1f} hours without endpoints)."
+            )
+            yield text, f"[clients.{_toml(name)}]\naliases = [{_toml(near[0])}]", worked[name]
+
+
+def _toml(value: str) -> str:
+    """Text as a TOML string."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,0 +1,203 @@
+"""How dates, numbers and durations are written: SQL that reads them, and the choice of one way per column.
+
+A column is read in one way as a whole, never row by row: the way that reads the most cells. Where two ways read
+all cells but mean different things, the user is asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from rhem_lib.errors import InputError
+
+CLOCKS = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
+DATES = {
+    "month-first": [d + clock for d in ("%m/%d/%Y", "%m/%d/%y") for clock in CLOCKS],
+    "day-first": [d + clock for d in ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%y") for clock in CLOCKS],
+    "named-month": [d + clock for d in ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y") for clock in CLOCKS],
+    "spreadsheet-month": ["%y-%b", "%b-%y"],
+}
+OFFSET = r"([+-]\d{2}):?(\d{2})$"
+DAY_ORDERS = ("month-first", "day-first")
+UNITS = {"hours": 1.0, "quarter-hours": 0.25, "minutes": 1 / 60, "seconds": 1 / 3600, "days": 24.0}
+WORDS = {"w": "w(?:ks?|eeks?)?", "d": "d(?:ays?)?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
+         "s": "s(?:ec(?:ond)?s?)?"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """One text column of a raw table: the relation, the SQL of its text, and its name for questions."""
+
+    relation: str
+    text: str
+    called: str
+
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def date_sql(con: Connection, column: Column, families: Sequence[str], date_order: str = "") -> str:
+    """SQL timestamp of a date column.
+
+    Parameters
+    ----------
+    families : sequence of str
+        `iso`, keys of DATES, `epoch` (seconds or milliseconds since 1970), `offset` (ISO with a UTC offset),
+        `serial` (days since 1899-12-30, as spreadsheets count), or strptime formats, in order of preference.
+    date_order : str
+        The user's answer where day and month cannot be told apart: day-first, month-first or empty.
+
+    Raises
+    ------
+    InputError
+        They cannot be told apart and there is no answer.
+    """
+    ways = {name: _date_way(column.text, name) for name in families}
+    best = _settle(con, column, ways)
+    if best in DAY_ORDERS and set(DAY_ORDERS) <= set(ways):
+        month, day = (ways[name] for name in DAY_ORDERS)
+        read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
+        if read[0] == read[1] and read[2]:
+            problem = "day and month cannot be told apart: no part of any date is above 12."
+            best = date_order or _ask(con, column, problem, 'date_order = "day-first" or "month-first"')
+    return ways[best]
+
+
+def _date_way(text: str, family: str) -> str:
+    if family == "iso":  # the engine's own reader is many times faster than a list of formats
+        dashes = f"substr({text}, 5, 1) = '-' AND substr({text}, 8, 1) = '-'"
+        offset = f"regexp_matches({text}, '{OFFSET}')"
+        return f"CASE WHEN {dashes} AND NOT {offset} THEN try_cast({text} AS TIMESTAMP) END"
+    if family == "epoch":
+        number = f"try_cast({text} AS DOUBLE)"
+        return f"CASE WHEN {number} > 0 THEN epoch_ms(({number} * IF({number} > 1e11, 1, 1000))::BIGINT) END"
+    if family == "serial":
+        days = f"try_cast({text} AS DOUBLE)"
+        return f"CASE WHEN {days} BETWEEN 1 AND 100000 THEN TIMESTAMP '1899-12-30' + {days} * INTERVAL 1 DAY END"
+    if family == "offset":
+        zoned = f"try_cast(regexp_replace({text}, '{OFFSET}', '\\1:\\2') AS TIMESTAMPTZ)"
+        return f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN timezone('UTC', {zoned}) END"
+    return f"try_strptime({text}, {DATES.get(family, [family])})"
+
+
+def number_sql(con: Connection, column: Column, decimal: str = "") -> str:
+    """SQL number of a column: plain, with thousands separators or decimal commas, negative in parentheses.
+
+    Raises
+    ------
+    InputError
+        A comma may be either and `decimal` ("," or ".") does not say which.
+    """
+    text = column.text
+    if _counts(con, column.relation, f"CASE WHEN starts_with({text}, '(') THEN 1 END")[0]:
+        text = f"regexp_replace({text}, '^\\((.*)\\)$', '-\\1')"
+    point = _if_like(text, r"^-?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?$", f"replace({text}, ',', '')")
+    swapped = f"replace(replace({text}, '.', ''), ',', '.')"
+    comma = _if_like(text, r"^-?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?$", swapped)
+    ways = {"plain": f"try_cast({text} AS DOUBLE)", ".": point, ",": comma}
+    if decimal:
+        return ways[decimal]
+    best = _settle(con, column, ways)
+    if best != "plain":
+        read = _counts(con, column.relation, point, comma)
+        if read[0] == read[1]:
+            best = _ask(con, column, "a comma may be a decimal or a thousands sign.", 'decimal = "," or "."')
+    return ways[best]
+
+
+def _if_like(text: str, pattern: str, number: str) -> str:
+    return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN try_cast({number} AS DOUBLE) END"
+
+
+def duration_sql(
+    con: Connection, column: Column, forms: Sequence[str], unit: str, decimal: str = "", day_hours: float = 24.0
+) -> str:
+    """SQL hours of a duration column.
+
+    Parameters
+    ----------
+    forms : sequence of str
+        Ways to try: `number` (in `unit`), `clock` (1:30, 01:30:00, with days 2 01:30:00), `words` (2h 30m,
+        3 Days 12 Hours), `epoch` (1970-01-01 00:30:00).
+    unit : str
+        Of plain numbers: a key of UNITS.
+    day_hours : float
+        Hours in a day where a text says days.
+    """
+    ways = {"clock": _clock(column.text), "words": _words(column.text, day_hours), "epoch": _epoch(column.text)}
+    ways = {form: sql for form, sql in ways.items() if form in forms}
+    if list(forms) == ["number"]:
+        return f"({number_sql(con, column, decimal)}) * {UNITS[unit]!r}"
+    if "number" in forms:
+        simple = _counts(
+            con, column.relation, f"CASE WHEN regexp_matches({column.text}, '^[(-]?[\\d.,]+\\)?$') THEN 1 END"
+        )
+        others = _counts(con, column.relation, *ways.values()) if ways else ()
+        if simple[0] >= max(others, default=0):
+            return f"({number_sql(con, column, decimal)}) * {UNITS[unit]!r}"
+    return ways[_settle(con, column, ways)]
+
+
+def _clock(text: str) -> str:
+    """`[days ][-]h:mm[:ss]` in hours."""
+    pattern = r"^(?:(\d+) )?(-?)(\d+):([0-5]?\d)(?::([0-5]?\d(?:\.\d+)?))?$"
+    day, sign, hour, minute, second = (f"regexp_extract({text}, '{pattern}', {group})" for group in range(1, 6))
+    hours = " + ".join(
+        f"coalesce(try_cast({part} AS DOUBLE), 0) * {factor!r}"
+        for part, factor in ((day, 24.0), (hour, 1.0), (minute, 1 / 60), (second, 1 / 3600))
+    )
+    return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN ({hours}) * IF({sign} = '-', -1, 1) END"
+
+
+def _words(text: str, day_hours: float) -> str:
+    """`1w 2d 3h 30m`, `3 Days 12 Hours` in hours; a week has five such days where a day is not 24 hours."""
+    factors = {
+        "w": day_hours * (7 if day_hours == 24 else 5),
+        "d": day_hours,
+        "h": 1.0,
+        "m": 1 / 60,
+        "s": 1 / 3600,
+    }
+    low = f"lower({text})"
+    whole = "^(?:" + "".join(rf"(?:\d+(?:\.\d+)?\s*{word}[\s,]*)?" for word in WORDS.values()) + ")$"
+    parts = []
+    for name, word in WORDS.items():
+        found = f"regexp_extract({low}, '(?:^|[\\s,a-z])(\\d+(?:\\.\\d+)?)\\s*{word}(?:[\\s,\\d]|$)', 1)"
+        parts.append(f"coalesce(try_cast({found} AS DOUBLE), 0) * {factors[name]!r}")
+    return f"CASE WHEN {text} <> '' AND regexp_matches({low}, '{whole}') THEN {' + '.join(parts)} END"
+
+
+def _epoch(text: str) -> str:
+    return f"epoch(try_strptime({text}, ['%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S'])) / 3600"
+
+
+def _settle(con: Connection, column: Column, ways: dict[str, str]) -> str:
+    """Way that reads the most cells; the earlier one where two read as many.
+
+    All ways are counted only where another reads cells that the first does not.
+    """
+    first, *others = ways.values()
+    beyond = [f"CASE WHEN {first} IS NULL THEN {other} END" for other in others]
+    if not others or not any(_counts(con, column.relation, *beyond)):
+        return next(iter(ways))
+    counts = dict(zip(ways, _counts(con, column.relation, *ways.values()), strict=True))
+    return max(counts, key=lambda name: counts[name])
+
+
+def _counts(con: Connection, relation: str, *expressions: str) -> tuple[int, ...]:
+    """How many rows each expression has a value for."""
+    return con.execute(f"SELECT {', '.join(f'count({sql})' for sql in expressions)} FROM {relation}").fetchall()[0]
+
+
+def _ask(con: Connection, column: Column, problem: str, answer: str) -> str:
+    shown = con.execute(
+        f"SELECT DISTINCT {column.text} AS cell FROM {column.relation} ORDER BY 1 LIMIT 3"
+    ).fetchall()
+    path = column.called.split(", column ")[0]
+    raise InputError(
+        problem,
+        where=column.called,
+        examples=[row[0] for row in shown],
+        fix=f'Say in rhem.toml [[files]]: path = "{path}", {answer}.',
+    )

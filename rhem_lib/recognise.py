@@ -1,0 +1,85 @@
+"""Which profile, and which of its tables, a header belongs to; and the day of a snapshot."""
+
+import re
+
+from rhem_lib.errors import InputError
+from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.settings import FileSettings
+
+FILE_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
+
+
+def recognise(
+    header: list[str], label: str, help_: FileSettings, profiles: dict[str, Profile]
+) -> tuple[Profile, list[TableProfile]]:
+    """Profile and tables whose required columns the header has; the best covered table wins."""
+    names = {normal_header(name) for name in header} | ({"@as_of"} if as_of_day(label, help_) else set())
+    scores: list[tuple[int, Profile, TableProfile]] = []
+    undated = False
+    for profile in profiles.values():
+        for spec in profile.tables:
+            if help_.profile not in ("", profile.name) or help_.table not in ("", spec.table):
+                continue
+            missing = [column for column in spec.requires if not _resolves(spec, column, names)]
+            undated |= missing == ["as_of"]
+            if not missing:
+                claimed = [h for column in spec.columns for h in spec.headers(column)]
+                known = {normal_header(h) for h in [*claimed, *(rule.header for rule in spec.aside)]}
+                scores.append((len(known & names), profile, spec))
+    if not scores:
+        raise _unknown(header, label, undated)
+    best = max(scores, key=lambda s: (s[0], s[1].own))
+    rivals = {p.name: p for score, p, _ in scores if (score, p.own) == (best[0], best[1].own)}
+    if len(rivals) > 1:
+        raise _undecided(header, label, list(rivals.values()))
+    if not best[1].one_file:
+        return best[1], [best[2]]
+    ranked = sorted(reversed(scores), key=lambda s: s[0])  # the best last, the first listed last among equals
+    own = {spec.table: spec for _, profile, spec in ranked if profile is best[1]}
+    return best[1], [spec for spec in best[1].tables if own.get(spec.table) is spec]
+
+
+def _resolves(spec: TableProfile, column: str, names: set[str]) -> bool:
+    """Tell whether a required column is found under one of its headers."""
+    for option in spec.specs(column):
+        parts = PLACEHOLDER.findall(option) or [option]
+        heads = [part.partition("?")[0] if part != option else part for part in parts]
+        wanted = [option] if option[0] in "=@" else [normal_header(head) for head in heads]
+        if names.issuperset(wanted):
+            return True
+    return False
+
+
+def _undecided(header: list[str], label: str, rivals: list[Profile]) -> InputError:
+    return InputError(
+        f"these columns fit {' and '.join(profile.title for profile in rivals)} alike.",
+        where=label,
+        examples=header,
+        fix=f'Say in rhem.toml [[files]]: path = "{label}", profile = "{rivals[0].name}" (or '
+        + ", ".join(f'"{profile.name}"' for profile in rivals[1:])
+        + ").",
+    )
+
+
+def _unknown(header: list[str], label: str, undated: bool) -> InputError:
+    if undated:
+        return InputError(
+            "this is a list of endpoints, but not of which day.",
+            where=label,
+            fix="Put the day into its name (devices-2026-06-30.csv), or into rhem.toml: [[files]] path, as_of.",
+        )
+    return InputError(
+        "no profile knows these columns.",
+        where=label,
+        examples=header,
+        fix="Name the profile in rhem.toml ([[files]] path = ..., profile = ...), or describe the columns in "
+        "profiles/<name>.toml. A file that is not needed can be taken out of exports/.",
+    )
+
+
+def as_of_day(label: str, help_: FileSettings) -> str:
+    """Day of a snapshot: from rhem.toml, else from the file name."""
+    if help_.as_of:
+        return help_.as_of.isoformat()
+    dated = FILE_DATE.findall(label)
+    return "-".join(dated[-1]) if dated else ""
