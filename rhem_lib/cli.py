@@ -145,7 +145,8 @@ def lab(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sa
     """Open JupyterLab on the notebooks."""
     from rhem_lib.notebooks import NOTEBOOKS
 
-    os.environ["RHEM_WORKSPACE"] = str(folder.resolve())
+    here = os.path.relpath(folder, NOTEBOOKS)
+    typer.echo(f'Opening {NOTEBOOKS.name}/. In the parameters cell of a notebook: workspace = "{here}"')
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--notebook-dir={NOTEBOOKS.parent}"])  # noqa: S606
 
 
