@@ -166,13 +166,13 @@ def _canonical_select(
 def _cell(option: str, position: dict[str, int], label: str, as_of: str, missing: list[str]) -> str:
     """SQL of one column option; empty where the file does not have it."""
     if option == "@row":
-        return f"{_quote(label)} || ':' || record"
+        return f"{quote(label)} || ':' || record"
     if option == "@as_of":
-        return _quote(as_of) if as_of else ""
+        return quote(as_of) if as_of else ""
     if option == "@ticket":
         return ""
     if option.startswith("="):
-        return _quote(option[1:])
+        return quote(option[1:])
     marks = [part.partition("?") for part in PLACEHOLDER.findall(option)] or [(option, "", "")]
     if not all(normal_header(name) in position for name, _, _ in marks):
         return ""
@@ -183,7 +183,7 @@ def _cell(option: str, position: dict[str, int], label: str, as_of: str, missing
     ]
     texts = PLACEHOLDER.split(option)[::2] if PLACEHOLDER.search(option) else ["", ""]
     pieces = [
-        part for text, cell in zip(texts, [*cells, ""], strict=True) for part in (text and _quote(text), cell)
+        part for text, cell in zip(texts, [*cells, ""], strict=True) for part in (text and quote(text), cell)
     ]
     return "(" + " || ".join(piece for piece in pieces if piece) + ")"
 
@@ -194,7 +194,7 @@ def _aside(spec: TableProfile, position: dict[str, int]) -> str:
     for rule in spec.aside:
         if normal_header(rule.header) in position:
             cell = _bare(f"c{position[normal_header(rule.header)]}", spec.missing)
-            whens.append(f"WHEN {_holds(cell, rule.values)} THEN {_quote(rule.reason)}")
+            whens.append(f"WHEN {_holds(cell, rule.values)} THEN {quote(rule.reason)}")
     return f"CASE {' '.join(whens)} END" if whens else "NULL::VARCHAR"
 
 
@@ -203,9 +203,9 @@ def _holds(cell: str, wanted: list[str]) -> str:
     if not wanted:
         return f"coalesce(lower({cell}) NOT IN ('0', '-1', 'false', 'no'), false)"
     tests = [
-        f"lower(coalesce({cell}, '')) LIKE {_quote(value.lower().replace('*', '%'))}"
+        f"lower(coalesce({cell}, '')) LIKE {quote(value.lower().replace('*', '%'))}"
         if "*" in value
-        else f"lower(coalesce({cell}, '')) = {_quote(value.lower())}"
+        else f"lower(coalesce({cell}, '')) = {quote(value.lower())}"
         for value in wanted
     ]
     return f"({' OR '.join(tests)})"
@@ -217,9 +217,10 @@ def _bare(cell: str, missing: list[str]) -> str:
     bare = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
     bare = f"nullif(trim({bare}), '')"
     for mark in missing:
-        bare = f"nullif({bare}, {_quote(mark)})"
+        bare = f"nullif({bare}, {quote(mark)})"
     return bare
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """Text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -7,7 +7,7 @@ import duckdb
 from rhem_lib import schema
 from rhem_lib.errors import InputError
 from rhem_lib.formats import Column, date_sql, duration_sql, number_sql
-from rhem_lib.read import RawTable
+from rhem_lib.read import RawTable, quote
 from rhem_lib.settings import Settings
 
 TOTALS = [f"{kind}total{end}" for kind in ("", "grand ", "sub", "sub-") for end in ("", "s", ":", "s:")]
@@ -42,10 +42,10 @@ def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.
     for slot, (label, own) in enumerate({"reason": "aside", "bad_column": "NULL", "bad_value": "NULL"}.items(), 1):
         told = " ".join(f"WHEN {number} THEN {case[slot]}" for number, case in enumerate(cases, 1))
         outer.append(f"CASE WHEN bad IS NOT NULL THEN CASE bad WHEN 0 THEN {own} {told} END END AS {label}")
-    outer += [f"{_quote(raw.label)} AS source_file", "record AS source_row", "row_hash"]
+    outer += [f"{quote(raw.label)} AS source_file", "record AS source_row", "row_hash"]
     outer += [
         f"{key if key in raw.headers else 'NULL'}::VARCHAR AS keyed",
-        f"{_quote(raw.profile.name)} AS profile",
+        f"{quote(raw.profile.name)} AS profile",
     ]
     return f"(SELECT {', '.join(outer)} FROM ({why}))"
 
@@ -111,8 +111,8 @@ def _mapped(raw: RawTable, name: str) -> str:
     """SQL of a text column with the profile's values put in place of the system's own, case forgiven."""
     whens = []
     for value, canonical in raw.spec.values.get(name, {}).items():
-        test = f"LIKE {_quote(value.lower().replace('*', '%'))}" if "*" in value else f"= {_quote(value.lower())}"
-        whens.append(f'WHEN lower("{name}") {test} THEN {_quote(canonical)}')
+        test = f"LIKE {quote(value.lower().replace('*', '%'))}" if "*" in value else f"= {quote(value.lower())}"
+        whens.append(f'WHEN lower("{name}") {test} THEN {quote(canonical)}')
     return f'CASE {" ".join(whens)} ELSE "{name}" END' if whens else f'"{name}"'
 
 
@@ -120,8 +120,8 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
     heads = [c for c in raw.spec.requires if c in raw.headers][:2]
     marks = [c for c in NAMES if c in raw.headers]
-    header = " AND ".join(f"lower({c}) = lower({_quote(raw.headers[c])})" for c in heads) or "false"
-    totals = ", ".join(map(_quote, TOTALS))
+    header = " AND ".join(f"lower({c}) = lower({quote(raw.headers[c])})" for c in heads) or "false"
+    totals = ", ".join(map(quote, TOTALS))
     total = " OR ".join(f"lower({c}) IN ({totals})" for c in marks) or "false"
     cases = [
         (header, "'repeated-header'", "NULL", heads[0] if heads else "NULL"),
@@ -129,7 +129,7 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     ]
 
     def bad(condition: str, reason: str, column: str) -> None:
-        cases.append((condition, _quote(reason), _quote(column), f"coalesce({column}, '')"))
+        cases.append((condition, quote(reason), quote(column), f"coalesce({column}, '')"))
 
     table, limits = raw.spec.table, settings.limits
     if table in ("time_entries", "endpoints"):
@@ -146,12 +146,7 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
         bad("ticket_id IS NULL", "no-ticket-number", "ticket_id")
         return cases
     elif table == "agreements":
-        models = ", ".join(map(_quote, schema.BILLING_MODELS))
+        models = ", ".join(map(quote, schema.BILLING_MODELS))
         bad(f"coalesce(new_billing, '') NOT IN ({models})", "unknown-billing-model", "billing")
     bad("client IS NULL", "no-client", "client")
     return cases
-
-
-def _quote(value: str) -> str:
-    """Text as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
