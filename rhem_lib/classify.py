@@ -66,19 +66,29 @@ def classify(entries: Any, tickets: Any, rules: Sequence[LabelledRule], preset: 
     """
     facts = nw.from_native(tickets).select("ticket_id", *TICKET_COLUMNS)
     work = nw.from_native(entries).join(facts, on="ticket_id", how="left")  # type: ignore[arg-type]
-    work_class, label = nw.lit("unclassified"), nw.lit("no rule")
-    for name, rule in reversed(rules):
-        met = _condition(rule, name)
-        work_class = nw.when(met).then(nw.lit(rule.work_class)).otherwise(work_class)
-        label = nw.when(met).then(nw.lit(name)).otherwise(label)
+    matched = sorted({column for name, rule in rules for column in _columns(rule, name)})
+    lower = work.with_columns(nw.col(c).str.to_lowercase().alias(f"_{c}") for c in matched)
+    number = nw.lit(len(rules))
+    for place, (_, rule) in reversed(list(enumerate(rules))):
+        number = nw.when(_condition(rule)).then(nw.lit(place)).otherwise(number)
+    decided = lower.with_columns(_rule=number)
+    classes = [*(rule.work_class for _, rule in rules), "unclassified"]
     if preset == "all-support":
-        open_ = work_class.is_in(["scheduled", "unclassified"])
-        work_class = nw.when(open_).then(nw.lit("reactive")).otherwise(work_class)
-    return work.with_columns(work_class=work_class, rule=label).to_native()
+        classes = ["reactive" if name in ("scheduled", "unclassified") else name for name in classes]
+    labels = [*(label for label, _ in rules), "no rule"]
+    done = decided.with_columns(work_class=_looked_up(classes), rule=_looked_up(labels))
+    return done.drop("_rule", *(f"_{c}" for c in matched)).to_native()
 
 
-def _condition(rule: Rule, label: str) -> nw.Expr:
-    """All columns of `when` must match; of a list of values any one may."""
+def _looked_up(values: Sequence[str]) -> nw.Expr:
+    """Value at the place of the rule that decided."""
+    found = nw.lit(values[-1])
+    for place, value in enumerate(values[:-1]):
+        found = nw.when(nw.col("_rule") == place).then(nw.lit(value)).otherwise(found)
+    return found
+
+
+def _columns(rule: Rule, label: str) -> list[str]:
     unknown = [column for column in rule.when if column not in MATCHABLE]
     if unknown:
         raise SettingsError(
@@ -86,21 +96,32 @@ def _condition(rule: Rule, label: str) -> nw.Expr:
             where=label,
             fix="Columns: " + ", ".join(MATCHABLE) + ".",
         )
+    return list(rule.when)
+
+
+def _condition(rule: Rule) -> nw.Expr:
+    """All columns of `when` must match; of a list of values any one may."""
+    given = {column: [wanted] if isinstance(wanted, str) else wanted for column, wanted in rule.when.items()}
+    return nw.all_horizontal(
+        *(_matches(nw.col(f"_{c}"), wanted) for c, wanted in given.items()), ignore_nulls=True
+    )
+
+
+def _matches(lower: nw.Expr, wanted: Sequence[str]) -> nw.Expr:
+    """Any of the wanted values, case forgiven; regular expressions only where a * is inside."""
     tests = []
-    for column, wanted in rule.when.items():
-        tests.append(_matches(nw.col(column), [wanted] if isinstance(wanted, str) else wanted))
-    return nw.all_horizontal(*tests, ignore_nulls=True)
-
-
-def _matches(column: nw.Expr, wanted: Sequence[str]) -> nw.Expr:
-    """Any of the wanted values, case forgiven; regular expressions only where a * is not at the end."""
-    lower = column.str.to_lowercase()
-    whole = [value.lower() for value in wanted if "*" not in value]
-    starts = [value.lower()[:-1] for value in wanted if value.endswith("*") and "*" not in value[:-1]]
-    other = [value for value in wanted if "*" in value[:-1]]
-    tests = [lower.is_in(whole)] if whole else []
-    tests += [lower.str.starts_with(start) for start in starts]
-    tests += [column.str.contains("(?is)^(?:" + "|".join(map(_regex, other)) + ")$")] if other else []
+    for value in dict.fromkeys(value.lower() for value in wanted):
+        core = value.strip("*")
+        if "*" in core or core == "":
+            tests.append(lower.str.contains(f"(?s)^{_regex(value)}$"))
+        elif value == core:
+            tests.append(lower == value)
+        elif value == f"{core}*":
+            tests.append(lower.str.starts_with(core))
+        elif value == f"*{core}":
+            tests.append(lower.str.ends_with(core))
+        else:
+            tests.append(lower.str.contains(core, literal=True))
     return nw.any_horizontal(*(test.fill_null(False) for test in tests), ignore_nulls=True)
 
 

@@ -58,8 +58,9 @@ def clean(
         selects = [typed_select(con, raw, settings, latest, hours.get(raw.relation, "")) for raw in parts]
         con.execute(f"CREATE TABLE typed_{table} AS {' UNION ALL BY NAME '.join([empty_select(table), *selects])}")
         _mark_repeats(con, table)
-        for raw in parts:
-            con.execute(f"DROP TABLE {raw.relation}")
+        if table == "time_entries":  # the large ones go first
+            _drop(con, {raw.cells for raw in parts} - {raw.cells for raw in raws if raw.spec.table != table})
+    _drop(con, {raw.cells for raw in raws})
     lost = [raw.damaged for raw in raws if len(raw.damaged)]
     quarantine = pd.concat([*(_set_aside(con, table) for table in TABLES), *lost], ignore_index=True)
     files = [(r.label, r.profile.name, r.spec.table, r.rows + len(r.damaged), r.spec.note) for r in raws]
@@ -77,6 +78,11 @@ def exact_hours(con: duckdb.DuckDBPyConnection, hours: str, rows: str) -> Decima
     """Sum of hours in units of a billionth, so that parts add up to the whole exactly."""
     exact = f"try_cast({hours} AS DECIMAL(28, 9))"
     return con.execute(f"SELECT sum({exact}) FROM {rows}").fetchall()[0][0] or Decimal(0)
+
+
+def _drop(con: duckdb.DuckDBPyConnection, names: set[str]) -> None:
+    for name in names:
+        con.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 def _mark_repeats(con: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -32,19 +32,21 @@ def unify(
         names |= {_normal(name): name for name in own}
     known = sorted(set(spellings["spelling"]))
     mapping = pd.DataFrame({"spelling": known, "canonical": [names[_normal(name)] for name in known]}, dtype=str)
-    con.register("client_names", mapping)
-    unified = {}
-    for name in NAMED_TABLES:
-        cleaned.tables[name].create_view(f"clean_{name}", replace=True)
-        con.execute(
-            f"CREATE OR REPLACE TABLE {name} AS SELECT t.* REPLACE (n.canonical AS client) FROM clean_{name} t "
-            "LEFT JOIN client_names n ON n.spelling = t.client"
-        )
-        con.execute(f"DROP VIEW clean_{name}")
-        con.execute(f"DROP TABLE typed_{name}")
-        unified[name] = con.table(name)
-    con.unregister("client_names")
-    return unified
+    con.register("found_names", mapping)
+    con.execute("CREATE TABLE client_names AS FROM found_names")
+    con.unregister("found_names")
+    return {name: _renamed(con, cleaned.tables[name], name) for name in NAMED_TABLES}
+
+
+def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, name: str) -> duckdb.DuckDBPyRelation:
+    """Table with canonical names; the many time entries stay a view until they are classified."""
+    rows = table.set_alias("t").join(con.table("client_names").set_alias("n"), "n.spelling = t.client", how="left")
+    renamed = rows.select("t.* REPLACE (n.canonical AS client)")
+    if name == "time_entries":
+        return renamed
+    renamed.create(name)
+    con.execute(f"DROP TABLE typed_{name}")
+    return con.table(name)
 
 
 def _normal(name: str) -> str:

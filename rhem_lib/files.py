@@ -7,8 +7,10 @@ be split into the header's number of cells is kept apart with its reason.
 import codecs
 import csv
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -20,16 +22,18 @@ from rhem_lib.sheets import SHEET_SUFFIXES, sheets
 
 DELIMITERS = ",;\t|"
 Row = tuple[int, Sequence[str | None]]
+Load = Callable[[str, str], tuple[str, pd.DataFrame]]
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
+MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 MAX_LINES_PER_RECORD = 200
 MAX_LINE = 10_000_000  # characters
 MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB that never reaches for the network."""
+    """Open an in-memory DuckDB that never reaches for the network, and spills to disk beyond MEMORY."""
     offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    con = duckdb.connect(config={**offline})
+    con = duckdb.connect(config={**offline, "memory_limit": MEMORY, "temp_directory": tempfile.gettempdir()})
     con.execute("ATTACH ':memory:' AS work (COMPRESS)")  # a third of the memory for columns that repeat themselves
     con.execute("USE work")
     return con
@@ -81,32 +85,32 @@ def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
 
 
 def cells(
-    con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path, name: str
-) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
-    """Load each table of a file as text into DuckDB table `name`: columns c0, c1, ... and `record`.
+    con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path
+) -> Iterator[tuple[str, list[str], Load]]:
+    """Each table of a file: its label, its header, and how its cells are loaded.
 
-    Yields its label, header and damaged lines (source_row, value, reason); the table is dropped when the caller
-    goes on.
+    `load(name, select)` makes DuckDB table `name` of SQL expressions over the text columns c0, c1, ..., and
+    returns the SQL of each row's record number (the header is 1) and damaged lines (source_row, value, reason).
     """
     if path.suffix.lower() in SHEET_SUFFIXES:
         for part, header, rows in sheets(path, label):
-            load_rows(con, list(enumerate(rows, 2)), len(header), name)
-            yield part, named(header, part), damaged_lines([])
-            con.execute(f"DROP TABLE {name}")
+            yield part, named(header, part), partial(load_rows, con, list(enumerate(rows, 2)), len(header))
     else:
         path = as_utf8(path, label, scratch)
         delimiter, header = dialect(path, label)
-        yield label, header, text_relation(con, path, delimiter, header, name)
-        con.execute(f"DROP TABLE {name}")
+        yield label, header, partial(load_text, con, path, delimiter, len(header))
 
 
-def load_rows(con: duckdb.DuckDBPyConnection, rows: Sequence[Row], width: int, name: str) -> None:
-    """Load rows of text, each with its record number (the header is 1), into table `name`."""
+def load_rows(
+    con: duckdb.DuckDBPyConnection, rows: Sequence[Row], width: int, name: str, select: str
+) -> tuple[str, pd.DataFrame]:
+    """Load rows of text, each with its record number, into table `name`; see `cells`."""
     texts = [[cells[i] if i < len(cells) else None for _, cells in rows] for i in range(width)]
     columns = {f"c{i}": pa.array(text, pa.string()) for i, text in enumerate(texts)}
     con.register("loaded_rows", pa.table({**columns, "record": pa.array([row[0] for row in rows], pa.int64())}))
-    con.execute(f"CREATE TABLE {name} AS SELECT * FROM loaded_rows")
+    con.execute(f"CREATE TABLE {name} AS SELECT {select}, record FROM loaded_rows")
     con.unregister("loaded_rows")
+    return "record", damaged_lines([])
 
 
 def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:
@@ -176,26 +180,26 @@ def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
     return [name or f"column {i}" for i, name in enumerate(found, 1)]
 
 
-def text_relation(
-    con: duckdb.DuckDBPyConnection, path: Path, delimiter: str, header: list[str], name: str
-) -> pd.DataFrame:
-    """Load cells as text in columns c0, c1, ... with `record` (the header is 1); damaged lines are returned.
+def load_text(
+    con: duckdb.DuckDBPyConnection, path: Path, delimiter: str, width: int, name: str, select: str
+) -> tuple[str, pd.DataFrame]:
+    """Load cells of a UTF-8 text file into table `name`; see `cells`.
 
-    Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen.
+    Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen. The
+    table keeps the order of the file, so that a row's place in it tells its record.
     """
-    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(header)))
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     try:
         con.execute(
-            f"CREATE TABLE {name} AS SELECT *, row_number() OVER () + 1 AS record "
+            f"CREATE TABLE {name} AS SELECT {select} "
             f"FROM read_csv(?, delim=?, header=true, columns={{{columns}}}, quote='\"', escape='\"', "
             f"auto_detect=false, strict_mode=true, max_line_size={MAX_LINE})",
             [str(path), delimiter],
         )
-        return damaged_lines([])
+        return "rowid + 2", damaged_lines([])
     except duckdb.Error:
-        rows, damaged = _split_lines(path, delimiter, len(header))
-        load_rows(con, rows, len(header), name)
-        return damaged
+        rows, damaged = _split_lines(path, delimiter, width)
+        return load_rows(con, rows, width, name, select)[0], damaged
 
 
 def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.DataFrame]:

@@ -19,6 +19,7 @@ DATES = {
     "spreadsheet-month": ["%y-%b", "%b-%y"],
 }
 OFFSET = r"([+-]\d{2}):?(\d{2})$"
+NO_YEAR = "TIMESTAMP '1000-01-01'"
 DAY_ORDERS = ("month-first", "day-first")
 UNITS = {"hours": 1.0, "quarter-hours": 0.25, "minutes": 1 / 60, "seconds": 1 / 3600, "days": 24.0}
 WORDS = {"w": "w(?:ks?|eeks?)?", "d": "d(?:ays?)?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
@@ -66,9 +67,9 @@ def date_sql(con: Connection, column: Column, families: Sequence[str], date_orde
 
 def _date_way(text: str, family: str) -> str:
     if family == "iso":  # the engine's own reader is many times faster than a list of formats
-        dashes = f"substr({text}, 5, 1) = '-' AND substr({text}, 8, 1) = '-'"
-        offset = f"regexp_matches({text}, '{OFFSET}')"
-        return f"CASE WHEN {dashes} AND NOT {offset} THEN try_cast({text} AS TIMESTAMP) END"
+        local = f"strlen({text}) < 20 OR NOT regexp_matches({text}, '{OFFSET}')"
+        read = f"greatest(CASE WHEN {local} THEN try_cast({text} AS TIMESTAMP) END, {NO_YEAR})"
+        return f"nullif({read}, {NO_YEAR})"  # 12-11-24 is no day of the year 12
     if family == "epoch":
         number = f"try_cast({text} AS DOUBLE)"
         return f"CASE WHEN {number} > 0 THEN epoch_ms(({number} * IF({number} > 1e11, 1, 1000))::BIGINT) END"
@@ -175,11 +176,11 @@ def _epoch(text: str) -> str:
 def _settle(con: Connection, column: Column, ways: dict[str, str]) -> str:
     """Way that reads the most cells; the earlier one where two read as many.
 
-    All ways are counted only where another reads cells that the first does not.
+    The others are counted over all cells only where one of them reads a cell that the first does not.
     """
     first, *others = ways.values()
-    beyond = [f"CASE WHEN {first} IS NULL THEN {other} END" for other in others]
-    if not others or not any(_counts(con, column.relation, *beyond)):
+    unread = f"{column.relation} WHERE {column.text} IS NOT NULL AND {first} IS NULL"
+    if not others or not any(_counts(con, unread, *others)):
         return next(iter(ways))
     counts = dict(zip(ways, _counts(con, column.relation, *ways.values()), strict=True))
     return max(counts, key=lambda name: counts[name])

@@ -4,15 +4,17 @@ Nothing is interpreted here: every cell stays text until `clean`. A file that no
 that says what to do.
 """
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from rhem_lib.errors import InputError
-from rhem_lib.files import cells, damaged_lines, load_rows, members, named
+from rhem_lib.files import Load, cells, load_rows, members, named
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
@@ -21,13 +23,14 @@ from rhem_lib.sheets import query
 
 @dataclass(frozen=True)
 class RawTable:
-    """Text rows of one file for one canonical table, held in DuckDB under `relation`.
+    """Text rows of one file for one canonical table: SQL `relation` over the DuckDB table `cells`.
 
     `headers` maps canonical columns to the first header they were found under; `damaged` holds the lines that
     could not be split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the file.
     """
 
     label: str
+    cells: str
     relation: str
     profile: Profile
     spec: TableProfile
@@ -62,16 +65,13 @@ def read_exports(
         )
     tables: list[RawTable] = []
     for label, path in members(found, folder, scratch):
-        for part, header, damaged in cells(con, path, label, scratch, "text_cells"):
-            help_ = _file_settings(part, settings)
-            tables += _canonical(con, part, header, damaged, help_, profiles, len(tables))
+        for part, header, load in cells(con, path, label, scratch):
+            tables += _canonical(con, part, header, load, _file_settings(part, settings), profiles, len(tables))
     for entry in [entry for entry in settings.files if "://" in entry.path]:
         url, header, rows = query(entry.path, entry.query)
-        load_rows(con, list(enumerate(rows, 2)), len(header), "text_cells")
-        tables += _canonical(con, url, named(header, url), damaged_lines([]), entry, profiles, len(tables))
-        con.execute("DROP TABLE text_cells")
-    _look_up(con, tables)
-    return tables
+        load = partial(load_rows, con, list(enumerate(rows, 2)), len(header))
+        tables += _canonical(con, url, named(header, url), load, entry, profiles, len(tables))
+    return [_looked_up(raw, tables) for raw in tables]
 
 
 def _file_settings(label: str, settings: Settings) -> FileSettings:
@@ -86,60 +86,59 @@ def _canonical(
     con: duckdb.DuckDBPyConnection,
     label: str,
     header: list[str],
-    damaged: pd.DataFrame,
+    load: Load,
     help_: FileSettings,
     profiles: dict[str, Profile],
     number: int,
 ) -> list[RawTable]:
-    """Give the cells of one table their canonical names, once per canonical table they serve."""
+    """Load the cells of one table, and give them canonical names for each canonical table that they serve."""
     profile, specs = recognise(header, label, help_, profiles)
+    views = [_canonical_select(spec, header, label, as_of_day(label, help_)) for spec in specs]
+    mentioned = {int(i) for select, _ in views for i in re.findall(r"\bc(\d+)\b", " ".join(select))}
+    used = sorted(mentioned & {*range(len(header))})
     every = ", ".join(f"c{i}" for i in range(len(header)))
+    bare = [f"{_bare(f'c{i}')} AS c{i}" for i in used]
+    name = f"cells_{number}"
+    record, damaged = load(name, ", ".join([*bare, f"hash({every}) AS row_hash"]))
+    rows = con.table(name).count("*").fetchall()[0][0]
     tables = []
-    for offset, spec in enumerate(specs):
-        relation = f"raw_{number + offset}"
-        select, found = _canonical_select(spec, header, label, as_of_day(label, help_))
-        facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else f"record, hash({every}) AS row_hash"
+    for position, (spec, (select, found)) in enumerate(zip(specs, views, strict=True)):
+        facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else "record, row_hash"
         group = " GROUP BY ALL" if spec.distinct else ""
-        con.execute(f"CREATE TABLE {relation} AS SELECT {', '.join(select)}, {facts} FROM text_cells{group}")
-        rows = con.table(relation).count("*").fetchall()[0][0]
-        lost = (damaged if offset == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=label)
-        tables.append(RawTable(label, relation, profile, spec, found, rows, help_, lost))
+        cells_ = f"(SELECT *{'' if record == 'record' else f', {record} AS record'} FROM {name})"
+        relation = f"(SELECT {', '.join(select)}, {facts} FROM {cells_}{group})"
+        if spec.distinct:
+            rows = con.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
+        lost = (damaged if position == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=label)
+        tables.append(RawTable(label, name, relation, profile, spec, found, rows, help_, lost))
     return tables
 
 
-def _look_up(con: duckdb.DuckDBPyConnection, tables: list[RawTable]) -> None:
-    """Put in what other files of the same system know: the client of a ticket, names in place of ids."""
-    for raw in tables:
-        peers = [other for other in tables if other.profile.name == raw.profile.name]
-        if "@ticket" in raw.spec.specs("client"):
-            known = [(t.relation, "ticket_id", "client") for t in peers if t.spec.table == "tickets"]
-            _fill(con, raw.relation, "client", "ticket_id", "coalesce(r.client, k.value)", known)
-        for column in {other.spec.names_of for other in peers if other.spec.table == "names"} & {
-            *raw.spec.columns
-        }:
-            known = [
-                (t.relation, "id", "name") for t in peers if t.spec.table == "names" and t.spec.names_of == column
-            ]
-            _fill(con, raw.relation, column, column, f"coalesce(k.value, r.{column})", known)
+def _looked_up(raw: RawTable, tables: list[RawTable]) -> RawTable:
+    """With what other files of the same system know: the client of a ticket, names in place of ids."""
+    peers = [other for other in tables if other.profile.name == raw.profile.name]
+    if "@ticket" in raw.spec.specs("client"):
+        known = [(t.relation, "ticket_id", "client") for t in peers if t.spec.table == "tickets"]
+        raw = _filled(raw, "client", "ticket_id", "coalesce(r.client, k.value)", known)
+    for column in {other.spec.names_of for other in peers if other.spec.table == "names"} & {*raw.spec.columns}:
+        lists = [t for t in peers if t.spec.table == "names" and t.spec.names_of == column]
+        known = [(t.relation, "id", "name") for t in lists]
+        raw = _filled(raw, column, column, f"coalesce(k.value, r.{column})", known)
+    return raw
 
 
-def _fill(
-    con: duckdb.DuckDBPyConnection,
-    relation: str,
-    column: str,
-    on: str,
-    value: str,
-    known: list[tuple[str, str, str]],
-) -> None:
-    """Write a column anew from key and value columns of other relations; the last row of a key counts."""
+def _filled(raw: RawTable, column: str, on: str, value: str, known: list[tuple[str, str, str]]) -> RawTable:
+    """Raw table with a column anew from key and value columns of other relations; the last row of a key counts."""
     parts = [f"SELECT {key} AS key, {name} AS value, {i} AS part, record FROM {table}"
              for i, (table, key, name) in enumerate(known)]  # fmt: skip
-    if parts:
-        last = (
-            f"SELECT key, max_by(value, part * 10000000000 + record) AS value FROM ({' UNION ALL '.join(parts)})"
-        )
-        con.execute(f"CREATE OR REPLACE TABLE {relation} AS SELECT r.* REPLACE ({value} AS {column}) "
-                    f"FROM {relation} r LEFT JOIN ({last} GROUP BY key) k ON r.{on} = k.key")  # fmt: skip
+    if not parts:
+        return raw
+    last = f"SELECT key, max_by(value, part * 10000000000 + record) AS value FROM ({' UNION ALL '.join(parts)})"
+    relation = (
+        f"(SELECT r.* REPLACE ({value} AS {column}) FROM {raw.relation} r "
+        f"LEFT JOIN ({last} GROUP BY key) k ON r.{on} = k.key)"
+    )
+    return replace(raw, relation=relation)
 
 
 def _canonical_select(
@@ -176,7 +175,7 @@ def _cell(option: str, position: dict[str, int], label: str, as_of: str, missing
     marks = [part.partition("?") for part in PLACEHOLDER.findall(option)] or [(option, "", "")]
     if not all(normal_header(name) in position for name, _, _ in marks):
         return ""
-    cells = [_bare(f"c{position[normal_header(name)]}", missing) for name, _, _ in marks]
+    cells = [_known(f"c{position[normal_header(name)]}", missing) for name, _, _ in marks]
     cells = [
         f"CASE WHEN {_holds(cell, wanted.split('|') if wanted else [])} THEN '' END" if mark else cell
         for cell, (_, mark, wanted) in zip(cells, marks, strict=True)
@@ -193,7 +192,7 @@ def _aside(spec: TableProfile, position: dict[str, int]) -> str:
     whens = []
     for rule in spec.aside:
         if normal_header(rule.header) in position:
-            cell = _bare(f"c{position[normal_header(rule.header)]}", spec.missing)
+            cell = _known(f"c{position[normal_header(rule.header)]}", spec.missing)
             whens.append(f"WHEN {_holds(cell, rule.values)} THEN {quote(rule.reason)}")
     return f"CASE {' '.join(whens)} END" if whens else "NULL::VARCHAR"
 
@@ -211,14 +210,21 @@ def _holds(cell: str, wanted: list[str]) -> str:
     return f"({' OR '.join(tests)})"
 
 
-def _bare(cell: str, missing: list[str]) -> str:
-    """SQL of a cell without blanks around it and without the apostrophe that keeps spreadsheets from computing."""
+def _bare(cell: str) -> str:
+    """SQL of a cell without blanks around it and without the apostrophe that keeps spreadsheets from computing.
+
+    Few cells start with a sign before "(", or end in a blank: all others are left alone, which is faster.
+    """
     guarded = f"starts_with({cell}, '''')"
-    bare = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
-    bare = f"nullif(trim({bare}), '')"
+    text = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
+    return f"CASE WHEN {cell} < '(' OR ends_with({cell}, ' ') THEN nullif(trim({text}), '') ELSE {cell} END"
+
+
+def _known(cell: str, missing: list[str]) -> str:
+    """SQL of a cell without what stands for nothing in this system."""
     for mark in missing:
-        bare = f"nullif({bare}, {quote(mark)})"
-    return bare
+        cell = f"nullif({cell}, {quote(mark)})"
+    return cell
 
 
 def quote(text: str) -> str:

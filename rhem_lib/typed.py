@@ -30,7 +30,7 @@ def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.
     InputError
         The dates, the decimal sign or the unit of a column cannot be told.
     """
-    names = [row[0] for row in con.execute(f"DESCRIBE {raw.relation}").fetchall() if row[0] not in FACTS]
+    names = [row[0] for row in con.execute(f"DESCRIBE FROM {raw.relation}").fetchall() if row[0] not in FACTS]
     typed = {name: hours if name == "hours" else _typed(con, raw, settings, name) for name in names}
     inner = ", ".join(f'{sql} AS "new_{name}"' for name, sql in typed.items())
     cases = _cases(raw, settings, latest)

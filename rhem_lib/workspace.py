@@ -91,4 +91,5 @@ def _classified_table(
     preset: Preset,
 ) -> duckdb.DuckDBPyRelation:
     classify(tables["time_entries"], tables["tickets"], rules, preset).create("classified_entries")
+    con.execute("DROP TABLE typed_time_entries")
     return con.table("classified_entries")
