@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from rhem_lib.database import query
 from rhem_lib.errors import InputError
 from rhem_lib.files import cells, damaged_lines, load_rows, members, named
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
-from rhem_lib.sheets import query
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def read_exports(
         for part, header, damaged in cells(con, path, label, scratch, "text_cells"):
             help_ = _file_settings(part, settings)
             tables += _canonical(con, part, header, damaged, help_, profiles, len(tables))
-    for entry in [entry for entry in settings.files if "://" in entry.path]:
-        url, header, rows = query(entry.path, entry.query)
+    for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
+        url, header, rows = query(entry, folder, number)
         load_rows(con, list(enumerate(rows, 2)), len(header), "text_cells")
         tables += _canonical(con, url, named(header, url), damaged_lines([]), entry, profiles, len(tables))
         con.execute("DROP TABLE text_cells")
