@@ -198,7 +198,7 @@ def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.
     """Split a file that has damaged lines, record by record, and keep the damaged ones apart.
 
     A record ends where its quotes balance; a line whose quote is never closed stands alone, so that it cannot
-    swallow the rows after it.
+    swallow the rows after it. What stands in it is not kept: it may be a note.
     """
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines(keepends=True)
     rows: list[Row] = []
@@ -212,11 +212,11 @@ def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.
             continue
         parts = _cells_of(text, delimiter)
         if len(text) > MAX_LINE:
-            damaged.append((record, text[:200].strip(), "line-too-long"))
+            damaged.append((record, f"{len(text):,} characters", "line-too-long"))
         elif text.count('"') % 2:
-            damaged.append((record, text.strip()[:200], "unclosed-quote"))
+            damaged.append((record, f"{len(text):,} characters", "unclosed-quote"))
         elif len(parts) != width:
-            damaged.append((record, text.strip()[:200], "wrong-number-of-cells"))
+            damaged.append((record, f"{len(parts)} cells, not {width}", "wrong-number-of-cells"))
         else:
             rows.append((record, [part or None for part in parts]))
     return rows, damaged_lines(damaged)

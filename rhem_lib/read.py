@@ -14,7 +14,7 @@ import pandas as pd
 from rhem_lib.database import query
 from rhem_lib.errors import InputError
 from rhem_lib.files import cells, damaged_lines, load_rows, members, named
-from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
 
@@ -158,7 +158,11 @@ def _canonical_select(
     select.append(f"{_aside(spec, position)} AS aside")
     if spec.extras:
         claimed = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
-        free = [(i, name) for i, name in enumerate(header) if normal_header(name) not in claimed]
+        free = [
+            (i, name)
+            for i, name in enumerate(header)
+            if normal_header(name) not in claimed and PERSONAL.isdisjoint(normal_header(name).split())
+        ]
         select += [f'c{i} AS "{name.replace(chr(34), "")}"' for i, name in free]
     return select, found
 

@@ -16,7 +16,7 @@ columns that are in UTC. `[[tables.aside]]` sets rows aside: when the header hol
 empty cell, * a wildcard), or without values when it is filled and not 0, -1, false or no. A table called `names`
 (columns id, name) gives names in place of the ids in the column `names_of` of the same system. `note` is what an
 analyst must know of the table. `missing` lists what stands for nothing, such as `?`. `distinct` reads facts
-repeated on many rows once; `extras` keeps columns that no canonical name claims.
+repeated on many rows once; `extras` keeps columns that no canonical name claims, save those of people (PERSONAL).
 """
 
 import re
@@ -31,6 +31,19 @@ from rhem_lib.errors import SettingsError
 from rhem_lib.settings import Rule
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
+PERSONAL = {
+    "contact",
+    "email",
+    "mail",
+    "phone",
+    "mobile",
+    "address",
+    "street",
+    "note",
+    "notes",
+    "comment",
+    "comments",
+}
 PLACEHOLDER = re.compile(r"{([^}]+)}")  # a header, or header?patterns
 
 
