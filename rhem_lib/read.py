@@ -71,6 +71,7 @@ def read_exports(
         tables += _canonical(con, url, named(header, url), damaged_lines([]), entry, profiles, len(tables))
         con.execute("DROP TABLE text_cells")
     _look_up(con, tables)
+    _parents(con, tables)
     return tables
 
 
@@ -114,13 +115,31 @@ def _look_up(con: duckdb.DuckDBPyConnection, tables: list[RawTable]) -> None:
         if "@ticket" in raw.spec.specs("client"):
             known = [(t.relation, "ticket_id", "client") for t in peers if t.spec.table == "tickets"]
             _fill(con, raw.relation, "client", "ticket_id", "coalesce(r.client, k.value)", known)
-        for column in {other.spec.names_of for other in peers if other.spec.table == "names"} & {
-            *raw.spec.columns
-        }:
-            known = [
-                (t.relation, "id", "name") for t in peers if t.spec.table == "names" and t.spec.names_of == column
-            ]
-            _fill(con, raw.relation, column, column, f"coalesce(k.value, r.{column})", known)
+        lists = sorted((t for t in peers if t.spec.table == "names"), key=lambda t: not t.spec.names_by)
+        for column in dict.fromkeys(name for part in lists for name in part.spec.names_of):
+            serving = [part for part in lists if column in part.spec.names_of and column in raw.spec.columns]
+            known = [(_names_of(part, column), "id", "name") for part in serving]
+            key = " || '/' || r.".join(serving[0].spec.names_by or [column]) if serving else ""
+            _fill(con, raw.relation, column, key, f"coalesce(k.value, r.{column})", known)
+
+
+def _names_of(raw: RawTable, column: str) -> str:
+    """SQL of the names that a list has for one canonical column."""
+    return f"(FROM {raw.relation} WHERE of = {quote(column)})" if "of" in raw.spec.columns else raw.relation
+
+
+def _parents(con: duckdb.DuckDBPyConnection, tables: list[RawTable]) -> None:
+    """Table `parents`: client and the account above it, where a list of accounts says so by id or by name."""
+    con.execute("CREATE TABLE parents (client VARCHAR, parent VARCHAR)")
+    lists = [t for t in tables if t.spec.table == "names" and "parent" in t.headers]
+    for profile in {raw.profile.name for raw in lists}:
+        rows = " UNION ALL ".join(
+            f"FROM {t.relation} SELECT id, name, parent" for t in lists if t.profile.name == profile
+        )
+        con.execute(
+            f"INSERT INTO parents WITH account AS ({rows}) SELECT DISTINCT c.name, p.name FROM account c "
+            "JOIN account p ON c.parent = p.id OR c.parent = p.name WHERE c.name <> p.name"
+        )
 
 
 def _fill(

@@ -127,11 +127,23 @@ NO_RECORDS = "it holds no list of records with fields"
 
 
 def _from_records(records: list[dict[str, Any]]) -> tuple[list[str], list[list[str | None]]]:
-    flat = [dict(_flatten(record)) for record in records]
+    flat = [dict(_flatten(one)) for record in records for one in _options(record)]
     header = list(dict.fromkeys(key for record in flat for key in record))
     if records and len(header) < 2:
         raise ValueError(NO_RECORDS)
     return header, [[text_of(record.get(key)) for key in header] for record in flat]
+
+
+def _options(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A field that lists its options (value and label) as a record per option; any other record as it is."""
+    for key, values in record.items():
+        if (
+            isinstance(values, list)
+            and values
+            and all(isinstance(v, dict) and {"value", "label"} <= {*v} for v in values)
+        ):
+            return [{**record, key: value} for value in values]
+    return [record]
 
 
 def _flatten(record: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

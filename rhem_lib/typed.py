@@ -156,5 +156,6 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     elif table == "agreements":
         models = ", ".join(map(quote, schema.BILLING_MODELS))
         bad(f"coalesce(new_billing, '') NOT IN ({models})", "unknown-billing-model", "billing")
-    bad("client IS NULL", "no-client", "client")
+    ticket = "'ticket ' || ticket_id" if table == "time_entries" and raw.spec.specs("ticket_id") else "NULL"
+    cases.append(("client IS NULL", "'no-client'", "'client'", f"coalesce({ticket}, '')"))
     return cases
