@@ -97,7 +97,7 @@ def reconcile(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, clients: pd.Data
         table=table.astype({"rows": int}).rename_axis("work_class"),
         files=cleaned.files.drop(columns="note"),
         quarantine=_reasons(cleaned.quarantine),
-        warnings=warnings(con, clients, cleaned.files),
+        warnings=warnings(con, clients, cleaned.files, cleaned.quarantine),
         suggestions=suggestions(con, clients),
     )
 

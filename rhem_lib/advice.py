@@ -15,17 +15,62 @@ Connection = duckdb.DuckDBPyConnection
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
 
 
-def warnings(con: Connection, clients: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+MISSING = {
+    "time_entries": "No file holds time entries: without hours worked there is nothing to measure",
+    "tickets": "No file holds tickets: the type, board and category of the work are unknown",
+    "endpoints": "No file lists endpoints: there are hours, but no client has a RHEM",
+}
+
+
+def warnings(
+    con: Connection, clients: pd.DataFrame, files: pd.DataFrame, quarantine: pd.DataFrame
+) -> pd.DataFrame:
     """Reasons for doubt, by client and month where they apply: code, text, client, month."""
-    found = [*_client_warnings(con, clients), *_volume_warnings(con), *_habit_warnings(con)]
+    found = [*_file_warnings(con, files, quarantine), *_client_warnings(con, clients)]
+    found += [*_volume_warnings(con), *_habit_warnings(con)]
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
     ):
         found.append(("source", f"{profile}: {note}", "", ""))
-    for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
-        if rows and rows % PAGE == 0:
-            found.append(("round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""))
     return pd.DataFrame(found, columns=["code", "text", "client", "month"], dtype=str)
+
+
+def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
+    """What is missing, empty, cut off, or told by two systems."""
+    lost = quarantine[(quarantine["reason"] == "no-client") & quarantine["value"].str.startswith("ticket ")]
+    told = f"{len(lost):,} entries ({lost['hours'].sum():,.1f} hours) name a ticket and no client"
+    for table, text in MISSING.items():
+        if not (files["table"] == table).any():
+            more = f", and {told}, so they are set aside" if table == "tickets" and len(lost) else ""
+            yield "missing-table", f"{text}{more}.", "", ""
+    if len(lost) and (files["table"] == "tickets").any():
+        yield "no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.", "", ""
+    for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
+        if not rows:
+            yield "empty-file", f"{path} has a header and no rows.", "", ""
+        elif rows % PAGE == 0:
+            yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
+    for table, day, noun in (
+        ("classified_entries", "worked_on", "time entries"),
+        ("endpoints", "as_of", "endpoints"),
+    ):
+        yield from _two_systems(con, files, table, day, noun)
+
+
+def _two_systems(con: Connection, files: pd.DataFrame, table: str, day: str, noun: str) -> Iterator[Warning_]:
+    """Clients with facts of one month from two systems."""
+    profiles = files.drop_duplicates("path").set_index("path")["profile"]
+    if profiles[profiles.index.isin(files.loc[files["table"] == noun.replace(" ", "_"), "path"])].nunique() < 2:
+        return
+    rows = con.execute(f"SELECT DISTINCT client, strftime({day}, '%Y-%m') AS month, source_file FROM {table}").df()
+    systems = (
+        rows.assign(profile=rows["source_file"].map(profiles)).groupby(["client", "month"])["profile"].unique()
+    )
+    both = systems[systems.map(len) > 1].reset_index()
+    for client, group in both.groupby("client"):
+        names = " and ".join(sorted(group["profile"].iloc[0]))
+        text = f"{client} has {noun} of {group['month'].iloc[0]} from {names}: what both hold counts twice."
+        yield "two-systems", text, str(client), str(group["month"].iloc[0])
 
 
 def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning_]:
@@ -37,16 +82,19 @@ def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning
     stand_ins = {"agreement": "taken from its first agreement", "first snapshot": "taken from its first snapshot"}
     for row in clients.itertuples():
         name = str(row.client)
-        if name not in counted and name in worked:
+        if counted and name not in counted and name in worked:
             text = f"{name} has {worked[name]:,.1f} reactive hours but no endpoint list, so it has no RHEM."
             yield "no-endpoints", text, name, ""
-        if name in counted and name not in worked:
+        if worked and name in counted and name not in worked:
             yield (
                 "no-hours",
                 f"{name} has endpoints but no time entry; is it named otherwise in the PSA?",
                 name,
                 "",
             )
+        if name not in counted and name not in worked and row.onboarding_source == "clients":
+            text = f"{name} is listed in clients.csv, but no time entry and no endpoint list names it."
+            yield "no-data", text, name, ""
         if row.onboarding_source != "clients":
             source = stand_ins.get(str(row.onboarding_source), "unknown, so its age is unknown")
             yield "onboarding-date", f"{name}: onboarding date {source}.", name, ""
@@ -72,11 +120,11 @@ def _volume_warnings(con: Connection) -> Iterator[Warning_]:
 
 def _habit_warnings(con: Connection) -> Iterator[Warning_]:
     """How time is written down: rounded, late, on tickets that are not there, in another unit."""
-    rows, rounded, late, dated, orphans, median = con.execute(
+    rows, rounded, late, dated, orphans, tickets, median = con.execute(
         "SELECT count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
         f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
         "sum(hours) FILTER (ticket_id IS NOT NULL AND ticket_id NOT IN (SELECT ticket_id FROM tickets)), "
-        "median(hours) FILTER (work_class = 'reactive') FROM classified_entries"
+        "(SELECT count(*) FROM tickets), median(hours) FILTER (work_class = 'reactive') FROM classified_entries"
     ).fetchall()[0]
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
         yield (
@@ -90,7 +138,7 @@ def _habit_warnings(con: Connection) -> Iterator[Warning_]:
             f"{100 * late / dated:.0f} % of entries were written down more than {LATE_DAYS} days after the work."
         )
         yield "late-entry", text, "", ""
-    if orphans:
+    if orphans and tickets:
         yield "no-ticket", f"{orphans:,.1f} hours are on tickets that the ticket export does not hold.", "", ""
     if median and median > LONG_ENTRY_HOURS:
         text = f"the middle reactive entry is {median:,.0f} hours long: are these minutes read as hours?"
@@ -99,7 +147,7 @@ def _habit_warnings(con: Connection) -> Iterator[Warning_]:
 
 def suggestions(con: Connection, clients: pd.DataFrame) -> pd.DataFrame:
     """What to settle, most hours first: text, the TOML that settles it, hours at stake."""
-    found = [*_rules(con), *_aliases(con, clients)]
+    found = [*_rules(con), *_aliases(con, clients), *_families(con, clients)]
     table = pd.DataFrame(found, columns=["text", "toml", "hours"])
     return table.sort_values("hours", ascending=False, kind="stable", ignore_index=True)
 
@@ -155,6 +203,22 @@ def _aliases(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, str,
                 f"'{near[0]}' in the RMM may be '{name}' in the PSA ({worked[name]:,.1f} hours without endpoints)."
             )
             yield text, f"[clients.{_toml(name)}]\naliases = [{_toml(near[0])}]", worked[name]
+
+
+def _families(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
+    """Accounts below another account; nothing is lost while they stay apart, so no hours are at stake."""
+    known = {str(name).lower(): str(name) for name in clients["client"]}
+    pairs = con.execute("SELECT DISTINCT parent, client FROM parents ORDER BY ALL").df()
+    pairs = pairs[pairs["client"].str.lower().isin(known)]
+    for parent, group in pairs.groupby("parent"):
+        name = known.get(str(parent).lower(), str(parent))
+        children = [known[child.lower()] for child in group["client"] if known[child.lower()] != name]
+        if children:
+            text = (
+                f"'{name}' is the parent account of {', '.join(map(repr, children))}; each is counted as a client "
+                "of its own. If they are one client to you, join them."
+            )
+            yield text, f"[clients.{_toml(name)}]\naliases = [{', '.join(map(_toml, children))}]", 0.0
 
 
 def _toml(value: str) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rhem_lib.errors import InputError
-from rhem_lib.sheets import SHEET_SUFFIXES, sheets
+from rhem_lib.sheets import SHEET_SUFFIXES, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Row = tuple[int, Sequence[str | None]]
@@ -27,7 +27,6 @@ TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 MAX_LINES_PER_RECORD = 200
 MAX_LINE = 10_000_000  # characters
-MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -62,13 +61,7 @@ def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
             inside = [
                 i for i in archive.infolist() if Path(i.filename).suffix.lower() in TEXT_SUFFIXES | SHEET_SUFFIXES
             ]
-            size = sum(i.file_size for i in inside)
-            if size > max(MAX_UNPACKED_RATIO * path.stat().st_size, MAX_UNPACKED_ALWAYS):
-                raise InputError(
-                    f"this archive would unpack to {size / 1e9:,.1f} GB.",
-                    where=label,
-                    fix="Unpack and check it by hand.",
-                )
+            check_unpacked(inside, path, label)
             for part in sorted(inside, key=lambda i: i.filename):
                 target = scratch / f"{len(list(scratch.iterdir()))}{Path(part.filename).suffix.lower()}"
                 with archive.open(part) as source, target.open("wb") as copy:
@@ -127,6 +120,9 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
         encoding = "utf-16"
     elif b"\0" in start or start.startswith((b"%PDF", b"PK\x03\x04")):
         raise InputError("this is not a text file.", where=label, fix="Export it as CSV; renaming is not enough.")
+    elif start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        fix = "Sign in, export again, and look at the file before you put it here."
+        raise InputError("this is a web page, not a table.", where=label, fix=fix)
     elif _is_utf8(path):
         return path
     else:
@@ -175,7 +171,7 @@ def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
             "the first line is not a header of several columns.",
             where=label,
             examples=[line.strip()] if line.strip() else found,
-            fix="Export with column names in the first line.",
+            fix="The first line must hold the column names: take out any title above them.",
         )
     return [name or f"column {i}" for i, name in enumerate(found, 1)]
 
@@ -206,7 +202,7 @@ def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.
     """Split a file that has damaged lines, record by record, and keep the damaged ones apart.
 
     A record ends where its quotes balance; a line whose quote is never closed stands alone, so that it cannot
-    swallow the rows after it.
+    swallow the rows after it. What stands in it is not kept: it may be a note.
     """
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines(keepends=True)
     rows: list[Row] = []
@@ -220,11 +216,11 @@ def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.
             continue
         parts = _cells_of(text, delimiter)
         if len(text) > MAX_LINE:
-            damaged.append((record, text[:200].strip(), "line-too-long"))
+            damaged.append((record, f"{len(text):,} characters", "line-too-long"))
         elif text.count('"') % 2:
-            damaged.append((record, text.strip()[:200], "unclosed-quote"))
+            damaged.append((record, f"{len(text):,} characters", "unclosed-quote"))
         elif len(parts) != width:
-            damaged.append((record, text.strip()[:200], "wrong-number-of-cells"))
+            damaged.append((record, f"{len(parts)} cells, not {width}", "wrong-number-of-cells"))
         else:
             rows.append((record, [part or None for part in parts]))
     return rows, damaged_lines(damaged)

@@ -31,6 +31,7 @@ def service_months(service: pd.DataFrame, window: Window) -> pd.DataFrame:
 def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, carry: int) -> pd.DataFrame:
     """Endpoints of each month; a month without a snapshot takes the last one, at most `carry` months old."""
     dated = snapshots.assign(snapshot_month=snapshots["month"]).sort_values("month")
+    dated = dated.astype({"client": panel["client"].dtype})  # which a book without any endpoint list does not have
     joined = pd.merge_asof(panel.sort_values("month"), dated, on="month", by="client")
     age = (joined["month"].dt.year - joined["snapshot_month"].dt.year) * 12
     age += joined["month"].dt.month - joined["snapshot_month"].dt.month

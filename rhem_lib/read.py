@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from rhem_lib.database import query
 from rhem_lib.errors import InputError
 from rhem_lib.files import Load, cells, load_rows, members, named
-from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
-from rhem_lib.sheets import query
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,11 @@ def read_exports(
     for label, path in members(found, folder, scratch):
         for part, header, load in cells(con, path, label, scratch):
             tables += _canonical(con, part, header, load, _file_settings(part, settings), profiles, len(tables))
-    for entry in [entry for entry in settings.files if "://" in entry.path]:
-        url, header, rows = query(entry.path, entry.query)
+    for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
+        url, header, rows = query(entry, folder, number)
         load = partial(load_rows, con, list(enumerate(rows, 2)), len(header))
         tables += _canonical(con, url, named(header, url), load, entry, profiles, len(tables))
+    _parents(con, tables)
     return [_looked_up(raw, tables) for raw in tables]
 
 
@@ -120,11 +121,32 @@ def _looked_up(raw: RawTable, tables: list[RawTable]) -> RawTable:
     if "@ticket" in raw.spec.specs("client"):
         known = [(t.relation, "ticket_id", "client") for t in peers if t.spec.table == "tickets"]
         raw = _filled(raw, "client", "ticket_id", "coalesce(r.client, k.value)", known)
-    for column in {other.spec.names_of for other in peers if other.spec.table == "names"} & {*raw.spec.columns}:
-        lists = [t for t in peers if t.spec.table == "names" and t.spec.names_of == column]
-        known = [(t.relation, "id", "name") for t in lists]
-        raw = _filled(raw, column, column, f"coalesce(k.value, r.{column})", known)
+    lists = sorted((t for t in peers if t.spec.table == "names"), key=lambda t: not t.spec.names_by)
+    for column in dict.fromkeys(name for part in lists for name in part.spec.names_of):
+        serving = [part for part in lists if column in part.spec.names_of and column in raw.spec.columns]
+        known = [(_names_of(part, column), "id", "name") for part in serving]
+        key = " || '/' || r.".join(serving[0].spec.names_by or [column]) if serving else ""
+        raw = _filled(raw, column, key, f"coalesce(k.value, r.{column})", known)
     return raw
+
+
+def _names_of(raw: RawTable, column: str) -> str:
+    """SQL of the names that a list has for one canonical column."""
+    return f"(FROM {raw.relation} WHERE of = {quote(column)})" if "of" in raw.spec.columns else raw.relation
+
+
+def _parents(con: duckdb.DuckDBPyConnection, tables: list[RawTable]) -> None:
+    """Table `parents`: client and the account above it, where a list of accounts says so by id or by name."""
+    con.execute("CREATE TABLE parents (client VARCHAR, parent VARCHAR)")
+    lists = [t for t in tables if t.spec.table == "names" and "parent" in t.headers]
+    for profile in {raw.profile.name for raw in lists}:
+        rows = " UNION ALL ".join(
+            f"FROM {t.relation} SELECT id, name, parent" for t in lists if t.profile.name == profile
+        )
+        con.execute(
+            f"INSERT INTO parents WITH account AS ({rows}) SELECT DISTINCT c.name, p.name FROM account c "
+            "JOIN account p ON c.parent = p.id OR c.parent = p.name WHERE c.name <> p.name"
+        )
 
 
 def _filled(raw: RawTable, column: str, on: str, value: str, known: list[tuple[str, str, str]]) -> RawTable:
@@ -157,7 +179,11 @@ def _canonical_select(
     select.append(f"{_aside(spec, position)} AS aside")
     if spec.extras:
         claimed = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
-        free = [(i, name) for i, name in enumerate(header) if normal_header(name) not in claimed]
+        free = [
+            (i, name)
+            for i, name in enumerate(header)
+            if normal_header(name) not in claimed and PERSONAL.isdisjoint(normal_header(name).split())
+        ]
         select += [f'c{i} AS "{name.replace(chr(34), "")}"' for i, name in free]
     return select, found
 

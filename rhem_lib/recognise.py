@@ -72,8 +72,8 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         "no profile knows these columns.",
         where=label,
         examples=header,
-        fix="Name the profile in rhem.toml ([[files]] path = ..., profile = ...), or describe the columns in "
-        "profiles/<name>.toml. A file that is not needed can be taken out of exports/.",
+        fix="`rhem profiles` lists the columns that each system's exports need. Take a file that is not needed, "
+        "such as invoices, out of exports/; describe the columns of another system in profiles/<name>.toml.",
     )
 
 

@@ -69,8 +69,7 @@ class Run:
 
 def study(folder: Path, *, workers: int = 2, force: bool = False, tell: Callable = print) -> Run:
     """Run the portfolio notebooks of a workspace, filed under the last quarter of its data."""
-    work = load(folder)
-    quarter = str(measure(work)["month"].max().to_period("Q"))
+    quarter = str(_exposed(measure(load(folder)))["month"].max().to_period("Q"))
     return _edition(folder, quarter, lambda target: _study_jobs(folder, target), workers, force, tell)
 
 
@@ -104,6 +103,8 @@ def review(
     ------
     ParameterError
         The quarter is not written like 2026Q2 or holds no data, or a client is not in it.
+    NotEnoughData
+        No time entry could be used, or no client has an endpoint list.
     """
     if not QUARTER.match(quarter):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
@@ -126,15 +127,31 @@ def _study_jobs(folder: Path, target: Path) -> list[Job]:
     return jobs
 
 
+def _active(panel: pd.DataFrame, quarter: str) -> list[str]:
+    """Clients with computers in service in the quarter."""
+    exposed = _exposed(panel)
+    quarters = exposed["month"].dt.to_period("Q").astype(str)
+    names = sorted(exposed.loc[quarters == quarter, "client"].unique())
+    if not names:
+        said = f"no client has computers in service in {quarter}."
+        raise ParameterError(said, fix=f"The data reach from {quarters.min()} to {quarters.max()}.")
+    return names
+
+
+def _exposed(panel: pd.DataFrame) -> pd.DataFrame:
+    """Months with computers in service."""
+    exposed = panel[panel["exposure"] > 0]
+    if exposed.empty:
+        said = "no client has computers in service in any month."
+        raise NotEnoughData(said, fix="`rhem check` says which lists of computers arrived, and for which clients.")
+    return exposed
+
+
 def _client_jobs(work: Workspace, quarter: str, only: Sequence[str], target: Path) -> Iterator[Job]:
     """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
     panel = measure(work)
+    names = _active(panel, quarter)
     fit = fit_decay(panel, target_h=work.settings.targets.target_h)
-    active = panel[(panel["month"].dt.to_period("Q").astype(str) == quarter) & (panel["exposure"] > 0)]
-    names = sorted(active["client"].unique())
-    if not names:
-        last = panel.loc[panel["exposure"] > 0, "month"].max().to_period("Q")
-        raise ParameterError(f"no client has computers in service in {quarter}.", fix=f"The data end in {last}.")
     unknown = [name for name in only if name not in names]
     if unknown:
         raise ParameterError(

@@ -1,7 +1,8 @@
-"""Workbooks, JSON, Parquet and SQL databases -> the same text cells that a CSV file gives."""
+"""Workbooks, JSON and Parquet files -> the same text cells that a CSV file gives."""
 
 import datetime as dt
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pandas as pd
 
 from rhem_lib.errors import InputError
 
-SHEET_SUFFIXES = {".xlsx", ".xls", ".ods", ".json", ".jsonl", ".parquet"}
+SHEET_SUFFIXES = {".xlsx", ".ods", ".json", ".jsonl", ".parquet"}
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # what a workbook with a password is wrapped in, and an old .xls
+MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
+AGAIN = "Export it again, or take it out of the folder."
 Sheet = tuple[str, list[str], list[list[str | None]]]
 
 
@@ -38,36 +42,53 @@ def sheets(path: Path, label: str) -> Iterator[Sheet]:
         raise InputError(
             f"this file cannot be opened as {kind[1:].upper()}: {str(problem)[:120]}.",
             where=label,
-            fix="If it has a password, save it without; otherwise export it again.",
+            fix=AGAIN,
         ) from None
 
 
-def query(url: str, sql: str) -> Sheet:
-    """Rows of a database as text: `url` is a SQLAlchemy address such as sqlite:///helpdesk.db."""
-    from sqlalchemy import create_engine, text
+def check_unpacked(parts: list[zipfile.ZipInfo], path: Path, label: str) -> None:
+    """Refuse an archive that would unpack to far more than text and tables do.
 
-    try:
-        with create_engine(url).connect() as connection:
-            rows = [dict(row._mapping) for row in connection.execute(text(sql))]
-    except Exception as problem:
+    Raises
+    ------
+    InputError
+        It would.
+    """
+    size = sum(part.file_size for part in parts)
+    if size > max(MAX_UNPACKED_RATIO * path.stat().st_size, MAX_UNPACKED_ALWAYS):
+        said = f"this archive would unpack to {size / 1e9:,.1f} GB."
+        raise InputError(said, where=label, fix="Unpack and check it by hand.")
+
+
+def _check_package(path: Path, label: str) -> None:
+    """Say what a workbook is that is no package of sheets; the reader itself can hang on such a file."""
+    with path.open("rb") as source:
+        start = source.read(len(OLE))
+    if start == OLE:
         raise InputError(
-            f"the database cannot be read: {str(problem).splitlines()[0][:200]}.",
-            where=url,
-            fix='Give the query in rhem.toml: [[files]] path = "<url>", query = "select ... from ...".',
-        ) from None
-    return url, *_from_records(rows)
+            "this workbook is locked with a password, or in the old .xls format.",
+            where=label,
+            fix="Open it, take the password off (File > Info > Protect Workbook), and save it as .xlsx or CSV.",
+        )
+    with zipfile.ZipFile(path) as package:
+        check_unpacked(package.infolist(), path, label)
 
 
 def _workbook(path: Path, label: str) -> Iterator[Sheet]:
     """Every sheet of a workbook whose first row with cells is taken as the header."""
     from python_calamine import CalamineWorkbook
 
+    _check_package(path, label)
     workbook = CalamineWorkbook.from_path(str(path))
+    found = False
     for name in workbook.sheet_names:
-        rows = [[_text(cell) for cell in row] for row in workbook.get_sheet_by_name(name).to_python()]
+        rows = [[text_of(cell) for cell in row] for row in workbook.get_sheet_by_name(name).to_python()]
         rows = [row for row in rows if any(row)]
         if len(rows) > 1:
+            found = True
             yield f"{label}/{name}", [cell or "" for cell in rows[0]], rows[1:]
+    if not found:
+        raise InputError("no sheet of this workbook has a row below its header.", where=label, fix=AGAIN)
 
 
 def _json_records(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -98,16 +119,31 @@ def _pages(document: Any) -> list[list[dict[str, Any]]]:
         return (
             [page for pages in paged for page in pages] if len(paged) == len(document) and document else [document]
         )
-    raise ValueError("it holds no list of records")
+    raise ValueError(NO_RECORDS)
 
 
 ENVELOPE_KEYS = 6
+NO_RECORDS = "it holds no list of records with fields"
 
 
 def _from_records(records: list[dict[str, Any]]) -> tuple[list[str], list[list[str | None]]]:
-    flat = [dict(_flatten(record)) for record in records]
+    flat = [dict(_flatten(one)) for record in records for one in _options(record)]
     header = list(dict.fromkeys(key for record in flat for key in record))
-    return header, [[_text(record.get(key)) for key in header] for record in flat]
+    if records and len(header) < 2:
+        raise ValueError(NO_RECORDS)
+    return header, [[text_of(record.get(key)) for key in header] for record in flat]
+
+
+def _options(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A field that lists its options (value and label) as a record per option; any other record as it is."""
+    for key, values in record.items():
+        if (
+            isinstance(values, list)
+            and values
+            and all(isinstance(v, dict) and {"value", "label"} <= {*v} for v in values)
+        ):
+            return [{**record, key: value} for value in values]
+    return [record]
 
 
 def _flatten(record: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -119,7 +155,7 @@ def _flatten(record: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield f"{path}{key}", value
 
 
-def _text(cell: Any) -> str | None:
+def text_of(cell: Any) -> str | None:
     """A cell as a person would have typed it; numbers keep all their digits."""
     if cell is None or cell is pd.NaT:
         return None

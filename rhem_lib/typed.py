@@ -14,6 +14,7 @@ TOTALS = [f"{kind}total{end}" for kind in ("", "grand ", "sub", "sub-") for end 
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
 FACTS = ("record", "row_hash", "aside")
+BRIEF = 60  # characters of a cell that quarantine shows
 DATED = ("onboarded_on", "ended_on")
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
@@ -116,20 +117,27 @@ def _mapped(raw: RawTable, name: str) -> str:
     return f'CASE {" ".join(whens)} ELSE "{name}" END' if whens else f'"{name}"'
 
 
+def _brief(column: str) -> str:
+    """SQL of a cell that could not be used; text too long for a date, a number or a name may be a note."""
+    told = f"'(' || length({column}) || ' characters of text)'"
+    return f"CASE WHEN length({column}) > {BRIEF} THEN {told} ELSE {column} END"
+
+
 def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str, str, str, str]]:
     """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
     heads = [c for c in raw.spec.requires if c in raw.headers][:2]
     marks = [c for c in NAMES if c in raw.headers]
+    shown = [c for c in marks if c != "technician"]
     header = " AND ".join(f"lower({c}) = lower({quote(raw.headers[c])})" for c in heads) or "false"
     totals = ", ".join(map(quote, TOTALS))
     total = " OR ".join(f"lower({c}) IN ({totals})" for c in marks) or "false"
     cases = [
         (header, "'repeated-header'", "NULL", heads[0] if heads else "NULL"),
-        (total, "'total-row'", "NULL", f"concat_ws(' ', {', '.join(marks)})" if marks else "NULL"),
+        (total, "'total-row'", "NULL", f"concat_ws(' ', {', '.join(shown)})" if shown else "NULL"),
     ]
 
     def bad(condition: str, reason: str, column: str) -> None:
-        cases.append((condition, quote(reason), quote(column), f"coalesce({column}, '')"))
+        cases.append((condition, quote(reason), quote(column), f"coalesce({_brief(column)}, '')"))
 
     table, limits = raw.spec.table, settings.limits
     if table in ("time_entries", "endpoints"):
@@ -148,5 +156,6 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     elif table == "agreements":
         models = ", ".join(map(quote, schema.BILLING_MODELS))
         bad(f"coalesce(new_billing, '') NOT IN ({models})", "unknown-billing-model", "billing")
-    bad("client IS NULL", "no-client", "client")
+    ticket = "'ticket ' || ticket_id" if table == "time_entries" and raw.spec.specs("ticket_id") else "NULL"
+    cases.append(("client IS NULL", "'no-client'", "'client'", f"coalesce({ticket}, '')"))
     return cases

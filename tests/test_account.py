@@ -85,3 +85,105 @@ def test_a_suggested_rule_never_moves_what_is_classified_already(workspace):
     text = header + "1,1,Nord,2026-01-05,3,Remote\n2,2,Nord,2026-01-05,1,Remote\n"
     suggestion = rhem.load(workspace({"time.csv": text, "tickets.csv": tickets})).account.suggestions.iloc[0]
     assert suggestion["text"] == "1.0 hours with work_type 'Remote', category 'Quote' match no rule."
+
+
+TIME = "entry_id,ticket_id,client,worked_on,hours\n"
+TIMER = {"id": 1, "ticket_id": 70, "user_id": 3, "start_time": "2026-04-01T12:00:00Z",
+         "end_time": "2026-04-01T13:00:00Z", "active_duration": 1440}  # fmt: skip
+SYNCRO_TICKETS = {"id": 7, "number": 1, "customer_business_then_name": "Nord", "problem_type": "Virus"}
+COMPUTER = "client,device_id\nNord,pc1\n"
+
+
+def warned(folder, *without):
+    """Code and text of the warnings, those about onboarding dates left out."""
+    found = rhem.load(folder).account.warnings
+    rows = found.loc[~found["code"].isin(["onboarding-date", *without]), ["code", "text"]]
+    return [tuple(row) for row in rows.itertuples(index=False)]
+
+
+def test_a_folder_of_endpoints_alone_is_told_outright(workspace):
+    assert warned(workspace({"pcs-2026-01-31.csv": COMPUTER})) == [
+        ("missing-table", "No file holds time entries: without hours worked there is nothing to measure."),
+        ("missing-table", "No file holds tickets: the type, board and category of the work are unknown."),
+    ]
+
+
+def test_a_folder_of_tickets_alone_is_told_outright(workspace):
+    text = "ticket_id,client,type,opened_at\n1,Nord,incident,2026-01-05\n"
+    assert [text.split(":")[0] for _, text in warned(workspace({"tickets.csv": text}))] == [
+        "No file holds time entries",
+        "No file lists endpoints",
+    ]
+
+
+def test_a_file_of_a_header_alone_is_named(workspace):
+    found = warned(workspace({"time.csv": TIME, "pcs-2026-01-31.csv": COMPUTER}), "missing-table")
+    assert found == [("empty-file", "exports/time.csv has a header and no rows.")]
+
+
+def test_entries_whose_ticket_is_in_no_export_are_told_apart_from_a_missing_ticket_file(workspace):
+    timers = json.dumps({"ticket_timers": [TIMER, TIMER | {"id": 2, "ticket_id": 71}]})
+    folder = workspace({"timers.json": timers, "pcs-2026-01-31.csv": COMPUTER})
+    told = "2 entries (0.8 hours) name a ticket and no client"
+    assert ("missing-table", "No file holds tickets: the type, board and category of the work are unknown, "
+            f"and {told}, so they are set aside.") in warned(folder)  # fmt: skip
+    workspace({"tickets.json": json.dumps([SYNCRO_TICKETS])})
+    assert ("no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.") in warned(folder)
+    assert rhem.load(folder).quarantine["value"].tolist() == ["ticket 70", "ticket 71"]
+
+
+def test_a_month_told_by_two_systems_is_warned_about(workspace):
+    day = "1,1,Nord,2026-03-30,1\n"
+    files = {"time.csv": TIME + day, "tickets.json": json.dumps([SYNCRO_TICKETS]), "pcs-2026-01-31.csv": COMPUTER}
+    march = TIMER | {"ticket_id": 7, "start_time": "2026-03-31T12:00:00Z", "end_time": "2026-03-31T13:00:00Z"}
+    alone = workspace(files | {"timers.json": json.dumps([TIMER | {"ticket_id": 7}])})
+    assert not [code for code, _ in warned(alone) if code == "two-systems"], "one system took over from the other"
+    both = workspace({"timers.json": json.dumps([march])})
+    said = "Nord has time entries of 2026-03 from generic and syncro: what both hold counts twice."
+    assert ("two-systems", said) in warned(both)
+
+
+def test_clients_without_hours_endpoints_or_both_are_listed(workspace):
+    files = {
+        "time.csv": TIME + "1,,Nord,2026-01-05,1\n2,,Ost,2026-01-05,1\n",
+        "pcs-2026-01-31.csv": "client,device_id\nNord,pc1\nSued,pc2\n,pc3\n",
+        "clients.csv": "client,onboarded_on\nNord,2026-01-01\nOst,2026-01-01\nSued,2026-01-01\nWest,2026-01-01\n",
+    }
+    work = rhem.load(workspace(files))
+    found = work.account.warnings.set_index("client")["code"]
+    assert found[["Ost", "Sued", "West"]].to_dict() == {
+        "Ost": "no-endpoints",
+        "Sued": "no-hours",
+        "West": "no-data",
+    }
+    assert work.quarantine[["table", "reason"]].values.tolist() == [["endpoints", "no-client"]]
+
+
+GROUP = {"id": 1, "name": "Nord Group"}
+COMPANIES = [
+    {"id": 1, "identifier": "NORD", "name": "Nord Group", "deletedFlag": False, "parentCompany": None},
+    {"id": 2, "identifier": "NE", "name": "Nord East", "deletedFlag": False, "parentCompany": GROUP},
+    {"id": 3, "identifier": "NW", "name": "Nord West", "deletedFlag": False, "parentCompany": GROUP},
+    {"id": 4, "identifier": "X", "name": "Nobody", "deletedFlag": False, "parentCompany": GROUP},
+]
+
+
+@pytest.mark.parametrize("system", ["connectwise", "autotask"])
+def test_child_accounts_are_suggested_as_aliases_and_never_joined_unasked(workspace, system):
+    parents = {c["id"]: (c["parentCompany"] or {}).get("id") for c in COMPANIES}
+    autotask = [{"id": c["id"], "companyName": c["name"], "parentCompanyID": parents[c["id"]]} for c in COMPANIES]
+    rows = "1,,Nord Group,2026-01-05,1\n2,,Nord East,2026-01-05,2\n3,,Nord West,2026-01-05,4\n"
+    companies = COMPANIES if system == "connectwise" else {"items": autotask}
+    folder = workspace({"time.csv": TIME + rows, "companies.json": json.dumps(companies)})
+    work = rhem.load(folder)
+    assert work.clients["client"].tolist() == ["Nord East", "Nord Group", "Nord West"]
+    text, toml, _ = work.account.suggestions.iloc[-1]
+    assert text == (
+        "'Nord Group' is the parent account of 'Nord East', 'Nord West'; each is counted as a client of its own. "
+        "If they are one client to you, join them."
+    )
+    (folder / "rhem.toml").write_text('name = "T"\n' + toml)
+    joined = rhem.load(folder)
+    assert joined.clients["client"].tolist() == ["Nord Group"]
+    assert not joined.account.suggestions["text"].str.contains("parent account").any()
+    assert joined.account.table.loc["read", "hours"] == 7

@@ -197,3 +197,11 @@ def test_reactive_entries_of_a_client_sum_to_its_panel(sample_work, sample_panel
         sample_panel.loc[sample_panel["client"] == client, ["reactive_hours", "outside_hours"]].to_numpy().sum()
     )
     assert reactive_entries(sample_work, client)["hours"].sum() == pytest.approx(hours)
+
+
+def test_a_book_without_endpoint_lists_has_hours_and_no_rhem(workspace):
+    files = {"time.csv": TIME + "1,1,Nord,2026-01-01,4\n", "tickets.csv": TICKETS, "clients.csv": CLIENTS}
+    panel = rhem.measure(rhem.load(workspace(files)))
+    assert panel[["reactive_hours", "exposure"]].values.tolist() == [[4, 0]]
+    assert panel["rhem_h"].isna().all()
+    assert "no-endpoints" in panel["flags"][0]

@@ -628,3 +628,140 @@ def test_the_client_of_a_ticket_is_the_one_it_was_last_exported_with(workspace):
     moved = SYNCRO_TICKET | {"customer_business_then_name": "Sued GmbH"}
     files = {"timers.json": [SYNCRO_TIMER], "tickets-1.json": [SYNCRO_TICKET], "tickets-2.json": [moved]}
     assert entries(rhem.load(workspace(written(files), SETTINGS)))[0][0] == "Sued GmbH"
+
+
+CW_BOARD_TYPES = [
+    {"id": 3, "name": "Printer", "category": "Reactive", "board": {"id": 1, "name": "Help Desk"}},
+    {"id": 4, "name": "Check", "category": "Proactive", "board": {"id": 1, "name": "Help Desk"}},
+    {"id": 5, "name": "Check", "category": "Reactive", "board": {"id": 2, "name": "NOC"}},
+]
+CW_BOARDS = [{"id": 9, "name": "Rollouts", "projectFlag": True}, {"id": 2, "name": "NOC", "projectFlag": False}]
+
+
+def test_connectwise_type_categories_and_project_boards_class_the_work(workspace):
+    made = [
+        ("Printer", "Help Desk"),
+        ("Check", "Help Desk"),
+        ("Check", "NOC"),
+        ("Printer", "Rollouts"),
+        ("?", "NOC"),
+    ]
+    tickets = [CW_TICKET | {"id": i, "type": {"name": kind}, "board": {"name": board}}
+               for i, (kind, board) in enumerate(made)]  # fmt: skip
+    times = [CW_TIME | {"id": i, "chargeToId": i} for i in range(len(made))]
+    files = {"tickets.json": tickets, "time.json": times, "types.json": CW_BOARD_TYPES, "boards.json": CW_BOARDS}
+    found = [work_class for *_, work_class in entries(rhem.load(workspace(written(files), SETTINGS)))]
+    assert found == ["reactive", "scheduled", "reactive", "project", "unclassified"]
+
+
+def test_rejected_time_waits_in_quarantine(workspace):
+    files = {"tickets.json": [CW_TICKET], "time.json": [CW_TIME | {"status": "Rejected"},
+             CW_TIME | {"id": 2, "status": "ReadyToBill"}]}  # fmt: skip
+    work = rhem.load(workspace(written(files), SETTINGS))
+    assert work.quarantine[["reason", "hours"]].values.tolist() == [["rejected-entry", 0.75]]
+
+
+def test_autotask_picklists_give_queues_and_issue_types_their_names(workspace):
+    def field(name, **labels):
+        options = [{"value": value[1:], "label": label} for value, label in labels.items()]
+        return {"name": name, "isPickList": True, "picklistValues": options}
+
+    fields = {"fields": [
+        {"name": "id", "isPickList": False, "picklistValues": None}, field("queueID", _8="Desk", _9="Field"),
+        field("issueType", _8="Mail"), field("ticketType", _2="Störung")]}  # fmt: skip
+    tickets = AUTOTASK_API["tickets.json"]["items"]
+    files = AUTOTASK_API | {"tickets.json": [t | {"issueType": 8} for t in tickets], "fields.json": fields}
+    work = rhem.load(workspace(written(files), SETTINGS))
+    shown = work.tickets.df()
+    assert set(shown["board"]) == {"Desk"} and set(shown["category"]) == {"Mail"}
+    assert shown["type"].tolist() == ["incident", "maintenance", "alert"]
+    assert entries(work)[0] == NORD
+
+
+def test_a_log_of_deleted_tickets_is_known_and_holds_no_ticket(workspace):
+    log = [{"id": 1, "ticketID": 99, "ticketNumber": "T20260301.0099", "deletedDateTime": "2026-03-02T10:00:00Z"}]
+    work = rhem.load(workspace(written(AUTOTASK_API | {"deleted.json": log}), SETTINGS))
+    assert set_aside(work) == ["deleted-ticket"]
+    assert entries(work)[0] == NORD
+
+
+@pytest.mark.parametrize(("code", "billable"), [(-1, "no"), (0, "yes"), (7, "yes")])
+def test_halo_time_is_billable_by_its_charge_rate(workspace, code, billable):
+    files = {"actions.json": [HALO_ACTION | {"actioncode": code}], "tickets.json": [HALO_TICKET]}
+    assert rhem.load(workspace(written(files), SETTINGS)).time_entries.df()["billable"].tolist() == [billable]
+
+
+def test_glpi_categories_are_no_clients(workspace):
+    files = GLPI | {
+        "categories.csv": "id,itilcategories_id,name,completename\n4,0,Mail,Mail\n6,0,Print,Print\n",
+        "taskcategories.csv": "id,taskcategories_id,name,completename\n2,0,Remote,Remote\n6,0,Other,Other\n",
+    }
+    work = rhem.load(workspace(written(files), SETTINGS))
+    assert entries(work) == [NORD]
+    assert work.tickets.df()["category"].tolist() == ["Mail"]
+    assert work.time_entries.df()["work_type"].tolist() == ["Remote"]
+
+
+OSTICKET = {
+    "thread.csv": "id,ticket_id,staff_id,created,time_spent,time_type\n1,5,3,2026-03-31 23:00:00,24,Phone\n",
+    "tickets.csv": "ticket_id,number,organization,dept,topic,source,created,closed\n"
+    "5,000005,Nord Dental,Desk,Mail,Phone,2026-03-30 10:00:00,\n",
+}
+BMS_API = {
+    "logs.json": {"result": [{"id": 1, "ticketNumber": "77", "accountName": "Nord Dental", "duration": 24,
+                              "billableHours": 0.5, "startTime": "2026-04-01T02:00:00.000Z", "isBillable": True,
+                              "endTime": "2026-04-01T03:00:00.000Z", "employeeId": 3}], "totalRecords": 1},
+    "tickets.json": KAISER["tickets.json"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "expected"),
+    [(OSTICKET, "exports/thread.csv", [*DAY, 0.4, "unclassified"]), (BMS_API, "exports/logs.json", NORD)],
+    ids=["osticket", "kaseya-bms-api"],
+)
+def test_more_systems_whose_unit_is_asked(workspace, files, path, expected):
+    with pytest.raises(InputError, match="does not say in which unit time is written"):
+        rhem.load(workspace(written(files), SETTINGS))
+    answer = f'[[files]]\npath = "{path}"\nhours_unit = "minutes"\n'
+    assert entries(rhem.load(workspace({}, SETTINGS + answer))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Customer,Organization,Time Units\nBo,Nord,24\n",
+        "Organization,Time Units\nNord,24\n",
+        "#,Title,Customer,Organization,State,Created at,Time Units\n31001,x,Bo,Nord,open,2026-03-31,24\n",
+    ],
+    ids=["by_customer", "by_organization", "by_ticket"],
+)
+def test_totals_of_zammad_are_no_time_entries(workspace, header):
+    with pytest.raises(InputError, match="no profile knows these columns"):
+        rhem.load(workspace({"by.csv": header}, SETTINGS))
+
+
+def test_hours_are_those_worked_and_never_billed_ones():
+    """No profile reads hours from a column that is billed, charged, rounded, covered or adjusted."""
+    read = {(p.name, h) for p in PROFILES.values() for t in p.tables if t.table == "time_entries"
+            for h in t.headers("hours")}  # fmt: skip
+    assert len(read) > 30
+    apart = ("bill", "charg", "invoice", "adjust", "cover", "agr", "deduct", "budget", "wip", "prepay", "estimat")
+    assert not {(name, header) for name, header in read if any(word in header.lower() for word in apart)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('table = "time_entries"', 'table = "time"', "there is no table 'time'; tables are time_entries, tickets"),
+        ('worked_on = "Tag"', 'worked = "Tag"', "the table time_entries has no column 'worked'"),
+        ('worked_on = "Tag"', "", "the table time_entries needs the column 'worked_on'"),
+        ('"client", "hours"]', '"client", "technician"]', "the table time_entries needs the column 'technician'"),
+    ],
+)
+def test_a_profile_is_held_to_the_columns_of_its_table(tmp_path, old, new, said):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "own.toml").write_text(TWIN.format(name="x", title="X").replace(old, new))
+    with pytest.raises(SettingsError) as raised:
+        read_profiles(tmp_path)
+    assert f"own.toml: this profile cannot be used: tables.1: {said}" in str(raised.value)

@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import pytest
+import xlsxwriter
 
 import rhem_lib as rhem
 from rhem_lib.errors import InputError
@@ -11,6 +12,9 @@ from rhem_lib.profiles import normal_header, read_profiles
 
 HEADER = "entry_id,client,worked_on,hours,technician\n"
 ROWS = "1,Café Nord,2026-01-05,1.5,ann\n2,Café Nord,2026-01-06,0.25,ben\n"
+
+
+LOCKED = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504)  # the container of a workbook with a password
 
 
 def hours(folder):
@@ -62,6 +66,20 @@ def test_damaged_lines_are_kept_apart_with_their_row_and_swallow_nothing(workspa
         ("blank.csv", b"  \n\n", "the file is empty"),
         ("report.csv", b"%PDF-1.7 ...", "this is not a text file. Export it as CSV; renaming is not enough."),
         ("book.xlsx", b"PK\x03\x04", "this file cannot be opened as XLSX"),
+        (
+            "locked.xlsx",
+            LOCKED,
+            "this workbook is locked with a password, or in the old .xls format. Open it, take",
+        ),
+        ("old.xls", LOCKED, "'.xls' files are not read. Export it as CSV, XLSX or JSON"),
+        (
+            "page.csv",
+            b"\n<!DOCTYPE html><title>Sign in, please</title>",
+            "this is a web page, not a table. Sign in",
+        ),
+        ("page.json", b'{"error": "unauthorized"}', "cannot be opened as JSON: it holds no list of records"),
+        ("half.json", b'[{"id": 1, "client":', "this file cannot be opened as JSON"),
+        ("title.csv", b"Time report,,\nclient,worked_on,hours\n", "take out any title above them"),
         ("memo.docx", b"PK\x03\x04", "'.docx' files are not read"),
         ("year.zip", b"PK\x03\x04 not really", "this archive cannot be opened"),
         ("one.csv", b"hello\nworld\n", "the first line is not a header of several columns"),
@@ -73,7 +91,7 @@ def test_damaged_lines_are_kept_apart_with_their_row_and_swallow_nothing(workspa
         (
             "invoice.csv",
             b"Invoice,Total,Due\n1,2,3\n",
-            "no profile knows these columns. For example: Invoice, Total",
+            "no profile knows these columns. For example: Invoice, Total, Due. `rhem profiles` lists the columns",
         ),
     ],
 )
@@ -81,6 +99,29 @@ def test_the_wrong_file_gives_one_clear_message(workspace, name, content, said):
     with pytest.raises(InputError) as raised:
         rhem.load(workspace({name: content}))
     assert said in str(raised.value)
+
+
+def workbook(*rows):
+    packed = io.BytesIO()
+    with xlsxwriter.Workbook(packed, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("time")
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    return packed.getvalue()
+
+
+def test_a_workbook_of_a_header_alone_is_named(workspace):
+    with pytest.raises(InputError, match="no sheet of this workbook has a row below its header"):
+        rhem.load(workspace({"time.xlsx": workbook(HEADER.strip().split(","))}))
+
+
+def test_the_lock_file_of_an_open_workbook_is_passed_over(workspace):
+    rows = [line.split(",") for line in (HEADER + ROWS).splitlines()]
+    work = rhem.load(
+        workspace({"time.xlsx": workbook(*rows), "~$time.xlsx": b"\x03Ann" + bytes(50), ".DS_Store": b""})
+    )
+    assert work.account.files["path"].tolist() == ["exports/time.xlsx/time"]
+    assert hours(work.folder)["read"] == 1.75
 
 
 def test_no_files_at_all(workspace):

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from rhem_lib import jobs, run
-from rhem_lib.errors import ParameterError
+from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.simulate import write_sample
 
 QUIET = {"tell": lambda *_: None}
@@ -113,7 +113,7 @@ def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition,
     ("quarter", "clients", "said"),
     [
         ("2026-2", (), "'2026-2' is not a quarter"),
-        ("2031Q1", (), "no client has computers in service in 2031Q1. The data end in 2026Q2"),
+        ("2031Q1", (), "no client has computers in service in 2031Q1. The data reach from 2025Q2 to 2026Q2"),
         ("2026Q2", ("Nobody Ltd",), "--client: 'Nobody Ltd' has no computers in service in 2026Q2"),
     ],
 )
@@ -138,3 +138,28 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         jobs.write_whole(path, "new")
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"time.csv": "client,worked_on,hours\nNord,2026-01-05,1\n"},
+            "no client has computers in service in any month",
+        ),
+        (
+            {"pcs-2026-01-31.csv": "client,device_id\nNord,pc1\n"},
+            "no time entry could be used. `rhem check` lists",
+        ),
+        ({"tickets.csv": "ticket_id,type\n1,incident\n"}, "no time entry could be used"),
+        ({"time.csv": "client,worked_on,hours\n"}, "no time entry could be used"),
+    ],
+    ids=["time-only", "endpoints-only", "tickets-only", "header-only"],
+)
+def test_a_book_without_hours_or_computers_is_one_clear_message(workspace, monkeypatch, files, said):
+    folder = workspace(files)
+    monkeypatch.chdir(folder)
+    for call in (lambda: run.study(folder, **QUIET), lambda: run.review(folder, "2026Q1", **QUIET)):
+        with pytest.raises(NotEnoughData, match=said):
+            call()
+    assert not any((folder / "reports").rglob("*.html"))

@@ -14,23 +14,36 @@ path: `company.name`.
 `dates` and `durations` name the ways of writing to try (see `formats`), one for the whole column. `utc` lists
 columns that are in UTC. `[[tables.aside]]` sets rows aside: when the header holds one of the values (`""` is an
 empty cell, * a wildcard), or without values when it is filled and not 0, -1, false or no. A table called `names`
-(columns id, name) gives names in place of the ids in the column `names_of` of the same system. `note` is what an
-analyst must know of the table. `missing` lists what stands for nothing, such as `?`. `distinct` reads facts
-repeated on many rows once; `extras` keeps columns that no canonical name claims.
+(columns id, name) gives names in place of the ids in the column `names_of` of the same system: of several columns,
+where its column `of` says of which; found by the columns `names_by`, joined by /, if not by the column itself. Its
+column `parent`, the id or name of the account above, becomes a suggestion. `note` is what an analyst must know of
+the table. `missing` lists what stands for nothing, such as `?`. `distinct` reads facts repeated on many rows once;
+`extras` keeps columns that no canonical name claims, save those of people (PERSONAL).
 """
 
 import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rhem_lib import schema
 from rhem_lib.errors import SettingsError
 from rhem_lib.settings import Rule
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
+PERSONAL = frozenset("contact email mail phone mobile address street note notes comment comments".split())
+NAMES_LIST = ("id", "name", "of", "parent", "sign")
+NEEDED = {
+    "time_entries": ("client", "worked_on", "hours"),
+    "tickets": ("ticket_id",),
+    "endpoints": ("client", "as_of", "count"),
+    "agreements": ("client", "billing"),
+    "clients": ("client",),
+    "names": ("id", "name"),
+}
 PLACEHOLDER = re.compile(r"{([^}]+)}")  # a header, or header?patterns
 
 
@@ -60,9 +73,25 @@ class TableProfile(BaseModel):
     aside: list[Aside] = []
     missing: list[str] = []
     distinct: bool = False
-    names_of: str = "client"
+    names_of: list[str] = ["client"]
+    names_by: list[str] = []
     note: str = ""
     extras: bool = False
+
+    @model_validator(mode="after")
+    def _columns_of_the_table(self) -> Self:
+        """Hold a profile to the columns that its table has, and to those that it cannot do without."""
+        if self.table not in NEEDED:
+            raise ValueError(f"there is no table '{self.table}'; tables are {', '.join(NEEDED)}")
+        known = [*NAMES_LIST, *schema.columns("clients"), "billing"]
+        if self.table in schema.TABLES and self.table != "clients":
+            known = schema.columns(self.table)
+        unknown = [column for column in self.columns if column not in known]
+        lost = [column for column in (*NEEDED[self.table], *self.requires) if column not in self.columns]
+        if unknown or lost:
+            said = f"has no column '{unknown[0]}'" if unknown else f"needs the column '{lost[0]}'"
+            raise ValueError(f"the table {self.table} {said} (data/codebook.md lists them)")
+        return self
 
     def headers(self, column: str) -> list[str]:
         """Headers that the specs of a column name, templates included."""
@@ -119,6 +148,11 @@ def _read_folder(folder: Path) -> list[Profile]:
     for path in sorted(folder.glob("*.toml")):
         try:
             profiles.append(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))))
-        except (tomllib.TOMLDecodeError, ValidationError) as problem:
-            raise SettingsError(f"this profile cannot be used: {problem}.", where=str(path)) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+            raise SettingsError(f"this is not valid TOML: {problem}.", where=str(path)) from None
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+            said = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"this profile cannot be used: {place}: {said}.", where=str(path)) from None
     return profiles
