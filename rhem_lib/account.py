@@ -41,12 +41,39 @@ class Account:
         why = ", ".join(f"{h:,.2f} as {reason}" for reason, h in most.itertuples(index=False))
         verdict = "Every entry is accounted for" if self.balanced else "THE ACCOUNT DOES NOT BALANCE"
         return (
-            f"{rows['read']:,} time entries with {read:,.2f} hours were read from {len(self.files)} tables; "
-            f"{hours['reactive']:,.2f} hours ({_share(hours['reactive'], read)}) are reactive. "
-            f"{rows['quarantined']:,} entries ({aside:,.2f} hours{': ' + why if why else ''}) were set aside, "
-            f"each with its reason, and "
-            f"{open_:,.2f} hours ({_share(open_, read)}) could not be classified. {verdict}."
+            f"{rows['read']:,} time entries with {read:,.2f} hours were read from "
+            f"{_count(len(self.files), 'table')}. {rows['quarantined']:,} entries "
+            f"({aside:,.2f} hours{': ' + why if why else ''}) were set aside, each with its reason. Of the "
+            f"{read - aside:,.2f} hours kept, {hours['reactive']:,.2f} "
+            f"({_share(hours['reactive'], read - aside)}) are reactive and {open_:,.2f} "
+            f"({_share(open_, read - aside)}) could not be classified. {verdict}."
         )
+
+    @property
+    def balance(self) -> str:
+        """The sum that must come out: hours read = hours by work class + hours set aside."""
+        hours = self.table["hours"]
+        told = {name: f"{hours[name]:,.6f}".rstrip("0").rstrip(".") for name in hours.index}
+        parts = [f"{told[name]} {name}" for name in hours.index if name != "read" and hours[name]]
+        return f"{told['read']} hours read = {' + '.join(parts) or '0'}"
+
+    @property
+    def set_aside(self) -> str:
+        """Each reason in words, with three places to look and the line that shows its rows; most hours first."""
+        lines = []
+        for row in self.quarantine.itertuples():
+            meaning = f" ({schema.REASONS[row.reason]})" if row.reason in schema.REASONS else ""
+            hours = f", {row.hours:,.2f} hours" if row.table == "time_entries" else ""
+            lines.append(f"{row.reason}: {_count(row.rows, 'row')} of {row.table}{hours}{meaning}")
+            lines += [f"    for example {row.examples}", f"    all of them: {row.see}"]
+        return "\n".join(lines) or "Nothing was set aside."
+
+    @property
+    def advice(self) -> str:
+        """Warnings, then what would settle most hours, each with the lines for rhem.toml."""
+        lines = [f"Warning ({row.code}): {row.text}" for row in self.warnings.itertuples()]
+        lines += [f"\nSuggestion: {row.text} In rhem.toml:\n{row.toml}" for row in self.suggestions.itertuples()]
+        return "\n".join(lines).strip() or "No warning and no suggestion."
 
     def summary(self) -> pd.DataFrame:
         """Hours and rows per work class, rounded, with shares."""
@@ -104,13 +131,22 @@ def reconcile(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, clients: pd.Data
 
 def _reasons(quarantine: pd.DataFrame) -> pd.DataFrame:
     """Rows and hours per table and reason, with three places to look and the line that shows them all."""
-    places = quarantine["source_file"].str.rsplit("/", n=1).str[-1] + ":" + quarantine["source_row"].astype(str)
-    groups = quarantine.assign(place=places).groupby(["table", "reason"], as_index=False)
-    found = groups.agg(
-        rows=("source_row", "size"), hours=("hours", "sum"), examples=("place", lambda p: ", ".join(p.head(3)))
-    )
-    found["see"] = [f"work.quarantine.query(\"reason == '{reason}'\")" for reason in found["reason"]]
+    keys = ["table", "reason"]
+    found = quarantine.groupby(keys, as_index=False).agg(rows=("source_row", "size"), hours=("hours", "sum"))
+    first = quarantine.groupby(keys).head(3)
+    places = first["source_file"].str.rsplit("/", n=1).str[-1] + ":" + first["source_row"].astype(str)
+    values = " '" + first["value"].fillna("").str.split().str.join(" ") + "'"
+    shown = first.assign(examples=places + values.where(first["value"].fillna("") != "", ""))
+    found = found.merge(shown.groupby(keys, as_index=False)["examples"].agg(", ".join), on=keys)
+    found["see"] = [
+        f"work.quarantine.query(\"reason == '{row.reason}' and table == '{row.table}'\")"
+        for row in found.itertuples()
+    ]
     return found.sort_values(["hours", "rows"], ascending=False, ignore_index=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _share(part: float, whole: float) -> str:

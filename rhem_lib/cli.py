@@ -57,18 +57,13 @@ def check(
         return
     typer.echo(account.text + "\n")
     typer.echo(account.received().to_string(index=False) + "\n")
-    typer.echo(account.summary().to_string() + "\n")
-    hours = account.table["hours"]
-    parts = " + ".join(f"{hours[name]:,.6f} {name}" for name in hours.index if name != "read" and hours[name])
-    typer.echo(f"{hours['read']:,.6f} hours read = {parts or '0'}\n")
+    typer.echo(account.summary().to_string(na_rep="-") + "\n")
+    typer.echo(account.balance + "\n")
+    typer.echo("Set aside, most hours first:\n" + account.set_aside)
     if len(account.quarantine):
-        shown = account.quarantine.drop(columns="see").round(2)
-        typer.echo("Set aside:\n" + shown.to_string(index=False))
-        typer.echo(f"Every row of it: {_write_quarantine(work)}\n")
-    for row in account.warnings.itertuples():
-        typer.echo(f"Warning ({row.code}): {row.text}")
-    for row in account.suggestions.itertuples():
-        typer.echo(f"\nSuggestion: {row.text} In rhem.toml:\n{row.toml}")
+        load_line = f'import rhem_lib; work = rhem_lib.load("{folder.as_posix()}")'
+        typer.echo(f"Every row of it is in {_write_quarantine(work)}; or in Python: {load_line}")
+    typer.echo("\n" + account.advice)
 
 
 def _write_quarantine(work: Any) -> Path:

@@ -26,6 +26,39 @@ FLAGS = {
     "billing-switch": "The billing model changed inside the month; the model with more days is shown.",
 }
 
+REASONS = {
+    "duplicate": "the same as another row, which is counted",
+    "superseded": "an earlier state of a ticket; its last row is counted",
+    "total-row": "a sum of other rows, not work",
+    "repeated-header": "the header again, in the middle of a file",
+    "unclosed-quote": "a line that is damaged: a quote never ends",
+    "wrong-number-of-cells": "a line that is damaged: its cells do not fit the header",
+    "line-too-long": "a line of more than 10 million characters",
+    "no-date": "no day",
+    "unreadable-date": "what stands there is no day",
+    "impossible-date": "in the future, or before the earliest day of [limits]",
+    "unreadable-hours": "no hours, or what stands there is no duration",
+    "impossible-hours": "more hours than one entry can have, see [limits]",
+    "no-count": "no number of endpoints",
+    "no-ticket-number": "a ticket without its number",
+    "no-client": "no client; where a ticket is shown, no file says whose it is",
+    "unknown-billing-model": "a type of agreement that no profile knows",
+    "running-timer": "a timer that has not been stopped",
+    "rejected-entry": "time that was rejected and is to be corrected",
+    "deleted-entry": "deleted in the source system",
+    "deleted-ticket": "deleted in the source system",
+    "merged-ticket": "merged into another ticket",
+    "spam-ticket": "marked as spam",
+    "deleted-device": "deleted in the RMM",
+    "retired-device": "retired or inactive",
+    "never-seen-device": "never seen by the RMM",
+    "unapproved-device": "waiting for approval in the RMM, or refused",
+    "probe-device": "a probe, not a computer of a client",
+    "no-rmm-agent": "not watched by the RMM: a licence, a domain or a spare",
+    "project-contract": "pays for a project, not for support",
+    "umbrella-contract": "only holds other contracts",
+}
+
 
 def _column(meaning: str, unit: str = "", **checks: Any) -> Any:
     """A nullable column with its meaning and unit, unless told otherwise."""
@@ -189,6 +222,8 @@ def codebook() -> str:
         lines.append("")
     lines += ["## Flags of the panel", "", "| flag | meaning |", "|---|---|"]
     lines += [f"| {flag} | {meaning} |" for flag, meaning in FLAGS.items()]
+    lines += ["", "## Reasons in quarantine", "", "| reason | meaning |", "|---|---|"]
+    lines += [f"| {reason} | {meaning} |" for reason, meaning in REASONS.items()]
     return "\n".join(lines)
 
 

@@ -1,14 +1,19 @@
 """Conservation: hours and rows read = the work classes + quarantined, to the last entry."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import rhem_lib as rhem
+from rhem_lib.profiles import read_profiles
+from rhem_lib.schema import REASONS
 from rhem_lib.simulate import write_sample
 
 BATCHES = 10
+LIBRARY = Path(rhem.__file__).parent
 
 
 def test_the_sample_reconciles_with_the_truth_that_was_planted(sample_work, sample_folder):
@@ -187,3 +192,30 @@ def test_child_accounts_are_suggested_as_aliases_and_never_joined_unasked(worksp
     assert joined.clients["client"].tolist() == ["Nord Group"]
     assert not joined.account.suggestions["text"].str.contains("parent account").any()
     assert joined.account.table.loc["read", "hours"] == 7
+
+
+def test_every_reason_of_the_package_is_explained():
+    profiles = read_profiles().values()
+    given = {rule.reason for profile in profiles for table in profile.tables for rule in table.aside}
+    sources = [(LIBRARY / f"{name}.py").read_text() for name in ("typed", "files", "clean")]
+    written = {word for text in sources for word in re.findall(r"""["']+([a-z]+(?:-[a-z]+)+)["']+""", text)}
+    given |= {word for word in written if word.startswith(("no-", "un", "imp", "total-", "repeated-", "wrong-"))}
+    assert given and given <= set(REASONS)
+
+
+def test_what_was_set_aside_is_told_in_words_with_places_and_a_line_to_see_it(workspace):
+    bad = "".join(f"{n},,Nord,2026-01-05,{h}\n" for n, h in enumerate((48, 36, 99, 30)))
+    work = rhem.load(workspace({"time.csv": TIME + "9,,Nord,2026-01-05,1\n" + bad + "5,,Nord,soon,2\n"}))
+    assert work.account.set_aside == (
+        "impossible-hours: 4 rows of time_entries, 213.00 hours "
+        "(more hours than one entry can have, see [limits])\n"
+        "    for example time.csv:3 '48', time.csv:4 '36', time.csv:5 '99'\n"
+        "    all of them: work.quarantine.query(\"reason == 'impossible-hours' and table == 'time_entries'\")\n"
+        "unreadable-date: 1 row of time_entries, 2.00 hours (what stands there is no day)\n"
+        "    for example time.csv:7 'soon'\n"
+        "    all of them: work.quarantine.query(\"reason == 'unreadable-date' and table == 'time_entries'\")"
+    )
+    line = work.account.quarantine["see"][0].removeprefix("work.")
+    assert eval(line, {"quarantine": work.quarantine})["value"].tolist() == ["48", "36", "99", "30"]
+    assert work.account.balance == "216 hours read = 1 unclassified + 215 quarantined"
+    assert "Of the 1.00 hours kept, 0.00 (0.0 %) are reactive and 1.00 (100.0 %) could not" in work.account.text

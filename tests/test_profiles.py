@@ -192,6 +192,19 @@ ZENDESK = {
     "90,2026-03-30T02:00:00Z,incident,open,4,1,email,,99999\n91,2026-03-30T02:00:00Z,,deleted,4,1,email,,10\n",
     "organizations.json": {"organizations": [{"id": 4, "name": "Nord Dental", "shared_tickets": False}]},
 }
+ZENDESK_API = {
+    "updates.csv": ZENDESK["updates.csv"],
+    "tickets.json": {
+        "tickets": [
+            {"id": 90, "created_at": "2026-03-30T02:00:00Z", "type": "incident", "status": "open", "group_id": 1,
+             "organization_id": 4, "via": {"channel": "email", "source": {"from": {"address": "x@y.z"}}},
+             "custom_fields": [{"id": 360, "value": 99999}], "problem_id": None},
+        ],
+        "next_page": None,
+        "count": 1,
+    },
+    "organizations.json": ZENDESK["organizations.json"],
+}  # fmt: skip
 SERVICENOW_TASKS = "number,company,opened_at,assignment_group,contact_type,category,time_worked\n" \
                    "INC001,Nord Dental,2026-03-30 02:00:00,Desk,phone,Mail,1970-01-05 00:00:00\n" \
                    "INC002,Nord Dental,2026-03-30 02:00:00,Desk,event,Disk,\n" \
@@ -264,6 +277,7 @@ DAY = NORD[:2]
                      id="syncro"),
         pytest.param(FRESHSERVICE, "", [NORD, [*DAY, 12.5, "reactive"]], ["running-timer"], id="freshservice"),
         pytest.param(ZENDESK, "", [NORD], ["deleted-ticket"], id="zendesk"),
+        pytest.param(ZENDESK_API, "", [NORD], [], id="zendesk-api"),
         pytest.param(GLPI, "", [NORD], ["deleted-ticket"], id="glpi"),
         pytest.param(ITFLOW, "", [NORD, [*DAY, 1.5, "scheduled"]], ["deleted-entry"], id="itflow"),
         pytest.param(ATERA, "", [NORD], [], id="atera"),
