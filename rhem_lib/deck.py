@@ -12,13 +12,28 @@ from pptx.util import Emu, Inches, Pt
 
 from rhem_lib import deck_charts, deck_table, deck_template, deck_text
 from rhem_lib.review import Review
-from rhem_lib.review_words import Section, number, percent
+from rhem_lib.review_words import Section
 from rhem_lib.settings import Brand
+from rhem_lib.words import day, mark, number, percent, sentence_case, speaking, t
 
 SMALLEST = {"Title": 18, "Footer": 9, "Number": 40}
 SMALLEST_BODY = 11
 APPENDIX_SIZE = 18
 MOST_COMPUTERS = 5
+HEADS = {
+    "finding": mark("Finding"),
+    "evidence": mark("Evidence"),
+    "action": mark("Action"),
+    "why": mark("Why"),
+    "owner": mark("Owner"),
+    "due": mark("Due"),
+    "decision": mark("Decision"),
+    "answer": mark("Answer"),
+    "item": mark("Item"),
+    "value": mark("Value"),
+    "month": mark("Month"),
+    "remark": mark("Remark"),
+}
 LOGO_BOX = (0.9, 0.7, 2.6, 0.9)  # left, top, widest, highest, in inches, on the cover
 
 
@@ -40,9 +55,11 @@ def write(review: Review, path: Path, brand: Brand | None = None) -> Path:
     """
     brand = brand or review.brand
     deck = deck_template.open_template(brand)
-    _cover(deck, review, brand)
-    for section in review.sections:
-        _WRITERS.get(section.key, _text)(deck, review, section)
+    with speaking(review.language):
+        _cover(deck, review, brand)
+        for section in review.sections:
+            if section.shown:
+                _WRITERS.get(section.key, _text)(deck, review, section)
     _properties(deck, review)
     deck_template.save(deck, Path(path))
     return Path(path)
@@ -51,15 +68,15 @@ def write(review: Review, path: Path, brand: Brand | None = None) -> Path:
 def _cover(deck: Deck, review: Review, brand: Brand) -> None:
     slide, places = _add(deck, "Cover")
     _put(places["Title"], [review.client])
-    _put(places["Subtitle"], [f"{review.noun.capitalize()} review, {review.period}"])
-    _put(places["Prepared by"], [f"Prepared by {review.msp}"])
-    _note(slide, "Send the deck a day or two before the meeting.")
+    _put(places["Subtitle"], [t("{What} review, {period}", What=sentence_case(review.noun), period=review.period)])
+    _put(places["Prepared by"], [t("Prepared by {msp}", msp=review.msp)])
+    _note(slide, t("Send the deck a day or two before the meeting."))
     if brand.logo:
         left, top, widest, highest = (Inches(v) for v in LOGO_BOX)
         picture: Any = slide.shapes.add_picture(brand.logo, left, top)
         scale = min(widest / picture.width, highest / picture.height)
         picture.width, picture.height = Emu(int(picture.width * scale)), Emu(int(picture.height * scale))
-        picture._pic.nvPicPr.cNvPr.set("descr", f"Logo of {review.msp}")
+        picture._pic.nvPicPr.cNvPr.set("descr", t("Logo of {msp}", msp=review.msp))
 
 
 def _note(slide: Slide, text: str) -> None:
@@ -79,13 +96,13 @@ def _beside(section: Section) -> list[str]:
     """What stands below the number: the quarter before, the expected minutes, the goal."""
     if section.table is None:
         return []
-    rows = section.table[section.table["measure"] != "this quarter"]
-    spans = [
-        f" ({number(row['low'])} to {number(row['high'])})" if pd.notna(row["low"]) else ""
-        for _, row in rows.iterrows()
-    ]
-    pairs = zip(rows["measure"], rows["minutes"], spans, strict=True)
-    return [f"{measure[0].upper()}{measure[1:]}: {number(value)}{span}" for measure, value, span in pairs]
+    said = []
+    for _, row in section.table[section.table["key"] != "now"].iterrows():
+        line = f"{sentence_case(row['item'])}: {number(row['minutes'])}"
+        if pd.notna(row["low"]):
+            line += " " + t("({low} to {high})", low=number(row["low"]), high=number(row["high"]))
+        said.append(line)
+    return said
 
 
 def _minutes(deck: Deck, review: Review, section: Section) -> None:
@@ -98,10 +115,8 @@ def _parts(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
     places = _slide(deck, "Two charts", review, section)
-    for place, (measure, rows) in zip(
-        ("Left chart", "Right chart"), section.table.groupby("measure"), strict=True
-    ):
-        deck_charts.part_chart(places[place], rows, f"{str(measure).capitalize()}: {rows['unit'].iloc[0]}")
+    for place, (_, rows) in zip(("Left chart", "Right chart"), section.table.groupby("measure"), strict=True):
+        deck_charts.part_chart(places[place], rows, rows["unit"].iloc[0])
     _put(places["Body"], section.paragraphs)
     return None
 
@@ -109,7 +124,7 @@ def _parts(deck: Deck, review: Review, section: Section) -> None:
 def _causes(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
-    title = f"Top causes: {review.unit}"
+    title = t("Top causes: {unit}", unit=review.unit)
     of_kind = dict(iter(section.table.groupby("kind")))
     if "computer" not in of_kind:
         places = _slide(deck, "Chart", review, section)
@@ -117,8 +132,8 @@ def _causes(deck: Deck, review: Review, section: Section) -> None:
         places = _slide(deck, "Chart and table", review, section)
         rows = [[row["name"], number(row["minutes"]), percent(row["share"]), number(row["problems"])]
                 for _, row in of_kind["computer"].head(MOST_COMPUTERS).iterrows()]  # fmt: skip
-        heads = ["Noisiest computers", "Minutes", "Share", "Problems"]
-        deck_table.fill(places["Table"], heads, rows, (0.4, 0.19, 0.17, 0.24), "Table: noisiest computers")
+        heads = [t("Noisiest computers"), t("Minutes"), t("Share"), t("Problems")]
+        deck_table.fill(places["Table"], heads, rows, (0.4, 0.19, 0.17, 0.24), t("Table: noisiest computers"))
     deck_charts.cause_chart(places["Chart"], of_kind["cause"], title)
     _put(places["Body"], section.paragraphs)
     return None
@@ -146,30 +161,30 @@ def _listed(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
     places = _slide(deck, "Table", review, section)
-    heads = [str(name).capitalize() for name in section.table]
+    heads = [t(HEADS[name]) for name in section.table]
     rows = [[_cell(value) for value in row] for row in section.table.itertuples(index=False)]
     widths = {4: (0.4, 0.34, 0.12, 0.14)}.get(len(heads), (0.6, 0.4))
-    deck_table.fill(places["Table"], heads, rows, widths, f"Table: {section.title}", tall=True)
+    deck_table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title), tall=True)
     said = section.paragraphs if section.key == "next" else (section.notes,)
     _put(places["Body"], said)
     return None
 
 
 def _cell(value: object) -> str:
-    return f"{value:%d %b %Y}" if isinstance(value, pd.Timestamp) else str(value)
+    return day(value) if isinstance(value, pd.Timestamp) else str(value)
 
 
 def _appendix(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
     places = _slide(deck, "Text and table", review, section)
-    heads = [str(name).capitalize() for name in section.table]
+    heads = [t(HEADS[name]) for name in section.table]
     rows = [
         [number(v, 1) if isinstance(v, float) else str(v) for v in row]
         for row in section.table.to_numpy().tolist()
     ]
     widths = (0.7, 0.3) if pd.api.types.is_numeric_dtype(section.table.iloc[:, -1]) else (0.3, 0.7)
-    deck_table.fill(places["Table"], heads, rows, widths, f"Table: {section.title}")
+    deck_table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title))
     _put(places["Body"], section.paragraphs)
     return None
 
@@ -208,17 +223,18 @@ def _add(deck: Deck, layout_name: str) -> tuple[Slide, dict[str, Any]]:
 def _slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dict[str, Any]:
     """A slide with title, footer, number and notes; the caller fills the other placeholders."""
     slide, places = _add(deck, layout_name)
-    title = f"Appendix: {section.title[0].lower()}{section.title[1:]}" if section.appendix else section.title
+    title = t("Appendix: {title}", title=section.title) if section.appendix else section.title
     _put(places["Title"], [title])
     layout: Any = slide.slide_layout
     for shape in layout.placeholders:
         if shape.name in ("Footer", "Slide Number"):
             slide.shapes._spTree.append(copy.deepcopy(shape._element))
-    footer = f"{review.msp}  ·  {review.period}  ·  definition {review.metric_version}  ·  {review.client}"
+    definition = t("definition {n}", n=review.metric_version)
+    footer = f"{review.msp}  ·  {review.period}  ·  {definition}  ·  {review.client}"
     for shape in slide.placeholders:
         if shape.name == "Footer":
             _put(shape, [footer])
-    _note(slide, section.notes or "See the client's page for the figures behind this slide.")
+    _note(slide, section.notes or t("The figures behind this slide stand in the workbook beside the deck."))
     return places
 
 

@@ -19,7 +19,7 @@ from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
 from pptx.util import Pt
 
 from rhem_lib.review import Review
-from rhem_lib.review_words import number
+from rhem_lib.words import number, sentence_case, t
 
 GREY, LIGHT_GREY = RGBColor(0x5B, 0x66, 0x73), RGBColor(0xD9, 0xDE, 0xE5)
 MOST_LABELS = 12  # month labels along the axis
@@ -49,14 +49,14 @@ def minutes_chart(place: ChartPlaceholder, review: Review) -> None:
     data.categories = table["month"].dt.date.tolist()
     band = bool(table["expected"].notna().any())
     if band:
-        data.add_series("From", _cells(table["expected_low"]))
-        data.add_series("Expected range", _cells(table["expected_high"] - table["expected_low"]))
-        data.add_series("Expected path", _cells(table["expected"]))
-    data.add_series(f"{number(review.target_minutes)}-minute line", _cells(table["target"]))
-    data.add_series("Minutes per computer", _cells(table["minutes"]))
+        data.add_series(t("From"), _cells(table["expected_low"]))
+        data.add_series(t("Expected range"), _cells(table["expected_high"] - table["expected_low"]))
+        data.add_series(t("Expected path"), _cells(table["expected"]))
+    data.add_series(t("{line}-minute line", line=number(review.target_minutes)), _cells(table["target"]))
+    data.add_series(t("Minutes per computer"), _cells(table["minutes"]))
     frame = place.insert_chart(XL_CHART_TYPE.LINE_MARKERS, data)
     chart = frame.chart
-    _dress(chart, f"{review.unit[0].upper()}{review.unit[1:]}")
+    _dress(chart, sentence_case(review.unit))
     if band:
         _stack_band(chart)
     *expected, target, actual = chart.plots[len(chart.plots) - 1].series
@@ -72,8 +72,8 @@ def minutes_chart(place: ChartPlaceholder, review: Review) -> None:
     _month_axis(chart, len(table))
     describe(
         frame,
-        "Chart: minutes by month",
-        f"Line chart. {review['minutes'].title}. {' '.join(review['minutes'].paragraphs)}",
+        t("Chart: minutes by month"),
+        t("Line chart. {text}", text=f"{review['minutes'].title}. {' '.join(review['minutes'].paragraphs)}"),
     )
 
 
@@ -155,13 +155,14 @@ def _hide_legend_entry(chart: Chart, index: int) -> None:
 
 def part_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     """Two columns: the base period in grey, this quarter in the brand colour, values on top."""
-    labels = [text[0].upper() + text[1:] for text in rows["period"]]
+    labels = [sentence_case(text) for text in rows["period"]]
     frame = _bars(place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title)
     points = frame.chart.plots[0].series[0].points
     points[0].format.fill.solid()
     points[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
     said = "; ".join(f"{label}: {number(v)}" for label, v in zip(labels, rows["value"], strict=True))
-    describe(frame, f"Chart: {title}", f"Column chart of {title.lower()}. {said}.")
+    name = t("Chart: {title}", title=title)
+    describe(frame, name, t("Column chart. {text}", text=f"{title}. {said}."))
 
 
 def cause_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
@@ -170,7 +171,7 @@ def cause_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None
     frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, rows["minutes"], title)
     frame.chart.category_axis.reverse_order = True
     said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], rows["minutes"], strict=True))
-    describe(frame, "Chart: causes", f"Bar chart of {title.lower()}. {said}.")
+    describe(frame, t("Chart: causes"), t("Bar chart. {text}", text=f"{title}. {said}."))
 
 
 def _bars(

@@ -13,8 +13,8 @@ import pandas as pd
 from rhem_lib import __version__
 from rhem_lib.errors import InputError
 from rhem_lib.review import Review
-from rhem_lib.review_words import number
 from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.words import number
 
 LANGUAGE = "en"
 NAMES = {".html": "page", ".pptx": "deck", ".ipynb": "notebook"}
@@ -180,7 +180,7 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
         return {**entry, **blank}
     review = Review.from_json(source.read_text(encoding="utf-8"))
     levels = review["quarter"].table
-    expected = levels.loc[levels["measure"] == "expected"] if levels is not None else pd.DataFrame()
+    expected = levels.loc[levels["key"] == "expected"] if levels is not None else pd.DataFrame()
     numbers = {"minutes": number(review.minutes), "minutes_value": f"{review.minutes:.6f}"}
     if len(expected):
         low, high = (number(float(expected[c].iloc[0])) for c in ("low", "high"))

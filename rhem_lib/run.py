@@ -152,7 +152,7 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
     folder = f"clients/{slug(name)}"
     path = target / folder / "review.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = made.to_json()
+    text = made.to_json(path.parent)
     write_whole(path, text)
     given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx")
     outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb"))

@@ -11,7 +11,7 @@ import pytest
 LIBRARY = Path(__file__).parent.parent / "rhem_lib"
 # A module imports only from lines above its own; within a line, only from its left.
 LAYERS = """
-errors schema curves tweedie formats
+errors schema words curves tweedie formats
 settings
 profiles sheets files
 recognise read typed
