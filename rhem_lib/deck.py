@@ -244,7 +244,7 @@ def _put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | N
     box = ((place.width - indent) / Pt(1), place.height / Pt(1))
     largest = largest or usual
     smallest = min(SMALLEST.get(place.name, SMALLEST_BODY), largest)
-    texts = [str(text) for text in paragraphs]
+    texts = [deck_text.plain(text) or "–" for text in paragraphs]
     size = deck_text.fit_size(texts, box, largest, smallest, bold)
     if len(texts) == 1:
         texts = [deck_text.shorten(texts[0], box, size, bold)]
