@@ -17,7 +17,7 @@ from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.words import number
 
 LANGUAGE = "en"
-NAMES = {".html": "page", ".pptx": "deck", ".ipynb": "notebook"}
+NAMES = {".html": "page", ".pptx": "deck", ".pdf": "PDF", ".xlsx": "numbers", ".ipynb": "notebook"}
 PORTFOLIO = Path("study/03_onboarding_decay.ipynb")
 UNWANTED = re.compile(
     r"<(style|script)\b.*?</\1\s*>|<a class=.anchor-link.*?</a>", flags=re.DOTALL | re.IGNORECASE
@@ -159,7 +159,11 @@ def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
 def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A row with the links to those of its outputs that exist, the page first."""
     order = list(NAMES)
-    there = [out for out in row["outputs"] if (folder / out).is_file() and Path(out).suffix in NAMES]
+    made = [
+        *row["outputs"],
+        *(str(Path(out).with_suffix(".pdf")) for out in row["outputs"] if out.endswith(".pptx")),
+    ]
+    there = [out for out in made if (folder / out).is_file() and Path(out).suffix in NAMES]
     there.sort(key=lambda out: order.index(Path(out).suffix))
     links = [(NAMES[Path(out).suffix], quote(Path(out).as_posix())) for out in there]
     return {**row, "links": links, "error": row.get("error") or ""}

@@ -40,7 +40,7 @@ WRITERS = (
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """One client's quarter; holds no other client's data.
+    """One client's quarter, with no other client's data; or, from `portfolio`, that of the whole book.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ def build_review(work: Workspace, panel: pd.DataFrame, fit: DecayFit, *, client:
     """
     entries = reactive_entries(work, client)
     made = tell(gather(work.settings, panel, fit, entries, client=client, quarter=quarter))
-    return replace(made, brand=_found(made.brand, work.folder))
+    return brand_of(made, work.folder)
 
 
 def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> Review:
@@ -193,7 +193,7 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     """
     if Path(source).is_file():
         review = Review.from_json(Path(source).read_text(encoding="utf-8"))
-        review = replace(review, brand=_found(review.brand, Path(source).parent))
+        review = brand_of(review, Path(source).parent)
         for name, asked, there in (("client", client, review.client), ("quarter", quarter, review.quarter)):
             if asked and asked != there:
                 raise ParameterError(f"the file is of {name} '{there}', not '{asked}'.", where=str(source))
@@ -207,9 +207,9 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     return build_review(work, panel, fit, client=client or str(first), quarter=quarter)
 
 
-def _found(brand: Brand, folder: Path) -> Brand:
-    """The brand with its files where they are: their paths start at the folder."""
-    return _placed(brand, lambda file: str((folder / file).resolve()))
+def brand_of(review: Review, folder: Path) -> Review:
+    """The review with its brand's files where they are: their paths start at the folder."""
+    return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())))
 
 
 def _relative(file: str, folder: Path | None) -> str:

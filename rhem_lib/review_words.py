@@ -49,7 +49,12 @@ def noun(hours_are: str) -> str:
 
 def named(f: Facts) -> dict[str, str]:
     """What the time is, as it stands within a sentence and at its start."""
-    what = noun(f.settings.hours_are)
+    return names(f.settings.hours_are)
+
+
+def names(hours_are: str) -> dict[str, str]:
+    """The noun of some hours, as it stands within a sentence and at its start."""
+    what = noun(hours_are)
     return {"what": what, "What": sentence_case(what)}
 
 
@@ -107,9 +112,9 @@ def quarter(f: Facts) -> Section:
     """The quarter in two short paragraphs and one number."""
     now = minutes(f.now.minutes)
     title = t("{What} took {minutes} per computer a month", minutes=now, **named(f))
-    trend = t("There is no earlier quarter to compare it with.")
+    told = t("There is no earlier quarter to compare it with.")
     if f.before:
-        title, trend = _trend(f, *change(f.now, f.before))
+        title, told = trend(f.now.minutes, f.before.minutes, change(f.now, f.before)[1], named(f))
     if f.now.hours == 0:
         title = t("No {what} time was needed this quarter", **named(f))
     took = t(
@@ -127,13 +132,19 @@ def quarter(f: Facts) -> Section:
     ]
     table = pd.DataFrame(rows, columns=["key", "item", "minutes", "low", "high"])
     table = table[table["minutes"].notna()].reset_index(drop=True)
-    return Section("quarter", title, (f"{took} {trend} {_against_line(f)}", outlook(f)), table, notes)
+    return Section(
+        "quarter",
+        title,
+        (f"{took} {told} {against_line(f.now.minutes, f.now.se, line(f))}", outlook(f)),
+        table,
+        notes,
+    )
 
 
-def _trend(f: Facts, difference: float, sure: str) -> tuple[str, str]:
-    """Title and sentence on the change from the quarter before."""
-    before = f.before.minutes if f.before else np.nan
-    say = {**named(f), "minutes": minutes(f.now.minutes)}
+def trend(now: float, before: float, sure: str, names: dict[str, str]) -> tuple[str, str]:
+    """Title and sentence on the change in minutes from the quarter before."""
+    difference = now - before
+    say = {**names, "minutes": minutes(now)}
     then, by = {"minutes": minutes(before)}, {"minutes": minutes(abs(difference))}
     if sure == "too early" and abs(difference) <= 0.25 * before:
         return (
@@ -166,10 +177,11 @@ def _trend(f: Facts, difference: float, sure: str) -> tuple[str, str]:
     )
 
 
-def _against_line(f: Facts) -> str:
-    gap, goal = f.now.minutes - line(f), {"line": number(line(f))}
-    sure = firmness(gap, f.now.se)
-    if sure == "too early" and abs(gap) <= max(0.15 * line(f), 1):
+def against_line(now: float, se: float, target: float) -> str:
+    """Where the quarter's minutes stand beside the target line."""
+    gap, goal = now - target, {"line": number(target)}
+    sure = firmness(gap, se)
+    if sure == "too early" and abs(gap) <= max(0.15 * target, 1):
         return t("That is close to our {line}-minute line.", **goal)
     if sure == "too early" and gap < 0:
         return t("It is too early to tell whether it is really under our {line}-minute line.", **goal)

@@ -3,6 +3,7 @@
 import datetime as dt
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -228,3 +229,19 @@ def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:
         inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
         model = next((m for m in inner if isinstance(m, type) and issubclass(m, BaseModel)), model)
     return list(model.model_fields)
+
+
+def check_names(settings: Settings, known: Iterable[str]) -> None:
+    """Stop where words for a review are kept under a name that no client has.
+
+    Raises
+    ------
+    SettingsError
+        Names the nearest client.
+    """
+    there = set(known)
+    for name, given in settings.clients.items():
+        if name not in there and not given.exclude and (given.goals or given.hide or given.quarters):
+            near = difflib.get_close_matches(name, there, 1, cutoff=0.0)
+            fix = f"Did you mean '{near[0]}'?" if near else ""
+            raise SettingsError("there is no such client in the data.", where=f"client '{name}'", fix=fix)

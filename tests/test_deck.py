@@ -14,7 +14,7 @@ from pptx import Presentation
 from pptx.util import Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
-from rhem_lib import deck, deck_template, deck_text
+from rhem_lib import deck, deck_slide, deck_template, deck_text
 from rhem_lib.errors import SettingsError
 from rhem_lib.settings import Brand, Settings, Value
 from rhem_lib.templates import make_review_template
@@ -178,7 +178,7 @@ def test_text_fits_its_box(decks):
             for shape in one.placeholders:
                 if shape.has_chart or shape.has_table or shape.name == "Slide Number":
                     continue
-                usual, bold, indent = deck._style(shape)
+                usual, bold, indent = deck_slide.style(shape)
                 runs = [run.font.size.pt for p in shape.text_frame.paragraphs for run in p.runs if run.font.size]
                 size = min(runs, default=usual)
                 texts = [p.text for p in shape.text_frame.paragraphs]
