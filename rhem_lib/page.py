@@ -12,6 +12,7 @@ import pandas as pd
 
 from rhem_lib import __version__
 from rhem_lib.errors import InputError
+from rhem_lib.pdf import is_current
 from rhem_lib.review import Review
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.words import number
@@ -159,11 +160,9 @@ def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
 def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A row with the links to those of its outputs that exist, the page first."""
     order = list(NAMES)
-    made = [
-        *row["outputs"],
-        *(str(Path(out).with_suffix(".pdf")) for out in row["outputs"] if out.endswith(".pptx")),
-    ]
-    there = [out for out in made if (folder / out).is_file() and Path(out).suffix in NAMES]
+    there = [out for out in row["outputs"] if (folder / out).is_file() and Path(out).suffix in NAMES]
+    decks = [Path(out) for out in there if out.endswith(".pptx")]
+    there += [deck.with_suffix(".pdf").as_posix() for deck in decks if is_current(folder / deck)]
     there.sort(key=lambda out: order.index(Path(out).suffix))
     links = [(NAMES[Path(out).suffix], quote(Path(out).as_posix())) for out in there]
     return {**row, "links": links, "error": row.get("error") or ""}

@@ -27,7 +27,7 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
     tell : callable
         Takes lines for people.
     """
-    todo = [deck for deck in decks if not _current(deck)]
+    todo = [deck for deck in decks if not is_current(deck)]
     program = office()
     if todo and not program:
         tell("No PDF was made: LibreOffice (soffice) is not installed here. The decks are complete without it.")
@@ -43,7 +43,8 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
     return written
 
 
-def _current(deck: Path) -> bool:
+def is_current(deck: Path) -> bool:
+    """Whether the deck's PDF is there and shows the deck as it is."""
     made = deck.with_suffix(".pdf")
     return made.is_file() and made.stat().st_mtime >= deck.stat().st_mtime
 

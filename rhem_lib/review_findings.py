@@ -15,7 +15,7 @@ from rhem_lib.words import count, minutes, months, number, percent, t
 NOISY_SHARE = 0.3  # share of the quarter's hours on three computers that makes them worth naming
 NOISY_PROBLEMS = 3  # problems on each of the three, and times the usual number per computer
 NOISY_FLEET = 10  # with fewer computers, three of them always hold much of the time
-UNSORTED_SHARE = 0.05
+UNSORTED_SHARE, UNSORTED_HOURS = 0.05, 2.0  # of the quarter; less is not worth a slide
 UNKNOWN_CAUSE_SHARE = 0.2
 MOST_FINDINGS = 4
 
@@ -106,7 +106,7 @@ def _records(f: Facts) -> Iterator[Finding]:
             t("Record a cause for every problem"),
         )
     unsorted = f.in_quarter["unclassified_hours"].sum()
-    if unsorted > UNSORTED_SHARE * (unsorted + f.now.hours):
+    if unsorted >= UNSORTED_HOURS and unsorted > UNSORTED_SHARE * (unsorted + f.now.hours):
         yield Finding(
             t("{hours} hours could not be sorted into planned and unplanned work.", hours=number(unsorted, 1)),
             t("beside {hours} hours that count", hours=number(f.now.hours, 1)),

@@ -253,10 +253,15 @@ def minutes_by_month(f: Facts) -> Section:
     said = (expected, t(FOLLOWS[p.follows]), _against_book(f), position, missing if gaps else "")
     typical = t("The band is the path of a typical client, 95 % interval.")
     notes = t("The band is the path of this client, 95 % interval.") if p.own else typical
-    return Section("minutes", _path_title(gap, sure), tuple(s for s in said if s), table, f"{evidence(f)} {notes}")
+    return Section(
+        "minutes", _path_title(f, gap, sure), tuple(s for s in said if s), table, f"{evidence(f)} {notes}"
+    )
 
 
-def _path_title(gap: float, sure: str) -> str:
+def _path_title(f: Facts, gap: float, sure: str) -> str:
+    above = firmness(f.now.minutes - line(f), f.now.se) == "firm" and f.now.minutes > line(f)
+    if sure == "too early" and above and f.path.follows in ("flat", "rising"):
+        return t("The quarter was as expected, but the time needed is not falling")
     if sure == "too early":
         return t("The quarter was in line with the path we expected")
     if gap < 0:

@@ -66,6 +66,8 @@ def _title(f: Facts, given_back: np.ndarray) -> str:
     own = bool(np.isfinite(given_back[0]))
     hours = float(given_back[0] if own else given_back[1])
     say = {"n": number(abs(hours)), "hours_are": t(f.settings.hours_are), "start": _start_hours(f)}
+    if f.base is None:
+        return t("It is too early to say how much time is given back")
     if say["n"] == "0" and own:
         return t("The quarter took as much time as at your own start")
     if say["n"] == "0":

@@ -87,7 +87,7 @@ def review(
     pdf: bool = False,
     tell: Callable = print,
 ) -> Run:
-    """Run the study, the portfolio, and one notebook, page and deck per client with computers in service in the quarter.
+    """Run the study, the portfolio, and a notebook, page and deck per client in service in the quarter.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ def _study_jobs(folder: Path, quarter: str, target: Path) -> list[Job]:
         )
     workspace = os.path.relpath(folder, target / "study")
     given = {"workspace": workspace, "quarter": quarter, "deck": "portfolio.pptx"}
-    outputs = ("study/06_portfolio.html", *(f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")))
-    outputs += ("study/06_portfolio.ipynb",)
+    decks = [f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")]
+    made = ("study/06_portfolio.html", *decks, "study/06_portfolio.ipynb")
     name, key = title_of(PORTFOLIO_NOTEBOOK), _digest([folder, given])
-    return [*jobs, Job("study", name, PORTFOLIO_NOTEBOOK, "study", PORTFOLIO_NOTEBOOK, given, outputs, key=key)]
+    return [*jobs, Job("study", name, PORTFOLIO_NOTEBOOK, "study", PORTFOLIO_NOTEBOOK, given, made, key=key)]
 
 
 def _client_jobs(work: Workspace, quarter: str, only: Sequence[str], target: Path) -> Iterator[Job]:

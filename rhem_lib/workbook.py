@@ -10,14 +10,18 @@ import xlsxwriter
 
 from rhem_lib.review import Review
 
-FORMULA = r"^([=+@\t\r-])"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SHEET_NAME = 31  # longest that spreadsheets take
 
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with an apostrophe before every text that a spreadsheet would take for a formula."""
-    texts = {c: frame[c].str.replace(FORMULA, r"'\1", regex=True) for c in frame if frame[c].dtype == "str"}
-    return frame.assign(**texts)
+    words = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
+    return frame.assign(**{c: frame[c].map(_safe) for c in words})
+
+
+def _safe(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def numbers(review: Review) -> pd.DataFrame:
