@@ -1,7 +1,7 @@
 """Seconds of CPU per client deck, beside bare python-pptx writing the same shapes in the same run.
 
-The bare deck has the same layouts, texts, notes, footers, charts with the same series and tables with the same cells,
-without measuring, styling, alternative text or fixed dates: what the deck must cost in any case.
+The bare deck has the same layouts, texts, notes, footers, chart series and table cells, without measuring,
+styling, alternative text or fixed dates: what the deck must cost in any case.
 `python benchmarks/bench_deck.py [--decks 10] [--pdf]`
 """
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pptx.oxml.ns import qn
 from pptx.presentation import Presentation as Deck
+from pptx.shapes.shapetree import SlideShapeFactory
 from pptx.slide import Slide
 from pptx.util import Pt
 
@@ -14,7 +15,7 @@ from rhem_lib.review_words import Section
 from rhem_lib.words import t
 
 SMALLEST = {"Title": 18, "Footer": 9, "Number": 40}
-SMALLEST_BODY = 11
+SMALLEST_BODY, USUAL = 11, 18.0  # points
 
 
 def note(on: Slide, text: str) -> None:
@@ -41,24 +42,25 @@ def slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dic
     made, places = add(deck, layout_name)
     title = t("Appendix: {title}", title=section.title) if section.appendix else section.title
     put(places["Title"], [title])
+    definition = t("definition {n}", n=review.metric_version)
+    footer = f"{review.msp}  ·  {review.period}  ·  {definition}  ·  {review.client}"
     layout: Any = made.slide_layout
     for shape in layout.placeholders:
         if shape.name in ("Footer", "Slide Number"):
-            made.shapes._spTree.append(copy.deepcopy(shape._element))
-    definition = t("definition {n}", n=review.metric_version)
-    footer = f"{review.msp}  ·  {review.period}  ·  {definition}  ·  {review.client}"
-    for shape in made.placeholders:
-        if shape.name == "Footer":
-            put(shape, [footer])
+            element = copy.deepcopy(shape._element)
+            made.shapes._spTree.append(element)
+            if shape.name == "Footer":
+                put(SlideShapeFactory(element, made.shapes), [footer])
     note(made, section.notes or t("The figures behind this slide stand in the workbook beside the deck."))
     return places
 
 
 def put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | None = None) -> None:
     """Write paragraphs at the largest size that fits; text too long even for the smallest size is cut."""
-    usual, bold, indent = style(place)
-    box = ((place.width - indent) / Pt(1), place.height / Pt(1))
-    largest = largest or usual
+    base = place._base_placeholder  # asked once: each of its properties would look it up again
+    usual, bold, indent = style(base)
+    box = ((base.width - indent) / Pt(1), base.height / Pt(1))
+    largest = largest or usual or USUAL
     smallest = min(SMALLEST.get(place.name, SMALLEST_BODY), largest)
     texts = [deck_text.plain(text) or "–" for text in paragraphs]
     size = deck_text.fit_size(texts, box, largest, smallest, bold)
@@ -70,17 +72,14 @@ def put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | No
         frame.add_paragraph().text = text
     if size != usual:
         for paragraph in frame.paragraphs:
-            paragraph.font.size = Pt(size)
             for run in paragraph.runs:
                 run.font.size = Pt(size)
 
 
-def style(place: Any) -> tuple[float, bool, int]:
-    """Size in points, weight and left indent (EMU) that the layout, or else the master, gives the placeholder."""
-    for shape in place.part.slide.slide_layout.placeholders:
-        if shape.placeholder_format.idx == place.placeholder_format.idx:
-            level = shape._element.find(f".//{qn('a:lvl1pPr')}")
-            style = None if level is None else level.find(qn("a:defRPr"))
-            if style is not None and style.get("sz"):
-                return int(style.get("sz")) / 100, style.get("b") == "1", int(level.get("marL", 0))
-    return 18.0, False, 0
+def style(base: Any) -> tuple[float, bool, int]:
+    """Size in points (0 if it has none of its own), weight and left indent (EMU) of a layout's placeholder."""
+    level = base._element.find(f".//{qn('a:lvl1pPr')}")
+    given = None if level is None else level.find(qn("a:defRPr"))
+    if given is None or not given.get("sz"):
+        return 0.0, False, 0
+    return int(given.get("sz")) / 100, given.get("b") == "1", int(level.get("marL", 0))

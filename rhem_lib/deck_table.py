@@ -111,7 +111,6 @@ def _write(cell: _Cell, text: str, size: float, bold: bool, align: PP_ALIGN) -> 
     cell.margin_left = cell.margin_right = cell.margin_top = cell.margin_bottom = PADDING
     paragraph = cell.text_frame.paragraphs[0]
     paragraph.alignment = align
-    paragraph.font.size, paragraph.font.bold = Pt(size), bold
     for run in paragraph.runs:
         run.font.size, run.font.bold = Pt(size), bold
     properties = cell._tc.get_or_add_tcPr()
