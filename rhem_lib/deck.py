@@ -161,14 +161,14 @@ def _worth(deck: Deck, review: Review, section: Section) -> None:
         return _text(deck, review, section)
     places = slide(deck, "Text and table", review, section)
     rows = [
-        [f"{row['item']} (assumption)", number(row["own_start"], 2), number(row["reference"], 2)]
+        [t("{item} (assumption)", item=row["item"]), number(row["own_start"], 2), number(row["reference"], 2)]
         if row["kind"] == "assumption"
         else [row["item"], number(row["own_start"]), number(row["reference"])]
         for _, row in section.table.iterrows()
     ]
     strong = [i for i, kind in enumerate(section.table["kind"]) if kind == "result"]
-    heads = ["", "Your own start", "Reference start"]
-    deck_table.fill(places["Table"], heads, rows, (0.6, 0.2, 0.2), "Table: what the time is worth", strong)
+    heads = ["", t("Your own start"), t("Reference start")]
+    deck_table.fill(places["Table"], heads, rows, (0.6, 0.2, 0.2), t("Table: what the time is worth"), strong)
     put(places["Body"], section.paragraphs)
     return None
 

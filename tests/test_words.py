@@ -10,11 +10,12 @@ from dataclasses import replace
 import pytest
 from babel.messages.pofile import read_po
 from conftest import ROOT
+from pptx import Presentation
 from review_data import make_fit, make_panel, make_review
 
 from rhem_lib import deck, words
 from rhem_lib.errors import SettingsError
-from rhem_lib.settings import Settings, read_settings
+from rhem_lib.settings import Settings, Value, read_settings
 from rhem_lib.words import speaking
 
 CATALOGUES = sorted((ROOT / "rhem_lib" / "locale").glob("*.po"))
@@ -115,3 +116,24 @@ def test_a_young_client_is_told_in_german_to_the_last_message(tmp_path, fit):
     review = make_review(make_panel(months=2), fit, settings=Settings(name="N", language="de-AT"))
     assert "{" not in review.story
     assert deck.write(review, tmp_path / "d.pptx").is_file()
+
+
+def texts(path):
+    for slide in Presentation(path).slides:
+        for shape in slide.shapes:
+            yield shape._element.xpath(".//p:cNvPr")[0].get("descr", "")
+            if shape.has_table:
+                yield from (cell.text_frame.text for row in shape.table.rows for cell in row.cells)
+            elif shape.has_chart:
+                yield from (s.name for plot in shape.chart.plots for s in plot.series)
+            elif shape.has_text_frame:
+                yield from (paragraph.text for paragraph in shape.text_frame.paragraphs)
+
+
+def test_a_german_deck_shares_only_names_with_the_english_one(tmp_path):
+    both = []
+    for language in ("en", "de"):
+        given = Settings(name="Northwind IT", language=language, value=Value(wage_per_hour=38.5))
+        both.append(set(texts(deck.write(make_review(settings=given), tmp_path / f"{language}.pptx"))))
+    shared = {text for text in both[0] & both[1] if re.search("[a-z]{2}", text)}
+    assert shared == {"Harbour Dental"}
