@@ -7,7 +7,7 @@ DATA ?= data/sample
 QUARTER ?= 2026Q2
 WORKERS ?= 2
 
-.PHONY: help setup review test test-slow lint lock codebook pictures accuracy sample clean
+.PHONY: help setup review test test-slow lint lock codebook messages pictures accuracy sample clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -55,6 +55,11 @@ sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)
 
 codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
 	$(BIN)/python -m rhem_lib.schema > data/codebook.md
+
+messages: $(VENV)/.runtime ## bring rhem_lib/locale/*.po up to date with the messages in the code
+	$(BIN)/pybabel -q extract -k t -k mark -k count:2,3 --no-location -o $(VENV)/messages.pot rhem_lib
+	for po in rhem_lib/locale/*.po; do $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --omit-header \
+	  -w 110 -i $(VENV)/messages.pot -o $$po -l $$(basename $$po .po); done
 
 accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 15 minutes)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py --workers $(WORKERS)

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 import rhem_lib as rhem
-from rhem_lib import deck, plots
+from rhem_lib import deck, pdf, plots
 from rhem_lib.review import open_review
 
 PICTURES = Path(__file__).parent / "pictures"
 CLIENT, QUARTER = "Clover Credit Union", "2026Q2"
-PAGES = {2: "deck-quarter", 3: "deck-minutes"}
+SLIDES = 9
 
 
 def main() -> None:
@@ -24,13 +24,11 @@ def main() -> None:
         made = Path(folder) / "review.pptx"
         review = open_review("data/sample", client=CLIENT, quarter=QUARTER)
         deck.write(review, made, brand=review.brand)
-        own = f"-env:UserInstallation=file://{folder}/profile"
-        office = ["soffice", own, "--headless", "--convert-to", "pdf", made.name]
-        subprocess.run(office, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["pdftoppm", "-r", "60", "-png", "review.pdf", "page"], cwd=folder, check=True)
-        pages = sorted(Path(folder).glob("page-*.png"))
-        for number, name in PAGES.items():
-            shutil.copy(pages[number - 1], PICTURES / f"{name}.png")
+        pdf.convert([made])
+        size = ["-r", "36", "-l", str(SLIDES), "-png"]
+        subprocess.run(["pdftoppm", *size, "review.pdf", "page"], cwd=folder, check=True)
+        for number, page in enumerate(sorted(Path(folder).glob("page-*.png")), 1):
+            shutil.copy(page, PICTURES / f"deck-{number:02}.png")
 
 
 if __name__ == "__main__":

@@ -68,10 +68,11 @@ def check(
 
 def _write_quarantine(work: Any) -> Path:
     """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
+    from rhem_lib.workbook import safe_cells
+
     path = Path("reports") / work.folder.resolve().name / "quarantine.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = work.quarantine
-    rows.assign(value=rows["value"].str.replace(r"^([=+@-])", r"'\1", regex=True)).to_csv(path, index=False)
+    safe_cells(work.quarantine).to_csv(path, index=False)
     return path
 
 
@@ -126,12 +127,15 @@ def review(
     client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
     workers: Workers = 2,
     force: Force = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="also a PDF of every deck (needs LibreOffice)")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Everything: the study, and one notebook, page and deck per client."""
+    """Everything: the study, the portfolio deck, and one notebook, page and deck per client."""
     from rhem_lib import run
 
-    made = run.review(folder, quarter, clients=client or [], workers=workers, force=force, tell=_teller(quiet))
+    made = run.review(
+        folder, quarter, clients=client or [], workers=workers, force=force, pdf=pdf, tell=_teller(quiet)
+    )
     _finish(made)
 
 

@@ -1,24 +1,47 @@
 """`Review` -> .pptx: one slide per section, from the layouts of a template by the names of their placeholders."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pptx.oxml.ns import qn
 from pptx.presentation import Presentation as Deck
-from pptx.slide import Slide
-from pptx.util import Emu, Inches, Pt
+from pptx.util import Emu, Inches
 
-from rhem_lib import deck_charts, deck_table, deck_template, deck_text
+from rhem_lib import deck_charts, deck_table, deck_template
+from rhem_lib.deck_slide import add, note, put, slide
 from rhem_lib.review import Review
-from rhem_lib.review_words import Section, number, percent
+from rhem_lib.review_words import Section
 from rhem_lib.settings import Brand
+from rhem_lib.words import day, mark, number, percent, sentence_case, speaking, t
 
-SMALLEST = {"Title": 18, "Footer": 9, "Number": 40}
-SMALLEST_BODY = 11
 APPENDIX_SIZE = 18
 MOST_COMPUTERS = 5
+WIDE = {1: 0.7, 2: 0.56, 3: 0.4}  # share of the first column, by the number of others
+HEADS = {
+    "finding": mark("Finding"),
+    "evidence": mark("Evidence"),
+    "action": mark("Action"),
+    "why": mark("Why"),
+    "owner": mark("Owner"),
+    "due": mark("Due"),
+    "decision": mark("Decision"),
+    "answer": mark("Answer"),
+    "item": mark("Item"),
+    "value": mark("Value"),
+    "month": mark("Month"),
+    "remark": mark("Remark"),
+    "client": mark("Client"),
+    "direction": mark("Direction"),
+    "minutes": mark("Minutes"),
+    "expected": mark("Expected"),
+    "excess": mark("Hours above the line"),
+    "contract": mark("Contract"),
+    "clients": mark("Clients"),
+    "start": mark("Minutes at the start"),
+    "halving": mark("Months to halve"),
+    "hours": mark("Hours"),
+    "share": mark("Share"),
+}
 LOGO_BOX = (0.9, 0.7, 2.6, 0.9)  # left, top, widest, highest, in inches, on the cover
 
 
@@ -40,104 +63,113 @@ def write(review: Review, path: Path, brand: Brand | None = None) -> Path:
     """
     brand = brand or review.brand
     deck = deck_template.open_template(brand)
-    _cover(deck, review, brand)
-    for section in review.sections:
-        _WRITERS.get(section.key, _text)(deck, review, section)
+    with speaking(review.language):
+        _cover(deck, review, brand)
+        for section in review.sections:
+            if section.shown:
+                _WRITERS.get(section.key, _text)(deck, review, section)
     _properties(deck, review)
     deck_template.save(deck, Path(path))
     return Path(path)
 
 
 def _cover(deck: Deck, review: Review, brand: Brand) -> None:
-    slide, places = _add(deck, "Cover")
-    _put(places["Title"], [review.client])
-    _put(places["Subtitle"], [f"{review.noun.capitalize()} review, {review.period}"])
-    _put(places["Prepared by"], [f"Prepared by {review.msp}"])
-    _note(slide, "Send the deck a day or two before the meeting.")
+    cover, places = add(deck, "Cover")
+    put(places["Title"], [review.client])
+    put(places["Subtitle"], [t("{What} review, {period}", What=sentence_case(review.noun), period=review.period)])
+    put(places["Prepared by"], [t("Prepared by {msp}", msp=review.msp)])
+    note(cover, t("Send the deck a day or two before the meeting."))
     if brand.logo:
         left, top, widest, highest = (Inches(v) for v in LOGO_BOX)
-        picture: Any = slide.shapes.add_picture(brand.logo, left, top)
+        picture: Any = cover.shapes.add_picture(brand.logo, left, top)
         scale = min(widest / picture.width, highest / picture.height)
         picture.width, picture.height = Emu(int(picture.width * scale)), Emu(int(picture.height * scale))
-        picture._pic.nvPicPr.cNvPr.set("descr", f"Logo of {review.msp}")
-
-
-def _note(slide: Slide, text: str) -> None:
-    frame = slide.notes_slide.notes_text_frame
-    if frame is not None:
-        frame.text = text
+        picture._pic.nvPicPr.cNvPr.set("descr", t("Logo of {msp}", msp=review.msp))
 
 
 def _quarter(deck: Deck, review: Review, section: Section) -> None:
-    places = _slide(deck, "Headline", review, section)
-    _put(places["Number"], [number(review.minutes)])
-    _put(places["Number label"], [review.unit, *_beside(section)])
-    _put(places["Body"], section.paragraphs)
+    places = slide(deck, "Headline", review, section)
+    put(places["Number"], [number(review.minutes)])
+    put(places["Number label"], [review.unit, *_beside(section)])
+    put(places["Body"], section.paragraphs)
 
 
 def _beside(section: Section) -> list[str]:
     """What stands below the number: the quarter before, the expected minutes, the goal."""
     if section.table is None:
         return []
-    rows = section.table[section.table["measure"] != "this quarter"]
-    spans = [
-        f" ({number(row['low'])} to {number(row['high'])})" if pd.notna(row["low"]) else ""
-        for _, row in rows.iterrows()
-    ]
-    pairs = zip(rows["measure"], rows["minutes"], spans, strict=True)
-    return [f"{measure[0].upper()}{measure[1:]}: {number(value)}{span}" for measure, value, span in pairs]
+    said = []
+    for _, row in section.table[section.table["key"] != "now"].iterrows():
+        line = f"{sentence_case(row['item'])}: {number(row['minutes'])}"
+        if pd.notna(row["low"]):
+            line += " " + t("({low} to {high})", low=number(row["low"]), high=number(row["high"]))
+        said.append(line)
+    return said
 
 
 def _minutes(deck: Deck, review: Review, section: Section) -> None:
-    places = _slide(deck, "Chart", review, section)
-    deck_charts.minutes_chart(places["Chart"], review)
-    _put(places["Body"], section.paragraphs)
+    if section.table is None:
+        return _text(deck, review, section)
+    places = slide(deck, "Chart", review, section)
+    deck_charts.minutes_chart(places["Chart"], section, review.target_minutes, review.unit)
+    put(places["Body"], section.paragraphs)
+    return None
+
+
+def _directions(deck: Deck, review: Review, section: Section) -> None:
+    """Clients by direction as bars; those that do not improve by name."""
+    of_kind = dict(iter(section.table.groupby("kind"))) if section.table is not None else {}
+    places = slide(deck, "Chart and table" if "client" in of_kind else "Chart", review, section)
+    deck_charts.bar_chart(places["Chart"], of_kind["direction"], "clients", t("Clients by direction"))
+    if "client" in of_kind:
+        rows = [[row["name"], row["direction"], number(row["minutes"])] for _, row in of_kind["client"].iterrows()]
+        heads = [t(HEADS[name]) for name in ("client", "direction", "minutes")]
+        deck_table.fill(places["Table"], heads, rows, (0.5, 0.28, 0.22), t("Table: {title}", title=section.title))
+    put(places["Body"], section.paragraphs)
 
 
 def _parts(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
-    places = _slide(deck, "Two charts", review, section)
-    for place, (measure, rows) in zip(
-        ("Left chart", "Right chart"), section.table.groupby("measure"), strict=True
-    ):
-        deck_charts.part_chart(places[place], rows, f"{str(measure).capitalize()}: {rows['unit'].iloc[0]}")
-    _put(places["Body"], section.paragraphs)
+    places = slide(deck, "Two charts", review, section)
+    for place, (_, rows) in zip(("Left chart", "Right chart"), section.table.groupby("measure"), strict=True):
+        deck_charts.part_chart(places[place], rows, rows["unit"].iloc[0])
+    put(places["Body"], section.paragraphs)
     return None
 
 
 def _causes(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
-    title = f"Top causes: {review.unit}"
+    title = t("Top causes: {unit}", unit=review.unit)
     of_kind = dict(iter(section.table.groupby("kind")))
     if "computer" not in of_kind:
-        places = _slide(deck, "Chart", review, section)
+        places = slide(deck, "Chart", review, section)
     else:
-        places = _slide(deck, "Chart and table", review, section)
+        places = slide(deck, "Chart and table", review, section)
         rows = [[row["name"], number(row["minutes"]), percent(row["share"]), number(row["problems"])]
                 for _, row in of_kind["computer"].head(MOST_COMPUTERS).iterrows()]  # fmt: skip
-        heads = ["Noisiest computers", "Minutes", "Share", "Problems"]
-        deck_table.fill(places["Table"], heads, rows, (0.4, 0.19, 0.17, 0.24), "Table: noisiest computers")
-    deck_charts.cause_chart(places["Chart"], of_kind["cause"], title)
-    _put(places["Body"], section.paragraphs)
+        heads = [t("Noisiest computers"), t("Minutes"), t("Share"), t("Problems")]
+        deck_table.fill(places["Table"], heads, rows, (0.4, 0.19, 0.17, 0.24), t("Table: noisiest computers"))
+    deck_charts.bar_chart(places["Chart"], of_kind["cause"], "minutes", title)
+    put(places["Body"], section.paragraphs)
     return None
 
 
 def _worth(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
-    places = _slide(deck, "Text and table", review, section)
+    places = slide(deck, "Text and table", review, section)
     rows = [
-        [f"{row['item']} (assumption)", number(row["own_start"], 2), number(row["reference"], 2)]
+        [t("{item} (assumption)", item=row["item"]), number(row["own_start"], 2), number(row["reference"], 2)]
         if row["kind"] == "assumption"
         else [row["item"], number(row["own_start"]), number(row["reference"])]
         for _, row in section.table.iterrows()
     ]
     strong = [i for i, kind in enumerate(section.table["kind"]) if kind == "result"]
-    heads = ["", "Your own start", "Reference start"]
-    deck_table.fill(places["Table"], heads, rows, (0.6, 0.2, 0.2), "Table: what the time is worth", strong)
-    _put(places["Body"], section.paragraphs)
+    heads = ["", t("Your own start"), t("Reference start")]
+    deck_table.fill(places["Table"], heads, rows, (0.6, 0.2, 0.2), t("Table: what the time is worth"), strong)
+    put(places["Body"], section.paragraphs)
     return None
 
 
@@ -145,38 +177,43 @@ def _listed(deck: Deck, review: Review, section: Section) -> None:
     """A wide table with room in its rows: findings, actions, decisions."""
     if section.table is None:
         return _text(deck, review, section)
-    places = _slide(deck, "Table", review, section)
-    heads = [str(name).capitalize() for name in section.table]
+    places = slide(deck, "Table", review, section)
+    heads = [t(HEADS[name]) for name in section.table]
     rows = [[_cell(value) for value in row] for row in section.table.itertuples(index=False)]
     widths = {4: (0.4, 0.34, 0.12, 0.14)}.get(len(heads), (0.6, 0.4))
-    deck_table.fill(places["Table"], heads, rows, widths, f"Table: {section.title}", tall=True)
+    deck_table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title), tall=True)
     said = section.paragraphs if section.key == "next" else (section.notes,)
-    _put(places["Body"], said)
+    put(places["Body"], said)
     return None
 
 
-def _cell(value: object) -> str:
-    return f"{value:%d %b %Y}" if isinstance(value, pd.Timestamp) else str(value)
+def _cell(value: object, column: str = "") -> str:
+    if isinstance(value, float):
+        return percent(value) if column == "share" else number(value, 1 if column == "value" else 0)
+    return day(value) if isinstance(value, pd.Timestamp) else str(value)
 
 
-def _appendix(deck: Deck, review: Review, section: Section) -> None:
+def _beside_table(deck: Deck, review: Review, section: Section) -> None:
+    """Paragraphs with a table beside them; the first column is the widest if numbers follow."""
     if section.table is None:
         return _text(deck, review, section)
-    places = _slide(deck, "Text and table", review, section)
-    heads = [str(name).capitalize() for name in section.table]
+    places = slide(deck, "Text and table", review, section)
+    heads = [t(HEADS[name]) for name in section.table]
     rows = [
-        [number(v, 1) if isinstance(v, float) else str(v) for v in row]
-        for row in section.table.to_numpy().tolist()
+        [_cell(value, name) for name, value in row.items()]
+        for row in section.table.astype(object).to_dict("records")
     ]
-    widths = (0.7, 0.3) if pd.api.types.is_numeric_dtype(section.table.iloc[:, -1]) else (0.3, 0.7)
-    deck_table.fill(places["Table"], heads, rows, widths, f"Table: {section.title}")
-    _put(places["Body"], section.paragraphs)
+    rest = len(heads) - 1
+    first = 0.3 if rest == 1 and not pd.api.types.is_numeric_dtype(section.table.iloc[:, -1]) else WIDE[rest]
+    widths = (first, *[(1 - first) / rest] * rest)
+    deck_table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title))
+    put(places["Body"], section.paragraphs)
     return None
 
 
 def _text(deck: Deck, review: Review, section: Section) -> None:
     largest = APPENDIX_SIZE if section.appendix else None
-    _put(_slide(deck, "Text", review, section)["Body"], section.paragraphs, largest)
+    put(slide(deck, "Text", review, section)["Body"], section.paragraphs, largest)
 
 
 _WRITERS = {
@@ -188,70 +225,14 @@ _WRITERS = {
     "less_well": _listed,
     "next": _listed,
     "decisions": _listed,
-    "counted": _appendix,
-    "quality": _appendix,
+    "counted": _beside_table,
+    "quality": _beside_table,
+    "curve": _minutes,
+    "directions": _directions,
+    "above": _beside_table,
+    "billing": _beside_table,
+    "data": _beside_table,
 }
-
-
-def _add(deck: Deck, layout_name: str) -> tuple[Slide, dict[str, Any]]:
-    """A slide from a layout, with its placeholders under the names they have on the layout."""
-    layout: Any = deck.slide_layouts.get_by_name(layout_name)
-    slide = deck.slides.add_slide(layout)
-    names = {shape.placeholder_format.idx: shape.name for shape in layout.placeholders}
-    places: dict[str, Any] = {}
-    for shape in slide.placeholders:
-        shape.name = names[shape.placeholder_format.idx]
-        places[shape.name] = shape
-    return slide, places
-
-
-def _slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dict[str, Any]:
-    """A slide with title, footer, number and notes; the caller fills the other placeholders."""
-    slide, places = _add(deck, layout_name)
-    title = f"Appendix: {section.title[0].lower()}{section.title[1:]}" if section.appendix else section.title
-    _put(places["Title"], [title])
-    layout: Any = slide.slide_layout
-    for shape in layout.placeholders:
-        if shape.name in ("Footer", "Slide Number"):
-            slide.shapes._spTree.append(copy.deepcopy(shape._element))
-    footer = f"{review.msp}  ·  {review.period}  ·  definition {review.metric_version}  ·  {review.client}"
-    for shape in slide.placeholders:
-        if shape.name == "Footer":
-            _put(shape, [footer])
-    _note(slide, section.notes or "See the client's page for the figures behind this slide.")
-    return places
-
-
-def _put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | None = None) -> None:
-    """Write paragraphs at the largest size that fits; text too long even for the smallest size is cut."""
-    usual, bold, indent = _style(place)
-    box = ((place.width - indent) / Pt(1), place.height / Pt(1))
-    largest = largest or usual
-    smallest = min(SMALLEST.get(place.name, SMALLEST_BODY), largest)
-    texts = [str(text) for text in paragraphs]
-    size = deck_text.fit_size(texts, box, largest, smallest, bold)
-    if len(texts) == 1:
-        texts = [deck_text.shorten(texts[0], box, size, bold)]
-    frame = place.text_frame
-    frame.text = texts[0]
-    for text in texts[1:]:
-        frame.add_paragraph().text = text
-    if size != usual:
-        for paragraph in frame.paragraphs:
-            paragraph.font.size = Pt(size)
-            for run in paragraph.runs:
-                run.font.size = Pt(size)
-
-
-def _style(place: Any) -> tuple[float, bool, int]:
-    """Size in points, weight and left indent (EMU) that the layout, or else the master, gives the placeholder."""
-    for shape in place.part.slide.slide_layout.placeholders:
-        if shape.placeholder_format.idx == place.placeholder_format.idx:
-            level = shape._element.find(f".//{qn('a:lvl1pPr')}")
-            style = None if level is None else level.find(qn("a:defRPr"))
-            if style is not None and style.get("sz"):
-                return int(style.get("sz")) / 100, style.get("b") == "1", int(level.get("marL", 0))
-    return 18.0, False, 0
 
 
 def _properties(deck: Deck, review: Review) -> None:

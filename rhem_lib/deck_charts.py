@@ -18,11 +18,12 @@ from pptx.oxml.ns import nsdecls, qn
 from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
 from pptx.util import Pt
 
-from rhem_lib.review import Review
-from rhem_lib.review_words import number
+from rhem_lib.review_words import Section
+from rhem_lib.words import number, sentence_case, t
 
 GREY, LIGHT_GREY = RGBColor(0x5B, 0x66, 0x73), RGBColor(0xD9, 0xDE, 0xE5)
 MOST_LABELS = 12  # month labels along the axis
+AGE_LABELS = 6  # months between two labels of an age axis
 MARKERS_UP_TO = 40  # months
 FONT_SIZE = Pt(12)
 HEADROOM = 1.2  # top of a bar chart over its tallest bar, for the label
@@ -40,41 +41,70 @@ def _cells(values: pd.Series) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in values]
 
 
-def minutes_chart(place: ChartPlaceholder, review: Review) -> None:
-    """Minutes by month as a line with gaps, the expected path with its band, and the target line."""
-    table = review["minutes"].table
+def minutes_chart(place: ChartPlaceholder, section: Section, target: float, unit: str) -> None:
+    """Minutes by month or by age as a line with gaps, the expected path with its band, and the target line.
+
+    Parameters
+    ----------
+    place : ChartPlaceholder
+    section : Section
+        Its table has month and minutes, or age_months; target; expected with expected_low and expected_high.
+    target : float
+    unit : str
+    """
+    table = section.table
     if table is None:
         return
+    dated = "month" in table
     data = CategoryChartData(number_format="0")
-    data.categories = table["month"].dt.date.tolist()
+    data.categories = table["month"].dt.date.tolist() if dated else [f"{age:.0f}" for age in table["age_months"]]
     band = bool(table["expected"].notna().any())
     if band:
-        data.add_series("From", _cells(table["expected_low"]))
-        data.add_series("Expected range", _cells(table["expected_high"] - table["expected_low"]))
-        data.add_series("Expected path", _cells(table["expected"]))
-    data.add_series(f"{number(review.target_minutes)}-minute line", _cells(table["target"]))
-    data.add_series("Minutes per computer", _cells(table["minutes"]))
+        data.add_series(t("From"), _cells(table["expected_low"]))
+        data.add_series(t("Expected range"), _cells(table["expected_high"] - table["expected_low"]))
+        data.add_series(t("Expected path"), _cells(table["expected"]))
+    data.add_series(t("{line}-minute line", line=number(target)), _cells(table["target"]))
+    if dated:
+        data.add_series(t("Minutes per computer"), _cells(table["minutes"]))
     frame = place.insert_chart(XL_CHART_TYPE.LINE_MARKERS, data)
     chart = frame.chart
-    _dress(chart, f"{review.unit[0].upper()}{review.unit[1:]}")
+    by_age = t("{unit}, by months since the start", unit=unit)
+    _dress(chart, sentence_case(unit if dated else by_age))
     if band:
         _stack_band(chart)
-    *expected, target, actual = chart.plots[len(chart.plots) - 1].series
-    for series in expected:
-        _line(series, MSO_THEME_COLOR.ACCENT_2, 1.5, MSO_LINE.DASH)
-    _line(target, MSO_THEME_COLOR.ACCENT_3, 1.75, MSO_LINE.SQUARE_DOT)
-    _line(actual, MSO_THEME_COLOR.ACCENT_1, 2.75, None, marker=len(table) <= MARKERS_UP_TO)
+    lines = list(chart.plots[len(chart.plots) - 1].series)
+    if band:
+        own = (MSO_THEME_COLOR.ACCENT_2, 1.5, MSO_LINE.DASH) if dated else (MSO_THEME_COLOR.ACCENT_1, 2.75, None)
+        _line(lines.pop(0), *own)
+    _line(lines.pop(0), MSO_THEME_COLOR.ACCENT_3, 1.75, MSO_LINE.SQUARE_DOT)
+    for actual in lines:
+        _line(actual, MSO_THEME_COLOR.ACCENT_1, 2.75, None, marker=len(table) <= MARKERS_UP_TO)
+    _legend(chart, hide_first=band)
+    if dated:
+        _month_axis(chart, len(table))
+    else:
+        _age_axis(chart)
+    name = t("Chart: minutes by month") if dated else t("Chart: minutes by months since the start")
+    describe(frame, name, t("Line chart. {text}", text=f"{section.title}. {' '.join(section.paragraphs)}"))
+
+
+def _legend(chart: Chart, hide_first: bool) -> None:
     chart.has_legend = True
     chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
     chart.legend.font.size = FONT_SIZE
-    if band:
+    if hide_first:
         _hide_legend_entry(chart, 0)
-    _month_axis(chart, len(table))
-    describe(
-        frame,
-        "Chart: minutes by month",
-        f"Line chart. {review['minutes'].title}. {' '.join(review['minutes'].paragraphs)}",
-    )
+
+
+def _age_axis(chart: Chart) -> None:
+    """A label every six months, the lines from edge to edge."""
+    axis = chart.category_axis._element
+    for tag in ("c:tickLblSkip", "c:tickMarkSkip"):
+        for child in axis.findall(qn(tag)):
+            axis.remove(child)
+    before = axis.find(qn("c:noMultiLvlLbl"))
+    for tag in ("tickLblSkip", "tickMarkSkip"):
+        before.addprevious(parse_xml(f'<c:{tag} {nsdecls("c")} val="{AGE_LABELS}"/>'))
 
 
 def _dress(chart: Chart, title: str) -> None:
@@ -155,28 +185,30 @@ def _hide_legend_entry(chart: Chart, index: int) -> None:
 
 def part_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     """Two columns: the base period in grey, this quarter in the brand colour, values on top."""
-    labels = [text[0].upper() + text[1:] for text in rows["period"]]
+    labels = [sentence_case(text) for text in rows["period"]]
     frame = _bars(place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title)
     points = frame.chart.plots[0].series[0].points
     points[0].format.fill.solid()
     points[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
     said = "; ".join(f"{label}: {number(v)}" for label, v in zip(labels, rows["value"], strict=True))
-    describe(frame, f"Chart: {title}", f"Column chart of {title.lower()}. {said}.")
+    name = t("Chart: {title}", title=title)
+    describe(frame, name, t("Column chart. {text}", text=f"{title}. {said}."))
 
 
-def cause_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
-    """Horizontal bars, the largest cause on top."""
+def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, column: str, title: str) -> None:
+    """Horizontal bars in the order of the rows, the first on top."""
     names = [name if len(name) <= 28 else name[:27] + "…" for name in rows["name"]]
-    frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, rows["minutes"], title)
+    frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, rows[column], title)
     frame.chart.category_axis.reverse_order = True
-    said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], rows["minutes"], strict=True))
-    describe(frame, "Chart: causes", f"Bar chart of {title.lower()}. {said}.")
+    said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], rows[column], strict=True))
+    describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {said}."))
 
 
 def _bars(
     place: ChartPlaceholder, kind: XL_CHART_TYPE, labels: list[str], values: pd.Series, title: str
 ) -> PlaceholderGraphicFrame:
-    data = CategoryChartData(number_format="0.0" if values.max() < 9.95 else "0")
+    whole = bool((values == values.round()).all()) or values.max() >= 9.95
+    data = CategoryChartData(number_format="0" if whole else "0.0")
     data.categories = labels
     data.add_series(title, _cells(values))
     frame = place.insert_chart(kind, data)

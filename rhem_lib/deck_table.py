@@ -10,7 +10,7 @@ from pptx.table import _Cell
 from pptx.util import Emu, Inches, Pt
 
 from rhem_lib.deck_charts import describe
-from rhem_lib.deck_text import LINE_HEIGHT, SAFETY, shorten, text_width, wrap
+from rhem_lib.deck_text import LINE_HEIGHT, SAFETY, plain, shorten, text_width, wrap
 
 LARGEST, SMALLEST = 18, 10  # points
 PADDING = Pt(5)  # on each side of a cell
@@ -46,8 +46,9 @@ def fill(
     """
     left, top, width, height = place.left, place.top, place.width, place.height
     widths = [width * share for share in shares]
-    cells = [list(heads), *[list(row) for row in rows]]
+    cells = [[plain(text) for text in row] for row in (heads, *rows)]
     size = _fit(cells, widths, height)
+    lines = next(n for n in (MOST_LINES, 2, 1) if n == 1 or _tall(cells, widths, size, n) <= height)
     least = min(height / len(cells), TALL) if tall else 0
     frame = place.insert_table(rows=len(cells), cols=len(heads))
     table = frame.table
@@ -56,13 +57,11 @@ def fill(
     for c, column_width in enumerate(widths):
         table.columns[c].width = Emu(int(column_width))
     for r, texts in enumerate(cells):
-        table.rows[r].height = Emu(
-            int(max(_row_height(texts, widths, size, r == 0 or r - 1 in strong), least if r else 0))
-        )
+        table.rows[r].height = Emu(int(max(_row_height(texts, widths, size, lines), least if r else 0)))
         for c, text in enumerate(texts):
             bold = r == 0 or r - 1 in strong
             inner = (widths[c] - 2 * PADDING) / Pt(1)
-            cut = shorten(text, (inner, MOST_LINES * size * LINE_HEIGHT), size, bold=True)
+            cut = shorten(text, (inner, lines * size * LINE_HEIGHT), size, bold=True)
             _write(table.cell(r, c), cut, size, bold, PP_ALIGN.RIGHT if numeric[c] else PP_ALIGN.LEFT)
     frame.left, frame.top, frame.width = left, top, width
     frame.height = Emu(sum(row.height for row in table.rows))
@@ -76,17 +75,21 @@ def _is_number(text: str) -> bool:
     )
 
 
-def _row_height(texts: Sequence[str], widths: Sequence[float], size: float, bold: bool = True) -> float:
-    """Height in EMU of a row; measured in bold, the wider face, unless told otherwise."""
+def _row_height(texts: Sequence[str], widths: Sequence[float], size: float, most: int) -> float:
+    """Height in EMU of a row of at most so many lines; measured in bold, the wider face."""
     inner = [(width - 2 * PADDING) / Pt(1) for width in widths]
-    lines = max(len(wrap(text, w, size, bold)) for text, w in zip(texts, inner, strict=True))
-    return Pt(min(lines, MOST_LINES) * size * LINE_HEIGHT) + 2 * PADDING
+    lines = max(len(wrap(text, w, size, True)) for text, w in zip(texts, inner, strict=True))
+    return Pt(min(lines, most) * size * LINE_HEIGHT) + 2 * PADDING
+
+
+def _tall(cells: Sequence[Sequence[str]], widths: Sequence[float], size: float, most: int) -> float:
+    return sum(_row_height(row, widths, size, most) for row in cells)
 
 
 def _fit(cells: Sequence[Sequence[str]], widths: Sequence[float], height: float) -> float:
     size = float(LARGEST)
     while size > SMALLEST and (
-        sum(_row_height(row, widths, size) for row in cells) > height or _breaks_a_word(cells, widths, size)
+        _tall(cells, widths, size, MOST_LINES) > height or _breaks_a_word(cells, widths, size)
     ):
         size -= 1
     return size
@@ -108,7 +111,6 @@ def _write(cell: _Cell, text: str, size: float, bold: bool, align: PP_ALIGN) -> 
     cell.margin_left = cell.margin_right = cell.margin_top = cell.margin_bottom = PADDING
     paragraph = cell.text_frame.paragraphs[0]
     paragraph.alignment = align
-    paragraph.font.size, paragraph.font.bold = Pt(size), bold
     for run in paragraph.runs:
         run.font.size, run.font.bold = Pt(size), bold
     properties = cell._tc.get_or_add_tcPr()

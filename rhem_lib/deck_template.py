@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pptx import Presentation
+from pptx.enum.shapes import PP_PLACEHOLDER
+from pptx.exc import PythonPptxError
 from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.presentation import Presentation as Deck
 
@@ -47,11 +49,18 @@ def open_template(brand: Brand) -> Deck:
             deck = Presentation(ours)
         _paint(deck, brand.colour)
         return deck
-    deck = Presentation(brand.template)
-    layouts: Any = deck.slide_layouts
-    there = {layout.name: {shape.name for shape in layout.placeholders} for layout in layouts}
-    missing = {name: sorted(need - there.get(name, set())) for name, need in LAYOUTS.items()}
-    lacking = [f"{name}: {', '.join(names)}" for name, names in missing.items() if names]
+    try:
+        deck = Presentation(brand.template)
+    except (PythonPptxError, KeyError, ValueError, OSError) as problem:
+        raise SettingsError(
+            f"this is not a .pptx presentation ({type(problem).__name__}).",
+            where=brand.template,
+            fix="Save the template as a presentation (.pptx), not as .potx or .ppt.",
+        ) from None
+    if len(deck.slides):
+        raise SettingsError("the template holds slides.", where=brand.template, count=len(deck.slides),
+                            fix="Delete its slides and keep its layouts.")  # fmt: skip
+    lacking = _lacking(deck)
     if lacking:
         raise SettingsError(
             "the template lacks layouts or placeholders: " + "; ".join(lacking) + ".",
@@ -59,6 +68,29 @@ def open_template(brand: Brand) -> Deck:
             fix="Start from rhem_lib/templates/review.pptx and change its looks, not its names.",
         )
     return deck
+
+
+def _lacking(deck: Deck) -> list[str]:
+    """Layouts with the placeholders that they lack, or that are not for a chart or table though they must be."""
+    layouts: Any = deck.slide_layouts
+    found = []
+    for name, need in LAYOUTS.items():
+        layout = layouts.get_by_name(name)
+        there = {shape.name: shape for shape in layout.placeholders} if layout else {}
+        names = [one for one in sorted(need) if one not in there or _kind(one) not in (None, _is(there[one]))]
+        found += [f"{name}: {', '.join(names)}"] if names else []
+    return found
+
+
+def _kind(name: str) -> PP_PLACEHOLDER | None:
+    """Kind that a placeholder of this name must have; any kind of text does for the others."""
+    if name.lower().endswith("chart"):
+        return PP_PLACEHOLDER.CHART
+    return PP_PLACEHOLDER.TABLE if name == "Table" else None
+
+
+def _is(shape: Any) -> PP_PLACEHOLDER:
+    return shape.placeholder_format.type
 
 
 def contrast(first: str, second: str) -> float:

@@ -16,6 +16,7 @@ FACES = {
 LINE_HEIGHT = 1.2  # of the font size; Arial's own is 1.15
 SPACE_AFTER = 0.5  # of the font size, after each paragraph, as the template sets it
 MEASURED_AT = 100  # points
+JOINER = "\N{ZERO WIDTH JOINER}"  # holds emoji and Indic letters together
 SAFETY = 0.97  # share of the width used, for the small differences between renderers
 
 
@@ -39,6 +40,12 @@ def _char_width(char: str, bold: bool) -> float:
     if unicodedata.east_asian_width(char) in "WF":
         return float(MEASURED_AT)
     return float(_face(bold).getlength(char))
+
+
+def plain(text: str) -> str:
+    """The text on one line, without signs that are not seen but change how their neighbours are shown."""
+    seen = (c for c in " ".join(text.split()) if c == JOINER or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    return "".join(seen)
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:

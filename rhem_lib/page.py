@@ -12,12 +12,13 @@ import pandas as pd
 
 from rhem_lib import __version__
 from rhem_lib.errors import InputError
+from rhem_lib.pdf import is_current
 from rhem_lib.review import Review
-from rhem_lib.review_words import number
 from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.words import number
 
 LANGUAGE = "en"
-NAMES = {".html": "page", ".pptx": "deck", ".ipynb": "notebook"}
+NAMES = {".html": "page", ".pptx": "deck", ".pdf": "PDF", ".xlsx": "numbers", ".ipynb": "notebook"}
 PORTFOLIO = Path("study/03_onboarding_decay.ipynb")
 UNWANTED = re.compile(
     r"<(style|script)\b.*?</\1\s*>|<a class=.anchor-link.*?</a>", flags=re.DOTALL | re.IGNORECASE
@@ -160,6 +161,8 @@ def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A row with the links to those of its outputs that exist, the page first."""
     order = list(NAMES)
     there = [out for out in row["outputs"] if (folder / out).is_file() and Path(out).suffix in NAMES]
+    decks = [Path(out) for out in there if out.endswith(".pptx")]
+    there += [deck.with_suffix(".pdf").as_posix() for deck in decks if is_current(folder / deck)]
     there.sort(key=lambda out: order.index(Path(out).suffix))
     links = [(NAMES[Path(out).suffix], quote(Path(out).as_posix())) for out in there]
     return {**row, "links": links, "error": row.get("error") or ""}
@@ -180,7 +183,7 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
         return {**entry, **blank}
     review = Review.from_json(source.read_text(encoding="utf-8"))
     levels = review["quarter"].table
-    expected = levels.loc[levels["measure"] == "expected"] if levels is not None else pd.DataFrame()
+    expected = levels.loc[levels["key"] == "expected"] if levels is not None else pd.DataFrame()
     numbers = {"minutes": number(review.minutes), "minutes_value": f"{review.minutes:.6f}"}
     if len(expected):
         low, high = (number(float(expected[c].iloc[0])) for c in ("low", "high"))

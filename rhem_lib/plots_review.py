@@ -8,7 +8,7 @@ from matplotlib.dates import ConciseDateFormatter
 from rhem_lib.plots_style import BLUE, GREY, LIGHT, ORANGE, level_line, say_missing, short, styled, title
 from rhem_lib.plots_style import axes as _axes
 from rhem_lib.review import Review
-from rhem_lib.review_words import number
+from rhem_lib.words import number, sentence_case, speaking, t
 
 FEW_MONTHS = 40
 
@@ -21,17 +21,17 @@ def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
     if section.table is None:
         return say_missing(ax, section.title)
     table = section.table
+    with speaking(review.language):
+        expected, goal = t("expected"), t("{line}-minute line", line=number(review.target_minutes))
     month = table["month"]
     if table["expected"].notna().any():
         ax.fill_between(month, table["expected_low"], table["expected_high"], color=BLUE, alpha=0.15, lw=0)
         ax.plot(month, table["expected"], color=GREY, lw=1.4, ls=(0, (4, 3)))
         end = (month.iloc[-1], table["expected"].iloc[-1])
-        ax.annotate(
-            "expected", end, xytext=(6, 0), textcoords="offset points", va="center", color=GREY, fontsize=9
-        )
+        ax.annotate(expected, end, xytext=(6, 0), textcoords="offset points", va="center", color=GREY, fontsize=9)
     marker = "o" if len(table) <= FEW_MONTHS else "."
     ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker=marker, ms=4)
-    level_line(ax, review.target_minutes, f"{number(review.target_minutes)}-minute line", ORANGE)
+    level_line(ax, review.target_minutes, goal, ORANGE)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
     ax.set(ylim=(0, None), ylabel=review.unit)
     ax.yaxis.label.set_fontsize(9)
@@ -48,11 +48,11 @@ def review_parts(review: Review) -> np.ndarray:
         say_missing(ax, f"{section.title}. {' '.join(section.paragraphs)}")
         return np.array([ax])
     figure, pair = plt.subplots(1, 2, figsize=(8, 3))
-    for ax, (measure, rows) in zip(pair, section.table.groupby("measure"), strict=True):
-        labels = [text[0].upper() + text[1:] for text in rows["period"]]
+    for ax, (_, rows) in zip(pair, section.table.groupby("measure"), strict=True):
+        labels = [sentence_case(text) for text in rows["period"]]
         bars = ax.bar(labels, rows["value"], color=[LIGHT, BLUE], width=0.55)
         ax.bar_label(bars, [number(v) for v in rows["value"]], padding=2, fontweight="bold")
-        ax.set_title(f"{str(measure).capitalize()}: {rows['unit'].iloc[0]}", fontweight="normal", fontsize=10)
+        ax.set_title(rows["unit"].iloc[0], fontweight="normal", fontsize=10)
         ax.set_yticks([])
         ax.margins(y=0.14)
         ax.grid(visible=False)

@@ -1,6 +1,8 @@
 """One client's quarter as a `Review`: every number and sentence that its notebook, page and deck show."""
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ from rhem_lib.measure import measure, reactive_entries
 from rhem_lib.review_facts import Facts, gather, quarter_bounds
 from rhem_lib.review_words import Section, line, noun
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import Brand
+from rhem_lib.settings import Brand, Edit
+from rhem_lib.words import speaking, t
 from rhem_lib.workspace import Workspace, load
 
-FORMAT = 1
+FORMAT = 2
+LISTS = ("less_well", "decisions")
 WRITERS = (
     review_words.quarter,
+    review_findings.goals,
     review_words.minutes_by_month,
     review_why.fewer_or_faster,
     review_why.causes,
@@ -35,12 +40,12 @@ WRITERS = (
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """One client's quarter; holds no other client's data.
+    """One client's quarter, with no other client's data; or, from `portfolio`, that of the whole book.
 
     Attributes
     ----------
-    client, msp, quarter, period : str
-        Who, by whom, '2026Q3', 'July to September 2026'.
+    client, msp, quarter, period, language : str
+        Who, by whom, '2026Q3', 'July to September 2026', 'en'.
     hours_are, noun : str
         What the hours are ('technician hours') and the word for it in sentences ('support').
     minutes, target_minutes : float
@@ -58,6 +63,7 @@ class Review:
     msp: str
     quarter: str
     period: str
+    language: str
     hours_are: str
     noun: str
     minutes: float
@@ -76,13 +82,17 @@ class Review:
     @property
     def story(self) -> str:
         """Every sentence of the review, section by section, to proof-read."""
-        parts = (f"{s.title}\n" + "\n".join(f"  {said}" for said in s.paragraphs) for s in self.sections)
+        parts = []
+        for s in self.sections:
+            title = s.title if s.shown else f"{s.title} (no slide)"
+            parts.append("\n".join([title, *(f"  {said}" for said in s.paragraphs)]))
         return "\n\n".join(parts)
 
     @property
     def unit(self) -> str:
         """Unit of `minutes`, in words."""
-        return f"minutes of {self.noun} per computer a month"
+        with speaking(self.language):
+            return t("minutes of {what} per computer a month", what=self.noun)
 
     def __getitem__(self, key: str) -> Section:
         for section in self.sections:
@@ -96,11 +106,18 @@ class Review:
         rows = [(s.key, s.title, s.paragraphs[0]) for s in self.sections if not s.appendix]
         return pd.DataFrame(rows, columns=["section", "finding", "in short"])
 
-    def to_json(self) -> str:
-        """The whole review as JSON text; `Review.from_json` reads it back."""
+    def to_json(self, folder: Path | None = None) -> str:
+        """The whole review as JSON text; `Review.from_json` reads it back.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where the text will be kept: files of the brand are named from there, so that no path of this machine
+            is in it.
+        """
         document: dict[str, Any] = {"format": FORMAT, **vars(self)}
         document["table"] = _pack(self.table)
-        document["brand"] = self.brand.model_dump()
+        document["brand"] = _placed(self.brand, lambda file: _relative(file, folder)).model_dump()
         document["sections"] = [{**vars(s), "table": _pack(s.table)} for s in self.sections]
         return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
 
@@ -154,7 +171,7 @@ def build_review(work: Workspace, panel: pd.DataFrame, fit: DecayFit, *, client:
     """
     entries = reactive_entries(work, client)
     made = tell(gather(work.settings, panel, fit, entries, client=client, quarter=quarter))
-    return replace(made, brand=_found(made.brand, work.folder))
+    return brand_of(made, work.folder)
 
 
 def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> Review:
@@ -176,6 +193,7 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     """
     if Path(source).is_file():
         review = Review.from_json(Path(source).read_text(encoding="utf-8"))
+        review = brand_of(review, Path(source).parent)
         for name, asked, there in (("client", client, review.client), ("quarter", quarter, review.quarter)):
             if asked and asked != there:
                 raise ParameterError(f"the file is of {name} '{there}', not '{asked}'.", where=str(source))
@@ -189,28 +207,56 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     return build_review(work, panel, fit, client=client or str(first), quarter=quarter)
 
 
-def _found(brand: Brand, folder: Path) -> Brand:
-    """The brand with its files where they are: paths in rhem.toml start at the workspace folder."""
+def brand_of(review: Review, folder: Path) -> Review:
+    """The review with its brand's files where they are: their paths start at the folder."""
+    return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())))
+
+
+def _relative(file: str, folder: Path | None) -> str:
+    return file if folder is None else Path(os.path.relpath(file, folder)).as_posix()
+
+
+def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
     files = {key: getattr(brand, key) for key in ("logo", "template")}
-    return brand.model_copy(update={key: str((folder / name).resolve()) for key, name in files.items() if name})
+    return brand.model_copy(update={key: place(name) for key, name in files.items() if name})
 
 
 def tell(f: Facts) -> Review:
-    """The review that the facts make."""
-    return Review(
-        client=f.client,
-        msp=f.settings.name,
-        quarter=f.quarter,
-        period=review_words.spell(f),
-        hours_are=f.settings.hours_are,
-        noun=noun(f.settings.hours_are),
-        minutes=f.now.minutes,
-        target_minutes=line(f),
-        status=f.path.follows,
-        metric_version=METRIC_VERSION,
-        sections=tuple(write(f) for write in WRITERS),
-        table=f.months,
-        brand=f.settings.brand,
+    """The review that the facts make, in the client's language."""
+    with speaking(f.language):
+        return Review(
+            client=f.client,
+            msp=f.settings.name,
+            quarter=f.quarter,
+            period=review_words.spell(f),
+            language=f.language,
+            hours_are=t(f.settings.hours_are),
+            noun=noun(f.settings.hours_are),
+            minutes=f.now.minutes,
+            target_minutes=line(f),
+            status=f.path.follows,
+            metric_version=METRIC_VERSION,
+            sections=tuple(_edited(section, f) for write in WRITERS if (section := write(f)) is not None),
+            table=f.months,
+            brand=f.settings.brand,
+        )
+
+
+def _edited(section: Section, f: Facts) -> Section:
+    """The section as the analyst wants it: other words, or no slide; the computed words stay in the notes."""
+    edit = {str(key): given for key, given in f.edition().text.items()}.get(section.key, Edit())
+    shown = section.key not in (*f.own.hide, *f.edition().hide)
+    if not (edit.title or edit.paragraphs):
+        return replace(section, shown=shown)
+    computed = f"{section.title}. {' '.join(section.paragraphs)}"
+    listed = section.key in LISTS and edit.paragraphs  # the table says the same as the paragraphs
+    return replace(
+        section,
+        table=None if listed else section.table,
+        title=edit.title or section.title,
+        paragraphs=tuple(edit.paragraphs) or section.paragraphs,
+        notes=" ".join([section.notes, t("Edited by hand. Computed: {text}", text=computed)]).strip(),
+        shown=shown,
     )
 
 

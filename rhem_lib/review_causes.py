@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from rhem_lib.words import mark
+
 RISE_Z = 2.5  # stricter than 2, because a quarter has about ten categories to look through
 MIN_RISE_PROBLEMS = 5
-NOT_RECORDED = "Not recorded"
+NOT_RECORDED = mark("Not recorded")
 
 
 def cause_table(

@@ -8,7 +8,8 @@ import pandas as pd
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.review_causes import cause_table, computer_table
-from rhem_lib.settings import Settings
+from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
+from rhem_lib.words import mark, month
 
 MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
                  "reactive_tickets", "unclassified_hours", "outside_hours", "rhem_h", "flags"]  # fmt: skip
@@ -37,7 +38,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Path:
-    """What the decay fit says about the client; minutes per computer a month, NaN where it cannot say."""
+    """What the decay fit says about the client; minutes per computer a month, NaN where it cannot say.
+
+    `typical` is what a typical client of the same age needs.
+    """
 
     follows: str
     own: bool
@@ -45,6 +49,7 @@ class Path:
     expected: float
     low: float
     high: float
+    typical: float
     next_expected: float
     next_low: float
     next_high: float
@@ -70,6 +75,20 @@ class Facts:
     entries: int
     causes: pd.DataFrame
     computers: pd.DataFrame
+
+    @property
+    def own(self) -> ClientSettings:
+        """The client's own settings."""
+        return self.settings.clients.get(self.client, ClientSettings())
+
+    @property
+    def language(self) -> str:
+        """Language of the review."""
+        return self.own.language or self.settings.language
+
+    def edition(self, back: int = 0) -> QuarterSettings:
+        """What an analyst added to this quarter, or to one some quarters back."""
+        return self.own.quarters.get(str(pd.Period(self.start, "Q") - back), QuarterSettings())
 
     @property
     def age(self) -> float:
@@ -130,7 +149,7 @@ def gather(
     months = _calendar(panel, client, start, end)
     in_service = months[months["exposure"] > 0]
     entries = entries[entries["worked_on"].dt.to_period("M").isin(in_service["month"].dt.to_period("M"))]
-    now = _span("this quarter", in_service[in_service["month"] >= start], entries)
+    now = _span(mark("this quarter"), in_service[in_service["month"] >= start], entries)
     if now is None:
         raise _no_exposure(panel, client, quarter)
     before_start = start - pd.DateOffset(months=3)
@@ -147,8 +166,8 @@ def gather(
         end=end,
         months=months,
         now=now,
-        before=_span("the quarter before", before, entries),
-        first=_span("the first three months", first, entries),
+        before=_span(mark("the quarter before"), before, entries),
+        first=_span(mark("the first three months"), first, entries),
         path=_path(fit, client, months, start),
         left=bool(in_service["month"].max() < min(known_until, end - pd.DateOffset(months=1))),
         entries=len(this),
@@ -179,7 +198,7 @@ def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughDat
     if own.empty:
         fix = "Check the name, its onboarding date and its computer list with `rhem check`."
     else:
-        spell = f"{own['month'].min():%B %Y} to {own['month'].max():%B %Y}"
+        spell = f"{month(own['month'].min())} to {month(own['month'].max())}"
         fix = f"There is data from {spell}; choose a quarter in it."
     return NotEnoughData(
         f"no computer was in service in {quarter}, so there is nothing to review.", where=client, fix=fix
@@ -234,11 +253,12 @@ def _predict(fit: DecayFit, client: str, age_months: np.ndarray) -> pd.DataFrame
 
 def _path(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp) -> Path:
     if not fit.usable:
-        return Path("too-early", False, *[np.nan] * 9)
+        return Path("too-early", False, *[np.nan] * 10)
     quarter = months[(months["month"] >= start) & (months["exposure"] > 0)]
     weights = quarter["exposure"] / quarter["exposure"].sum()
     now = [float((quarter[c] * weights).sum()) for c in ("expected", "expected_low", "expected_high")]
     ahead = _predict(fit, client, quarter["age_end"].max() + np.array([0.5, 1.5, 2.5])).mean()
+    usual = fit.predict(age_months=quarter["age_months"].tolist())["estimate"].to_numpy() * 60
     own = client in fit.clients.index
     row = fit.clients.loc[client] if own else None
     return Path(
@@ -248,6 +268,7 @@ def _path(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp)
         expected=now[0],
         low=now[1],
         high=now[2],
+        typical=float(np.average(usual, weights=weights)),
         next_expected=float(ahead["estimate"]),
         next_low=float(ahead["low"]),
         next_high=float(ahead["high"]),

@@ -8,22 +8,14 @@ import pandas as pd
 
 from rhem_lib.review_causes import NOT_RECORDED
 from rhem_lib.review_facts import Z95, Facts
-from rhem_lib.review_words import (
-    Section,
-    change,
-    count,
-    firmness,
-    line,
-    minutes,
-    noun,
-    number,
-    percent,
-)
+from rhem_lib.review_why import few_computers
+from rhem_lib.review_words import Section, change, firmness, line, named
+from rhem_lib.words import count, minutes, months, number, percent, t
 
 NOISY_SHARE = 0.3  # share of the quarter's hours on three computers that makes them worth naming
 NOISY_PROBLEMS = 3  # problems on each of the three, and times the usual number per computer
 NOISY_FLEET = 10  # with fewer computers, three of them always hold much of the time
-UNSORTED_SHARE = 0.05
+UNSORTED_SHARE, UNSORTED_HOURS = 0.05, 2.0  # of the quarter; less is not worth a slide
 UNKNOWN_CAUSE_SHARE = 0.2
 MOST_FINDINGS = 4
 
@@ -47,40 +39,46 @@ def findings(f: Facts) -> list[Finding]:
 def _causes(f: Facts) -> Iterator[Finding]:
     rose = f.causes[f.causes["rose"] & (f.causes["name"] != NOT_RECORDED)]
     for _, row in rose.head(2).iterrows():
+        cause = {"cause": row["name"]}
         rate, rate_before = (number(10 * row[c]) for c in ("rate", "rate_before"))
         yield Finding(
-            f"{row['name']} problems rose from {rate_before} to {rate} per 10 computers a month.",
-            "more than chance explains",
-            f"Find and remove the cause of the rise in {row['name']} problems",
-            f"May we spend time next quarter on the cause of the {row['name']} problems?",
-        )
+            t("{cause} problems rose from {before} to {now} per 10 computers a month.",
+              before=rate_before, now=rate, **cause),
+            t("more than chance explains"),
+            t("Find and remove the cause of the rise in {cause} problems", **cause),
+            t("May we spend time next quarter on the cause of the {cause} problems?", **cause),
+        )  # fmt: skip
 
 
 def _level(f: Facts) -> Iterator[Finding]:
-    what, p = noun(f.settings.hours_are), f.path
+    p = f.path
     gap = f.now.minutes - p.expected
     sure = firmness(gap, float(np.hypot(f.now.se, (p.high - p.low) / (2 * Z95))))
-    look = f"Look through the {what} work of the quarter for avoidable problems"
+    look = t("Look through the {what} work of the quarter for avoidable problems", **named(f))
     if gap > 0 and sure != "too early":
-        hedge = "clearly" if sure == "firm" else "likely"
+        clearly = t("The quarter was clearly above what we expected.")
+        likely = t("The quarter was likely above what we expected.")
         yield Finding(
-            f"The quarter was {hedge} above what we expected.",
-            f"{number(f.now.minutes)} against {minutes(p.expected)} per computer a month",
+            clearly if sure == "firm" else likely,
+            t("{now} against {minutes} per computer a month",
+              now=number(f.now.minutes), minutes=minutes(p.expected)),
             look,
-        )
+        )  # fmt: skip
     elif f.before and change(f.now, f.before)[0] > 0 and change(f.now, f.before)[1] != "too early":
         yield Finding(
-            f"{what.capitalize()} time rose from the quarter before.",
-            f"{number(f.before.minutes)} to {minutes(f.now.minutes)} per computer a month",
+            t("{What} time rose from the quarter before.", **named(f)),
+            t("{before} to {minutes} per computer a month",
+              before=number(f.before.minutes), minutes=minutes(f.now.minutes)),
             look,
-        )
+        )  # fmt: skip
     over = f.now.minutes - line(f)
     if f.age > f.settings.targets.months and over > 0 and firmness(over, f.now.se) != "too early":
+        aim = {"minutes": minutes(line(f))}
         yield Finding(
-            f"We aimed for {minutes(line(f))} by month {f.settings.targets.months} and are not there.",
-            f"{minutes(f.now.minutes)} per computer a month in month {f.age:.0f}",
-            "Set a goal for the next two quarters and review it in each meeting",
-            f"Is {minutes(line(f))} per computer a month still the goal you want?",
+            t("We aimed for {minutes} by month {n} and are not there.", n=f.settings.targets.months, **aim),
+            t("{minutes} per computer a month in month {n}", minutes=minutes(f.now.minutes), n=number(f.age)),
+            t("Set a goal for the next two quarters and review it in each meeting"),
+            t("Is {minutes} per computer a month still the goal you want?", **aim),
         )
 
 
@@ -91,10 +89,10 @@ def _computers(f: Facts) -> Iterator[Finding]:
     if fleet >= NOISY_FLEET and noisy and three["problems"].mean() >= max(NOISY_PROBLEMS * usual, NOISY_PROBLEMS):
         names = ", ".join(three["name"])
         yield Finding(
-            f"3 computers of about {fleet:.0f} took {percent(three['share'].sum())} of the time.",
+            few_computers(3, fleet, three["share"].sum()),
             names,
-            f"Check {names} and repair or replace them",
-            "Should the three computers with the most problems be repaired or replaced?",
+            t("Check {computers} and repair or replace them", computers=names),
+            t("Should the three computers with the most problems be repaired or replaced?"),
         )
 
 
@@ -103,23 +101,23 @@ def _records(f: Facts) -> Iterator[Finding]:
     unknown = f.causes.loc[f.causes["name"] == NOT_RECORDED, "share"].sum()
     if unknown >= UNKNOWN_CAUSE_SHARE:
         yield Finding(
-            f"We did not record the cause for {percent(unknown)} of the time.",
-            "so part of the work cannot be explained",
-            "Record a cause for every problem",
+            t("We did not record the cause for {share} of the time.", share=percent(unknown)),
+            t("so part of the work cannot be explained"),
+            t("Record a cause for every problem"),
         )
     unsorted = f.in_quarter["unclassified_hours"].sum()
-    if unsorted > UNSORTED_SHARE * (unsorted + f.now.hours):
+    if unsorted >= UNSORTED_HOURS and unsorted > UNSORTED_SHARE * (unsorted + f.now.hours):
         yield Finding(
-            f"{number(unsorted, 1)} hours could not be sorted into planned and unplanned work.",
-            f"beside {number(f.now.hours, 1)} hours that count",
-            "Sort the open hours before the next review",
+            t("{hours} hours could not be sorted into planned and unplanned work.", hours=number(unsorted, 1)),
+            t("beside {hours} hours that count", hours=number(f.now.hours, 1)),
+            t("Sort the open hours before the next review"),
         )
     gaps = int(f.in_quarter["minutes"].isna().sum())
     if gaps and not f.left and f.age > gaps:
         yield Finding(
-            f"{count(gaps, 'month')} of the quarter could not be measured.",
-            "no computer count for the month",
-            "Make sure the list of computers is taken every month",
+            t("{months} of the quarter could not be measured.", months=months(gaps)),
+            t("no computer count for the month"),
+            t("Make sure the list of computers is taken every month"),
         )
 
 
@@ -127,56 +125,83 @@ def less_well(f: Facts) -> Section:
     """What went less well, honestly; never empty."""
     found = findings(f)
     if not found:
-        quiet = ["No measure got worse by more than chance this quarter."]
+        quiet = [t("No measure got worse by more than chance this quarter.")]
         known = f.causes[f.causes["name"] != NOT_RECORDED]
         if not known.empty:
-            quiet.append(
-                f"The largest remaining cause is {known['name'].iloc[0]}, with {percent(known['share'].iloc[0])}."
-            )
+            lead = {"cause": known["name"].iloc[0], "share": percent(known["share"].iloc[0])}
+            quiet.append(t("The largest remaining cause is {cause}, with {share}.", **lead))
         if f.now.months < 3:
-            quiet.append(f"With {count(f.now.months, 'month')} of data, little can be said yet.")
-        notes = "Checked: causes, level, computers, records."
-        return Section("less_well", "Nothing stood out this quarter", tuple(quiet), notes=notes)
+            quiet.append(t("With {months} of data, little can be said yet.", months=months(f.now.months)))
+        notes = t("Checked: causes, level, computers, records.")
+        return Section("less_well", t("Nothing stood out this quarter"), tuple(quiet), notes=notes)
     title = found[0].text.removesuffix(".")
     table = pd.DataFrame([{"finding": x.text, "evidence": x.evidence} for x in found])
     said = tuple(f"{x.text.removesuffix('.')} ({x.evidence})." for x in found)
-    notes = "Every line is from the data; see the appendix for how it is counted."
+    notes = t("Every line is from the data; see the appendix for how it is counted.")
     return Section("less_well", title, said, table, notes)
 
 
-def next_steps(f: Facts) -> Section:
-    """Suggested actions with evidence; owner and date are placeholders to agree in the meeting."""
-    due = f.end + pd.DateOffset(months=3) - pd.Timedelta(days=1)
-    found = findings(f)
-    rows = [{"action": x.action, "why": x.text, "owner": "to agree", "due": due} for x in found]
+def suggestions(f: Facts) -> list[tuple[str, str]]:
+    """What we would do, and why: from the findings."""
     if f.left:
-        rows = [
-            {
-                "action": "Hand over the open problems",
-                "why": "Service has ended.",
-                "owner": "to agree",
-                "due": due,
-            }
-        ]
-    if not rows:
-        known = f.causes[f.causes["name"] != NOT_RECORDED]["name"].head(1).tolist()
-        cause = f"Look for what still causes {known[0]} problems" if known else "Keep measuring every month"
-        rows = [{"action": cause, "why": "Nothing got worse this quarter.", "owner": "to agree", "due": due}]
+        return [(t("Hand over the open problems"), t("Service has ended."))]
+    found = [(x.action, x.text) for x in findings(f)]
+    if found:
+        return found
+    known = f.causes[f.causes["name"] != NOT_RECORDED]["name"].head(1).tolist()
+    look = t("Look for what still causes {cause} problems", cause=known[0]) if known else ""
+    return [(look or t("Keep measuring every month"), t("Nothing got worse this quarter."))]
+
+
+def next_steps(f: Facts) -> Section:
+    """Actions agreed in the client's settings; without any, suggestions whose owner is to be agreed."""
+    agreed = f.edition().actions
+    due = (f.end + pd.DateOffset(months=3) - pd.Timedelta(days=1)).date()
+    suggested = [{"action": x, "why": why, "owner": t("to agree"), "due": due} for x, why in suggestions(f)]
+    rows = [{"action": x.action, "why": x.why, "owner": x.owner, "due": x.due} for x in agreed] or suggested
     table = pd.DataFrame(rows).astype({"due": "datetime64[us]"})
-    title = f"We suggest {count(len(rows), 'action')} for next quarter"
-    return Section("next", title, ("Owner and date are to be agreed in the meeting.",), table,
-                   "Suggestions follow from what went less well.")  # fmt: skip
+    if not agreed:
+        title = count(
+            len(rows), "We suggest {n} action for next quarter", "We suggest {n} actions for next quarter"
+        )
+        said = t("Owner and date are to be agreed in the meeting.")
+    else:
+        title = count(len(rows), "We plan {n} action for next quarter", "We plan {n} actions for next quarter")
+        said = t("Every action has an owner and a date.")
+    notes = t("The data suggest: {actions}.", actions="; ".join(str(x["action"]) for x in suggested))
+    return Section("next", title, (*_done(f), said), table, notes)
+
+
+def _done(f: Facts) -> Iterator[str]:
+    """How many of the actions of the quarter before are done."""
+    before = f.edition(back=1).actions
+    if before:
+        done = number(sum(x.done for x in before))
+        yield t("Done of the actions of the quarter before: {done} of {n}.", done=done, n=number(len(before)))
+
+
+def goals(f: Facts) -> Section | None:
+    """What the client wants to achieve, in its own words; None where nothing is written down."""
+    said = tuple(f.own.goals)
+    if not said:
+        return None
+    title = count(len(said), "This is the goal that we work for", "These are the {n} goals that we work for")
+    return Section("goals", title, said, notes=t("Ask whether the goals still hold."))
 
 
 def decisions(f: Facts) -> Section:
     """What the client should decide in the meeting."""
     asked = [x.decision for x in findings(f) if x.decision and not f.left][:2]
-    fleet = f.now.exposure / f.now.months
-    said = (
-        *asked,
-        "Who owns each action, and by when?" if not f.left else "Who takes over the open problems?",
-        f"Is the count of about {count(round(fleet), 'computer')} right? Every figure here rests on it.",
+    fleet = count(
+        round(f.now.exposure / f.now.months),
+        "Is the count of about {n} computer right? Every figure here rests on it.",
+        "Is the count of about {n} computers right? Every figure here rests on it.",
     )
+    if f.left:
+        asked.append(t("Who takes over the open problems?"))
+    elif not f.edition().actions:
+        asked.append(t("Who owns each action, and by when?"))
+    said = (*asked, fleet)
     table = pd.DataFrame({"decision": said, "answer": [""] * len(said)})
-    title = f"We need {count(len(said), 'decision')} from you"
-    return Section("decisions", title, said, table, "The answers are noted here in the meeting.")
+    title = count(len(said), "We need {n} decision from you", "We need {n} decisions from you")
+    return Section("decisions", title, said, table, t("The answers are noted here in the meeting."))

@@ -4,68 +4,99 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.review_causes import NOT_RECORDED
-from rhem_lib.review_facts import Facts
-from rhem_lib.review_words import Section, count, evidence, firmness, minutes, noun, number, percent
+from rhem_lib.review_facts import Facts, Span
+from rhem_lib.review_words import Section, evidence, firmness, named
+from rhem_lib.words import count, mark, minutes, number, percent, problems, sentence_case, t
 
 LITTLE = 0.15  # change on the log scale that nobody needs to discuss
+THEN = {
+    "the quarter before": mark("in the quarter before"),
+    "the first three months": mark("in the first three months"),
+}
 
 
 def fewer_or_faster(f: Facts) -> Section:
     """Problems per computer x minutes per problem: which of the two changed."""
     base, now = f.base, f.now
     if base is None or not (base.tickets and now.tickets):
-        said = [f"There were {count(10 * now.tickets_per_computer, 'problem')} per 10 computers a month."]
-        title = "It is too early to tell fewer problems from faster fixes"
-        if now.tickets == 0:
-            title, said = "There was no problem to work on this quarter", []
-        if base is None:
-            said.append("There is no earlier period to compare it with.")
-        else:
-            said.append(f"In {base.label} there were {number(10 * base.tickets_per_computer)}.")
-        return Section("fewer_or_faster", title, tuple(said), notes=evidence(f))
+        return _only_one_period(f, base)
     table = pd.DataFrame(
         [
-            {"measure": measure, "unit": unit, "period": s.label, "value": value}
+            {"measure": measure, "unit": unit, "period": t(s.label), "value": value}
             for s in (base, now)
             for measure, unit, value in (
-                ("problems", "per 10 computers a month", 10 * s.tickets_per_computer),
-                ("time", "minutes per problem", s.minutes_per_ticket),
+                ("problems", t("Problems: per 10 computers a month"), 10 * s.tickets_per_computer),
+                ("time", t("Time: minutes per problem"), s.minutes_per_ticket),
             )
         ]
     )
     ratios = np.log([now.tickets_per_computer / base.tickets_per_computer,
                      now.minutes_per_ticket / base.minutes_per_ticket])  # fmt: skip
     se = np.sqrt(1 / now.tickets + 1 / base.tickets)
+    then = t(THEN[base.label])
     sentences = (
-        f"Problems: {number(10 * base.tickets_per_computer)} per 10 computers a month in {base.label}, "
-        f"{number(10 * now.tickets_per_computer)} {now.label}.",
-        f"Time per problem: {minutes(base.minutes_per_ticket)} then, {number(now.minutes_per_ticket)} now.",
-        "Fewer problems mean less disturbance; faster fixes mean shorter ones.",
+        t(
+            "Problems: {before} per 10 computers a month {then}, {now} this quarter.",
+            before=number(10 * base.tickets_per_computer),
+            then=then,
+            now=number(10 * now.tickets_per_computer),
+        ),
+        t(
+            "Time per problem: {minutes} then, {now} now.",
+            minutes=minutes(base.minutes_per_ticket),
+            now=number(now.minutes_per_ticket),
+        ),
+        t("Fewer problems mean less disturbance; faster fixes mean shorter ones."),
     )
-    notes = f"{evidence(f)} Compared with {base.label}: {count(base.tickets, 'problem')}."
-    return Section("fewer_or_faster", _parts_title(ratios, float(se), base.label), sentences, table, notes)
+    compared = t("Compared with {problems} {then}.", problems=problems(base.tickets), then=then)
+    title = _parts_title(ratios, float(se), then)
+    return Section("fewer_or_faster", title, sentences, table, f"{evidence(f)} {compared}")
 
 
-def _parts_title(ratios: np.ndarray, se: float, than: str) -> str:
+def _only_one_period(f: Facts, base: Span | None) -> Section:
+    rate = count(
+        10 * f.now.tickets_per_computer,
+        "There was {n} problem per 10 computers a month.",
+        "There were {n} problems per 10 computers a month.",
+    )
+    title, said = t("It is too early to tell fewer problems from faster fixes"), [rate]
+    if f.now.tickets == 0:
+        title, said = t("There was no problem to work on this quarter"), []
+    if base is None:
+        said.append(t("There is no earlier period to compare it with."))
+    else:
+        rate = number(10 * base.tickets_per_computer)
+        said.append(sentence_case(t("{then} there were {n}.", then=t(THEN[base.label]), n=rate)))
+    return Section("fewer_or_faster", title, tuple(said), notes=evidence(f))
+
+
+def _parts_title(ratios: np.ndarray, se: float, then: str) -> str:
     """Which part moved beyond chance; time per problem varies more, so it needs a change twice as large."""
     fewer = firmness(float(ratios[0]), se) if abs(ratios[0]) > 0.05 else "too early"
     faster = firmness(float(ratios[1]), 2 * se) if abs(ratios[1]) > 0.05 else "too early"
-    seen = [("fewer problems" if ratios[0] < 0 else "more problems", fewer),
-            ("faster fixes" if ratios[1] < 0 else "slower fixes", faster)]  # fmt: skip
+    seen = [(t("fewer problems") if ratios[0] < 0 else t("more problems"), fewer),
+            (t("faster fixes") if ratios[1] < 0 else t("slower fixes"), faster)]  # fmt: skip
     seen = [(words, sure) for words, sure in seen if sure != "too early"]
     if not seen and np.abs(ratios).max() <= LITTLE:
-        return "Neither the number of problems nor the time for each changed much"
+        return t("Neither the number of problems nor the time for each changed much")
     if not seen:
-        return "It is too early to tell whether problems or fixes really changed"
-    if seen[0][1] == "likely":
-        return f"We likely saw {' and '.join(words for words, _ in seen)} than in {than}"
-    said = [words if sure == "firm" else f"likely {words}" for words, sure in seen]
-    return f"We saw {' and '.join(said)} than in {than}"
+        return t("It is too early to tell whether problems or fixes really changed")
+    both = mark("{first} and {second}")
+    if all(sure == "likely" for _, sure in seen):
+        changes = [words for words, _ in seen]
+        said = t(both, first=changes[0], second=changes[1]) if changes[1:] else changes[0]
+        return t("We likely saw {changes} than {then}", changes=said, then=then)
+    changes = [words if sure == "firm" else t("likely {change}", change=words) for words, sure in seen]
+    said = t(both, first=changes[0], second=changes[1]) if changes[1:] else changes[0]
+    return t("We saw {changes} than {then}", changes=said, then=then)
 
 
 def causes(f: Facts) -> Section:
     """Top three causes of the time, in plain words, and the noisiest computers."""
     top, noisy = f.causes.head(3), f.computers.head(5)
+    if top.empty:
+        title = t("No {what} time, so no causes to show", **named(f))
+        return Section("causes", title, (t("Nothing was recorded."),))
     table = pd.concat(
         [
             top.assign(kind="cause")[["kind", "name", "minutes", "share", "problems", "problems_before"]],
@@ -75,23 +106,34 @@ def causes(f: Facts) -> Section:
         ],
         ignore_index=True,
     )
-    if top.empty:
-        return Section(
-            "causes",
-            f"No {noun(f.settings.hours_are)} time, so no causes to show",
-            ("Nothing was recorded.",),
-        )
+    table["name"] = table["name"].replace(NOT_RECORDED, t(NOT_RECORDED))
     known = top[top["name"] != NOT_RECORDED]
-    title = "The cause was not recorded for this quarter's work"
+    title = t("The cause was not recorded for this quarter's work")
     if not known.empty:
         lead = known.iloc[0]
-        title = f"{lead['name']} problems took the most time: {percent(lead['share'])}"
-    said = [f"{row['name']}: {percent(row['share'])} of the time, {count(row['problems'], 'problem')}."
-            for _, row in top.iterrows()]  # fmt: skip
+        title = t("{cause} problems took the most time: {share}", cause=lead["name"], share=percent(lead["share"]))
+    said = [
+        t(
+            "{cause}: {share} of the time, {problems}.",
+            cause=row["name"],
+            share=percent(row["share"]),
+            problems=problems(row["problems"]),
+        )
+        for _, row in table[table["kind"] == "cause"].iterrows()
+    ]
     three, fleet = noisy.head(3), f.now.exposure / f.now.months
     if fleet > 2 * len(three) > 0:
-        share = percent(three["share"].sum())
-        said.append(f"{count(len(three), 'computer')} of about {fleet:.0f} took {share} of the time.")
+        said.append(few_computers(len(three), fleet, three["share"].sum()))
     if noisy.empty:
-        said.append("The work was not booked on computers, so we cannot name the noisiest ones.")
+        said.append(t("The work was not booked on computers, so we cannot name the noisiest ones."))
     return Section("causes", title, tuple(said), table, evidence(f))
+
+
+def few_computers(few: float, fleet: float, share: float) -> str:
+    """How much of the time a few computers took."""
+    said = count(
+        few,
+        "{n} computer of about {{fleet}} took {{share}} of the time.",
+        "{n} computers of about {{fleet}} took {{share}} of the time.",
+    )
+    return said.format(fleet=number(fleet), share=percent(share))

@@ -1,7 +1,7 @@
 """The sections of a review that tell how the quarter went: numbers become plain sentences here.
 
 Words follow the evidence: a difference of two standard errors or more is said plainly, one or more is "likely",
-anything less is "too early to tell".
+anything less is "too early to tell". Every sentence is one whole message, so that it can be translated.
 """
 
 from dataclasses import dataclass
@@ -10,20 +10,26 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.review_facts import Z95, Facts, Span
+from rhem_lib.words import mark, minutes, month, month_name, months, number, problems, sentence_case, t
 
 DAYS_PER_MONTH = 30.4375
+SUPPORT = mark("support")
 FOLLOWS = {
-    "decaying": "Since the start, the time needed has been falling.",
-    "flat": "Since the start, the time needed has stayed level.",
-    "rising": "Since the start, the time needed has been rising.",
-    "irregular": "Since the start, the time needed has gone up and down without a clear direction.",
-    "too-early": "It is too early to tell the long-run direction.",
+    "decaying": mark("Since the start, the time needed has been falling."),
+    "flat": mark("Since the start, the time needed has stayed level."),
+    "rising": mark("Since the start, the time needed has been rising."),
+    "irregular": mark("Since the start, the time needed has gone up and down without a clear direction."),
+    "too-early": mark("It is too early to tell the long-run direction."),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One topic of a review: a full-sentence title, paragraphs, an optional tidy table, notes for the speaker."""
+    """One topic of a review: a full-sentence title, paragraphs, an optional tidy table, notes for the speaker.
+
+    A section that is not `shown` has no slide.
+    In the table, columns named key, kind or measure are for programs; all other words are for the reader.
+    """
 
     key: str
     title: str
@@ -31,36 +37,25 @@ class Section:
     table: pd.DataFrame | None = None
     notes: str = ""
     appendix: bool = False
-
-
-def number(value: float, decimals: int = 0) -> str:
-    """A number for people: one decimal below ten, none above, thousands separated; a dash for NaN."""
-    if not np.isfinite(value):
-        return "–"
-    digits = max(decimals, 1) if abs(value) < 9.95 else decimals
-    text = f"{value:,.{digits}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
-
-
-def minutes(value: float) -> str:
-    """'1 minute', '3.5 minutes', '14 minutes'."""
-    return f"{number(value)} minute{'' if number(value) == '1' else 's'}"
-
-
-def count(value: float, thing: str) -> str:
-    """'1 problem', '12 problems'."""
-    return f"{number(value)} {thing}{'' if number(value) == '1' else 's'}"
-
-
-def percent(share: float) -> str:
-    """A share as whole percent."""
-    return f"{100 * share:.0f}%" if np.isfinite(share) else "–"
+    shown: bool = True
 
 
 def noun(hours_are: str) -> str:
     """What the time is: 'support' for technician hours, else the settings' word ('outage hours': 'outage')."""
-    return "support" if hours_are == "technician hours" else hours_are.removesuffix("hours").strip() or hours_are
+    if hours_are == mark("technician hours"):
+        return t(SUPPORT)
+    return hours_are.removesuffix("hours").strip() or hours_are
+
+
+def named(f: Facts) -> dict[str, str]:
+    """What the time is, as it stands within a sentence and at its start."""
+    return names(f.settings.hours_are)
+
+
+def names(hours_are: str) -> dict[str, str]:
+    """The noun of some hours, as it stands within a sentence and at its start."""
+    what = noun(hours_are)
+    return {"what": what, "What": sentence_case(what)}
 
 
 def firmness(difference: float, se: float) -> str:
@@ -80,17 +75,18 @@ def change(now: Span, then: Span) -> tuple[float, str]:
 
 def spell(f: Facts) -> str:
     """The quarter's months in service, in words."""
-    served = f.in_quarter.loc[f.in_quarter["exposure"] > 0, "month"].dt.strftime("%B").tolist()
+    served = f.in_quarter.loc[f.in_quarter["exposure"] > 0, "month"].tolist()
+    first, last, year = month_name(served[0]), month_name(served[-1]), f.start.year
     if len(served) == 3:
-        return f"{served[0]} to {served[2]} {f.start.year}"
-    return f"{' and '.join(served)} {f.start.year}"
+        return t("{first} to {last} {year}", first=first, last=last, year=year)
+    return t("{first} and {last} {year}", first=first, last=last, year=year) if served[1:] else f"{first} {year}"
 
 
 def when(f: Facts, age_months: float) -> str:
     """Calendar month in which the client reaches an age."""
     last = f.in_quarter[f.in_quarter["exposure"] > 0].iloc[-1]
     day = last["month"] + pd.DateOffset(months=1) + pd.Timedelta(days=(age_months - f.age) * DAYS_PER_MONTH)
-    return f"{day:%B %Y}"
+    return month(day)
 
 
 def line(f: Facts) -> float:
@@ -98,130 +94,192 @@ def line(f: Facts) -> float:
     return f.settings.targets.target_h * 60
 
 
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
-
-
 def evidence(f: Facts) -> str:
     """What the headline rests on, for the speaker notes."""
-    what = f.settings.hours_are
-    return (
-        f"Evidence: {number(f.now.hours, 1)} {what} and {count(f.now.tickets, 'problem')} over "
-        f"{number(f.now.exposure, 1)} computer-months ({spell(f)}). "
-        f"By chance alone the figure moves by about {minutes(f.now.se)} either way."
+    return t(
+        "Evidence: {hours} {hours_are} and {problems} over {exposure} computer-months ({period}). "
+        "By chance alone the figure moves by about {minutes} either way.",
+        hours=number(f.now.hours, 1),
+        hours_are=t(f.settings.hours_are),
+        problems=problems(f.now.tickets),
+        exposure=number(f.now.exposure, 1),
+        period=spell(f),
+        minutes=minutes(f.now.se),
     )
 
 
 def quarter(f: Facts) -> Section:
     """The quarter in two short paragraphs and one number."""
-    what = noun(f.settings.hours_are)
-    took = f"{what.capitalize()} took {minutes(f.now.minutes)} per computer a month"
-    title, trend = took, "There is no earlier quarter to compare it with."
+    now = minutes(f.now.minutes)
+    title = t("{What} took {minutes} per computer a month", minutes=now, **named(f))
+    told = t("There is no earlier quarter to compare it with.")
     if f.before:
-        difference, sure = change(f.now, f.before)
-        title, trend = _trend(f, difference, sure)
+        title, told = trend(f.now.minutes, f.before.minutes, change(f.now, f.before)[1], named(f))
     if f.now.hours == 0:
-        title = f"No {what} time was needed this quarter"
-    status = [f"This quarter ({spell(f)}), {_lower(took)}.", trend, _against_line(f)]
-    notes = f"{evidence(f)} {f.now.months} of 3 months in service."
+        title = t("No {what} time was needed this quarter", **named(f))
+    took = t(
+        "This quarter ({period}), {what} took {minutes} per computer a month.",
+        period=spell(f),
+        minutes=now,
+        **named(f),
+    )
+    notes = f"{evidence(f)} " + t("{n} of 3 months in service.", n=f.now.months)
     rows = [
-        ("this quarter", f.now.minutes, np.nan, np.nan),
-        ("the quarter before", f.before.minutes if f.before else np.nan, np.nan, np.nan),
-        ("expected", f.path.expected, f.path.low, f.path.high),
-        (f"goal for month {f.settings.targets.months}", line(f), np.nan, np.nan),
+        ("now", t("this quarter"), f.now.minutes, np.nan, np.nan),
+        ("before", t("the quarter before"), f.before.minutes if f.before else np.nan, np.nan, np.nan),
+        ("expected", t("expected"), f.path.expected, f.path.low, f.path.high),
+        ("goal", t("goal for month {n}", n=f.settings.targets.months), line(f), np.nan, np.nan),
     ]
-    table = pd.DataFrame(rows, columns=["measure", "minutes", "low", "high"])
+    table = pd.DataFrame(rows, columns=["key", "item", "minutes", "low", "high"])
     table = table[table["minutes"].notna()].reset_index(drop=True)
-    return Section("quarter", title, (" ".join(status), outlook(f)), table, notes)
-
-
-def _trend(f: Facts, difference: float, sure: str) -> tuple[str, str]:
-    """Title and sentence on the change from the quarter before."""
-    what, now = noun(f.settings.hours_are).capitalize(), minutes(f.now.minutes)
-    before = f.before.minutes if f.before else np.nan
-    if sure == "too early" and abs(difference) <= 0.25 * before:
-        title = f"{what} stayed at about {now} per computer a month"
-        return title, f"The quarter before took {minutes(before)}: too small a change to tell from chance."
-    if sure == "too early":
-        title = f"{what} took {now} per computer a month"
-        return (
-            title,
-            f"The quarter before took {minutes(before)}; it is too early to call that a real change.",
-        )
-    word, comparative = ("fell", "less") if difference < 0 else ("rose", "more")
-    hedge = "clearly" if sure == "firm" else "likely"
-    title = f"{what} {word} to {now} per computer a month"
-    if sure == "likely":
-        title = f"{what} likely {word}, to {now} per computer a month"
-    return (
+    return Section(
+        "quarter",
         title,
-        f"That is {minutes(abs(difference))} {comparative} than the quarter before, {hedge} a real change.",
+        (f"{took} {told} {against_line(f.now.minutes, f.now.se, line(f))}", outlook(f)),
+        table,
+        notes,
     )
 
 
-def _against_line(f: Facts) -> str:
-    gap, name = f.now.minutes - line(f), f"{number(line(f))}-minute line"
-    side = "under" if gap < 0 else "above"
-    sure = firmness(gap, f.now.se)
-    if sure == "too early" and abs(gap) <= max(0.15 * line(f), 1):
-        return f"That is close to our {name}."
+def trend(now: float, before: float, sure: str, names: dict[str, str]) -> tuple[str, str]:
+    """Title and sentence on the change in minutes from the quarter before."""
+    difference = now - before
+    say = {**names, "minutes": minutes(now)}
+    then, by = {"minutes": minutes(before)}, {"minutes": minutes(abs(difference))}
+    if sure == "too early" and abs(difference) <= 0.25 * before:
+        return (
+            t("{What} stayed at about {minutes} per computer a month", **say),
+            t("The quarter before took {minutes}: too small a change to tell from chance.", **then),
+        )
     if sure == "too early":
-        return f"It is too early to tell whether it is really {side} our {name}."
-    return f"That is {'clearly' if sure == 'firm' else 'likely'} {side} our {name}."
+        return (
+            t("{What} took {minutes} per computer a month", **say),
+            t("The quarter before took {minutes}; it is too early to call that a real change.", **then),
+        )
+    if difference < 0 and sure == "firm":
+        return (
+            t("{What} fell to {minutes} per computer a month", **say),
+            t("That is {minutes} less than the quarter before, clearly a real change.", **by),
+        )
+    if difference < 0:
+        return (
+            t("{What} likely fell, to {minutes} per computer a month", **say),
+            t("That is {minutes} less than the quarter before, likely a real change.", **by),
+        )
+    if sure == "firm":
+        return (
+            t("{What} rose to {minutes} per computer a month", **say),
+            t("That is {minutes} more than the quarter before, clearly a real change.", **by),
+        )
+    return (
+        t("{What} likely rose, to {minutes} per computer a month", **say),
+        t("That is {minutes} more than the quarter before, likely a real change.", **by),
+    )
+
+
+def against_line(now: float, se: float, target: float) -> str:
+    """Where the quarter's minutes stand beside the target line."""
+    gap, goal = now - target, {"line": number(target)}
+    sure = firmness(gap, se)
+    if sure == "too early" and abs(gap) <= max(0.15 * target, 1):
+        return t("That is close to our {line}-minute line.", **goal)
+    if sure == "too early" and gap < 0:
+        return t("It is too early to tell whether it is really under our {line}-minute line.", **goal)
+    if sure == "too early":
+        return t("It is too early to tell whether it is really above our {line}-minute line.", **goal)
+    if gap < 0:
+        likely = t("That is likely under our {line}-minute line.", **goal)
+        return t("That is clearly under our {line}-minute line.", **goal) if sure == "firm" else likely
+    likely = t("That is likely above our {line}-minute line.", **goal)
+    return t("That is clearly above our {line}-minute line.", **goal) if sure == "firm" else likely
 
 
 def outlook(f: Facts) -> str:
     """What to expect next, said as firmly as the fit allows."""
     last = f.in_quarter.loc[f.in_quarter["exposure"] > 0, "month"].max()
-    if f.left:
-        return f"Service ended in {last:%B %Y}, so there is nothing to forecast."
-    if not np.isfinite(f.path.next_expected):
-        return "Looking ahead, there is not yet enough data to say what to expect."
     p = f.path
-    ahead = (
-        f"Looking ahead, we expect about {minutes(p.next_expected)} next quarter "
-        f"({number(p.next_low)} to {number(p.next_high)})."
+    if f.left:
+        return t("Service ended in {month}, so there is nothing to forecast.", month=month(last))
+    if not np.isfinite(p.next_expected):
+        return t("Looking ahead, there is not yet enough data to say what to expect.")
+    ahead = t(
+        "Looking ahead, we expect about {minutes} next quarter ({low} to {high}).",
+        minutes=minutes(p.next_expected),
+        low=number(p.next_low),
+        high=number(p.next_high),
     )
-    return f"{ahead} {_when_target(f)}" if p.own else f"{ahead} That is what clients of this age usually need."
+    usual = t("That is what clients of this age usually need.")
+    return f"{ahead} {_when_target(f) if p.own else usual}"
 
 
 def _when_target(f: Facts) -> str:
-    name, p = f"{number(line(f))}-minute line", f.path
-    under = f.now.minutes < line(f) and p.next_expected <= line(f)
-    if under:
-        return f"We {'' if p.next_high <= line(f) else 'likely '}stay under the {name}."
+    p, goal = f.path, {"line": number(line(f))}
+    if f.now.minutes < line(f) and p.next_expected <= line(f):
+        likely = t("We likely stay under the {line}-minute line.", **goal)
+        return t("We expect to stay under the {line}-minute line.", **goal) if p.next_high <= line(f) else likely
     if f.age >= 24:
         soon = np.isfinite(p.months_to_target) and p.months_to_target <= f.age + 12
-        return f"We are {'likely' if soon else 'not likely'} to reach the {name} within a year at this pace."
+        likely = mark("We are likely to reach the {line}-minute line within a year at this pace.")
+        not_likely = mark("We are not likely to reach the {line}-minute line within a year at this pace.")
+        return t(likely if soon else not_likely, **goal)
     if p.p_target_24 >= 0.8:
         reach = p.months_to_target if np.isfinite(p.months_to_target) else 24.0
-        return f"We are likely to reach the {name} by {when(f, min(max(reach, f.age + 1), 24.0))}."
+        by = when(f, min(max(reach, f.age + 1), 24.0))
+        return t("We are likely to reach the {line}-minute line by {month}.", month=by, **goal)
+    by = when(f, 24)
     if p.p_target_24 > 0.2:
-        return f"It is too early to tell whether we reach the {name} by {when(f, 24)}."
-    return f"We are not likely to reach the {name} by {when(f, 24)} at this pace."
+        return t("It is too early to tell whether we reach the {line}-minute line by {month}.", month=by, **goal)
+    return t("We are not likely to reach the {line}-minute line by {month} at this pace.", month=by, **goal)
 
 
 def minutes_by_month(f: Facts) -> Section:
     """Minutes per computer by month, beside the expected path and the target line."""
     table = f.months[["month", "minutes", "expected", "expected_low", "expected_high"]].assign(target=line(f))
     p, gap = f.path, f.now.minutes - f.path.expected
-    position = f"This was month {number(max(np.ceil(f.age), 1))} of our work together."
+    position = t("This was month {n} of our work together.", n=number(max(np.ceil(f.age), 1)))
     if not np.isfinite(p.expected):
-        title = f"It is too early to say which path {noun(f.settings.hours_are)} time will follow"
-        return Section("minutes", title, ("The chart shows every month so far.", position), table, evidence(f))
+        title = t("It is too early to say which path {what} time will follow", **named(f))
+        return Section("minutes", title, (t("The chart shows every month so far."), position), table, evidence(f))
     sure = firmness(gap, float(np.hypot(f.now.se, (p.high - p.low) / (2 * Z95))))
-    side = "better" if gap < 0 else "worse"
-    title = {
-        "firm": f"The quarter was clearly {side} than the path we expected",
-        "likely": f"The quarter was likely {side} than the path we expected",
-        "too early": "The quarter was in line with the path we expected",
-    }[sure]
-    whose = "the path of this client" if p.own else "the path of a typical client"
-    expected = (
-        f"We expected about {minutes(p.expected)} per computer a month ({number(p.low)} to {number(p.high)}). "
-        f"It took {number(f.now.minutes)}."
+    expected = t(
+        "We expected about {minutes} per computer a month ({low} to {high}). It took {now}.",
+        minutes=minutes(p.expected),
+        low=number(p.low),
+        high=number(p.high),
+        now=number(f.now.minutes),
     )
     gaps = int((f.in_quarter["minutes"].isna()).sum())
-    missing = (f"{count(gaps, 'month')} of the quarter had no computer in service or no count.",) if gaps else ()
-    said = (expected, FOLLOWS[p.follows], position, *missing)
-    return Section("minutes", title, said, table, f"{evidence(f)} The band is {whose}, 95 % interval.")
+    missing = t("{months} of the quarter had no computer in service or no count.", months=months(gaps))
+    said = (expected, t(FOLLOWS[p.follows]), _against_book(f), position, missing if gaps else "")
+    typical = t("The band is the path of a typical client, 95 % interval.")
+    notes = t("The band is the path of this client, 95 % interval.") if p.own else typical
+    return Section(
+        "minutes", _path_title(f, gap, sure), tuple(s for s in said if s), table, f"{evidence(f)} {notes}"
+    )
+
+
+def _path_title(f: Facts, gap: float, sure: str) -> str:
+    above = firmness(f.now.minutes - line(f), f.now.se) == "firm" and f.now.minutes > line(f)
+    if sure == "too early" and above and f.path.follows in ("flat", "rising"):
+        return t("The quarter was as expected, but the time needed is not falling")
+    if sure == "too early":
+        return t("The quarter was in line with the path we expected")
+    if gap < 0:
+        likely = t("The quarter was likely better than the path we expected")
+        return t("The quarter was clearly better than the path we expected") if sure == "firm" else likely
+    likely = t("The quarter was likely worse than the path we expected")
+    return t("The quarter was clearly worse than the path we expected") if sure == "firm" else likely
+
+
+def _against_book(f: Facts) -> str:
+    """The client's own path beside that of a typical client of its age (small clients lean on it)."""
+    p = f.path
+    if not p.own or not np.isfinite(p.typical):
+        return ""
+    usual = {"usual": minutes(p.typical)}
+    sure = firmness(p.expected - p.typical, (p.high - p.low) / (2 * Z95))
+    if sure == "too early":
+        return t("Other clients of this age usually need about {usual}: much the same.", **usual)
+    if p.expected < p.typical:
+        return t("Other clients of this age usually need more, about {usual}.", **usual)
+    return t("Other clients of this age usually need less, about {usual}.", **usual)

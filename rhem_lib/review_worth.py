@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.review_facts import Facts
-from rhem_lib.review_words import Section, minutes, noun, number
+from rhem_lib.review_words import Section, named
+from rhem_lib.words import minutes, number, sentence_case, t
 
-COLUMNS = ["item", "unit", "kind", "own_start", "reference"]
+COLUMNS = ["key", "item", "kind", "own_start", "reference"]
 
 
 def worth(f: Facts) -> Section:
@@ -17,94 +18,87 @@ def worth(f: Facts) -> Section:
     """
     own = f.path.start if np.isfinite(f.path.start) else f.first.minutes if f.first else np.nan
     reference = f.settings.targets.start_h * 60
-    starts = np.array([own, reference])
+    starts, both = np.array([own, reference]), np.ones(2)
     given_back = (starts - f.now.minutes) / 60 * f.now.exposure
+    hours_are = sentence_case(t(f.settings.hours_are))
     rows = [
-        ("Minutes per computer a month at the start", "minutes per computer a month", "measured", starts),
-        (
-            "Minutes per computer a month now",
-            "minutes per computer a month",
-            "measured",
-            np.full(2, f.now.minutes),
-        ),
-        ("Computers x months in service", "computer-months", "measured", np.full(2, f.now.exposure)),
-        (f"{f.settings.hours_are.capitalize()} given back", "hours", "result", given_back),
+        ("start", t("Minutes per computer a month at the start"), "measured", starts),
+        ("now", t("Minutes per computer a month now"), "measured", f.now.minutes * both),
+        ("exposure", t("Computers x months in service"), "measured", f.now.exposure * both),
+        ("given_back", t("{Hours_are} given back", Hours_are=hours_are), "result", given_back),
     ]
-    if f.settings.hours_are == "technician hours":
+    staff = f.settings.hours_are == "technician hours"
+    if staff:
         rows += _staff_rows(f, given_back)
-    table = pd.DataFrame([(item, unit, kind, *pair) for item, unit, kind, pair in rows], columns=COLUMNS)
-    notes = "Time given back = (level at the start - level this quarter) x computers x months. " + _basis(f)
-    return Section("worth", _title(f, given_back), _sentences(f, given_back, table), table, notes)
+    table = pd.DataFrame([(*words, *pair) for *words, pair in rows], columns=COLUMNS)
+    notes = t("Time given back = (level at the start - level this quarter) x computers x months.")
+    return Section("worth", _title(f, given_back), _sentences(f, own, given_back[1], staff), table,
+                   f"{notes} {_basis(f)}")  # fmt: skip
 
 
 def _staff_rows(f: Facts, given_back: np.ndarray) -> list[tuple[str, str, str, np.ndarray]]:
-    value = f.settings.value
-    staff = given_back * value.user_minutes_per_technician_minute * value.devices_per_employee
-    both = np.ones(2)
+    value, both = f.settings.value, np.ones(2)
+    per_minute, devices = value.user_minutes_per_technician_minute, value.devices_per_employee
+    staff = given_back * per_minute * devices
     rows = [
-        (
-            "Staff minutes per technician minute",
-            "minutes",
-            "assumption",
-            value.user_minutes_per_technician_minute * both,
-        ),
-        ("Computers per employee", "computers", "assumption", value.devices_per_employee * both),
-        ("Staff hours given back", "hours", "result", staff),
+        ("staff_minutes", t("Staff minutes per technician minute"), "assumption", per_minute * both),
+        ("devices", t("Computers per employee"), "assumption", devices * both),
+        ("staff_hours", t("Staff hours given back"), "result", staff),
     ]
     if value.wage_per_hour:
+        money = {"currency": value.currency}
         rows += [
-            (
-                f"Wage ({value.currency} per hour)",
-                f"{value.currency} per hour",
-                "assumption",
-                value.wage_per_hour * both,
-            ),
-            (
-                f"Worth of the staff hours ({value.currency})",
-                value.currency,
-                "result",
-                value.wage_per_hour * staff,
-            ),
+            ("wage", t("Wage ({currency} per hour)", **money), "assumption", value.wage_per_hour * both),
+            ("worth", t("Worth of the staff hours ({currency})", **money), "result", value.wage_per_hour * staff),
         ]
     return rows
 
 
 def _basis(f: Facts) -> str:
     if np.isfinite(f.path.start):
-        return "The client's own start is the fitted level at onboarding."
+        return t("The client's own start is the fitted level at onboarding.")
     if f.first:
-        return "The client's own start is the level of the first three months."
-    return "The client's own start is not known yet."
+        return t("The client's own start is the level of the first three months.")
+    return t("The client's own start is not known yet.")
 
 
 def _title(f: Facts, given_back: np.ndarray) -> str:
-    hours = given_back[0] if np.isfinite(given_back[0]) else given_back[1]
-    against = (
-        "your own start"
-        if np.isfinite(given_back[0])
-        else f"{number(f.settings.targets.start_h)} hour at the start"
-    )
-    if number(abs(hours)) == "0":
-        return f"The quarter took as much time as {against}"
+    own = bool(np.isfinite(given_back[0]))
+    hours = float(given_back[0] if own else given_back[1])
+    say = {"n": number(abs(hours)), "hours_are": t(f.settings.hours_are), "start": _start_hours(f)}
+    if f.base is None:
+        return t("It is too early to say how much time is given back")
+    if say["n"] == "0" and own:
+        return t("The quarter took as much time as at your own start")
+    if say["n"] == "0":
+        return t("The quarter took as much time as {start} at the start would", **say)
+    if hours < 0 and own:
+        return t("The quarter took {n} {hours_are} more than at your own start", **say)
     if hours < 0:
-        return f"The quarter took {number(-hours)} hours more than {against}"
-    return f"The quarter gave back {number(hours)} {f.settings.hours_are} against {against}"
+        return t("The quarter took {n} {hours_are} more than at {start} at the start", **say)
+    if own:
+        return t("The quarter gave back {n} {hours_are} against your own start", **say)
+    return t("The quarter gave back {n} {hours_are} against {start} at the start", **say)
 
 
-def _sentences(f: Facts, given_back: np.ndarray, table: pd.DataFrame) -> tuple[str, ...]:
-    what, said = noun(f.settings.hours_are), []
-    start = table["own_start"].iloc[0]
-    if np.isfinite(start):
-        said.append(
-            f"At the start, {what} took about {minutes(start)} per computer a month; now {number(f.now.minutes)}."
-        )
+def _start_hours(f: Facts) -> str:
+    return minutes(60 * f.settings.targets.start_h)
+
+
+def _sentences(f: Facts, own: float, spared: float, staff: bool) -> tuple[str, ...]:
+    said = [t("Your own starting level is not known yet.")]
+    if np.isfinite(own):
+        now = number(f.now.minutes)
+        took = t("At the start, {what} took about {minutes} per computer a month; now {now}.",
+                 minutes=minutes(own), now=now, **named(f))  # fmt: skip
+        said = [took]
+    say = {"n": number(abs(spared)), "start": _start_hours(f)}
+    if say["n"] == "0":
+        said.append(t("Against {start} at the start, the quarter took about as much time.", **say))
+    elif spared >= 0:
+        said.append(t("Against {start} at the start, the quarter gave {n} hours back.", **say))
     else:
-        said.append("Your own starting level is not known yet.")
-    spared = number(abs(given_back[1]))
-    effect = f"gave {spared} hours back" if given_back[1] >= 0 else f"took {spared} hours more"
-    if spared == "0":
-        effect = "took about as much time"
-    said.append(f"Against {number(f.settings.targets.start_h)} hour at the start, the quarter {effect}.")
-    if "Staff hours given back" in set(table["item"]):
-        said.append("Staff hours rest on the two assumptions in the table; change them if yours differ.")
+        said.append(t("Against {start} at the start, the quarter took {n} hours more.", **say))
+    if staff:
+        said.append(t("Staff hours rest on the two assumptions in the table; change them if yours differ."))
     return tuple(said)

@@ -25,11 +25,14 @@ from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.jobs import Job, Record, open_kernels, run_job, write_whole
 from rhem_lib.measure import measure
 from rhem_lib.notebooks import NOTEBOOKS, title_of
+from rhem_lib.pdf import convert
 from rhem_lib.review import Review, build_review
 from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.settings import check_names
 from rhem_lib.workspace import Workspace, load
 
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth")
+PORTFOLIO_NOTEBOOK = "06_portfolio"
 CLIENT_NOTEBOOK = "10_client_review"
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
 PACKAGES = (
@@ -70,7 +73,7 @@ class Run:
 def study(folder: Path, *, workers: int = 2, force: bool = False, tell: Callable = print) -> Run:
     """Run the portfolio notebooks of a workspace, filed under the last quarter of its data."""
     quarter = str(_exposed(measure(load(folder)))["month"].max().to_period("Q"))
-    return _edition(folder, quarter, lambda target: _study_jobs(folder, target), workers, force, tell)
+    return _edition(folder, quarter, lambda target: _study_jobs(folder, quarter, target), workers, force, tell)
 
 
 def review(
@@ -80,9 +83,10 @@ def review(
     clients: Sequence[str] = (),
     workers: int = 2,
     force: bool = False,
+    pdf: bool = False,
     tell: Callable = print,
 ) -> Run:
-    """Run the study and one notebook, page and deck per client with computers in service in the quarter.
+    """Run the study, the portfolio, and a notebook, page and deck per client in service in the quarter.
 
     Parameters
     ----------
@@ -96,6 +100,8 @@ def review(
         Worker processes.
     force : bool
         Run everything again, changed or not.
+    pdf : bool
+        Write a PDF beside every deck, where LibreOffice is installed.
     tell : callable
         Takes lines for people.
 
@@ -110,12 +116,12 @@ def review(
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
 
     def jobs(target: Path) -> list[Job]:
-        return _study_jobs(folder, target) + list(_client_jobs(load(folder), quarter, clients, target))
+        return _study_jobs(folder, quarter, target) + list(_client_jobs(load(folder), quarter, clients, target))
 
-    return _edition(folder, quarter, jobs, workers, force, tell)
+    return _edition(folder, quarter, jobs, workers, force, tell, pdf)
 
 
-def _study_jobs(folder: Path, target: Path) -> list[Job]:
+def _study_jobs(folder: Path, quarter: str, target: Path) -> list[Job]:
     jobs = []
     for name in STUDY:
         simulated = name == "05_known_truth"
@@ -124,7 +130,12 @@ def _study_jobs(folder: Path, target: Path) -> list[Job]:
         jobs.append(
             Job("study", title_of(name), name, "study", name, given, outputs, key=_digest([folder, given]))
         )
-    return jobs
+    workspace = os.path.relpath(folder, target / "study")
+    given = {"workspace": workspace, "quarter": quarter, "deck": "portfolio.pptx"}
+    decks = [f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")]
+    made = ("study/06_portfolio.html", *decks, "study/06_portfolio.ipynb")
+    name, key = title_of(PORTFOLIO_NOTEBOOK), _digest([folder, given])
+    return [*jobs, Job("study", name, PORTFOLIO_NOTEBOOK, "study", PORTFOLIO_NOTEBOOK, given, made, key=key)]
 
 
 def _active(panel: pd.DataFrame, quarter: str) -> list[str]:
@@ -151,6 +162,7 @@ def _client_jobs(work: Workspace, quarter: str, only: Sequence[str], target: Pat
     """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
     panel = measure(work)
     names = _active(panel, quarter)
+    check_names(work.settings, [*work.clients["client"], *panel["client"]])
     fit = fit_decay(panel, target_h=work.settings.targets.target_h)
     unknown = [name for name in only if name not in names]
     if unknown:
@@ -169,15 +181,21 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
     folder = f"clients/{slug(name)}"
     path = target / folder / "review.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = made.to_json()
+    text = made.to_json(path.parent)
     write_whole(path, text)
     given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx")
-    outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb"))
+    outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb", "xlsx", "csv"))
     return Job("client", name, CLIENT_NOTEBOOK, folder, "review", given, outputs, key=_digest([text, given]))
 
 
 def _edition(
-    folder: Path, quarter: str, plan: Callable[[Path], list[Job]], workers: int, force: bool, tell: Callable
+    folder: Path,
+    quarter: str,
+    plan: Callable[[Path], list[Job]],
+    workers: int,
+    force: bool,
+    tell: Callable,
+    pdf: bool = False,
 ) -> Run:
     """Plan the jobs, run those whose key has changed, and write run.json and index.html."""
     target = Path("reports") / Path(folder).resolve().name / quarter
@@ -195,6 +213,8 @@ def _edition(
     done = [records[job.outputs[0]] for job in jobs]
     everything = [*done, *(record for output, record in past.items() if output not in records)]
     _save_run(target, quarter, folder, code, everything)
+    if pdf:
+        convert([target / file for record in done for file in record.outputs if file.endswith(".pptx")], tell)
     page.index(_table(everything), target / "index.html", title=f"{Path(folder).resolve().name}, {quarter}")
     return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
 
@@ -247,7 +267,7 @@ def _digest(parts: Sequence[Any]) -> str:
 def _code_key() -> str:
     """Key of the library, the notebooks and the packages that shape an output."""
     library = Path(__file__).parent
-    sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx", ".html"}]
+    sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx", ".html", ".po"}]
     sources += sorted(NOTEBOOKS.glob("*.ipynb"))
     files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sources}
     return _digest([files, {name: version(name) for name in PACKAGES}, METRIC_VERSION])

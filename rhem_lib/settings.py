@@ -3,17 +3,33 @@
 import datetime as dt
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from rhem_lib.errors import SettingsError
+from rhem_lib.words import known_language
 
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
 Preset = Literal["unscheduled", "incidents", "all-support"]
 BillingModel = Literal["fixed-fee", "hourly", "block-hours", "hybrid"]
+SectionKey = Literal[
+    "quarter", "goals", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
+    "counted", "quality", "method",
+]  # fmt: skip
+Quarter = Annotated[str, StringConstraints(pattern=r"^\d{4}Q[1-4]$")]
+Language = Annotated[str, AfterValidator(known_language)]
 
 
 class _Section(BaseModel):
@@ -35,11 +51,49 @@ class Rule(_Section):
     work_class: WorkClass
 
 
+class Action(_Section):
+    """Something agreed with a client: what, who and by when."""
+
+    action: str = Field(min_length=1)
+    why: str = ""
+    owner: str = Field(min_length=1)
+    due: dt.date
+    done: bool = False
+
+
+class Edit(_Section):
+    """Words that stand in place of the computed ones."""
+
+    title: str = ""
+    paragraphs: list[str] = []
+
+
+class QuarterSettings(_Section):
+    """What an analyst adds to one quarter's review of a client."""
+
+    actions: list[Action] = []
+    text: dict[SectionKey, Edit] = {}
+    hide: list[SectionKey] = []
+
+
 class ClientSettings(_Section):
-    """Other names under which a client appears in exports, and whether to leave it out."""
+    """Names of a client in exports, whether to leave it out, and what its reviews say beside the data.
+
+    Stands in rhem.toml under [clients."Name"], or in a file clients/*.toml whose first line is client = "Name".
+    """
 
     aliases: list[str] = []
     exclude: bool = False
+    language: Language | None = None
+    goals: list[str] = []
+    hide: list[SectionKey] = []
+    quarters: dict[Quarter, QuarterSettings] = {}
+
+
+class ClientFile(ClientSettings):
+    """One client's settings in a file of their own."""
+
+    client: str = Field(min_length=1)
 
 
 class FileSettings(_Section):
@@ -95,6 +149,7 @@ class Settings(_Section):
     time_zone: str = "UTC"
     preset: Preset = "unscheduled"
     hours_are: str = "technician hours"
+    language: Language = "en"
     own_company: list[str] = []
     catch_all: list[str] = []
     endpoint_kinds: list[str] = ["workstation", "server"]
@@ -118,13 +173,13 @@ class Settings(_Section):
 
 
 def read_settings(folder: Path) -> Settings:
-    """Settings of a workspace folder.
+    """Settings of a workspace folder: rhem.toml, and clients/*.toml with one client each.
 
     Raises
     ------
     SettingsError
-        The folder or its rhem.toml is missing, is not TOML, or holds an unknown key (the nearest known one
-        is named) or a value of the wrong kind.
+        The folder or its rhem.toml is missing, a file is not TOML, holds an unknown key (the nearest known one
+        is named) or a value of the wrong kind, or a client stands in two places.
     """
     path = Path(folder) / "rhem.toml"
     if not path.is_file():
@@ -133,29 +188,40 @@ def read_settings(folder: Path) -> Settings:
             where=str(folder),
             fix='Create it with one line: name = "Your MSP". `rhem sample DIR` makes a complete example.',
         )
+    settings = _read(path, Settings)
+    clients = dict(settings.clients)
+    for file in sorted((Path(folder) / "clients").glob("*.toml")):
+        given = _read(file, ClientFile)
+        if given.client in clients:
+            raise SettingsError(f"'{given.client}' stands in another settings file too.", where=str(file),
+                                fix="Keep all settings of a client in one place.")  # fmt: skip
+        clients[given.client] = given
+    return settings.model_copy(update={"clients": clients})
+
+
+def _read(path: Path, model: type[Any]) -> Any:
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise SettingsError(f"this is not valid TOML: {problem}.", where=str(path)) from None
     except ValidationError as problem:
-        raise _explain(problem, path) from None
+        raise _explain(problem, path, model) from None
 
 
-def _explain(problem: ValidationError, path: Path) -> SettingsError:
+def _explain(problem: ValidationError, path: Path, model: type[Any]) -> SettingsError:
     """Turn the first validation error into a sentence that names the key and the nearest known one."""
     first = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"])
+        known = _known_keys(model, first["loc"])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, cutoff=0.5)
         hint = f"Did you mean '{near[0]}'?" if near else "Known here: " + ", ".join(sorted(known)) + "."
         return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=hint)
     return SettingsError(f"'{key}' cannot be used: {first['msg']}.", where=str(path))
 
 
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
+def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:
     """Names of the settings that may stand where the unknown key stands."""
-    model: Any = Settings
     for part in location[:-1]:
         field = getattr(model, "model_fields", {}).get(part)
         if field is None:
@@ -163,3 +229,19 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
         model = next((m for m in inner if isinstance(m, type) and issubclass(m, BaseModel)), model)
     return list(model.model_fields)
+
+
+def check_names(settings: Settings, known: Iterable[str]) -> None:
+    """Stop where words for a review are kept under a name that no client has.
+
+    Raises
+    ------
+    SettingsError
+        Names the nearest client.
+    """
+    there = set(known)
+    for name, given in settings.clients.items():
+        if name not in there and not given.exclude and (given.goals or given.hide or given.quarters):
+            near = difflib.get_close_matches(name, there, 1, cutoff=0.0)
+            fix = f"Did you mean '{near[0]}'?" if near else ""
+            raise SettingsError("there is no such client in the data.", where=f"client '{name}'", fix=fix)

@@ -14,11 +14,11 @@ from pptx import Presentation
 from pptx.util import Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
-from rhem_lib import deck, deck_template, deck_text
+from rhem_lib import deck, deck_slide, deck_template, deck_text
 from rhem_lib.errors import SettingsError
-from rhem_lib.review_words import number, percent
 from rhem_lib.settings import Brand, Settings, Value
 from rhem_lib.templates import make_review_template
+from rhem_lib.words import number, percent
 
 NAMES = (
     "../../etc/passwd",
@@ -178,7 +178,7 @@ def test_text_fits_its_box(decks):
             for shape in one.placeholders:
                 if shape.has_chart or shape.has_table or shape.name == "Slide Number":
                     continue
-                usual, bold, indent = deck._style(shape)
+                usual, bold, indent = deck_slide.style(shape._base_placeholder)
                 runs = [run.font.size.pt for p in shape.text_frame.paragraphs for run in p.runs if run.font.size]
                 size = min(runs, default=usual)
                 texts = [p.text for p in shape.text_frame.paragraphs]
@@ -263,6 +263,27 @@ def test_missing_brand_files_and_layouts_are_named(tmp_path):
     with pytest.raises(SettingsError, match=r"Cover: Prepared by, Subtitle, Title.*Two charts"):
         deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "bare.pptx")))
     assert not (tmp_path / "d.pptx").exists()
+
+
+def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path):
+    ours = deck_template.files("rhem_lib") / "templates" / "review.pptx"
+    own = Presentation(str(ours))
+    chart = next(s for s in own.slide_layouts.get_by_name("Chart").placeholders if s.name == "Chart")
+    own.slide_layouts.get_by_name("Cover").placeholders[0].left = 0
+    own.save(tmp_path / "own.pptx")
+    made = Presentation(
+        deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "own.pptx")))
+    )
+    assert made.slides[0].shapes.title.left == 0
+    chart._element.xpath(".//p:ph")[0].set("type", "body")
+    own.save(tmp_path / "wrong.pptx")
+    with pytest.raises(SettingsError, match="lacks layouts or placeholders: Chart: Chart"):
+        deck.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
+    with pytest.raises(SettingsError, match="the template holds slides"):
+        deck.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
+    (tmp_path / "no.pptx").write_text("no")
+    with pytest.raises(SettingsError, match=r"not a \.pptx presentation"):
+        deck.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "no.pptx")))
 
 
 def test_logo_stands_on_the_cover(tmp_path):

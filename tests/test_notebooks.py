@@ -10,7 +10,8 @@ from rhem_lib.errors import ParameterError
 from rhem_lib.notebooks import NOTEBOOKS, check_parameters, parameters_of, title_of
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-STUDY = {"01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "10_client_review"}
+STUDY = {"01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio",
+         "10_client_review"}  # fmt: skip
 
 
 def cells(name, kind=None):
@@ -103,9 +104,12 @@ def test_every_notebook_runs_as_it_stands(tmp_path):
 
     with kernels.warm() as manager:
         for name in NAMES:
-            given = {"deck": str(tmp_path / "review.pptx")} if name == "10_client_review" else {}
+            given = (
+                {"deck": str(tmp_path / f"{name}.pptx")} if name in ("10_client_review", "06_portfolio") else {}
+            )
             given |= {"books": 1, "clients": 8, "months": 15} if name == "05_known_truth" else {}
             out = tmp_path / f"{name}.ipynb"
             with_kernel = {"kernel_manager_class": manager, "shutdown_kernel": "immediate", "progress_bar": False}
             execute_notebook(NOTEBOOKS / f"{name}.ipynb", out, given, cwd=str(NOTEBOOKS), **with_kernel)
-    assert (tmp_path / "review.pptx").is_file()
+    for name in ("10_client_review", "06_portfolio"):
+        assert all((tmp_path / f"{name}.{kind}").is_file() for kind in ("pptx", "xlsx", "csv"))

@@ -14,8 +14,9 @@ from rhem_lib.errors import InputError, NotEnoughData, ParameterError
 from rhem_lib.review import Review
 from rhem_lib.review_causes import cause_table
 from rhem_lib.review_findings import findings
-from rhem_lib.review_words import firmness, minutes, number
+from rhem_lib.review_words import firmness
 from rhem_lib.settings import Settings, Value
+from rhem_lib.words import minutes, number
 
 JARGON = re.compile(
     r"\b(RHEM|endpoints?|p-values?|SLA|MTTR|confidence|intervals?|asymptote|half-life|floor|posterior|pooled|exposure|"

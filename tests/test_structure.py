@@ -11,7 +11,7 @@ import pytest
 LIBRARY = Path(__file__).parent.parent / "rhem_lib"
 # A module imports only from lines above its own; within a line, only from its left.
 LAYERS = """
-errors schema curves tweedie formats
+errors schema words curves tweedie formats
 settings
 profiles sheets database files
 recognise read typed
@@ -25,8 +25,9 @@ measure
 book scenarios laplace noise mixed posterior decline decay_words decay_tables changes
 claim season forecast pooled backtest decay billing power
 recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
+portfolio_facts portfolio_study portfolio workbook
 plots_style plots_review plots_decay plots
-deck_text deck_template deck_charts deck_table deck page
+deck_text deck_template deck_charts deck_table deck_slide deck pdf page
 kernel_server kernels notebooks jobs run
 cli
 """.split()

@@ -1,0 +1,72 @@
+"""Decks as PDF through LibreOffice, where it is installed: one call for many decks."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+PROGRAMS = ("soffice", "libreoffice")
+CHUNK = 40  # decks per call: starting LibreOffice costs as much as some five decks
+SECONDS = 60  # allowed for a start, and for a deck
+
+
+def office() -> str:
+    """Path of LibreOffice, or nothing."""
+    return next((found for name in PROGRAMS if (found := shutil.which(name))), "")
+
+
+def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
+    """Write a .pdf beside every deck; returns those written. Without LibreOffice one line says so.
+
+    Parameters
+    ----------
+    decks : sequence of Path
+        Decks whose .pdf is missing or older than they are; others are left as they are.
+    tell : callable
+        Takes lines for people.
+    """
+    todo = [deck for deck in decks if not is_current(deck)]
+    program = office()
+    if todo and not program:
+        tell("No PDF was made: LibreOffice (soffice) is not installed here. The decks are complete without it.")
+        return []
+    written = []
+    for start in range(0, len(todo), CHUNK):
+        chunk = todo[start : start + CHUNK]
+        tell(f"Writing {len(chunk)} PDF files")
+        written += _convert(program, chunk)
+    missing = [str(deck) for deck in todo if deck.with_suffix(".pdf") not in written]
+    if missing:
+        tell(f"LibreOffice wrote no PDF of {len(missing)} decks: {', '.join(missing[:5])}")
+    return written
+
+
+def is_current(deck: Path) -> bool:
+    """Whether the deck's PDF is there and shows the deck as it is."""
+    made = deck.with_suffix(".pdf")
+    return made.is_file() and made.stat().st_mtime >= deck.stat().st_mtime
+
+
+def _convert(program: str, decks: Sequence[Path]) -> list[Path]:
+    """One call. Decks have one name in many folders, so they are numbered on the way in and out."""
+    with tempfile.TemporaryDirectory(prefix="rhem-pdf-") as scratch:
+        names = [Path(scratch) / f"{i}.pptx" for i in range(len(decks))]
+        for deck, name in zip(decks, names, strict=True):
+            shutil.copy(deck, name)
+        own = f"-env:UserInstallation={(Path(scratch) / 'profile').as_uri()}"
+        command = [program, own, "--headless", "--convert-to", "pdf", "--outdir", scratch, *map(str, names)]
+        try:
+            subprocess.run(command, check=False, capture_output=True, timeout=SECONDS * (1 + len(decks)))  # noqa: S603
+        except subprocess.TimeoutExpired:
+            pass  # what it has written so far is kept; the caller names the rest
+        done = [
+            (name.with_suffix(".pdf"), deck.with_suffix(".pdf")) for deck, name in zip(decks, names, strict=True)
+        ]
+        for made, target in done:
+            if made.is_file():
+                part = target.with_name(f".{target.name}.part")
+                shutil.copy(made, part)
+                os.replace(part, target)
+        return [target for made, target in done if made.is_file()]

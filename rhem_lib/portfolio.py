@@ -1,0 +1,209 @@
+"""The book's quarter for the MSP's own leadership, as a `Review` of all clients, so that the deck can write it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rhem_lib import portfolio_study
+from rhem_lib.billing import BillingComparison, compare_billing
+from rhem_lib.decay import DecayFit, fit_decay
+from rhem_lib.measure import measure
+from rhem_lib.portfolio_facts import BookFacts, gather_book
+from rhem_lib.review import Review, brand_of
+from rhem_lib.review_facts import Z95
+from rhem_lib.review_words import Section, against_line, firmness, names, noun, trend
+from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.words import count, mark, minutes, month_name, number, percent, speaking, t
+from rhem_lib.workspace import Workspace, load
+
+IMPROVES, STUCK = "decaying", ("flat", "rising", "irregular")
+DIRECTIONS = {
+    "decaying": mark("falling"),
+    "flat": mark("level"),
+    "rising": mark("rising"),
+    "irregular": mark("up and down"),
+    "too-early": mark("too early to tell"),
+}
+MOST_NAMED = 6
+
+
+def build_portfolio(
+    work: Workspace, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, *, quarter: str
+) -> Review:
+    """Every number and sentence of the book's quarter; names clients, so it is not for them.
+
+    Parameters
+    ----------
+    work : Workspace
+        Its settings and account are used.
+    panel : DataFrame, one row per client and month (schema.Panel)
+    fit, test
+        May be unusable; the deck then says that it is too early.
+    quarter : str
+        For example '2026Q3'.
+
+    Raises
+    ------
+    ParameterError
+        The quarter is not one.
+    NotEnoughData
+        No client had a computer in service in the quarter.
+    """
+    made = tell_book(gather_book(work.settings, panel, fit, test, work.account, quarter))
+    return brand_of(made, work.folder)
+
+
+def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
+    """The book's quarter, made from a workspace folder."""
+    work = load(folder)
+    panel = measure(work)
+    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+    return build_portfolio(work, panel, fit, compare_billing(panel), quarter=quarter)
+
+
+def tell_book(b: BookFacts) -> Review:
+    """The review that the book's facts make."""
+    settings = b.settings
+    with speaking(settings.language):
+        last = b.start + pd.DateOffset(months=2)
+        period = t("{first} to {last} {year}", first=month_name(b.start), last=month_name(last), year=b.start.year)
+        sections = (
+            headline(b, period),
+            by_month(b),
+            portfolio_study.curve(b),
+            directions(b),
+            above_the_line(b),
+            portfolio_study.billing(b),
+            portfolio_study.data(b),
+            portfolio_study.decisions(b),
+            portfolio_study.method(b),
+        )
+        return Review(
+            client=t("All clients"),
+            msp=settings.name,
+            quarter=b.quarter,
+            period=period,
+            language=settings.language,
+            hours_are=t(settings.hours_are),
+            noun=noun(settings.hours_are),
+            minutes=b.now.minutes,
+            target_minutes=b.target,
+            status=b.fit.shape if b.fit.usable else "too-early",
+            metric_version=METRIC_VERSION,
+            sections=sections,
+            table=b.months,
+            brand=settings.brand,
+        )
+
+
+def headline(b: BookFacts, period: str) -> Section:
+    """The quarter in two short paragraphs and one number."""
+    words, now = names(b.settings.hours_are), b.now
+    title = t("{What} took {minutes} per computer a month", minutes=minutes(now.minutes), **words)
+    told = t("There is no earlier quarter to compare it with.")
+    if b.before:
+        sure = firmness(now.minutes - b.before.minutes, b.change_se)
+        title, told = trend(now.minutes, b.before.minutes, sure, words)
+    scope = t(
+        "In {period}, {clients} clients with about {computers} computers took {hours} {hours_are}.",
+        period=period,
+        clients=number(now.clients),
+        computers=number(now.exposure / 3),
+        hours=number(now.hours),
+        hours_are=t(b.settings.hours_are),
+    )
+    over = int((b.clients["excess"] > 0).sum())
+    above = count(
+        over,
+        "{n} client of {{all}} stands above the {{line}}-minute line.",
+        "{n} clients of {{all}} stand above the {{line}}-minute line.",
+    ).format(all=number(now.clients), line=number(b.target))
+    rows = [
+        ("now", t("this quarter"), now.minutes, now.minutes - Z95 * now.se, now.minutes + Z95 * now.se),
+        ("before", t("the quarter before"), b.before.minutes if b.before else np.nan, np.nan, np.nan),
+        ("goal", t("goal for month {n}", n=b.settings.targets.months), b.target, np.nan, np.nan),
+    ]
+    table = pd.DataFrame(rows, columns=["key", "item", "minutes", "low", "high"])
+    table = table[table["minutes"].notna()].reset_index(drop=True)
+    line = against_line(now.minutes, now.se, b.target)
+    notes = t(
+        "All hours over all computers: large clients weigh more. The next slides look at clients one by one."
+    )
+    return Section("quarter", title, (f"{scope} {told} {line}", above), table, notes)
+
+
+def by_month(b: BookFacts) -> Section:
+    """The book's minutes by month, and what clients that came or left do to it."""
+    table = b.months[["month", "minutes"]].assign(expected=np.nan, target=b.target)
+    now, then = b.stayed[1], b.stayed[0]
+    sizes = b.months["clients"].dropna()
+    title = t("This is the time of the whole book by month")
+    said = [
+        t("The book held {first} clients at the start of the chart and {last} at its end.",
+          first=number(sizes.iloc[0]), last=number(sizes.iloc[-1])),
+        t("New clients start high, so a growing book falls more slowly than its clients do."),
+    ]  # fmt: skip
+    if np.isfinite(then):
+        say = {"then": minutes(then), "now": minutes(now)}
+        title = t("Clients that stayed took {then} a year ago and {now} now", **say)
+        said.insert(0, t("This compares the same clients with themselves, so newcomers do not disturb it."))
+    return Section(
+        "minutes", title, tuple(said), table, t("Months are pooled: sum of hours over sum of computers.")
+    )
+
+
+def directions(b: BookFacts) -> Section:
+    """Who improves and who does not: clients by direction, and those that are stuck, by name."""
+    kinds = b.clients["follows"].value_counts().reindex(list(DIRECTIONS), fill_value=0)
+    counts = pd.DataFrame(
+        {"kind": "direction", "name": [t(DIRECTIONS[k]) for k in kinds.index], "clients": kinds.to_numpy(float)}
+    )
+    stuck = b.clients[b.clients["follows"].isin(STUCK)].sort_values("minutes", ascending=False)
+    named = pd.DataFrame(
+        {
+            "kind": "client",
+            "name": stuck["client"],
+            "direction": [t(DIRECTIONS[k]) for k in stuck["follows"]],
+            "minutes": stuck["minutes"],
+        }
+    )
+    title = count(
+        len(stuck),
+        "{{falling}} of {{all}} clients improve; {n} does not",
+        "{{falling}} of {{all}} clients improve; {n} do not",
+    ).format(falling=number(kinds[IMPROVES]), all=number(len(b.clients)))
+    early = count(
+        kinds["too-early"],
+        "For {n} client it is too early to tell.",
+        "For {n} clients it is too early to tell.",
+    )
+    said = (
+        t("A client improves when its own path falls beyond what chance explains."),
+        early if kinds["too-early"] else t("Every client has been here long enough to judge."),
+        t("The table names those that do not improve.") if len(stuck) else t("No client is level or rising."),
+    )
+    table = pd.concat([counts, named.head(MOST_NAMED)], ignore_index=True)
+    return Section("directions", title, said, table, t("Judged on all months of a client since its onboarding."))
+
+
+def above_the_line(b: BookFacts) -> Section:
+    """Where the hours above the target line go."""
+    over = b.clients[b.clients["excess"] > 0]
+    if over.empty:
+        title = t("No client stands above the {line}-minute line", line=number(b.target))
+        return Section("above", title, (t("There is no excess to work on this quarter."),))
+    top, total = over.head(3), over["excess"].sum()
+    title = count(
+        len(top),
+        "{n} client takes {{share}} of the hours above the line",
+        "{n} clients take {{share}} of the hours above the line",
+    ).format(share=percent(top["excess"].sum() / total))
+    table = over.head(MOST_NAMED)[["client", "minutes", "expected", "excess"]].reset_index(drop=True)
+    said = (
+        t("Above the line: {hours} hours this quarter, {share} of all.",
+          hours=number(total), share=percent(total / b.now.hours)),
+        t("Young clients stand above the line by nature; compare with the expected minutes."),
+    )  # fmt: skip
+    notes = t("Hours above the line = (minutes - line) x computers x months, over clients above it.")
+    return Section("above", title, said, table, notes)

@@ -1,0 +1,170 @@
+"""The book's slides on the study: decay curve, fixed fee against hourly, data quality, decisions, method."""
+
+import numpy as np
+import pandas as pd
+
+from rhem_lib.portfolio_facts import BookFacts
+from rhem_lib.review_method import PRESETS
+from rhem_lib.review_words import Section, names
+from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.words import count, mark, minutes, number, percent, t
+
+SHOWN_MONTHS = 36
+OPEN_SHARE = 0.02  # share of unsorted or set-aside hours that the leadership should hear of
+GROUPS = {"fixed-fee": mark("Fixed fee"), "hourly": mark("Hourly")}
+KINDS = {
+    "reactive": mark("Unplanned work for clients"),
+    "scheduled": mark("Planned maintenance"),
+    "project": mark("Projects"),
+    "onboarding": mark("Onboarding of new clients"),
+    "internal": mark("Internal work"),
+    "excluded": mark("Leave and other time that is no work"),
+    "unclassified": mark("Not sorted"),
+    "quarantined": mark("Set aside as unusable"),
+}
+
+
+def curve(b: BookFacts) -> Section:
+    """How a typical client's time falls after onboarding, with its band."""
+    fit, goal = b.fit, b.settings.targets
+    if not fit.usable:
+        title = t("It is too early to say how fast a client's time falls")
+        return Section("curve", title, (t("There are not enough clients and months for a curve."),))
+    age = np.arange(SHOWN_MONTHS + 1, dtype=float)
+    path = 60 * fit.predict(age_months=age.tolist())[["estimate", "low", "high"]]
+    table = pd.DataFrame(
+        {"age_months": age, "expected": path["estimate"], "expected_low": path["low"],
+         "expected_high": path["high"], "target": b.target}
+    )  # fmt: skip
+    start, then = 60 * fit.population.loc["start_h"], table.set_index("age_months").loc[float(goal.months)]
+    title = t(
+        "A typical client goes from {start} to {minutes} in {n} months",
+        start=number(start["estimate"]),
+        minutes=minutes(then["expected"]),
+        n=goal.months,
+    )
+    if not fit.gate.declines:
+        title = t("No fall after onboarding can be told from chance")
+    reached = t("That is close to the goal of {line} minutes: the data allow either side.", line=number(b.target))
+    if then["expected_high"] <= b.target:
+        reached = t("That is at or under the goal of {line} minutes.", line=number(b.target))
+    elif then["expected_low"] > b.target:
+        reached = t("That misses the goal of {line} minutes.", line=number(b.target))
+    said = (
+        t("The range at the start is {low} to {high} minutes.",
+          low=number(start["low"]), high=number(start["high"])),
+        t("In month {n} it is {low} to {high}.", n=goal.months, low=number(then["expected_low"]),
+          high=number(then["expected_high"])),
+        reached,
+    )  # fmt: skip
+    return Section("curve", title, said, table, fit.text)
+
+
+def billing(b: BookFacts) -> Section:
+    """Whether fixed-fee clients improve faster, and how little that may say."""
+    test = b.test
+    needed = t(
+        "A sure answer takes about {n} clients with both kinds of contract.", n=number(test.power.clients_needed)
+    )
+    if test.missing:
+        title = t("It is too early to tell whether fixed-fee clients improve faster")
+        return Section("billing", title, (needed,), notes=test.text)
+    title = {
+        "faster": t("Fixed-fee clients improve faster than hourly ones"),
+        "slower": t("Fixed-fee clients improve more slowly than hourly ones"),
+    }.get(test.verdict, t("We see no clear difference between fixed-fee and hourly clients"))
+    said = (
+        t("To halve the excess, fixed-fee clients take {ratio} times as long as hourly ones of their size.",
+          ratio=number(test.ratio, 2)),
+        t("The data allow anything from {low} to {high} times.",
+          low=number(test.low, 2), high=number(test.high, 2)),
+        needed,
+        t("Clients choose their contract, so this shows a link, not a cause."),
+        t("Hours that nobody bills may be written down less carefully."),
+    )  # fmt: skip
+    groups = test.groups.loc[list(GROUPS)]
+    table = pd.DataFrame(
+        {
+            "contract": [t(name) for name in GROUPS.values()],
+            "clients": groups["clients"].to_numpy(float),
+            "start": 60 * groups["start_h"].to_numpy(),
+            "halving": groups["half_life_months"].to_numpy(),
+        }
+    )
+    return Section("billing", title, said, table, test.text)
+
+
+def _hours(b: BookFacts) -> pd.Series:
+    return b.account.table["hours"].astype(float)
+
+
+def data(b: BookFacts) -> Section:
+    """Where all hours went, and what of them could not be used."""
+    hours = _hours(b)
+    read = hours["read"]
+    share = hours / read if read else hours * np.nan
+    title = t(
+        "{share} of the hours could be used", share=percent(1 - share["unclassified"] - share["quarantined"])
+    )
+    said = [
+        t("{share} could not be sorted into planned and unplanned work.", share=percent(share["unclassified"])),
+        t("{share} was set aside: impossible, doubled or without a client.", share=percent(share["quarantined"])),
+        t("Every hour read is in exactly one line of the table."),
+    ]
+    if b.inferred:
+        said.append(
+            count(
+                b.inferred,
+                "For {n} client the start of service is inferred, not given.",
+                "For {n} clients the start of service is inferred, not given.",
+            )
+        )
+    kinds = [kind for kind in KINDS if hours[kind] > 0]
+    table = pd.DataFrame(
+        {
+            "item": [t(KINDS[kind]) for kind in kinds],
+            "hours": hours[kinds].to_numpy(),
+            "share": share[kinds].to_numpy(),
+        }
+    )
+    return Section("data", title, tuple(said), table, b.account.text)
+
+
+def decisions(b: BookFacts) -> Section:
+    """What the leadership should decide."""
+    asked = []
+    judged = b.clients[(b.clients["excess"] > 0) & (b.clients["follows"] != "too-early")]
+    over = judged["client"].head(3).tolist()
+    if over:
+        asked.append(t("Who looks into the work for {clients}?", clients=", ".join(over)))
+    if b.fit.usable and b.fit.population.loc["rhem_12_h", "low"] * 60 > b.target:
+        asked.append(
+            t("Is {line} minutes in month {n} still the goal, or do we change how we onboard?",
+              line=number(b.target), n=b.settings.targets.months)
+        )  # fmt: skip
+    hours = _hours(b)
+    if hours["quarantined"] + hours["unclassified"] > OPEN_SHARE * hours["read"]:
+        asked.append(t("Who mends the records behind the hours that could not be used?"))
+    if b.inferred:
+        asked.append(t("Who supplies the missing dates at which service began?"))
+    if b.test.missing or b.test.verdict == "no clear difference":
+        asked.append(t("Do we leave prices as they are until the contract question has an answer?"))
+    asked.append(t("Which client decks are sent as they are, and which does somebody edit?"))
+    table = pd.DataFrame({"decision": asked, "answer": [""] * len(asked)})
+    title = count(len(asked), "We have {n} decision to take", "We have {n} decisions to take")
+    return Section("decisions", title, tuple(asked), table, t("The answers are noted here in the meeting."))
+
+
+def method(b: BookFacts) -> Section:
+    """What the figures are."""
+    said = (
+        t("The figure is {hours_are} of unplanned work, divided by the computers in service that month.",
+          hours_are=t(b.settings.hours_are)),
+        t(PRESETS[b.settings.preset]),
+        t("In the study this is called RHEM: reactive hours per endpoint per month, definition {version}.",
+          version=METRIC_VERSION),
+        t("A typical client is the one in the middle; the average of all clients lies higher."),
+        t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
+    )  # fmt: skip
+    title = t("This is what counts as {what} time", **names(b.settings.hours_are))
+    return Section("method", title, said, None, "", appendix=True)

@@ -1,0 +1,148 @@
+"""Words, numbers and dates for clients, in the language of their review: one gettext catalogue per language.
+
+English stands in the code; `locale/<language>.po` holds the others (`make messages` brings them up to date). The
+language is that of the innermost `speaking` block, so that no function has to hand it on.
+"""
+
+import datetime as dt
+import difflib
+import gettext
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+ENGLISH = "en"
+_language: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+def languages() -> list[str]:
+    """Languages that there is a catalogue for."""
+    found = [path.name.removesuffix(".po") for path in (files("rhem_lib") / "locale").iterdir()]
+    return sorted([ENGLISH, *found])
+
+
+def known_language(tag: str) -> str:
+    """The tag itself, such as 'de' or 'de-CH'; the region decides how numbers and dates are written.
+
+    Raises
+    ------
+    ValueError
+        There is no catalogue for the language, or no such region; the nearest language is named.
+    """
+    try:
+        if Locale.parse(tag, sep="-").language in languages():
+            return tag
+    except (ValueError, UnknownLocaleError):
+        pass
+    near = difflib.get_close_matches(tag, languages(), 1, cutoff=0)
+    raise ValueError(f"'{tag}' is not a language we write; there are {', '.join(languages())}; nearest: {near[0]}")
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Let everything inside the block be said in a language."""
+    token = _language.set(language)
+    try:
+        yield
+    finally:
+        _language.reset(token)
+
+
+@cache
+def _messages(language: str) -> gettext.NullTranslations:
+    if language == ENGLISH:
+        return gettext.NullTranslations()
+    with (files("rhem_lib") / "locale" / f"{language}.po").open("rb") as text:
+        catalogue = read_po(text, locale=language)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+@cache
+def _locale(tag: str) -> Locale:
+    return Locale.parse(tag, sep="-")
+
+
+def locale() -> Locale:
+    """The locale in force."""
+    return _locale(_language.get())
+
+
+def mark(message: str) -> str:
+    """A message that is translated where it is used, by `t`; the catalogue finds it here."""
+    return message
+
+
+def t(message: str, **values: object) -> str:
+    """A message in the language in force, with its {values} put in."""
+    said = _messages(locale().language).gettext(message)
+    return said.format(**values) if values else said
+
+
+def count(value: float, one: str, many: str) -> str:
+    """'1 problem', '12 problems': the message for one or for many, its {n} put in."""
+    written = number(value)
+    n = 1 if written == "1" else 2
+    return _messages(locale().language).ngettext(one, many, n).format(n=written)
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """A number for people: one decimal below ten, none above, thousands separated; a dash for NaN."""
+    if not np.isfinite(value):
+        return "–"
+    digits = max(decimals, 1) if abs(value) < 9.95 else decimals
+    rounded = Decimal(f"{value:.{digits}f}")
+    return str(format_decimal(rounded if rounded else Decimal(0), locale=locale()))
+
+
+def percent(share: float) -> str:
+    """A share as whole percent."""
+    return str(format_percent(Decimal(f"{share:.2f}"), locale=locale())) if np.isfinite(share) else "–"
+
+
+def minutes(value: float) -> str:
+    """'1 minute', '3.5 minutes', '14 minutes'."""
+    return count(value, "{n} minute", "{n} minutes")
+
+
+def months(value: float) -> str:
+    """'1 month', '3 months'."""
+    return count(value, "{n} month", "{n} months")
+
+
+def problems(value: float) -> str:
+    """'1 problem', '12 problems'."""
+    return count(value, "{n} problem", "{n} problems")
+
+
+def month_name(day: dt.date) -> str:
+    """Name of the month alone."""
+    return str(format_date(day, "LLLL", locale=locale()))
+
+
+def month(day: dt.date) -> str:
+    """Month and year."""
+    return str(format_date(day, "LLLL y", locale=locale()))
+
+
+def day(when: dt.date) -> str:
+    """A day, as short as the language writes it."""
+    return str(format_date(when, "medium", locale=locale()))
+
+
+def sentence_case(text: str) -> str:
+    """The text with its first letter large."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,90 @@
+"""Every number of a review as .xlsx and .csv beside its deck, safe to open in a spreadsheet."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+
+from rhem_lib.review import Review
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SHEET_NAME = 31  # longest that spreadsheets take
+
+
+def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with an apostrophe before every text that a spreadsheet would take for a formula."""
+    words = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
+    return frame.assign(**{c: frame[c].map(_safe) for c in words})
+
+
+def _safe(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def numbers(review: Review) -> pd.DataFrame:
+    """Every number of the review, one a row: section, item, measure, value; what is missing is left out."""
+    rows = [row for name, table in _tables(review) for row in _rows(name, table)]
+    return pd.DataFrame(rows, columns=["section", "item", "measure", "value"]).astype({"item": "str"})
+
+
+def write(review: Review, path: str | Path) -> Path:
+    """Write the workbook, a sheet per section, and all its numbers in one .csv beside it.
+
+    Parameters
+    ----------
+    review : Review
+    path : str or Path
+        Its ending is replaced by .xlsx and .csv, so that the deck's path can be given.
+    """
+    path = Path(path).with_suffix(".xlsx")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    safe_cells(numbers(review)).to_csv(path.with_suffix(".csv"), index=False, encoding="utf-8-sig")
+    given = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(str(path), given) as book:
+        end = pd.Period(review.quarter, freq="Q").end_time.floor("s").to_pydatetime()
+        book.set_properties({"title": f"{review.client}: {review.quarter}", "author": review.msp, "created": end})
+        bold, date = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
+        for name, table in _tables(review):
+            sheet = book.add_worksheet(name[:SHEET_NAME])
+            sheet.write_row(0, 0, list(table), bold)
+            for r, row in enumerate(table.itertuples(index=False), 1):
+                for c, value in enumerate(row):
+                    _cell(sheet, (r, c), value, date)
+            sheet.freeze_panes(1, 0)
+            sheet.autofit()
+    return path
+
+
+def _tables(review: Review) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The headline, every section's table, and the months behind them."""
+    head = {"client": review.client, "quarter": review.quarter, "minutes": review.minutes}
+    yield "headline", pd.DataFrame([head | {"target_minutes": review.target_minutes, "unit": review.unit}])
+    yield from ((s.key, s.table) for s in review.sections if s.table is not None)
+    yield "months", review.table
+
+
+def _rows(name: str, table: pd.DataFrame) -> Iterator[tuple[str, str, str, float]]:
+    figures = [c for c in table if pd.api.types.is_numeric_dtype(table[c])]
+    words = [c for c in table if c not in figures]
+    for row in table.to_dict("records"):
+        item = ", ".join(_text(row[c]) for c in words if pd.notna(row[c]) and row[c] != "")
+        yield from ((name, item, c, float(row[c])) for c in figures if pd.notna(row[c]))
+
+
+def _text(value: Any) -> str:
+    return f"{value:%Y-%m-%d}" if isinstance(value, dt.date) else str(value)
+
+
+def _cell(sheet: Any, place: tuple[int, int], value: Any, date: Any) -> None:
+    """One cell by its kind; text is only ever text."""
+    if pd.isna(value):
+        return
+    if isinstance(value, dt.date):
+        sheet.write_datetime(*place, pd.Timestamp(value).to_pydatetime(), date)
+    elif isinstance(value, str):
+        sheet.write_string(*place, value)
+    else:
+        sheet.write_number(*place, float(value))
