@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.review_causes import NOT_RECORDED
+from rhem_lib.causes import NOT_RECORDED
 from rhem_lib.review_facts import Facts
 from rhem_lib.review_words import Section, count, evidence, firmness, minutes, noun, number, percent
 

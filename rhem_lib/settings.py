@@ -16,6 +16,15 @@ Preset = Literal["unscheduled", "incidents", "all-support"]
 BillingModel = Literal["fixed-fee", "hourly", "block-hours", "hybrid"]
 
 
+def known_zone(zone: str) -> str:
+    """The name of a time zone, or a ValueError that names the nearest."""
+    if zone not in available_timezones():
+        near = difflib.get_close_matches(zone, available_timezones(), 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"'{zone}' is not a time zone{hint}")
+    return zone
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,13 +42,6 @@ class Rule(_Section):
 
     when: dict[str, str | list[str]] = Field(min_length=1)
     work_class: WorkClass
-
-
-class ClientSettings(_Section):
-    """Other names under which a client appears in exports, and whether to leave it out."""
-
-    aliases: list[str] = []
-    exclude: bool = False
 
 
 class FileSettings(_Section):
@@ -72,6 +74,37 @@ class Value(_Section):
     currency: str = "USD"
 
 
+class BusinessHours(_Section):
+    """When staff of a client are at work; public holidays of the country (and region) are free."""
+
+    opens: dt.time = dt.time(8)
+    closes: dt.time = dt.time(17)
+    days: list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]] = ["Mon", "Tue", "Wed", "Thu", "Fri"]
+    country: str = Field("", description="ISO code, such as US or DE; none: no public holidays")
+    region: str = ""
+    time_zone: str = Field("", description="of the client, where it is not the MSP's")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return known_zone(zone) if zone else zone
+
+
+class ClientSettings(_Section):
+    """Other names under which a client appears in exports, whether to leave it out, and its business hours."""
+
+    aliases: list[str] = []
+    exclude: bool = False
+    business_hours: BusinessHours | None = None
+
+
+class Engine(_Section):
+    """Spark, where the canonical tables live there: its master or Connect URL, and the name of each table."""
+
+    spark: str = Field(min_length=1)
+    tables: dict[Literal["time_entries", "tickets", "endpoints", "clients", "agreements"], str]
+
+
 class Privacy(_Section):
     """What of people is kept: by default a stable pseudonym in place of a technician's name, and no free text."""
 
@@ -98,6 +131,11 @@ class Settings(_Section):
     own_company: list[str] = []
     catch_all: list[str] = []
     endpoint_kinds: list[str] = ["workstation", "server"]
+    endpoint_weights: dict[Literal["workstation", "server", "other"], float] = {}
+    contracted_endpoints: bool = False
+    business_hours: BusinessHours = BusinessHours()
+    patch_categories: list[str] = []
+    engine: Engine | None = None
     targets: Targets = Targets()
     rules: list[Rule] = []
     clients: dict[str, ClientSettings] = {}
@@ -110,11 +148,7 @@ class Settings(_Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            near = difflib.get_close_matches(zone, available_timezones(), 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ValueError(f"'{zone}' is not a time zone{hint}")
-        return zone
+        return known_zone(zone)
 
 
 def read_settings(folder: Path) -> Settings:

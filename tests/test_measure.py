@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import rhem_lib as rhem
+from rhem_lib.definitions import definitions
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.measure import definitions, reactive_entries
+from rhem_lib.measure import reactive_entries
 
 TICKETS = "ticket_id,type,parent_id\n" + "".join(f"{n},incident,\n" for n in range(1, 9)) + "9,incident,1\n"
 CLIENTS = "client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n"
@@ -187,7 +188,7 @@ def test_pooling_weighs_by_exposure_and_names_the_mean_of_clients(sample_panel):
 
 
 def test_presets_are_nested(sample_work):
-    table = definitions(sample_work).table.set_index("preset")["rhem_h"]
+    table = definitions(sample_work).table.set_index("definition")["rhem_h"]
     assert table["incidents"] < table["unscheduled"] < table["all-support"]
 
 
