@@ -8,7 +8,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.classify import TICKET_COLUMNS, classify, rules_for
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.settings import Preset, Settings
 
 NEEDED = {
@@ -72,6 +72,31 @@ def from_frames(settings: Settings, frames: dict[str, Any]) -> Tables:
     return Tables(settings, entries, tickets, endpoints, people, schema.check(agreements, "agreements"))
 
 
+def open_spark(settings: Settings) -> Tables:
+    """Canonical tables that live in Spark, by the names in rhem.toml; nothing but results leaves it.
+
+    Raises
+    ------
+    SettingsError
+        rhem.toml has no [engine], Spark is not installed, or cannot be reached there.
+    """
+    engine = settings.engine
+    if engine is None:
+        raise SettingsError("there is no [engine] to read tables from.", where="rhem.toml")
+    try:
+        from pyspark.sql import SparkSession
+
+        builder = SparkSession.builder
+        remote = engine.spark.startswith("sc://")
+        session = (builder.remote(engine.spark) if remote else builder.master(engine.spark)).getOrCreate()
+        frames = {name: session.table(table) for name, table in engine.tables.items()}
+    except ImportError:
+        raise SettingsError(
+            "Spark is not installed.", where="rhem.toml, [engine]", fix="pip install 'rhem[spark]'; it needs Java."
+        ) from None
+    return from_frames(settings, frames)
+
+
 def to_pandas(frame: Any) -> pd.DataFrame:
     """Collect a frame of any engine, dates in microseconds."""
     native = nw.to_native(frame, pass_through=True)
@@ -94,7 +119,9 @@ def alongside(frame: Any, small: pd.DataFrame) -> Any:
 
 
 def _dtypes(table: str) -> dict[str, str]:
-    return {name: str(spec.dtype) for name, spec in schema.TABLES[table].to_schema().columns.items()}
+    """Columns of a table that say something of the row itself, not of the file it came from."""
+    spec = schema.TABLES[table].to_schema().columns
+    return {name: str(column.dtype) for name, column in spec.items() if not name.startswith("source_")}
 
 
 def _completed(table: str, frame: Any) -> Any:
@@ -109,7 +136,7 @@ def _completed(table: str, frame: Any) -> Any:
 
 
 def _with_missing(frame: Any, dtypes: dict[str, str]) -> Any:
-    kinds: dict[str, Any] = {"datetime64": nw.Datetime("us"), "float64": nw.Float64, "int64": nw.Int64}
+    kinds: dict[str, Any] = {"datetime64": nw.Datetime("us"), "float64": nw.Float64}
     rows = nw.from_native(frame)
     names = rows.collect_schema().names()
     typed = {name: kinds.get(kind.split("[")[0], nw.String) for name, kind in dtypes.items()}
