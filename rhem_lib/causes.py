@@ -1,7 +1,6 @@
 """Where the hours go: causes, whether one rose beyond chance, and how few computers, causes or hours hold them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -9,9 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from rhem_lib.frames import Tables, alongside, to_pandas
-from rhem_lib.measure import coverage, in_service
-from rhem_lib.panel import service_windows
+from rhem_lib.frames import Tables, to_pandas
+from rhem_lib.measure import counted_entries
 from rhem_lib.workspace import Workspace
 
 ALARM = 0.05  # chance of calling any cause rising where none rose
@@ -25,8 +23,7 @@ def cause_months(work: Workspace | Tables) -> pd.DataFrame:
 
     Tickets are counted as in the panel: once, in the month of the first reactive hour, a child with its parent.
     """
-    rows, inside = in_service(*_with_service(work))
-    rows = rows.filter((nw.col("work_class") == "reactive") & inside)
+    rows = counted_entries(work)
     keys = ("category", "type")
     hours = to_pandas(rows.group_by("client", "month", *keys).agg(nw.col("hours").sum()))
     tickets = rows.filter(~nw.col("head").is_null(), nw.col("hours") > 0).group_by("client", "head")
@@ -178,8 +175,7 @@ def concentration(work: Workspace | Tables, panel: pd.DataFrame, *, client: str 
     client : str, optional
         One client alone.
     """
-    rows, inside = in_service(*_with_service(work))
-    rows = rows.filter((nw.col("work_class") == "reactive") & inside)
+    rows = counted_entries(work)
     own = panel if client is None else panel[panel["client"] == client]
     if client is not None:
         rows = rows.filter(nw.col("client") == client)
@@ -212,9 +208,3 @@ def _names(kind: str, found: pd.DataFrame, several: bool) -> pd.Series:
         return found["client"] + ": " + found["device_id"] if several else found["device_id"]
     days = found["day"].map(dict(enumerate(DAYS, 1)))
     return days + " " + found["hour"].map("{:02.0f}:00".format, na_action="ignore")
-
-
-def _with_service(work: Workspace | Tables) -> tuple[Any, Any]:
-    entries = work.time_entries
-    window = coverage(entries, work.settings)
-    return entries, alongside(entries, service_windows(work.clients, window))

@@ -89,7 +89,7 @@ def open_spark(settings: Settings) -> Tables:
         builder = SparkSession.builder
         remote = engine.spark.startswith("sc://")
         session = (builder.remote(engine.spark) if remote else builder.master(engine.spark)).getOrCreate()
-        frames = {name: session.table(table) for name, table in engine.tables.items()}
+        frames: dict[str, Any] = {name: session.table(table) for name, table in engine.tables.items()}
     except ImportError:
         raise SettingsError(
             "Spark is not installed.", where="rhem.toml, [engine]", fix="pip install 'rhem[spark]'; it needs Java."

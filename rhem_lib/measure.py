@@ -87,6 +87,14 @@ def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
     return work.with_columns(month=nw.col("worked_on").dt.truncate("1mo"), head=head), inside
 
 
+def counted_entries(work: Workspace | Tables) -> nw.LazyFrame:
+    """Reactive entries on days in service, with month and head: what the panel's reactive_hours are the sum of."""
+    entries = work.time_entries
+    service = service_windows(work.clients, coverage(entries, work.settings))
+    rows, inside = in_service(entries, alongside(entries, service))
+    return rows.filter((nw.col("work_class") == "reactive") & inside)
+
+
 def monthly_hours(entries: Any, service: Any) -> pd.DataFrame:
     """Hours and reactive tickets per client and month; frames of one kind in, a pandas frame out.
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from rhem_lib.given_back import TECHNICIAN, staff_hours
+from rhem_lib.given_back import given_back as spared
 from rhem_lib.review_facts import Facts
 from rhem_lib.review_words import Section, minutes, noun, number
 
@@ -18,7 +20,7 @@ def worth(f: Facts) -> Section:
     own = f.path.start if np.isfinite(f.path.start) else f.first.minutes if f.first else np.nan
     reference = f.settings.targets.start_h * 60
     starts = np.array([own, reference])
-    given_back = (starts - f.now.minutes) / 60 * f.now.exposure
+    given_back = spared(starts / 60, np.full(2, f.now.hours), np.full(2, f.now.exposure))
     rows = [
         ("Minutes per computer a month at the start", "minutes per computer a month", "measured", starts),
         (
@@ -30,7 +32,7 @@ def worth(f: Facts) -> Section:
         ("Computers x months in service", "computer-months", "measured", np.full(2, f.now.exposure)),
         (f"{f.settings.hours_are.capitalize()} given back", "hours", "result", given_back),
     ]
-    if f.settings.hours_are == "technician hours":
+    if f.settings.hours_are == TECHNICIAN:
         rows += _staff_rows(f, given_back)
     table = pd.DataFrame([(item, unit, kind, *pair) for item, unit, kind, pair in rows], columns=COLUMNS)
     notes = "Time given back = (level at the start - level this quarter) x computers x months. " + _basis(f)
@@ -39,7 +41,7 @@ def worth(f: Facts) -> Section:
 
 def _staff_rows(f: Facts, given_back: np.ndarray) -> list[tuple[str, str, str, np.ndarray]]:
     value = f.settings.value
-    staff = given_back * value.user_minutes_per_technician_minute * value.devices_per_employee
+    staff = staff_hours(given_back, value)
     both = np.ones(2)
     rows = [
         (
