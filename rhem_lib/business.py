@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rhem_lib.causes import DAYS
 from rhem_lib.errors import SettingsError
 from rhem_lib.frames import Tables, to_pandas
 from rhem_lib.measure import counted_entries
 from rhem_lib.settings import BusinessHours, Settings
 from rhem_lib.workspace import Workspace
 
-WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 Array = NDArray[np.float64]
 
 
@@ -42,8 +42,8 @@ def working_time(hours: BusinessHours, zone: str, first: dt.date, last: dt.date)
         There is no calendar of holidays for the country or region.
     """
     days = pd.date_range(first, last, freq="D")
-    open_ = days.dayofweek.isin([WEEK.index(day) for day in hours.days])
-    free = _holidays(hours, range(days[0].year, days[-1].year + 1))
+    open_ = days.dayofweek.isin([DAYS.index(day) for day in hours.days])
+    free = public_holidays(hours, range(days[0].year, days[-1].year + 1))
     open_ &= ~pd.Index(days.date).isin(list(free))
     days, zone = days[open_], hours.time_zone or zone
     ends = [instants(days + pd.Timedelta(str(t)), zone) for t in (hours.opens, hours.closes)]
@@ -60,7 +60,8 @@ def instants(local: Any, zone: str) -> Array:
     return (times.tz_convert("UTC").tz_localize(None) - pd.Timestamp(0)) / pd.Timedelta(hours=1)
 
 
-def _holidays(hours: BusinessHours, years: range) -> set[dt.date]:
+def public_holidays(hours: BusinessHours, years: range) -> set[dt.date]:
+    """Public holidays of the country and region, none where no country is given."""
     if not hours.country:
         return set()
     import holidays

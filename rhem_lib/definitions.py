@@ -103,7 +103,7 @@ CHANGES: tuple[tuple[str, str, Callable[[Work], Work]], ...] = (
     ("without user requests", "", _without("request")),
     ("without alerts", "", _without("alert")),
     ("without requests and alerts", "Advanced Global MSP Coaching", _without("request", "alert")),
-    ("with onboarding hours", "desks that book the roll-out as support", _with_onboarding),
+    ("with onboarding hours", "", _with_onboarding),
     ("by the day entered", "Ener Systems", _by_day_entered),
     ("servers count twice", "MSPCFO", _servers_twice),
     ("every listed device", "HUM", _every_device),

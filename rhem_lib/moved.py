@@ -123,6 +123,12 @@ def why_moved(
     return Moved(table, by_cause, by_client, pd.Series(parts | {"change": change}), client)
 
 
+def last_periods(panel: pd.DataFrame) -> tuple[str, str]:
+    """The same quarter a year ago (or the first there is), and the last quarter with exposure."""
+    exposed = pd.PeriodIndex(panel.loc[panel["exposure"] > 0, "month"], freq="Q")
+    return str(max(exposed.max() - 4, exposed.min())), str(exposed.max())
+
+
 def split(tickets: np.ndarray, rhem: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Change of rhem = tickets per endpoint x hours per ticket, by the one and by the other; rows are two periods.
 

@@ -5,6 +5,7 @@ client when no window went before. So neither a busy client nor a quiet weekend 
 """
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rhem_lib.business import calendars, instants, timed_work
+from rhem_lib.business import calendars, instants, public_holidays, timed_work
+from rhem_lib.causes import DAYS
 from rhem_lib.errors import InputError
 from rhem_lib.frames import Tables, to_pandas
 from rhem_lib.workspace import Workspace
@@ -135,7 +137,9 @@ def patch_effect(work: Workspace | Tables, panel: pd.DataFrame) -> PatchEffect:
     times = calendars(work.settings, windows["client"].unique().tolist(), first - day, last + day)
     inside = [times[c].between(np.array([s]), np.array([s + 1e-3]))[0] > 0 for c, s in
               zip(windows["client"], windows["start"], strict=True)]  # fmt: skip
-    return compare(after_windows(windows.assign(inside=inside), entries, spans, zone))
+    years = range(first.year - 1, last.year + 2)
+    free = public_holidays(work.settings.business_hours, years)
+    return compare(after_windows(windows.assign(inside=inside), entries, spans, zone, free))
 
 
 def _service_spans(panel: pd.DataFrame, zone: str) -> pd.DataFrame:
@@ -152,17 +156,20 @@ def _service_spans(panel: pd.DataFrame, zone: str) -> pd.DataFrame:
     return spans.apply(lambda column: instants(column, zone))
 
 
-def after_windows(windows: pd.DataFrame, entries: pd.DataFrame, spans: pd.DataFrame, zone: str) -> pd.DataFrame:
+def after_windows(
+    windows: pd.DataFrame, entries: pd.DataFrame, spans: pd.DataFrame, zone: str, free: Collection[dt.date] = ()
+) -> pd.DataFrame:
     """Windows with the reactive hours that began in the two days after, and those usual in such hours.
 
-    Two days end early where the next window of the client begins. All times are hours since 1970 UTC.
+    Two days end early where the next window of the client begins. A public holiday (`free`) is like a Sunday. All
+    times are hours since 1970 UTC.
     """
     following = windows.groupby("client")["start"].shift(-1).fillna(np.inf)
     table = windows.assign(until=np.minimum(windows["end"] + AFTER_HOURS, following))
     table["until"] = np.minimum(table["until"], table["client"].map(spans["end"]))
     table["from"] = np.maximum(table["end"], table["client"].map(spans["begin"]))
     table = table[table["until"] > table["from"]]
-    week, grid = _hours_of_week(spans, zone)
+    week, grid = _hours_of_week(spans, zone, free)
     within = np.zeros(len(entries), dtype=bool)
     parts = []
     for client, own in table.groupby("client"):
@@ -189,11 +196,12 @@ def after_windows(windows: pd.DataFrame, entries: pd.DataFrame, spans: pd.DataFr
     return table.assign(usual_hours=taken * rate)
 
 
-def _hours_of_week(spans: pd.DataFrame, zone: str) -> tuple[NDArray[np.int64], Array]:
+def _hours_of_week(spans: pd.DataFrame, zone: str, free: Collection[dt.date]) -> tuple[NDArray[np.int64], Array]:
     """Local hour of the week (0 to 167) of every hour of the data, and these hours."""
     grid = np.arange(np.floor(spans["begin"].min()), np.ceil(spans["end"].max()))
     local = pd.to_datetime(grid * 3600, unit="s", utc=True).tz_convert(zone)
-    return (local.dayofweek * 24 + local.hour).to_numpy(), grid
+    day = np.where(pd.Index(local.date).isin(list(free)), DAYS.index("Sun"), local.dayofweek)
+    return day * 24 + local.hour.to_numpy(), grid
 
 
 def _slot(grid: Array, at: pd.Series) -> NDArray[np.int64]:
