@@ -112,9 +112,10 @@ def cause_table(
 
 def _first_months(entries: pd.DataFrame, causes: pd.Index) -> pd.DataFrame:
     """Tickets by cause and month of their first entry; a column per month that has any."""
-    first = entries.assign(cause=cause_names(entries), month=entries["worked_on"].dt.to_period("M"))
-    first = first.groupby(["cause", "ticket_id"], as_index=False)["month"].min()
-    return pd.crosstab(first["cause"], first["month"]).reindex(causes, fill_value=0)
+    month = entries["worked_on"].dt.year * 12 + entries["worked_on"].dt.month
+    first = month.groupby([cause_names(entries), entries["ticket_id"]]).min()
+    table = pd.DataFrame({"cause": first.index.get_level_values(0), "month": first.to_numpy()})
+    return table.value_counts().unstack(fill_value=0).reindex(causes, fill_value=0)
 
 
 def computer_table(entries: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.causes import NOT_RECORDED
+from rhem_lib.moved import split
 from rhem_lib.review_facts import Facts
 from rhem_lib.review_words import Section, count, evidence, firmness, minutes, noun, number, percent
 
@@ -42,7 +43,13 @@ def fewer_or_faster(f: Facts) -> Section:
         f"Time per problem: {minutes(base.minutes_per_ticket)} then, {number(now.minutes_per_ticket)} now.",
         "Fewer problems mean less disturbance; faster fixes mean shorter ones.",
     )
-    notes = f"{evidence(f)} Compared with {base.label}: {count(base.tickets, 'problem')}."
+    by_number, by_time = split(*(np.array([[getattr(s, name)] for s in (base, now)])
+                                 for name in ("tickets_per_computer", "minutes")))  # fmt: skip
+    notes = (
+        f"{evidence(f)} Compared with {base.label}: {count(base.tickets, 'problem')}. Of the change of "
+        f"{now.minutes - base.minutes:+.1f} minutes per computer a month, {by_number[0]:+.1f} is by the number of "
+        f"problems and {by_time[0]:+.1f} by the time for each."
+    )
     return Section("fewer_or_faster", _parts_title(ratios, float(se), base.label), sentences, table, notes)
 
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rhem_lib as rhem
-from rhem_lib.errors import InputError
-from rhem_lib.frames import from_frames
+from rhem_lib.errors import InputError, SettingsError
+from rhem_lib.frames import from_frames, open_spark
 from rhem_lib.settings import Settings
 
 SETTINGS = Settings(name="T", endpoint_weights={"server": 2.0})
@@ -193,6 +193,16 @@ def test_classified_entries_need_no_tickets():
     assert_same(panel_from(bare), panel_from(frames))
     with pytest.raises(InputError, match="no presets"):
         rhem.measure(from_frames(SETTINGS, bare), preset="incidents")
+
+
+def test_without_spark_the_engine_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    given = Settings(name="T", engine={"spark": "local[1]", "tables": {"time_entries": "lake.time"}})
+    with pytest.raises(SettingsError, match=r"Spark is not installed. pip install 'rhem\[spark\]'"):
+        open_spark(given)
+    with pytest.raises(SettingsError, match=r"there is no \[engine\]"):
+        open_spark(SETTINGS)
 
 
 def test_a_missing_table_or_column_is_named():
