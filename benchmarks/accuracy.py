@@ -1,4 +1,4 @@
-"""How accurate is the decay fit, and what it replaces? Writes docs/accuracy.md (`make accuracy`, minutes).
+"""How accurate are the decay fit, what it replaces, and RHEM intervals? Writes docs/accuracy.md, by sections.
 
 Every scenario is simulated with known truth; seeds are not those the method was developed on.
 """
@@ -9,9 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import accuracy_rhem
 import methods
 import numpy as np
 import pandas as pd
+from report import markdown, replace_section
 
 from rhem_lib import curves, decline, mixed
 from rhem_lib.backtest import backtest
@@ -79,16 +81,6 @@ def shape_and_gate(name: str, seed: int) -> tuple[str, bool, float, float]:
     declines = decline.decline_test(core.model.months).declines
     best = min(aic, key=lambda shape: aic[shape]) if declines else "flat"
     return best, declines, len(found), len(names)
-
-
-def markdown(table: pd.DataFrame) -> str:
-    head = [*(str(n) for n in table.index.names), *map(str, table.columns)]
-    rows = [
-        [*(index if isinstance(index, tuple) else (index,)), *row]
-        for index, row in zip(table.index, table.values, strict=True)
-    ]
-    rows = [[f"{x:g}" if isinstance(x, float) else x for x in row] for row in rows]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [head, ["---"] * len(head), *rows])
 
 
 def compare(pool: ProcessPoolExecutor, counts: dict[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -159,12 +151,20 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="one book each: shows that it runs")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy.md")
+    parser.add_argument("--only", choices=("decay", "rhem"), help="make one section again, leave the other")
     args = parser.parse_args()
     replicates = 1 if args.small else args.replicates
+    if args.only != "rhem":
+        replace_section(args.out, decay_section(replicates, args.workers))
+    if args.only != "decay":
+        replace_section(args.out, accuracy_rhem.section(replicates))
+
+
+def decay_section(replicates: int, workers: int) -> list[str]:
     absent = [method for method, (present, _) in methods.OPTIONAL.items() if not present]
     counts = {OURS: replicates} | dict.fromkeys(methods.METHODS, max(replicates // 8, 1))
     counts |= {method: max(replicates // 20, 1) for method in methods.OPTIONAL if method not in absent}
-    with ProcessPoolExecutor(args.workers) as pool:
+    with ProcessPoolExecutor(workers) as pool:
         inside, side = compare(pool, counts)
         chosen = choices(pool, max(replicates // 10, 1))
     parts = [
@@ -188,7 +188,7 @@ def main() -> None:
     ]  # fmt: skip
     for name, table in forecasts(replicates).items():
         parts += [f"### {name}", "", markdown(table), ""]
-    args.out.write_text("\n".join(parts))
+    return parts
 
 
 if __name__ == "__main__":

@@ -97,13 +97,16 @@ def measure(
     folder: Folder,
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .parquet")] = None,
 ) -> None:
-    """The client-month panel."""
+    """The client-month panel; from Spark where rhem.toml names an [engine]."""
+    from rhem_lib.frames import open_spark
     from rhem_lib.measure import measure as measure_panel
+    from rhem_lib.settings import read_settings
     from rhem_lib.workspace import load
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter("the file must end in .csv or .parquet", param_hint="--out")
-    panel = measure_panel(load(folder))
+    settings = read_settings(folder)
+    panel = measure_panel(open_spark(settings) if settings.engine else load(folder))
     if out is None:
         panel.to_csv(sys.stdout, index=False)
     elif out.suffix == ".csv":

@@ -7,36 +7,40 @@ out; from the panel on everything is pandas.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.frames import Tables, alongside, to_pandas
+from rhem_lib.interval import hour_limits
 from rhem_lib.panel import (
     Window,
     row_flags,
     service_months,
     service_windows,
     with_billing,
+    with_coverage,
     with_endpoints,
     with_exposure,
 )
-from rhem_lib.settings import Preset
+from rhem_lib.settings import Preset, Settings
 from rhem_lib.workspace import Workspace
 
-PRESETS: tuple[Preset, ...] = ("incidents", "unscheduled", "all-support")
+SUMMED = ["exposure", "reactive_hours", "unclassified_hours", "reactive_tickets", "squared_hours"]
+POOLED = ["exposure", "reactive_hours", "rhem_h", "low", "high", "rhem_high_h", "mean_client_rhem_h"]
 
 
-def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
+def measure(work: Workspace | Tables, *, preset: Preset | None = None) -> pd.DataFrame:
     """Panel of a workspace: one row per client and month (schema.Panel).
 
     Parameters
     ----------
-    work : Workspace
-        From `load`.
+    work : Workspace or Tables
+        From `load`, or from `from_frames`: pandas, polars, DuckDB or Spark frames.
     preset : str, optional
         What counts as reactive; the workspace's own by default.
 
@@ -51,74 +55,96 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
         No time entry could be used.
     """
     entries = work.time_entries if preset is None else work.classified(preset)
-    window = coverage(entries, work)
+    window = coverage(entries, work.settings)
     service = service_windows(work.clients, window)
-    hours = monthly_hours(entries, _same_kind(work, service))
+    hours = monthly_hours(entries, alongside(entries, service))
     panel = service_months(service, window).merge(hours, on=["client", "month"], how="outer")
     panel = panel[panel["client"].isin(work.clients["client"])]
-    snapshots = monthly_endpoints(
-        work.endpoints, work.settings.endpoint_kinds, work.settings.limits.seen_within_days
-    )
-    panel = with_endpoints(panel, snapshots, work.settings.limits.carry_forward_months)
-    panel = with_exposure(panel.merge(service, on="client"))
+    panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
+    panel = with_exposure(with_coverage(panel.merge(service, on="client"), window))
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
     return schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
 
 
-def coverage(entries: Any, work: Workspace) -> Window:
+def coverage(entries: Any, settings: Settings) -> Window:
     """First and last day that the export covers."""
     days = nw.from_native(entries).select(
         nw.col("worked_on").min().alias("a"), nw.col("worked_on").max().alias("b")
     )
-    first, last = _pandas(days).iloc[0]
+    first, last = to_pandas(days).iloc[0]
     if pd.isna(first):
         raise NotEnoughData("no time entry could be used.", fix="`rhem check` lists what was set aside, and why.")
-    until = work.settings.limits.data_until
+    until = settings.limits.data_until
     return pd.Timestamp(first), min(pd.Timestamp(last), pd.Timestamp(until)) if until else pd.Timestamp(last)
+
+
+def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
+    """Entries of the clients with month and head (the ticket that counts), and whether the day is in service."""
+    work = nw.from_native(entries).lazy().join(nw.from_native(service).lazy(), on="client", how="inner")
+    inside = (nw.col("worked_on") >= nw.col("start")) & (nw.col("worked_on") < nw.col("stop"))
+    head = nw.coalesce(nw.col("parent_id"), nw.col("ticket_id"))
+    return work.with_columns(month=nw.col("worked_on").dt.truncate("1mo"), head=head), inside
+
+
+def counted_entries(work: Workspace | Tables) -> nw.LazyFrame:
+    """Reactive entries on days in service, with month and head: what the panel's reactive_hours are the sum of."""
+    entries = work.time_entries
+    service = service_windows(work.clients, coverage(entries, work.settings))
+    rows, inside = in_service(entries, alongside(entries, service))
+    return rows.filter((nw.col("work_class") == "reactive") & inside)
 
 
 def monthly_hours(entries: Any, service: Any) -> pd.DataFrame:
     """Hours and reactive tickets per client and month; frames of one kind in, a pandas frame out.
 
     Reactive hours count on days in service; those outside are kept apart as `outside_hours`. A ticket counts
-    once, in the month of its first reactive hour, and a child counts with its parent.
+    once, in the month of its first reactive hour, and a child counts with its parent; `squared_hours` is the sum
+    over these tickets of their hours squared, an entry without a ticket standing alone.
     """
-    work = nw.from_native(entries).join(nw.from_native(service), on="client", how="inner")
-    inside = (nw.col("worked_on") >= nw.col("start")) & (nw.col("worked_on") < nw.col("stop"))
+    work, inside = in_service(entries, service)
     is_reactive, is_open = nw.col("work_class") == "reactive", nw.col("work_class") == "unclassified"
-    work = work.with_columns(
-        month=nw.col("worked_on").dt.truncate("1mo"),
-        reactive_hours=nw.when(is_reactive & inside).then(nw.col("hours")).otherwise(0.0),
-        outside_hours=nw.when(is_reactive & ~inside).then(nw.col("hours")).otherwise(0.0),
-        unclassified_hours=nw.when(is_open & inside).then(nw.col("hours")).otherwise(0.0),
-        head=nw.when(nw.col("parent_id").is_null()).then(nw.col("ticket_id")).otherwise(nw.col("parent_id")),
+    counted, loose = is_reactive & inside, nw.col("head").is_null()
+    sums = {
+        "reactive_hours": nw.when(counted).then(nw.col("hours")).otherwise(0.0),
+        "outside_hours": nw.when(is_reactive & ~inside).then(nw.col("hours")).otherwise(0.0),
+        "unclassified_hours": nw.when(is_open & inside).then(nw.col("hours")).otherwise(0.0),
+        "loose_squares": nw.when(counted & loose).then(nw.col("hours") * nw.col("hours")).otherwise(0.0),
+    }
+    totals = work.with_columns(**sums).group_by("client", "month")
+    hours = to_pandas(totals.agg(*(nw.col(name).sum() for name in sums), nw.len().alias("entries")))
+    tickets = work.filter(counted, ~loose).with_columns(month=nw.when(nw.col("hours") > 0).then(nw.col("month")))
+    tickets = tickets.group_by("client", "head").agg(nw.col("month").min(), nw.col("hours").sum())
+    squares = tickets.filter(~nw.col("month").is_null()).with_columns(squares=nw.col("hours") * nw.col("hours"))
+    counts = squares.group_by("client", "month").agg(
+        nw.len().alias("reactive_tickets"), nw.col("squares").sum().alias("ticket_squares")
     )
-    sums = ("reactive_hours", "outside_hours", "unclassified_hours")
-    hours = work.group_by("client", "month").agg(*(nw.col(name).sum() for name in sums))
-    tickets = work.filter(is_reactive & inside & (nw.col("hours") > 0) & ~nw.col("head").is_null())
-    firsts = tickets.group_by("client", "head").agg(nw.col("month").min())
-    counts = firsts.group_by("client", "month").agg(nw.len().alias("reactive_tickets"))
-    return _pandas(hours).merge(_pandas(counts), on=["client", "month"], how="left")
+    table = hours.merge(to_pandas(counts), on=["client", "month"], how="left").fillna({"ticket_squares": 0.0})
+    return table.assign(squared_hours=table["loose_squares"] + table["ticket_squares"])
 
 
-def monthly_endpoints(endpoints: Any, kinds: Sequence[str], seen_within_days: int) -> pd.DataFrame:
+def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
     """Mean over the month's snapshots of the endpoints that count: client, month, endpoints.
 
-    A device counts if its kind is supported and the RMM saw it within `seen_within_days` of the snapshot; the
-    same device twice in a snapshot counts once.
+    A device counts if its kind is supported and the RMM saw it within `seen_within_days` of the snapshot, with
+    the weight of its kind (1 if none is set); the same device twice in a snapshot counts once.
     """
-    rows = nw.from_native(endpoints)
-    recent = nw.col("last_seen") >= nw.col("as_of") - pd.Timedelta(days=seen_within_days).to_pytimedelta()
-    counted = nw.col("kind").is_in(list(kinds)) & (nw.col("last_seen").is_null() | recent)
-    rows = rows.with_columns(weight=nw.when(counted).then(nw.col("count")).otherwise(0.0))
-    devices = rows.group_by("client", "as_of", "device_id").agg(
-        most=nw.col("weight").max(), total=nw.col("weight").sum()
+    rows = nw.from_native(endpoints).lazy()
+    days = pd.Timedelta(days=settings.limits.seen_within_days).to_pytimedelta()
+    recent = nw.col("last_seen").is_null() | (nw.col("last_seen") >= nw.col("as_of") - days)
+    weight = nw.lit(0.0)
+    for kind in settings.endpoint_kinds:
+        worth = nw.col("count") * settings.endpoint_weights.get(kind, 1.0)  # type: ignore[call-overload]
+        weight = nw.when((nw.col("kind") == kind) & recent).then(worth).otherwise(weight)
+    devices = (
+        rows.with_columns(weight=weight)
+        .group_by("client", "as_of", "device_id")
+        .agg(most=nw.col("weight").max(), total=nw.col("weight").sum())
     )
     one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
     snapshots = devices.with_columns(one=one).group_by("client", "as_of").agg(nw.col("one").sum())
     snapshots = snapshots.with_columns(month=nw.col("as_of").dt.truncate("1mo"))
-    return _pandas(snapshots.group_by("client", "month").agg(nw.col("one").mean().alias("endpoints")))
+    return to_pandas(snapshots.group_by("client", "month").agg(nw.col("one").mean().alias("endpoints")))
 
 
 def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
@@ -135,7 +161,7 @@ def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
         "source",
     )
     rows = nw.from_native(work.time_entries).filter(nw.col("work_class") == "reactive", nw.col("client") == client)
-    return _pandas(rows.select(*columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
+    return to_pandas(rows.select(*columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
 
 
 def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> Any:
@@ -146,12 +172,14 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
     panel : DataFrame
         From `measure`; months without exposure are left out, hours and all.
     by : str or list of str, optional
-        Columns to group by; `quarter` and `year` are understood.
+        Columns to group by; `quarter` and `year` are understood. An empty list gives one row for everything.
 
     Returns
     -------
-    float, or DataFrame with the groups, exposure, reactive_hours, rhem_h and mean_client_rhem_h (the mean of
-    client RHEMs, which gives a small client the weight of a large one).
+    float, or DataFrame with the groups, exposure, reactive_hours, rhem_h with its 95 % interval low to high
+    (chance of how many tickets come and how long they take: `interval.hour_limits`), rhem_high_h (all
+    unclassified hours counted) and mean_client_rhem_h (the mean of client RHEMs, which gives a small client the
+    weight of a large one).
     """
     exposed = panel[panel["exposure"] > 0]
     if by is None:
@@ -166,57 +194,15 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
         raise ParameterError(
             f"the panel has no column '{missing[0]}'.", fix="Columns: " + ", ".join(exposed) + "."
         )
-    sums = exposed.groupby([*names, *(["client"] if "client" not in names else [])], dropna=False)
-    clients = sums[["exposure", "reactive_hours"]].sum()
-    clients["mean_client_rhem_h"] = clients["reactive_hours"] / clients["exposure"]
-    groups = clients.groupby(level=names, dropna=False)
-    table = groups[["exposure", "reactive_hours"]].sum()
+    parts = exposed.groupby([*names, *(["client"] if "client" not in names else [])], dropna=False)[SUMMED].sum()
+    parts["mean_client_rhem_h"] = parts["reactive_hours"] / parts["exposure"]
+    groups = parts.groupby(names, dropna=False) if names else parts.groupby(np.zeros(len(parts)))
+    table = groups[SUMMED].sum()
     table["rhem_h"] = table["reactive_hours"] / table["exposure"]
-    return table.join(groups["mean_client_rhem_h"].mean()).reset_index()
-
-
-@dataclass(frozen=True)
-class Definitions:
-    """RHEM of the same months under every preset; `table`: preset, reactive_hours, exposure, rhem_h, minutes."""
-
-    table: pd.DataFrame
-    chosen: Preset
-
-    @property
-    def text(self) -> str:
-        """How much the answer depends on what is called reactive."""
-        minutes = self.table.set_index("preset")["minutes"]
-        others = "; ".join(
-            f"'{name}' would give {minutes[name]:.1f}" for name in minutes.index if name != self.chosen
-        )
-        now = minutes[self.chosen]
-        return f"Under '{self.chosen}' the book stands at {now:.1f} minutes per endpoint per month; {others}."
-
-    def summary(self) -> pd.DataFrame:
-        """The table, rounded."""
-        return self.table.round({"reactive_hours": 1, "exposure": 1, "rhem_h": 3, "minutes": 1})
-
-
-def definitions(work: Workspace, *, months: int = 12) -> Definitions:
-    """Pooled RHEM of the last `months` months under each preset."""
-    rows = []
-    for preset in PRESETS:
-        panel = measure(work, preset=preset)
-        recent = panel[panel["month"] > panel["month"].max() - pd.DateOffset(months=months)]
-        exposed = recent[recent["exposure"] > 0]
-        rhem = pooled_rhem(recent)
-        rows.append((preset, exposed["reactive_hours"].sum(), exposed["exposure"].sum(), rhem, 60 * rhem))
-    table = pd.DataFrame(rows, columns=["preset", "reactive_hours", "exposure", "rhem_h", "minutes"])
-    return Definitions(table, work.settings.preset)
-
-
-def _same_kind(work: Workspace, service: pd.DataFrame) -> Any:
-    """Service windows as a relation of the workspace's own connection."""
-    return work.connection.from_df(service)
-
-
-def _pandas(frame: Any) -> pd.DataFrame:
-    """Collect a narwhals frame of any engine, dates in microseconds."""
-    native = frame.to_native()
-    table = native.df() if hasattr(native, "df") else nw.from_native(native).lazy().collect("pandas").to_native()
-    return table.astype({name: "datetime64[us]" for name in table.select_dtypes("datetime").columns})
+    limits = hour_limits(parts.reset_index(), exposed, names)
+    table["low"], table["high"] = (
+        limits[f"{end}_hours"].to_numpy() / table["exposure"] for end in ("low", "high")
+    )
+    table["rhem_high_h"] = (table["reactive_hours"] + table["unclassified_hours"]) / table["exposure"]
+    table["mean_client_rhem_h"] = groups["mean_client_rhem_h"].mean()
+    return table.reset_index()[[*names, *POOLED]]

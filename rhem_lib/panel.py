@@ -6,6 +6,12 @@ Light: a row per client and month, in pandas. `measure` puts them together.
 import numpy as np
 import pandas as pd
 
+from rhem_lib.advice import COLLAPSE, USUAL_ENTRIES
+from rhem_lib.errors import SettingsError
+from rhem_lib.frames import Tables
+from rhem_lib.workspace import Workspace
+
+COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
 DAYS_PER_MONTH = 30.4375
 Window = tuple[pd.Timestamp, pd.Timestamp]
 
@@ -28,16 +34,48 @@ def service_months(service: pd.DataFrame, window: Window) -> pd.DataFrame:
     return pairs.loc[overlap, ["client", "month"]].astype({"month": "datetime64[us]"})
 
 
-def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, carry: int) -> pd.DataFrame:
-    """Endpoints of each month; a month without a snapshot takes the last one, at most `carry` months old."""
+def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace | Tables) -> pd.DataFrame:
+    """Endpoints of each month; a month without a snapshot takes the last one, a few months old at most.
+
+    Where that is too old as well, the contracted number of clients.csv stands in, if rhem.toml says so.
+    """
     dated = snapshots.assign(snapshot_month=snapshots["month"]).sort_values("month")
     dated = dated.astype({"client": panel["client"].dtype})  # which a book without any endpoint list does not have
     joined = pd.merge_asof(panel.sort_values("month"), dated, on="month", by="client")
     age = (joined["month"].dt.year - joined["snapshot_month"].dt.year) * 12
     age += joined["month"].dt.month - joined["snapshot_month"].dt.month
-    joined["endpoints"] = joined["endpoints"].where(age <= carry)
+    joined["endpoints"] = joined["endpoints"].where(age <= work.settings.limits.carry_forward_months)
     joined["carried"] = (age > 0) & joined["endpoints"].notna()
+    joined["contracted"] = False
+    if work.settings.contracted_endpoints:
+        if "contracted_endpoints" not in work.clients:
+            raise SettingsError(
+                "contracted endpoints are asked for, but no client has any.",
+                where="rhem.toml, contracted_endpoints",
+                fix="Give clients.csv a column contracted_endpoints.",
+            )
+        given = pd.to_numeric(work.clients.set_index("client")["contracted_endpoints"], errors="coerce")
+        stand_in = joined["client"].map(given)
+        joined["contracted"] = joined["endpoints"].isna() & stand_in.notna()
+        joined["endpoints"] = joined["endpoints"].fillna(stand_in)
     return joined.drop(columns="snapshot_month")
+
+
+def with_coverage(panel: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Whether the export covers each month: `gap` without any entry where many are usual, `thin` with far fewer.
+
+    Entries per day covered are compared with the median of the last six months that have any.
+    """
+    months = pd.date_range(window[0].to_period("M").to_timestamp(), window[1], freq="MS")
+    ends = months + pd.offsets.MonthBegin(1)
+    last = window[1] + pd.Timedelta(days=1)
+    days = (ends.where(ends < last, last) - months.where(months > window[0], window[0])).days
+    count = panel.groupby("month")["entries"].sum().reindex(months, fill_value=0)
+    rate = count / days
+    usual = rate.where(rate > 0).rolling(6, min_periods=2).median().ffill().shift(1)
+    judged = usual * days >= USUAL_ENTRIES
+    gap, thin = judged & (count == 0), judged & (count > 0) & (rate < COLLAPSE * usual)
+    return panel.assign(gap=panel["month"].map(gap).eq(True), thin=panel["month"].map(thin).eq(True))
 
 
 def with_exposure(panel: pd.DataFrame) -> pd.DataFrame:
@@ -47,14 +85,16 @@ def with_exposure(panel: pd.DataFrame) -> pd.DataFrame:
     end = pd.concat([month_end, panel["stop"]], axis=1).min(axis=1)
     days = (end - begin).dt.days.clip(lower=0)
     share = days / (month_end - panel["month"]).dt.days
-    panel = panel.fillna({"reactive_hours": 0, "outside_hours": 0, "unclassified_hours": 0, "reactive_tickets": 0})
+    panel = panel.fillna(dict.fromkeys(COUNTED, 0))
     panel["share"] = share
-    panel["exposure"] = (panel["endpoints"] * share).fillna(0.0)
+    panel["exposure"] = (panel["endpoints"] * share).fillna(0.0).where(~panel["gap"], 0.0)
     in_service = days > 0
     for name, day in (("age_start", begin), ("age_end", end)):
         panel[name] = ((day - panel["onboarded_on"]).dt.days / DAYS_PER_MONTH).where(in_service)
     panel["age_months"] = (panel["age_start"] + panel["age_end"]) / 2
-    panel["rhem_h"] = (panel["reactive_hours"] / panel["exposure"]).where(panel["exposure"] > 0)
+    exposure = panel["exposure"].where(panel["exposure"] > 0)
+    panel["rhem_h"] = panel["reactive_hours"] / exposure
+    panel["rhem_high_h"] = (panel["reactive_hours"] + panel["unclassified_hours"]) / exposure
     return panel
 
 
@@ -78,9 +118,13 @@ def row_flags(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.Series:
     held = {
         "partial-month": (panel["share"] > 0) & (panel["share"] < 1),
         "carried-endpoints": panel["carried"],
+        "contracted-endpoints": panel["contracted"],
         "no-endpoints": panel["endpoints"].isna() & (panel["share"] > 0),
         "inferred-onboarding": ~panel["client"].isin(stated),
         "outside-hours": panel["outside_hours"] != 0,
+        "hours-without-exposure": (panel["exposure"] == 0) & (panel["reactive_hours"] != 0),
+        "coverage-gap": panel["gap"] & (panel["share"] > 0),
+        "thin-month": panel["thin"] & (panel["share"] > 0),
         "zero-hours": (panel["exposure"] > 0) & (panel["reactive_hours"] == 0),
         "billing-switch": panel["switched"].fillna(False).astype(bool),
     }

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 
 from rhem_lib.measure import pooled_rhem
+from rhem_lib.plots_measure import concentration, definitions, moved
 from rhem_lib.plots_review import review_causes, review_minutes, review_parts
 from rhem_lib.plots_style import (
     BLUE,
@@ -45,9 +46,12 @@ __all__ = [
     "billing",
     "billing_ratios",
     "clients",
+    "concentration",
     "decay",
+    "definitions",
     "half_lives",
     "months_to_target",
+    "moved",
     "recovery",
     "review_causes",
     "review_minutes",
@@ -189,13 +193,16 @@ def rhem_by_month(panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     served = panel[panel["exposure"] > 0]
     months = pd.date_range(served["month"].min(), served["month"].max(), freq="MS")
-    pooled = 60 * pooled_rhem(served, by="month").set_index("month")["rhem_h"].reindex(months)
+    table = 60 * pooled_rhem(served, by="month").set_index("month")[["rhem_h", "low", "high"]].reindex(months)
+    pooled = table["rhem_h"]
     spread = 60 * served.groupby("month")["rhem_h"].quantile([0.25, 0.75]).unstack().reindex(months)
     ax.fill_between(months, spread[0.25], spread[0.75], color=LIGHT, alpha=0.5, lw=0)
+    ax.vlines(months, table["low"], table["high"], color=BLUE, lw=1)
     ax.plot(months, pooled, color=BLUE, lw=2.2, marker="o", ms=3.5)
-    ax.set(ylim=(0, None), ylabel=MINUTES_LABEL)
+    top = 1.1 * max(pooled.max(), spread[0.75].max())  # a month of few endpoints has an interval without end
+    ax.set(ylim=(0, top), ylabel=MINUTES_LABEL)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
-    key = "line: all clients pooled, old and new; band: middle half of them"
+    key = "line: all clients pooled, old and new, with 95 % intervals; band: middle half of them"
     ax.text(0.99, 0.98, key, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=GREY)
     now, then = (f"{pooled.iloc[i]:.0f} in {months[i]:%B %Y}" for i in (-1, 0))
     title(ax, f"Minutes per endpoint a month over the whole book: {now}, {then}")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from rhem_lib.causes import cause_table, computer_table
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.review_causes import cause_table, computer_table
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 from rhem_lib.words import mark, month
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rhem_lib.review_causes import NOT_RECORDED
+from rhem_lib.causes import NOT_RECORDED
 from rhem_lib.review_facts import Z95, Facts
 from rhem_lib.review_why import few_computers
 from rhem_lib.review_words import Section, change, firmness, line, named

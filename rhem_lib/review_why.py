@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.review_causes import NOT_RECORDED
+from rhem_lib.causes import NOT_RECORDED
+from rhem_lib.moved import split
 from rhem_lib.review_facts import Facts, Span
 from rhem_lib.review_words import Section, evidence, firmness, named
 from rhem_lib.words import count, mark, minutes, number, percent, problems, sentence_case, t
@@ -48,7 +49,17 @@ def fewer_or_faster(f: Facts) -> Section:
         ),
         t("Fewer problems mean less disturbance; faster fixes mean shorter ones."),
     )
-    compared = t("Compared with {problems} {then}.", problems=problems(base.tickets), then=then)
+    by_number, by_time = split(*(np.array([[getattr(s, name)] for s in (base, now)])
+                                 for name in ("tickets_per_computer", "minutes")))  # fmt: skip
+    compared = t(
+        "Compared with {problems} {then}. Of the change of {change} minutes per computer a month, {by_number} is "
+        "by the number of problems and {by_time} by the time for each.",
+        problems=problems(base.tickets),
+        then=then,
+        change=number(now.minutes - base.minutes),
+        by_number=number(by_number[0]),
+        by_time=number(by_time[0]),
+    )
     title = _parts_title(ratios, float(se), then)
     return Section("fewer_or_faster", title, sentences, table, f"{evidence(f)} {compared}")
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from rhem_lib.given_back import TECHNICIAN, staff_hours
+from rhem_lib.given_back import given_back as spared
 from rhem_lib.review_facts import Facts
 from rhem_lib.review_words import Section, named
 from rhem_lib.words import minutes, number, sentence_case, t
@@ -19,7 +21,7 @@ def worth(f: Facts) -> Section:
     own = f.path.start if np.isfinite(f.path.start) else f.first.minutes if f.first else np.nan
     reference = f.settings.targets.start_h * 60
     starts, both = np.array([own, reference]), np.ones(2)
-    given_back = (starts - f.now.minutes) / 60 * f.now.exposure
+    given_back = spared(starts / 60, np.full(2, f.now.hours), np.full(2, f.now.exposure))
     hours_are = sentence_case(t(f.settings.hours_are))
     rows = [
         ("start", t("Minutes per computer a month at the start"), "measured", starts),
@@ -27,7 +29,7 @@ def worth(f: Facts) -> Section:
         ("exposure", t("Computers x months in service"), "measured", f.now.exposure * both),
         ("given_back", t("{Hours_are} given back", Hours_are=hours_are), "result", given_back),
     ]
-    staff = f.settings.hours_are == "technician hours"
+    staff = f.settings.hours_are == TECHNICIAN
     if staff:
         rows += _staff_rows(f, given_back)
     table = pd.DataFrame([(*words, *pair) for *words, pair in rows], columns=COLUMNS)
@@ -39,7 +41,7 @@ def worth(f: Facts) -> Section:
 def _staff_rows(f: Facts, given_back: np.ndarray) -> list[tuple[str, str, str, np.ndarray]]:
     value, both = f.settings.value, np.ones(2)
     per_minute, devices = value.user_minutes_per_technician_minute, value.devices_per_employee
-    staff = given_back * per_minute * devices
+    staff = staff_hours(given_back, value)
     rows = [
         ("staff_minutes", t("Staff minutes per technician minute"), "assumption", per_minute * both),
         ("devices", t("Computers per employee"), "assumption", devices * both),

@@ -121,6 +121,39 @@ def true_clients(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
     return pd.DataFrame(truth, pd.Index(names, name="client"), ["start_h", "floor_h", "tau_months"])
 
 
+def ticket_panel(
+    rng: np.random.Generator,
+    endpoints: float,
+    rate_h: float,
+    *,
+    ticket_sd: float = 0.3,
+    tail: str = "exponential",
+    shock_sd: float = 0.0,
+) -> pd.DataFrame:
+    """Two years of 40 clients of one size and rate, made of single tickets, to test intervals of RHEM.
+
+    A client's tickets take 0.6 h in the mean, which differs between clients by `ticket_sd` on the log scale; they
+    are exponential or (`tail` = "heavy") log-normal with twice that variance. The columns are those that
+    `pooled_rhem` reads, and true_h, the expected hours per endpoint of the month.
+    """
+    clients, months = 40, 24
+    client, month = (index.ravel() for index in np.indices((clients, months)))
+    true_h = rate_h * np.exp(shock_sd * rng.standard_normal(len(client)) - shock_sd**2 / 2)
+    ticket_h = 0.6 * np.exp(ticket_sd * rng.standard_normal(clients) - ticket_sd**2 / 2)[client]
+    tickets = rng.poisson(endpoints * true_h / ticket_h)
+    row = np.repeat(np.arange(len(client)), tickets)
+    spread = np.sqrt(np.log(3.0))
+    each = np.exp(spread * rng.standard_normal(len(row)) - spread**2 / 2) if tail == "heavy" else (
+        rng.exponential(size=len(row)))  # fmt: skip
+    hours = each * ticket_h[row]
+    sums = (np.bincount(row, weights, minlength=len(client)) for weights in (hours, hours**2))
+    return pd.DataFrame({
+        "client": np.char.add("client ", client.astype(str)), "true_h": true_h, "exposure": float(endpoints),
+        "month": (np.datetime64("2024-01", "M") + month).astype("datetime64[us]"), "reactive_tickets": tickets,
+        **dict(zip(("reactive_hours", "squared_hours"), sums, strict=True)), "unclassified_hours": 0.0,
+    })  # fmt: skip
+
+
 def _book(scenario: Scenario | str, seed: int) -> list[tuple[dict[str, NDArray], Array]]:
     """Columns of the panel and true parameters of every client."""
     if isinstance(scenario, str):

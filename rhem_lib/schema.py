@@ -19,9 +19,13 @@ ENDPOINT_KINDS = ("workstation", "server", "other")
 FLAGS = {
     "partial-month": "The client was in service for a part of the month, or the export ends inside it.",
     "carried-endpoints": "No endpoint snapshot this month; the last one was carried forward.",
+    "contracted-endpoints": "No endpoint list covers this month; the contracted number of clients.csv stands in.",
     "no-endpoints": "No endpoint count is known, so there is no RHEM for this month.",
     "inferred-onboarding": "No onboarding date was given; the first agreement or snapshot stands in for it.",
     "outside-hours": "Reactive hours before onboarding or after the end; they are listed, not counted.",
+    "hours-without-exposure": "Reactive hours, but no exposure to divide them by; they are in no RHEM.",
+    "coverage-gap": "The export holds no time entry of any client for this month, so it is not counted.",
+    "thin-month": "The export holds far fewer time entries than usual for this month; RHEM may be too low.",
     "zero-hours": "Computers in service and an export that covers the month, but no reactive entry.",
     "billing-switch": "The billing model changed inside the month; the model with more days is shown.",
 }
@@ -170,9 +174,11 @@ class Panel(_Table):
     reactive_tickets: float = _column("tickets whose first reactive hour is in the month", "tickets", ge=0)
     unclassified_hours: float = _column("hours no rule could place", "h", nullable=False)
     rhem_h: float = _column("reactive hours / exposure, if any exposure", "h per endpoint per month")
+    rhem_high_h: float = _column("the same if all unclassified hours were reactive", "h per endpoint per month")
     billing: str = _column("billing model in force for most of the month")
     flags: str = _column("what to know about the row, separated by spaces", nullable=False)
     outside_hours: float = _column("reactive hours on days not in service", "h", nullable=False)
+    squared_hours: float = _column("sum of squared hours of the month's tickets, for intervals", "h2", ge=0)
 
 
 TABLES: dict[str, type[_Table]] = {

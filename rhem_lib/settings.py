@@ -32,6 +32,15 @@ Quarter = Annotated[str, StringConstraints(pattern=r"^\d{4}Q[1-4]$")]
 Language = Annotated[str, AfterValidator(known_language)]
 
 
+def known_zone(zone: str) -> str:
+    """The name of a time zone, or a ValueError that names the nearest."""
+    if zone not in available_timezones():
+        near = difflib.get_close_matches(zone, available_timezones(), 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"'{zone}' is not a time zone{hint}")
+    return zone
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,6 +85,22 @@ class QuarterSettings(_Section):
     hide: list[SectionKey] = []
 
 
+class BusinessHours(_Section):
+    """When staff of a client are at work; public holidays of the country (and region) are free."""
+
+    opens: dt.time = dt.time(8)
+    closes: dt.time = dt.time(17)
+    days: list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]] = ["Mon", "Tue", "Wed", "Thu", "Fri"]
+    country: str = Field("", description="ISO code, such as US or DE; none: no public holidays")
+    region: str = ""
+    time_zone: str = Field("", description="of the client, where it is not the MSP's")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return known_zone(zone) if zone else zone
+
+
 class ClientSettings(_Section):
     """Names of a client in exports, whether to leave it out, and what its reviews say beside the data.
 
@@ -84,6 +109,7 @@ class ClientSettings(_Section):
 
     aliases: list[str] = []
     exclude: bool = False
+    business_hours: BusinessHours | None = None
     language: Language | None = None
     goals: list[str] = []
     hide: list[SectionKey] = []
@@ -126,6 +152,13 @@ class Value(_Section):
     currency: str = "USD"
 
 
+class Engine(_Section):
+    """Spark, where the canonical tables live there: its master or Connect URL, and the name of each table."""
+
+    spark: str = Field(min_length=1)
+    tables: dict[Literal["time_entries", "tickets", "endpoints", "clients", "agreements"], str]
+
+
 class Privacy(_Section):
     """What of people is kept: by default a stable pseudonym in place of a technician's name, and no free text."""
 
@@ -153,6 +186,11 @@ class Settings(_Section):
     own_company: list[str] = []
     catch_all: list[str] = []
     endpoint_kinds: list[str] = ["workstation", "server"]
+    endpoint_weights: dict[Literal["workstation", "server", "other"], float] = {}
+    contracted_endpoints: bool = False
+    business_hours: BusinessHours = BusinessHours()
+    patch_categories: list[str] = []
+    engine: Engine | None = None
     targets: Targets = Targets()
     rules: list[Rule] = []
     clients: dict[str, ClientSettings] = {}
@@ -165,11 +203,7 @@ class Settings(_Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            near = difflib.get_close_matches(zone, available_timezones(), 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ValueError(f"'{zone}' is not a time zone{hint}")
-        return zone
+        return known_zone(zone)
 
 
 def read_settings(folder: Path) -> Settings:

@@ -166,6 +166,7 @@ def _settings(aliases: dict[str, list[str]], more: str) -> str:
         f'time_zone = "{TIME_ZONE}"',
         f'own_company = ["{OWN_COMPANY}"]',
         f'catch_all = ["{CATCH_ALL}"]',
+        'patch_categories = ["Maintenance"]',
         "",
         "[limits]",
         f"data_until = {last:%Y-%m-%d}  # the exports were taken on the day after",

@@ -43,7 +43,8 @@ class Workspace:
     def note(self) -> str:
         """The definitions in force, to stand beside every number."""
         given = self.settings
-        kinds = " and ".join(f"{kind}s" for kind in given.endpoint_kinds)
+        weights = {kind: f" (each as {w:g})" for kind, w in given.endpoint_weights.items() if w != 1}
+        kinds = " and ".join(f"{kind}s{weights.get(kind, '')}" for kind in given.endpoint_kinds)  # type: ignore[call-overload]
         return (
             f"Hours are {given.hours_are}, on the day worked in {given.time_zone}. Reactive is what the preset "
             f"'{given.preset}' and the rules of rhem.toml say. Endpoints are {kinds} seen within "

@@ -71,6 +71,7 @@ def make_panel(
             "reactive_tickets": np.round(hours / 0.5), "unclassified_hours": 0.0,
             "rhem_h": hours / endpoints,
             "billing": "fixed-fee", "flags": "", "outside_hours": 0.0,
+            "squared_hours": 0.5 * hours, "rhem_high_h": hours / endpoints,
         }
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ def test_accuracy_tables_are_written(tmp_path):
         "| S2z |",
         "## Forecasts",
         "months to 0.25 h",
+        "# Accuracy of RHEM intervals",
     ):
         assert words in text
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.measure import definitions, reactive_entries
+from rhem_lib.errors import NotEnoughData, ParameterError, SettingsError
+from rhem_lib.measure import reactive_entries
 
 TICKETS = "ticket_id,type,parent_id\n" + "".join(f"{n},incident,\n" for n in range(1, 9)) + "9,incident,1\n"
 CLIENTS = "client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n"
@@ -143,6 +143,76 @@ def test_onboarding_falls_back_to_agreement_then_snapshot_and_says_so(workspace)
     assert rhem.measure(work)["flags"].str.contains("inferred-onboarding").all()
 
 
+def test_weights_by_kind_and_contracted_counts_are_options(workspace):
+    devices = "client,as_of,device_id,kind\nNord,2026-01-31,a,workstation\nNord,2026-01-31,b,server\n"
+    clients = "client,onboarded_on,contracted_endpoints\nNord,2026-01-01,7\nNeu,2026-01-01,5\n"
+    time = TIME + "1,1,Nord,2026-01-01,1\n2,1,Neu,2026-01-31,1\n"
+    files = {"t.csv": time, "d.csv": devices, "k.csv": TICKETS, "clients.csv": clients}
+
+    def endpoints(toml):
+        panel = rhem.measure(rhem.load(workspace(files, f'name = "T"\n{toml}')))
+        return panel.set_index("client")[["endpoints", "flags"]].T.to_dict("list")
+
+    assert endpoints("[endpoint_weights]\nserver = 2")["Nord"][0] == 3
+    plain, contracted = endpoints(""), endpoints("contracted_endpoints = true")
+    assert plain["Nord"][0] == 2 and np.isnan(plain["Neu"][0]) and "no-endpoints" in plain["Neu"][1]
+    assert contracted["Nord"][0] == 2
+    assert contracted["Neu"][0] == 5 and "contracted-endpoints" in contracted["Neu"][1]
+    files["clients.csv"] = CLIENTS
+    with pytest.raises(SettingsError, match="contracted endpoints are asked for, but no client has any"):
+        endpoints("contracted_endpoints = true")
+
+
+def test_a_month_missing_from_the_export_has_no_rhem_and_a_thin_one_is_flagged(workspace):
+    """25 entries a month, but none in March and 5 in May."""
+    per_month = {1: 25, 2: 25, 4: 25, 5: 5, 6: 25}
+    time = "".join(
+        f"{m}{n},{1 + n % 8},Nord,2026-{m:02d}-{1 + n:02d},1\n"
+        for m, most in per_month.items()
+        for n in range(most)
+    )
+    panel = panel_of(workspace, time, "".join(f"Nord,2026-{m:02d}-20,10\n" for m in range(1, 7)))
+    march, may = row(panel, "2026-03-01"), row(panel, "2026-05-01")
+    assert march["exposure"] == 0 and np.isnan(march["rhem_h"]) and "coverage-gap" in march["flags"]
+    assert "zero-hours" not in march["flags"]
+    assert may["rhem_h"] == 0.5 and "thin-month" in may["flags"]
+    assert not panel["flags"].drop(index=[march.name, may.name]).str.contains("thin|gap").any()
+
+
+def test_hours_without_exposure_are_flagged_and_unclassified_hours_bound_rhem(workspace):
+    tickets = TICKETS + "10,,\n"
+    time = "1,1,Nord,2026-01-01,4\n2,10,Nord,2026-01-31,2\n3,1,Sued,2026-01-31,1\n"
+    clients = CLIENTS + "Sued,2026-01-01,,hourly\n"
+    panel = panel_of(workspace, time, "Nord,2026-01-31,8\n", clients, tickets=tickets)
+    nord, sued = row(panel, "2026-01-01"), row(panel, "2026-01-01", "Sued")
+    assert (nord["rhem_h"], nord["rhem_high_h"]) == (0.5, 0.75)
+    assert "hours-without-exposure" in sued["flags"] and "hours-without-exposure" not in nord["flags"]
+
+
+@pytest.mark.parametrize(("zone", "months"), [("Pacific/Auckland", [3, 3, 4]), ("Pacific/Honolulu", [2, 2, 3])])
+def test_the_month_of_an_hour_is_that_of_the_msp_however_far_from_utc(workspace, zone, months):
+    """UTC stamps around the ends of two months; Auckland is 13 hours ahead (12 from April), Honolulu 10 behind."""
+    stamps = ["2026-02-28T12:00:00Z", "2026-03-01T08:00:00Z", "2026-03-31T11:30:00Z"]
+    head = "TicketID,CustomerName,TicketResolvedDate,TicketCreatedDate,TotalDurationSeconds,TicketType\n"
+    lines = "".join(f"{n},Nord,{stamp},{stamp},{3600 * n},Incident\n" for n, stamp in enumerate(stamps, 1))
+    files = {"atera.csv": head + lines, "clients.csv": "client,onboarded_on\nNord,2026-01-01\n",
+             "d.csv": DEVICES + "Nord,2026-02-15,10\n"}  # fmt: skip
+    panel = rhem.measure(rhem.load(workspace(files, f'name = "T"\ntime_zone = "{zone}"\n')))
+    hours = panel.set_index(panel["month"].dt.month)["reactive_hours"]
+    wanted = pd.Series([1.0, 2.0, 3.0]).groupby(months).sum()
+    assert hours[hours != 0].to_dict() == wanted.to_dict()
+
+
+def test_a_clock_change_leaves_days_and_exposure(workspace):
+    """March has 31 days in service however many hours its days have: 10 endpoints from the 8th on are 24 / 31."""
+    clients = "client,onboarded_on,ended_on,billing\nNord,2026-03-08,,hourly\n"
+    time = "1,1,Nord,2026-03-01,1\n2,2,Nord,2026-03-08,1\n3,3,Nord,2026-03-31,1\n"
+    settings = 'name = "T"\ntime_zone = "America/New_York"\n'
+    march = row(panel_of(workspace, time, "Nord,2026-03-31,10\n", clients, settings), "2026-03-01")
+    assert march["exposure"] == pytest.approx(10 * 24 / 31)
+    assert (march["reactive_hours"], march["outside_hours"]) == (2, 1)
+
+
 def test_names_differ_by_case_blanks_and_alias_only(workspace):
     settings = 'name = "T"\n[clients."Nord"]\naliases = ["N. Inc"]\n'
     time = "1,1,  NORD ,2026-01-05,1\n2,1,n. inc,2026-01-31,2\n3,1,Nord GmbH,2026-01-06,4\n"
@@ -184,11 +254,6 @@ def test_pooling_weighs_by_exposure_and_names_the_mean_of_clients(sample_panel):
     np.testing.assert_allclose(by_client["rhem_h"], by_client["mean_client_rhem_h"])
     with pytest.raises(ParameterError, match="the panel has no column 'colour'"):
         rhem.pooled_rhem(sample_panel, by="colour")
-
-
-def test_presets_are_nested(sample_work):
-    table = definitions(sample_work).table.set_index("preset")["rhem_h"]
-    assert table["incidents"] < table["unscheduled"] < table["all-support"]
 
 
 def test_reactive_entries_of_a_client_sum_to_its_panel(sample_work, sample_panel):

@@ -13,7 +13,10 @@ import matplotlib.pyplot as plt
 
 from rhem_lib import plots, plots_style
 from rhem_lib.billing import compare_billing
+from rhem_lib.causes import cause_months, concentration
 from rhem_lib.decay import fit_decay
+from rhem_lib.definitions import definitions
+from rhem_lib.moved import last_periods, why_moved
 from rhem_lib.recovery import Recovery
 
 
@@ -36,12 +39,17 @@ def close():
 @pytest.fixture(scope="module")
 def book(fit, sample_panel, sample_work, comparison):
     """Every figure of one axes, by name."""
+    before, after = last_periods(sample_panel)
+    moved = why_moved(sample_panel, cause_months(sample_work), before=before, after=after)
     review = make_review()
     return {
         "decay": lambda ax: plots.decay(fit, sample_panel, ax=ax),
         "half_lives": lambda ax: plots.half_lives(fit, ax=ax),
         "months_to_target": lambda ax: plots.months_to_target(fit, ax=ax),
         "rhem_by_month": lambda ax: plots.rhem_by_month(sample_panel, ax=ax),
+        "definitions": lambda ax: plots.definitions(definitions(sample_work), ax=ax),
+        "moved": lambda ax: plots.moved(moved, ax=ax),
+        "concentration": lambda ax: plots.concentration(concentration(sample_work, sample_panel), ax=ax),
         "account": lambda ax: plots.account(sample_work.account, ax=ax),
         "billing": lambda ax: plots.billing(comparison, ax=ax),
         "billing_ratios": lambda ax: plots.billing_ratios(comparison, ax=ax),

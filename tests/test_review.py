@@ -10,9 +10,9 @@ import pytest
 from review_data import Fit, make_entries, make_fit, make_panel, make_review
 
 from rhem_lib import review_facts
+from rhem_lib.causes import cause_table
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError
 from rhem_lib.review import Review
-from rhem_lib.review_causes import cause_table
 from rhem_lib.review_findings import findings
 from rhem_lib.review_words import firmness
 from rhem_lib.settings import Settings, Value

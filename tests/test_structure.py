@@ -19,14 +19,16 @@ simulate_work simulate_msp simulate_export simulate_rmm simulate_connectwise sim
 simulate_itsm simulate_jira simulate_sources simulate_dirt simulate
 clean
 clients classify
-advice account panel
+advice account
 workspace
+frames panel interval
 measure
+causes moved definitions business patches given_back
 book scenarios laplace noise mixed posterior decline decay_words decay_tables changes
 claim season forecast pooled backtest decay billing power
-recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
+recovery review_facts review_words review_why review_findings review_worth review_method review
 portfolio_facts portfolio_study portfolio workbook
-plots_style plots_review plots_decay plots
+plots_style plots_measure plots_review plots_decay plots
 deck_text deck_template deck_charts deck_table deck_slide deck pdf page
 kernel_server kernels notebooks jobs run
 cli

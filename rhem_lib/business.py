@@ -1,0 +1,167 @@
+"""Business hours: which part of the reactive hours fell into the time in which a client's staff are at work."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rhem_lib.causes import DAYS
+from rhem_lib.errors import SettingsError
+from rhem_lib.frames import Tables, to_pandas
+from rhem_lib.measure import counted_entries
+from rhem_lib.settings import BusinessHours, Settings
+from rhem_lib.workspace import Workspace
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WorkingTime:
+    """Business hours of one client as instants: how many of them lie before any moment.
+
+    `knots` are the openings and closings in hours since 1970 UTC, `elapsed` the business hours up to each.
+    """
+
+    knots: Array
+    elapsed: Array
+
+    def between(self, start: Array, end: Array) -> Array:
+        """Business hours from one instant to another, both in hours since 1970 UTC."""
+        return np.interp(end, self.knots, self.elapsed) - np.interp(start, self.knots, self.elapsed)
+
+
+def working_time(hours: BusinessHours, zone: str, first: dt.date, last: dt.date) -> WorkingTime:
+    """Business hours of every day in a span, without weekends and public holidays.
+
+    Raises
+    ------
+    SettingsError
+        There is no calendar of holidays for the country or region.
+    """
+    days = pd.date_range(first, last, freq="D")
+    open_ = days.dayofweek.isin([DAYS.index(day) for day in hours.days])
+    free = public_holidays(hours, range(days[0].year, days[-1].year + 1))
+    open_ &= ~pd.Index(days.date).isin(list(free))
+    days, zone = days[open_], hours.time_zone or zone
+    ends = [instants(days + pd.Timedelta(str(t)), zone) for t in (hours.opens, hours.closes)]
+    knots = np.column_stack(ends).ravel()
+    elapsed = np.column_stack([np.zeros(len(days)), ends[1] - ends[0]]).ravel().cumsum()
+    return WorkingTime(knots, elapsed) if len(days) else WorkingTime(np.zeros(1), np.zeros(1))
+
+
+def instants(local: Any, zone: str) -> Array:
+    """Local times as hours since 1970 UTC; of an hour that comes twice the first, one that is skipped goes on."""
+    times = pd.DatetimeIndex(local).tz_localize(
+        zone, ambiguous=np.ones(len(local), bool), nonexistent="shift_forward"
+    )
+    return (times.tz_convert("UTC").tz_localize(None) - pd.Timestamp(0)) / pd.Timedelta(hours=1)
+
+
+def public_holidays(hours: BusinessHours, years: range) -> set[dt.date]:
+    """Public holidays of the country and region, none where no country is given."""
+    if not hours.country:
+        return set()
+    import holidays
+
+    try:
+        return set(holidays.country_holidays(hours.country, subdiv=hours.region or None, years=years))
+    except NotImplementedError as problem:
+        raise SettingsError(
+            f"there is no calendar of public holidays for this country or region ({problem}).",
+            where="rhem.toml, business_hours",
+            fix='Give the ISO code, such as country = "US", region = "CA", or leave them out.',
+        ) from None
+
+
+def calendars(settings: Settings, clients: list[str], first: dt.date, last: dt.date) -> dict[str, WorkingTime]:
+    """Business hours of each client: its own, or those of all."""
+    given = {name: own.business_hours for name, own in settings.clients.items() if own.business_hours}
+    made: dict[str, WorkingTime] = {}
+    shared = working_time(settings.business_hours, settings.time_zone, first, last)
+    for client in clients:
+        made[client] = working_time(given[client], settings.time_zone, first, last) if client in given else shared
+    return made
+
+
+def timed_work(work: Workspace | Tables) -> pd.DataFrame:
+    """Reactive entries on days in service: client, worked_on, hours, start, end, business_hours.
+
+    Start and end are in hours since 1970 UTC; an entry lasts from its start for its hours. Without a start, or
+    with one at midnight to the second (a date without a clock), it has no place in the day: NaN.
+    """
+    columns = ["client", "worked_on", "started_at", "hours"]
+    table = to_pandas(counted_entries(work).select(*columns)).sort_values(columns, ignore_index=True)
+    table["start"], table["business_hours"] = np.nan, np.nan
+    known = table["started_at"].notna() & (table["started_at"] != table["started_at"].dt.normalize())
+    table.loc[known, "start"] = instants(table.loc[known, "started_at"], work.settings.time_zone)
+    table["end"] = table["start"] + table["hours"]
+    if known.any():
+        first, last = (table.loc[known, "started_at"].agg(which) for which in ("min", "max"))
+        until = last + pd.Timedelta(hours=float(table["hours"].max()) + 48)
+        names = table["client"].unique().tolist()
+        made = calendars(work.settings, names, first.date() - dt.timedelta(days=2), until.date())
+        for client, own in table[known].groupby("client"):
+            inside = made[str(client)].between(own["start"].to_numpy(), own["end"].to_numpy())
+            table.loc[own.index, "business_hours"] = inside
+    return table.drop(columns="started_at")
+
+
+@dataclass(frozen=True)
+class BusinessShare:
+    """Reactive hours inside business hours.
+
+    `table`, indexed by client: reactive_hours, timed_hours (with a start), business_hours, share (of the timed),
+    minutes_lost (of the working day per endpoint and month, all hours taken to fall as the timed ones).
+    """
+
+    table: pd.DataFrame
+    hours: str
+    total: pd.Series
+
+    @property
+    def text(self) -> str:
+        """The share and the minutes of the working day, with what is assumed."""
+        if not self.total["timed_hours"] > 0:
+            return "No reactive entry says at what time it began, so none can be placed in the working day."
+        timed = self.total["timed_hours"] / self.total["reactive_hours"]
+        return (
+            f"{self.total['share']:.0%} of the reactive hours fell into business hours ({self.hours}): "
+            f"{self.total['minutes_lost']:.1f} minutes of the working day per endpoint and month. "
+            f"{timed:.0%} of the hours have a start; the rest is taken to fall as they do."
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """The table, rounded, most minutes first."""
+        table = self.table.round({"reactive_hours": 1, "timed_hours": 1, "business_hours": 1, "share": 3,
+                                  "minutes_lost": 1})  # fmt: skip
+        return table.sort_values("minutes_lost", ascending=False)
+
+
+def business_share(work: Workspace | Tables, panel: pd.DataFrame) -> BusinessShare:
+    """Share of reactive hours inside business hours, and minutes of the working day lost per endpoint and month.
+
+    Only months with exposure count, as in RHEM.
+    """
+    rows = timed_work(work).assign(month=lambda t: t["worked_on"].dt.to_period("M").dt.to_timestamp())
+    exposed = panel.loc[panel["exposure"] > 0, ["client", "month", "exposure", "rhem_h"]]
+    rows = rows.astype({"month": exposed["month"].dtype}).merge(exposed[["client", "month"]])
+    timed = rows["hours"].where(rows["start"].notna())
+    sums = rows.assign(timed_hours=timed).groupby("client")[["timed_hours", "business_hours"]].sum()
+    served = panel[panel["exposure"] > 0].groupby("client")[["reactive_hours", "exposure"]].sum()
+    table = _with_share(served.join(sums).fillna(0.0))
+    total = _with_share(table.drop(columns=["share", "minutes_lost"]).sum().to_frame().T).iloc[0]
+    return BusinessShare(table.drop(columns="exposure"), _words(work.settings.business_hours), total)
+
+
+def _with_share(table: pd.DataFrame) -> pd.DataFrame:
+    share = table["business_hours"] / table["timed_hours"].where(table["timed_hours"] > 0)
+    return table.assign(share=share, minutes_lost=60 * share * table["reactive_hours"] / table["exposure"])
+
+
+def _words(hours: BusinessHours) -> str:
+    free = f"without public holidays of {' '.join(filter(None, (hours.country, hours.region)))}"
+    days = " ".join(hours.days)
+    return f"{days} {hours.opens:%H:%M} to {hours.closes:%H:%M}, {free if hours.country else 'holidays not known'}"

@@ -1,0 +1,212 @@
+"""Where the hours go: causes, whether one rose beyond chance, and how few computers, causes or hours hold them."""
+
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from rhem_lib.frames import Tables, to_pandas
+from rhem_lib.measure import counted_entries
+from rhem_lib.words import mark
+from rhem_lib.workspace import Workspace
+
+ALARM = 0.05  # chance of calling any cause rising where none rose
+MIN_RISE_PROBLEMS = 5
+NOT_RECORDED = mark("Not recorded")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def cause_months(work: Workspace | Tables) -> pd.DataFrame:
+    """Reactive hours in service and tickets by client, month and cause: the panel, split by cause.
+
+    Tickets are counted as in the panel: once, in the month of the first reactive hour, a child with its parent.
+    """
+    rows = counted_entries(work)
+    keys = ("category", "type")
+    hours = to_pandas(rows.group_by("client", "month", *keys).agg(nw.col("hours").sum()))
+    tickets = rows.filter(~nw.col("head").is_null(), nw.col("hours") > 0).group_by("client", "head")
+    firsts = tickets.agg(nw.col("month").min(), *(nw.col(key).min() for key in keys))
+    counts = to_pandas(firsts.group_by("client", "month", *keys).agg(nw.len().alias("tickets")))
+    table = pd.concat([hours, counts])
+    table["cause"] = cause_names(table)
+    return table.groupby(["client", "month", "cause"], as_index=False)[["hours", "tickets"]].sum()
+
+
+def cause_names(rows: pd.DataFrame) -> pd.Series:
+    """Category of each row; the ticket's type where no category was recorded at all."""
+    column = "category" if rows["category"].notna().any() else "type"
+    text = rows[column].astype("str").str.strip()
+    text = text.str[:1].str.upper() + text.str[1:]
+    return text.where(text.notna() & (text != ""), NOT_RECORDED).rename("name")
+
+
+def chance_of_rise(
+    after: pd.DataFrame, before: pd.DataFrame, exposure_after: float, exposure_before: float
+) -> NDArray[np.float64]:
+    """Chance of a rise as large as that seen in each cause if no rate rose, corrected for looking at many.
+
+    Given both counts together, the later one is binomial with the share of exposure (the exact test of two Poisson
+    rates); counts are divided by the dispersion of months within the two periods, so that a bad month is not taken
+    for a rise. Holm's correction over all causes holds the chance of any false alarm at the level.
+
+    Parameters
+    ----------
+    after, before : DataFrame of ticket counts, a row per cause (the same), a column per month
+    exposure_after, exposure_before : float
+        Endpoint-months.
+    """
+    cells = [table.to_numpy(dtype=float) for table in (after, before)]
+    sums = [cell.sum(axis=1) for cell in cells]
+    expected = [np.outer(s, np.ones(c.shape[1]) / c.shape[1]) for s, c in zip(sums, cells, strict=True)]
+    seen = np.concatenate([((c - e) ** 2)[e > 0] / e[e > 0] for c, e in zip(cells, expected, strict=True)])
+    free = sum(int((s > 0).sum()) * (c.shape[1] - 1) for s, c in zip(sums, cells, strict=True))
+    dispersion = max(1.0, float(seen.sum()) / free) if free else 1.0
+    share = exposure_after / (exposure_after + exposure_before)
+    later, earlier = (s / dispersion for s in sums)
+    with np.errstate(invalid="ignore"):
+        single = np.where(later > 0, special.betainc(np.maximum(later, 1e-9), earlier + 1, share), 1.0)
+    return holm(single)
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's step-down correction for many tests."""
+    order = np.argsort(p_values)
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
+def cause_table(
+    entries: pd.DataFrame, before: pd.DataFrame, exposure: float, exposure_before: float
+) -> pd.DataFrame:
+    """One row per cause: minutes and problems per computer a month, share of the time, and whether problems rose.
+
+    Parameters
+    ----------
+    entries, before : DataFrame
+        Reactive entries of the quarter and of the quarter before (measure.reactive_entries).
+    exposure, exposure_before : float
+        Endpoint-months of the two.
+
+    Returns
+    -------
+    DataFrame
+        name, hours, problems, problems_before, minutes, share, rate, rate_before (problems per computer a month),
+        rise_p (chance_of_rise; NaN without an earlier quarter), rose; most hours first.
+    """
+    table = entries.groupby(cause_names(entries)).agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
+    now, then = (_first_months(rows, table.index) for rows in (entries, before))
+    table["problems_before"] = then.sum(axis=1)
+    total = table["hours"].sum()
+    table["minutes"] = 60 * table["hours"] / exposure
+    table["share"] = table["hours"] / total if total > 0 else np.nan
+    known = exposure_before if exposure_before > 0 else np.nan
+    table["rate"], table["rate_before"] = table["problems"] / exposure, table["problems_before"] / known
+    table["rise_p"] = chance_of_rise(now, then, exposure, exposure_before) if exposure_before > 0 else np.nan
+    table["rose"] = (table["rise_p"] <= ALARM) & (table["problems"] >= MIN_RISE_PROBLEMS)
+    return _ordered(table).astype({"problems_before": float})
+
+
+def _first_months(entries: pd.DataFrame, causes: pd.Index) -> pd.DataFrame:
+    """Tickets by cause and month of their first entry; a column per month that has any."""
+    month = entries["worked_on"].dt.year * 12 + entries["worked_on"].dt.month
+    first = month.groupby([cause_names(entries), entries["ticket_id"]]).min()
+    table = pd.DataFrame({"cause": first.index.get_level_values(0), "month": first.to_numpy()})
+    return table.value_counts().unstack(fill_value=0).reindex(causes, fill_value=0)
+
+
+def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
+    """Hours, problems and share of all hours per computer, noisiest first; work without a computer is left out."""
+    total = entries["hours"].sum()
+    table = entries.groupby("device_id").agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
+    table["share"] = table["hours"] / total if total > 0 else np.nan
+    return _ordered(table)
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    ordered = table.sort_values("hours", ascending=False, kind="stable").rename_axis("name").reset_index()
+    return ordered.astype({"problems": float, "name": "str"})
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """Who and what holds the hours; `table`: kind (computer, cause, hour of week), name, hours, share, so_far.
+
+    `so_far` is the share of all hours held by the row and those above it of its kind. Hours that say nothing of a
+    kind are in `unknown`, as a share by kind.
+    """
+
+    table: pd.DataFrame
+    unknown: dict[str, float]
+    endpoints: float
+
+    @property
+    def text(self) -> str:
+        """The largest cause, the noisiest computers and the busiest hours."""
+        said = []
+        for kind, rows in self.table.groupby("kind", sort=False):
+            top = rows.iloc[0]
+            if kind == "cause":
+                said.append(f"{top['name']} takes {top['share']:.0%} of the reactive hours.")
+            elif kind == "computer":
+                tenth = max(int(self.endpoints) // 10, 1)
+                share = rows["so_far"].iloc[min(tenth, len(rows)) - 1]
+                said.append(f"The {tenth:,} noisiest computers, a tenth of the endpoints, take {share:.0%}.")
+            else:
+                said.append(f"The busiest hour of the week is {top['name']}, with {top['share']:.1%}.")
+        missing = [f"{share:.0%} have no {kind}" for kind, share in self.unknown.items() if round(share, 2)]
+        return " ".join(said) + (f" Of all hours, {' and '.join(missing)}." if missing else "")
+
+    def summary(self, rows: int = 5) -> pd.DataFrame:
+        """The first rows of each kind, rounded."""
+        return self.table.groupby("kind", sort=False).head(rows).round({"hours": 1, "share": 3, "so_far": 3})
+
+
+def concentration(work: Workspace | Tables, panel: pd.DataFrame, *, client: str | None = None) -> Concentration:
+    """Shares of the reactive hours in service by cause, computer and hour of the week (in the MSP's time zone).
+
+    Parameters
+    ----------
+    work : Workspace or Tables
+    panel : DataFrame
+        From `measure`; gives the number of endpoints.
+    client : str, optional
+        One client alone.
+    """
+    rows = counted_entries(work)
+    own = panel if client is None else panel[panel["client"] == client]
+    if client is not None:
+        rows = rows.filter(nw.col("client") == client)
+    start = nw.col("started_at").dt
+    keys = {
+        "cause": rows.group_by("category", "type"),
+        "computer": rows.group_by("client", "device_id"),
+        "hour of week": rows.with_columns(day=start.weekday(), hour=start.hour()).group_by("day", "hour"),
+    }
+    tables, unknown = [], {}
+    for kind, groups in keys.items():
+        found = to_pandas(groups.agg(nw.col("hours").sum()))
+        total = found["hours"].sum()
+        found = found.assign(name=_names(kind, found, client is None)).dropna(subset=["name"])
+        found = found.groupby("name", as_index=False)["hours"].sum()
+        found = found.sort_values(["hours", "name"], ascending=[False, True], ignore_index=True)
+        found["share"] = found["hours"] / total
+        unknown[kind] = 1 - found["share"].sum() if total else 0.0
+        tables.append(found.assign(kind=kind, so_far=found["share"].cumsum()))
+    table = pd.concat(tables, ignore_index=True)[["kind", "name", "hours", "share", "so_far"]]
+    last = own[own["exposure"] > 0].sort_values("month").groupby("client")["endpoints"].last()
+    return Concentration(table, unknown, float(last.sum()))
+
+
+def _names(kind: str, found: pd.DataFrame, several: bool) -> pd.Series:
+    if kind == "cause":
+        names = cause_names(found)
+        return names.where(names != NOT_RECORDED)
+    if kind == "computer":
+        return found["client"] + ": " + found["device_id"] if several else found["device_id"]
+    days = found["day"].map(dict(enumerate(DAYS, 1)))
+    return days + " " + found["hour"].map("{:02.0f}:00".format, na_action="ignore")

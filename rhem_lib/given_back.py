@@ -1,0 +1,116 @@
+"""Time given back: what the same computers would have taken at the starting level, less what they took."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from rhem_lib.settings import Settings, Value
+
+Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
+FIRST_MONTHS = 3
+TECHNICIAN = "technician hours"
+
+
+def given_back(start_h: Numbers, hours: Numbers, exposure: Numbers) -> Numbers:
+    """Hours given back: start_h [hours per endpoint per month] x exposure [endpoint-months] - hours [h]."""
+    return start_h * exposure - hours
+
+
+def staff_hours(hours: Numbers, value: Value) -> Numbers:
+    """Hours of staff for hours of technicians, by the two assumptions."""
+    return hours * value.user_minutes_per_technician_minute * value.devices_per_employee
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """Hours given back in the last months, against each client's own start and against the reference start.
+
+    Attributes
+    ----------
+    table : DataFrame, indexed by client
+        start_h (NaN where the data begin later), now_h, exposure, own_start_hours, reference_hours; for technician
+        hours also staff_own_start_hours and staff_reference_hours.
+    assumptions : Series
+        Everything that was not measured, with its value.
+    """
+
+    table: pd.DataFrame
+    assumptions: pd.Series
+    months: int
+    hours_are: str
+
+    @property
+    def text(self) -> str:
+        """Both sums, then what they rest on."""
+        known = self.table["start_h"].notna()
+        own, reference = (self.table[f"{name}_hours"].sum() for name in ("own_start", "reference"))
+        start = 60 * self.assumptions["reference start_h"]
+        said = (
+            f"In the last {self.months} months {own:,.0f} {self.hours_are} were given back against the clients' "
+            f"own starts (known for {known.sum()} of {len(known)} clients), and {reference:,.0f} against "
+            f"{start:.0f} minutes per endpoint and month for all."
+        )
+        if "staff_own_start_hours" in self.table:
+            ratio = self.assumptions["user minutes per technician minute"]
+            devices = self.assumptions["devices per employee"]
+            said += (
+                f" Assuming {ratio:g} minutes of a user per technician minute and {devices:g} devices per "
+                f"employee, that is {self.table['staff_own_start_hours'].sum():,.0f} and "
+                f"{self.table['staff_reference_hours'].sum():,.0f} hours of staff."
+            )
+            wage = self.assumptions.get("wage per hour")
+            if wage is not None:
+                said += f" At {wage:g} {self.assumptions['currency']} an hour, the former is worth "
+                said += f"{wage * self.table['staff_own_start_hours'].sum():,.0f}."
+        return said
+
+    def summary(self) -> pd.DataFrame:
+        """The table, rounded, most hours first."""
+        hours = {name: 1 for name in self.table if name.endswith("_hours") or name == "exposure"}
+        table = self.table.round({"start_h": 3, "now_h": 3} | hours)
+        return table.sort_values("own_start_hours", ascending=False)
+
+
+def time_given_back(
+    panel: pd.DataFrame, settings: Settings, *, months: int = 12, starts: pd.Series | None = None
+) -> GivenBack:
+    """Hours given back in the last `months` months.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        From `measure`.
+    settings : Settings
+        Reference start, assumptions, and what the hours are: no assumption turns other hours into staff time.
+    starts : Series indexed by client, optional
+        Starting levels [hours per endpoint per month], such as `fit.clients["start_h"]`; by default the pooled
+        RHEM of the first FIRST_MONTHS months since onboarding, where the data hold them all.
+    """
+    exposed = panel[panel["exposure"] > 0]
+    recent = exposed[exposed["month"] > exposed["month"].max() - pd.DateOffset(months=months)]
+    now = recent.groupby("client")[["reactive_hours", "exposure"]].sum()
+    table = pd.DataFrame({"start_h": (_first_levels(exposed) if starts is None else starts).reindex(now.index)})
+    table["now_h"] = now["reactive_hours"] / now["exposure"]
+    table["exposure"] = now["exposure"]
+    reference = pd.Series(settings.targets.start_h, now.index)
+    for name, start in (("own_start", table["start_h"]), ("reference", reference)):
+        table[f"{name}_hours"] = given_back(start, now["reactive_hours"], now["exposure"])
+    assumed: dict[str, object] = {"reference start_h": settings.targets.start_h}
+    if settings.hours_are == TECHNICIAN:
+        value = settings.value
+        for name in ("own_start", "reference"):
+            table[f"staff_{name}_hours"] = staff_hours(table[f"{name}_hours"], value)
+        assumed["user minutes per technician minute"] = value.user_minutes_per_technician_minute
+        assumed["devices per employee"] = value.devices_per_employee
+        if value.wage_per_hour:
+            assumed |= {"wage per hour": value.wage_per_hour, "currency": value.currency}
+    return GivenBack(table, pd.Series(assumed, dtype=object), months, settings.hours_are)
+
+
+def _first_levels(exposed: pd.DataFrame) -> pd.Series:
+    """Pooled RHEM of the first months since onboarding, of clients whose first month is in the data."""
+    first = exposed[exposed["age_start"] < FIRST_MONTHS].groupby("client")
+    sums = first[["reactive_hours", "exposure"]].sum()
+    return (sums["reactive_hours"] / sums["exposure"]).where(first["age_start"].min() == 0)

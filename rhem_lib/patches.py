@@ -1,0 +1,232 @@
+"""What patch windows cost: reactive work in the two days after them, inside against outside business hours.
+
+A client is compared with itself: the work after a window stands against what the same hours of the week bring that
+client when no window went before. So neither a busy client nor a quiet weekend decides.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from rhem_lib.business import calendars, instants, public_holidays, timed_work
+from rhem_lib.causes import DAYS
+from rhem_lib.errors import InputError
+from rhem_lib.frames import Tables, to_pandas
+from rhem_lib.workspace import Workspace
+
+AFTER_HOURS = 48
+ONE_WINDOW_HOURS = 12  # entries closer than this belong to one window
+FILE = "patch_windows.csv"
+KINDS = ("category", "subcategory", "type")
+FEWEST = 5  # windows on either side
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PatchEffect:
+    """Reactive work in the 48 hours after patch windows.
+
+    Attributes
+    ----------
+    table : DataFrame, indexed by window (in business hours, out of business hours)
+        windows, hours, usual_hours (of the same hours of the week), ratio, low, high (95 %).
+    ratio, low, high : float
+        Ratio of the two ratios; NaN with fewer than FEWEST windows on either side.
+    """
+
+    table: pd.DataFrame
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """What windows in business hours cost against those outside."""
+        if self.table.empty:
+            return f"No patch window is known: give {FILE} (client, start, end), or patch_categories in rhem.toml."
+        told = "; ".join(f"{row.windows} windows {name}, followed by {row.hours:,.1f} reactive hours where "
+                         f"{row.usual_hours:,.1f} are usual" for name, row in
+                         zip(self.table.index, self.table.itertuples(), strict=True))  # fmt: skip
+        if not np.isfinite(self.ratio):
+            return f"{told}. Too few to compare."
+        sure = "more" if self.low > 1 else "less" if self.high < 1 else "neither clearly more nor less"
+        return (
+            f"{told}. In the {AFTER_HOURS} hours after them, windows in business hours bring {sure} reactive work "
+            f"than the others: {self.ratio:.2f} times as much (95 % interval {self.low:.2f} to {self.high:.2f})."
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """The table, rounded."""
+        return self.table.round({"hours": 1, "usual_hours": 1, "ratio": 2, "low": 2, "high": 2})
+
+
+def patch_windows(work: Workspace | Tables) -> pd.DataFrame:
+    """Patch windows: client, start and end [hours since 1970 UTC].
+
+    From patch_windows.csv in the workspace (client, start and, if known, end in the MSP's time zone), else from
+    scheduled entries whose category, subcategory or ticket type is one of the `patch_categories` of rhem.toml.
+
+    Raises
+    ------
+    InputError
+        The file lacks a column, or a time in it cannot be read.
+    """
+    path = getattr(work, "folder", Path()) / FILE
+    if path.is_file():
+        table = _from_file(path)
+        spelling = {name.lower(): name for name in work.clients["client"]}
+        table["client"] = table["client"].str.strip().str.lower().map(spelling)
+        table = table.dropna(subset=["client"])
+    else:
+        wanted = [name.lower() for name in work.settings.patch_categories]
+        rows = nw.from_native(work.time_entries).filter(
+            nw.col("work_class") == "scheduled",
+            nw.any_horizontal(*(nw.col(c).str.to_lowercase().is_in(wanted) for c in KINDS), ignore_nulls=True),
+        )
+        rows = to_pandas(rows.select("client", "started_at", "hours")).dropna()
+        ends = rows["started_at"] + pd.to_timedelta(rows["hours"], unit="h")
+        table = pd.DataFrame({"client": rows["client"], "start": rows["started_at"], "end": ends})
+    for name in ("start", "end"):
+        table[name] = instants(table[name], work.settings.time_zone)
+    return _joined(table)
+
+
+def _from_file(path: Path) -> pd.DataFrame:
+    table = pd.read_csv(path, dtype=str).rename(columns=str.lower)
+    missing = [name for name in ("client", "start") if name not in table]
+    if missing:
+        raise InputError("a column is missing.", where=FILE, examples=missing, fix="It needs client and start.")
+    table["end"] = table["end"].fillna(table["start"]) if "end" in table else table["start"]
+    for name in ("start", "end"):
+        read = pd.to_datetime(table[name], errors="coerce", format="ISO8601")
+        bad = table.loc[read.isna(), name]
+        if len(bad):
+            raise InputError("times cannot be read.", where=f"{FILE}, column '{name}'", count=len(bad),
+                             examples=bad.fillna(""), fix="Write them as 2026-06-30 22:00.")  # fmt: skip
+        table[name] = read
+    return table[["client", "start", "end"]]
+
+
+def _joined(table: pd.DataFrame) -> pd.DataFrame:
+    """Windows of a client that follow within hours, as one."""
+    table = table.sort_values(["client", "start"], ignore_index=True)
+    latest = table.groupby("client")["end"].cummax()
+    fresh = table["start"] - latest.groupby(table["client"]).shift() > ONE_WINDOW_HOURS
+    number = (fresh | ~table.duplicated("client")).cumsum()
+    return table.groupby(number).agg(client=("client", "first"), start=("start", "min"), end=("end", "max"))
+
+
+def patch_effect(work: Workspace | Tables, panel: pd.DataFrame) -> PatchEffect:
+    """Reactive work after patch windows inside against outside business hours; see `PatchEffect`."""
+    windows, zone = patch_windows(work), work.settings.time_zone
+    entries = timed_work(work).dropna(subset=["start"])
+    spans = _service_spans(panel, zone)
+    windows = windows[windows["client"].isin(spans.index)]
+    if windows.empty or entries.empty:
+        return PatchEffect(pd.DataFrame(), *[np.nan] * 3)
+    edges = pd.to_datetime(windows["start"].agg(["min", "max"]), unit="h")
+    first, last = (edge.date() for edge in edges)
+    day = dt.timedelta(days=2)
+    times = calendars(work.settings, windows["client"].unique().tolist(), first - day, last + day)
+    inside = [times[c].between(np.array([s]), np.array([s + 1e-3]))[0] > 0 for c, s in
+              zip(windows["client"], windows["start"], strict=True)]  # fmt: skip
+    years = range(first.year - 1, last.year + 2)
+    free = public_holidays(work.settings.business_hours, years)
+    return compare(after_windows(windows.assign(inside=inside), entries, spans, zone, free))
+
+
+def _service_spans(panel: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """First and last instant of each client with exposure; days in service are counted from month and share."""
+    exposed = panel[panel["exposure"] > 0]
+    share = exposed["exposure"] / exposed["endpoints"]
+    days = exposed["month"].dt.days_in_month * share
+    begins = exposed["month"] + pd.to_timedelta(
+        (exposed["month"].dt.days_in_month - days).where(exposed["age_start"] == 0, 0).round(), unit="D"
+    )
+    bounds = pd.DataFrame({"client": exposed["client"], "begin": begins,
+                           "end": begins + pd.to_timedelta(days.round(), unit="D")})  # fmt: skip
+    spans = bounds.groupby("client").agg(begin=("begin", "min"), end=("end", "max"))
+    return spans.apply(lambda column: instants(column, zone))
+
+
+def after_windows(
+    windows: pd.DataFrame, entries: pd.DataFrame, spans: pd.DataFrame, zone: str, free: Collection[dt.date] = ()
+) -> pd.DataFrame:
+    """Windows with the reactive hours that began in the two days after, and those usual in such hours.
+
+    Two days end early where the next window of the client begins. A public holiday (`free`) is like a Sunday. All
+    times are hours since 1970 UTC.
+    """
+    following = windows.groupby("client")["start"].shift(-1).fillna(np.inf)
+    table = windows.assign(until=np.minimum(windows["end"] + AFTER_HOURS, following))
+    table["until"] = np.minimum(table["until"], table["client"].map(spans["end"]))
+    table["from"] = np.maximum(table["end"], table["client"].map(spans["begin"]))
+    table = table[table["until"] > table["from"]]
+    week, grid = _hours_of_week(spans, zone, free)
+    within = np.zeros(len(entries), dtype=bool)
+    parts = []
+    for client, own in table.groupby("client"):
+        at = entries["start"].to_numpy()
+        mine = (entries["client"] == client).to_numpy()
+        slot = np.searchsorted(own["from"].to_numpy(), at, side="right") - 1
+        hit = mine & (slot >= 0) & (at < own["until"].to_numpy()[np.maximum(slot, 0)])
+        within |= hit
+        sums = np.bincount(slot[hit], entries["hours"].to_numpy()[hit], minlength=len(own))
+        parts.append(own.assign(hours=sums))
+    table = pd.concat(parts)
+    usual = np.bincount(week[_slot(grid, entries["start"][~within])], entries["hours"][~within], minlength=168)
+    load = np.concatenate([[0.0], np.maximum(usual, 0.0)[week].cumsum()])  # up to each hour of the grid
+    edges = np.append(grid, grid[-1] + 1)
+
+    def elapsed(begin: pd.Series, end: pd.Series) -> Array:
+        return np.interp(end, edges, load) - np.interp(begin, edges, load)
+
+    apart = pd.Series(elapsed(spans["begin"], spans["end"]), spans.index)
+    taken = pd.Series(elapsed(table["from"], table["until"]), table.index)
+    apart = apart.sub(taken.groupby(table["client"]).sum(), fill_value=0.0)
+    own_hours = entries["hours"][~within].groupby(entries["client"][~within]).sum()
+    rate = (own_hours / apart.where(apart > 0)).reindex(table["client"]).fillna(0.0).to_numpy()
+    return table.assign(usual_hours=taken * rate)
+
+
+def _hours_of_week(spans: pd.DataFrame, zone: str, free: Collection[dt.date]) -> tuple[NDArray[np.int64], Array]:
+    """Local hour of the week (0 to 167) of every hour of the data, and these hours."""
+    grid = np.arange(np.floor(spans["begin"].min()), np.ceil(spans["end"].max()))
+    local = pd.to_datetime(grid * 3600, unit="s", utc=True).tz_convert(zone)
+    day = np.where(pd.Index(local.date).isin(list(free)), DAYS.index("Sun"), local.dayofweek)
+    return day * 24 + local.hour.to_numpy(), grid
+
+
+def _slot(grid: Array, at: pd.Series) -> NDArray[np.int64]:
+    return np.clip(np.floor(at.to_numpy() - grid[0]).astype(int), 0, len(grid) - 1)
+
+
+def compare(windows: pd.DataFrame) -> PatchEffect:
+    """Hours over usual hours of windows inside and outside business hours, and the ratio of the two.
+
+    The variance of a ratio is that of its windows, each a draw of its own (a robust interval on the log scale, t
+    with the fewer windows' degrees of freedom).
+    """
+    rows, logs, variances = {}, [], []
+    for name, inside in (("in business hours", True), ("out of business hours", False)):
+        own = windows[windows["inside"] == inside]
+        n, hours, usual = len(own), own["hours"].sum(), own["usual_hours"].sum()
+        ratio = hours / usual if usual > 0 else np.nan
+        spread = ((own["hours"] - ratio * own["usual_hours"]) ** 2).sum() * n / max(n - 1, 1)
+        known = n >= FEWEST and hours > 0 and usual > 0
+        logs.append(np.log(ratio) if known else np.nan)
+        variances.append(spread / hours**2 if known else np.nan)
+        half = stats.t.ppf(0.975, max(n - 1, 1)) * np.sqrt(variances[-1])
+        rows[name] = (n, hours, usual, ratio, np.exp(logs[-1] - half), np.exp(logs[-1] + half))
+    columns = ["windows", "hours", "usual_hours", "ratio", "low", "high"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("window")
+    half = stats.t.ppf(0.975, max(int(table["windows"].min()) - 1, 1)) * np.sqrt(sum(variances))
+    difference = logs[0] - logs[1]
+    return PatchEffect(table, *(float(np.exp(difference + side * half)) for side in (0, -1, 1)))
