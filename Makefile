@@ -58,7 +58,7 @@ codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
 
 messages: $(VENV)/.runtime ## bring rhem_lib/locale/*.po up to date with the messages in the code
 	$(BIN)/pybabel -q extract -k t -k mark -k count:2,3 --no-location -o $(VENV)/messages.pot rhem_lib
-	for po in rhem_lib/locale/*.po; do $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --omit-header \
+	for po in rhem_lib/locale/*.po; do $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  -w 110 -i $(VENV)/messages.pot -o $$po -l $$(basename $$po .po); done
 
 accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 15 minutes)

@@ -18,7 +18,7 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 
 import rhem_lib as rhem
-from rhem_lib import deck, pdf
+from rhem_lib import deck, deck_text, pdf
 
 TEMPLATE = Path(str(files("rhem_lib") / "templates" / "review.pptx"))
 
@@ -71,6 +71,12 @@ def write_bare(slides, path):
     presentation.save(path)
 
 
+def write_fresh(review, path):
+    """Our deck as a new process writes it: no line of it measured before."""
+    deck_text.wrap.cache_clear()
+    deck.write(review, path)
+
+
 def seconds(work, times):
     """Least CPU seconds of some calls: what else runs here only adds to it."""
     taken = []
@@ -97,7 +103,7 @@ def main():
             paths.append(deck.write(review, Path(folder) / f"{i}.pptx"))
             slides = read_shapes(paths[-1])
             pages += len(slides)
-            ours += seconds(lambda review=review, path=paths[-1]: deck.write(review, path), 3)
+            ours += seconds(lambda review=review, path=paths[-1]: write_fresh(review, path), 3)
             bare += seconds(lambda slides=slides: write_bare(slides, str(Path(folder) / "bare.pptx")), 3)
         print(f"decks                       {len(paths)}, {pages / len(paths):.1f} slides each")
         print(f"deck.write, per ten slides  {10 * ours / pages:.3f} s")

@@ -29,12 +29,18 @@ def add(deck: Deck, layout_name: str) -> tuple[Slide, dict[str, Any]]:
     """A slide from a layout, with its placeholders under the names they have on the layout."""
     layout: Any = deck.slide_layouts.get_by_name(layout_name)
     made = deck.slides.add_slide(layout)
-    names = {shape.placeholder_format.idx: shape.name for shape in layout.placeholders}
+    names = {_idx(element): element.shape_name for element in layout._element.iter(qn("p:sp"))}
     places: dict[str, Any] = {}
-    for shape in made.placeholders:
-        shape.name = names[shape.placeholder_format.idx]
+    for shape in made.shapes:  # a new slide has placeholders only
+        shape.name = names[_idx(shape._element)]
         places[shape.name] = shape
     return made, places
+
+
+def _idx(element: Any) -> str:
+    """Index of a placeholder's element, '0' for the title; empty for what is no placeholder."""
+    place = element.find(f".//{qn('p:ph')}")
+    return "" if place is None else place.get("idx", "0")
 
 
 def slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dict[str, Any]:
@@ -45,11 +51,11 @@ def slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dic
     definition = t("definition {n}", n=review.metric_version)
     footer = f"{review.msp}  ·  {review.period}  ·  {definition}  ·  {review.client}"
     layout: Any = made.slide_layout
-    for shape in layout.placeholders:
-        if shape.name in ("Footer", "Slide Number"):
-            element = copy.deepcopy(shape._element)
+    for base in layout._element.iter(qn("p:sp")):
+        if base.shape_name in ("Footer", "Slide Number"):
+            element = copy.deepcopy(base)
             made.shapes._spTree.append(element)
-            if shape.name == "Footer":
+            if base.shape_name == "Footer":
                 put(SlideShapeFactory(element, made.shapes), [footer])
     note(made, section.notes or t("The figures behind this slide stand in the workbook beside the deck."))
     return places

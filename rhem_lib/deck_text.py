@@ -2,7 +2,7 @@
 
 import importlib.util
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from PIL import ImageFont
@@ -53,6 +53,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     return sum(_char_width(char, bold) for char in text) * size / MEASURED_AT
 
 
+@lru_cache(maxsize=4096)  # a table asks for the same cells at every size it tries, and again when it is written
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
     """Lines of a text in a box `width` points wide; words wider than the box are broken."""
     lines, current = [], ""
