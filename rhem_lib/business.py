@@ -42,7 +42,7 @@ def working_time(hours: BusinessHours, zone: str, first: dt.date, last: dt.date)
         There is no calendar of holidays for the country or region.
     """
     days = pd.date_range(first, last, freq="D")
-    open_ = days.dayofweek.isin([DAYS.index(day) for day in hours.days])
+    open_ = days.day_of_week.isin([DAYS.index(day) for day in hours.days])
     free = public_holidays(hours, range(days[0].year, days[-1].year + 1))
     open_ &= ~pd.Index(days.date).isin(list(free))
     days, zone = days[open_], hours.time_zone or zone

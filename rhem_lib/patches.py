@@ -200,7 +200,7 @@ def _hours_of_week(spans: pd.DataFrame, zone: str, free: Collection[dt.date]) ->
     """Local hour of the week (0 to 167) of every hour of the data, and these hours."""
     grid = np.arange(np.floor(spans["begin"].min()), np.ceil(spans["end"].max()))
     local = pd.to_datetime(grid * 3600, unit="s", utc=True).tz_convert(zone)
-    day = np.where(pd.Index(local.date).isin(list(free)), DAYS.index("Sun"), local.dayofweek)
+    day = np.where(pd.Index(local.date).isin(list(free)), DAYS.index("Sun"), local.day_of_week)
     return day * 24 + local.hour.to_numpy(), grid
 
 

@@ -49,9 +49,15 @@ def fewer_or_faster(f: Facts) -> Section:
         ),
         t("Fewer problems mean less disturbance; faster fixes mean shorter ones."),
     )
+    title = _parts_title(ratios, float(se), then)
+    return Section("fewer_or_faster", title, sentences, table, f"{evidence(f)} {_compared(now, base, then)}")
+
+
+def _compared(now: Span, base: Span, then: str) -> str:
+    """The change in two parts that add up to it."""
     by_number, by_time = split(*(np.array([[getattr(s, name)] for s in (base, now)])
                                  for name in ("tickets_per_computer", "minutes")))  # fmt: skip
-    compared = t(
+    return t(
         "Compared with {problems} {then}. Of the change of {change} minutes per computer a month, {by_number} is "
         "by the number of problems and {by_time} by the time for each.",
         problems=problems(base.tickets),
@@ -60,8 +66,6 @@ def fewer_or_faster(f: Facts) -> Section:
         by_number=number(by_number[0]),
         by_time=number(by_time[0]),
     )
-    title = _parts_title(ratios, float(se), then)
-    return Section("fewer_or_faster", title, sentences, table, f"{evidence(f)} {compared}")
 
 
 def _only_one_period(f: Facts, base: Span | None) -> Section:

@@ -59,8 +59,7 @@ class Run:
     @property
     def text(self) -> str:
         """What was made, what was kept, what failed, and which file to open."""
-        counts = self.table["status"].value_counts()
-        made, kept = counts.get("done", 0), counts.get("kept", 0)
+        made, kept = ((self.table["status"] == status).sum() for status in ("done", "kept"))
         words = [f"{made} made", *([f"{kept} unchanged and kept"] if kept else [])]
         words += [f"{len(self.failed)} failed ({', '.join(self.failed)})"] if self.failed else []
         return f"{', '.join(words)}. Open {self.folder / 'index.html'}"
