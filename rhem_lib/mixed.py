@@ -234,7 +234,7 @@ def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
     for shape in shapes:
         model = Model(months, shape, restricted=False)
         theta = np.r_[starting_values(model)[:-5], fit.point.theta[-5:]]
-        point = maximise(model, theta, gain=1e-9)
+        point = maximise(model, theta, gain=1e-7)
         parameters = len(point.theta) - (2 * months.design.shape[1] + 2 if shape == "flat" else 0)
         out[shape] = 2 * parameters - 2 * point.loglik / fit.memory
     return out
