@@ -22,7 +22,7 @@ clients classify
 advice account panel
 workspace
 measure
-book scenarios laplace noise mixed posterior decline decay_words decay_tables changes
+book scenarios laplace quadrature noise mixed posterior decline decay_words decay_tables changes
 claim season forecast pooled backtest decay billing power
 recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
 plots_style plots_review plots_decay plots
