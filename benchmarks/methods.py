@@ -140,7 +140,7 @@ write.csv(cbind(fixef(m), vcov(m)), "out.csv")
 def nlme(panel: pd.DataFrame) -> pd.DataFrame:
     """R: nlme with SSasymp and independent random effects, the textbook answer; Wald intervals."""
     with tempfile.TemporaryDirectory() as folder:
-        rows_of(panel).to_csv(Path(folder) / "panel.csv")
+        rows_of(panel)[["client", "age_months", "rate"]].to_csv(Path(folder) / "panel.csv")
         done = subprocess.run(["Rscript", "-e", NLME], cwd=folder, capture_output=True, timeout=120)
         if done.returncode:
             raise Failed(done.stderr.decode()[-200:])

@@ -1,6 +1,6 @@
 """A book of clients as the fit sees it: client-months laid out as padded arrays (clients, months)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,11 @@ class Months:
     design: Array
     scale: float
     noise: Array
+
+    def part(self, clients: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Months":
+        """The same of some clients."""
+        names = ("age_start", "age_end", "rate", "weight", "used", "design", "noise")
+        return replace(self, **{name: getattr(self, name)[clients] for name in names})
 
 
 def fitted_months(panel: pd.DataFrame) -> pd.DataFrame:

@@ -120,12 +120,8 @@ def _ratios(fit: Fit, found: NDArray[np.intp], place: NDArray[np.intp]) -> tuple
     """Hours from the change on over those expected on the path of the months before it, with 95 % limits."""
     if not len(found):
         return np.empty(0), np.empty(0), np.empty(0)
-    whole = fit.model.months
-    parts = {
-        name: getattr(whole, name)[found] for name in ("age_start", "age_end", "rate", "weight", "used", "noise")
-    }
-    months = replace(whole, design=whole.design[found], **parts)
-    before = np.arange(whole.used.shape[1]) < place[:, None]
+    months = fit.model.months.part(found)
+    before = np.arange(months.used.shape[1]) < place[:, None]
     early = replace(fit.model, months=replace(months, used=months.used * before))
     known = evaluate(early, fit.point.theta, np.zeros((len(found), 3)))
     rate, slope, deviation = expected(early, known)

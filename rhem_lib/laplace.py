@@ -10,7 +10,7 @@ Pinheiro & Bates (1995), Approximations to the log-likelihood in nonlinear mixed
 Tweedie compound Poisson mixed models; Chung et al. (2013), boundary-avoiding variance penalty.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,27 +105,32 @@ def _positive(matrix: Array) -> NDArray[np.bool_]:
 
 
 def _search(model: Model, centre: Array, sd: Array, precision: Array, modes: Array) -> _Local:
-    """Mode of every client's penalised likelihood: Newton where the exact Hessian allows, else Fisher scoring."""
+    """Mode of every client's penalised likelihood: Newton where the exact Hessian allows, else Fisher scoring.
+
+    Clients that have arrived drop out of the search, so that a few awkward ones do not cost a whole book.
+    """
     inverse_variance = sd**-2
     eta = np.clip(centre + modes, ETA_LOW, ETA_HIGH)
     here = _local(model, eta, centre, inverse_variance, precision)
+    active = np.arange(len(eta))
     for _ in range(30):
         matrix = np.where(_positive(here.exact)[:, None, None], here.exact, here.expected)
         step = np.linalg.solve(matrix, here.gradient[:, :, None])[:, :, 0]
-        gain = (step * here.gradient).sum(1)
-        moving = gain > 1e-20
+        moving = (step * here.gradient).sum(1) > 1e-20
         if not moving.any():
             break
-        step *= (moving * np.minimum(1.0, 1.5 / np.maximum(np.abs(step).max(1), 1e-300)))[:, None]
+        active, step, value = active[moving], step[moving], here.value[moving]
+        part = replace(model, months=model.months.part(active))
+        step *= np.minimum(1.0, 1.5 / np.maximum(np.abs(step).max(1), 1e-300))[:, None]
         for _ in range(12):
-            trial = np.clip(here.eta + step, ETA_LOW, ETA_HIGH)
-            there = _local(model, trial, centre, inverse_variance, precision)
-            worse = there.value < here.value - 1e-9
+            trial = np.clip(eta[active] + step, ETA_LOW, ETA_HIGH)
+            here = _local(part, trial, centre[active], inverse_variance, precision[active])
+            worse = here.value < value - 1e-9
             if not worse.any():
                 break
             step[worse] *= 0.4
-        here = there
-    return here
+        eta[active] = trial
+    return here if len(active) == len(eta) else _local(model, eta, centre, inverse_variance, precision)
 
 
 def evaluate(model: Model, theta: Array, modes: Array) -> Point:
@@ -203,11 +208,15 @@ def _restriction(months: Months, at: _Local, sd: Array) -> tuple[Array, float, A
     return information, float(np.linalg.slogdet(information)[1]), pull, direct
 
 
+def _pull(form: Array, jacobian: Array) -> Array:
+    """Each client's 3 x 3 form times the slopes of its months, (3, clients, months)."""
+    return (form @ jacobian.transpose(1, 0, 2)).transpose(1, 0, 2)
+
+
 def _along_eta(at: _Local, by_exact: Array, by_fisher: Array, months: Months, precision: Array) -> Array:
     """Derivative in eta of tr(by_exact . exact Hessian) + tr(by_fisher . Fisher Hessian), (clients, 3)."""
     jacobian, second, rate = at.jacobian, at.second, at.rate
-    exact_pull = np.einsum("nij,jnt->int", by_exact, jacobian)
-    fisher_pull = np.einsum("nij,jnt->int", by_fisher, jacobian)
+    exact_pull, fisher_pull = _pull(by_exact, jacobian), _pull(by_fisher, jacobian)
     steepness = precision * (0.75 * rate - 3.75 * months.rate) * rate**-3.5
     exact_form = steepness * (jacobian * exact_pull).sum(0)
     exact_form += at.curvature * np.einsum("nij,ijnt->nt", by_exact, second)
@@ -230,9 +239,9 @@ def _third(at: _Local, form: Array) -> Array:
 
 def _along_precision(at: _Local, by_exact: Array, by_fisher: Array, implicit: Array) -> Array:
     """Derivative in each month's log precision of -1/2 (the two traces), through the Hessians and the mode."""
-    exact_form = at.curvature * np.einsum("int,nij,jnt->nt", at.jacobian, by_exact, at.jacobian, optimize=True)
+    exact_form = at.curvature * (at.jacobian * _pull(by_exact, at.jacobian)).sum(0)
     exact_form -= at.score * np.einsum("nij,ijnt->nt", by_exact, at.second)
-    fisher_form = at.fisher * np.einsum("int,nij,jnt->nt", at.jacobian, by_fisher, at.jacobian, optimize=True)
+    fisher_form = at.fisher * (at.jacobian * _pull(by_fisher, at.jacobian)).sum(0)
     shift = at.score * np.einsum("int,ni->nt", at.jacobian, implicit)
     return -(exact_form + fisher_form + shift) / 2
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 from scipy.stats import t as student
 
-from rhem_lib import curves, noise
+from rhem_lib import curves, noise, quadrature
 from rhem_lib.book import Months
 from rhem_lib.laplace import Model, Point, evaluate, split
 
@@ -156,7 +156,10 @@ def fit(months: Months) -> Fit:
     if regular:
         inverse = np.asarray(np.linalg.inv(curvature), float)
         point = _polish(model, point, free, inverse) if inner else point
+        point = _integrated(model, point, free, np.linalg.cholesky(inverse))
         covariance = _inflated(point, free, inverse)
+    else:
+        point = _integrated(model, point, free, np.diag(unit))
     known = np.asarray(np.linalg.inv(point.information), float)
     if not regular or (np.diag(covariance)[: len(known)] > MOST_INFLATION * np.diag(known)).any():
         covariance, regular = _inflated(point, np.arange(len(free)) < len(known), known), False
@@ -223,6 +226,29 @@ def _polish(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array)
     return point
 
 
+def _integrated(model: Model, point: Point, free: NDArray[np.bool_], root: Array) -> Point:
+    """From Laplace's maximum to that of the likelihood integrated by quadrature, to about 0.02 standard errors.
+
+    Laplace's error does not shrink with the number of clients: up to 0.3 standard errors in a book of 80. `root`
+    is a root of the covariance of the free parameters, the scale of the search.
+    """
+    low, high = _bounds(model.months.design.shape[1]).T
+    best = quadrature.integrated(model, point)
+
+    def objective(x: Array) -> tuple[float, Array]:
+        nonlocal best
+        theta = point.theta.copy()
+        theta[free] += root @ x
+        here = quadrature.integrated(model, evaluate(model, np.clip(theta, low, high), point.modes))
+        if here.value > best.value:
+            best = here
+        return -here.value, -root.T @ here.gradient[free]
+
+    options = {"gtol": 0.02, "ftol": 1e-4 / max(abs(best.value), 1.0), "maxls": 5, "maxfun": 15}
+    minimize(objective, np.zeros(len(root)), jac=True, method="L-BFGS-B", options=options)
+    return best
+
+
 def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
     """Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out).
 
@@ -234,7 +260,7 @@ def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
     for shape in shapes:
         model = Model(months, shape, restricted=False)
         theta = np.r_[starting_values(model)[:-5], fit.point.theta[-5:]]
-        point = maximise(model, theta, gain=1e-9)
+        point = maximise(model, theta, gain=1e-7)
         parameters = len(point.theta) - (2 * months.design.shape[1] + 2 if shape == "flat" else 0)
         out[shape] = 2 * parameters - 2 * point.loglik / fit.memory
     return out

@@ -99,34 +99,35 @@ def quadrature(model, theta, point, nodes=7):
 
 
 def shift_to_quadrature(scenario, seed):
-    """Two Newton steps from our optimum to that of the 7-point objective, in standard errors."""
+    """How far our optimum is from that of the 7-point objective, in standard errors of start, floor and tau.
+
+    The objective is maximised by differences of itself, over every parameter that is inside its bounds.
+    """
     rows = fitted_months(simulate_panel(scenario, seed=seed))
     fit = mixed.fit(lay_out(rows, client_order(rows)))
     free, _ = mixed._with_hessian(fit.point.theta, 1)
-    inverse = np.linalg.inv(mixed._hessian(fit.model, fit.point, free))
-    error = np.sqrt(np.diag(inverse))
+    unit = mixed._steps(fit.model, fit.point)
     plain = laplace.Model(fit.model.months, restricted=False)
+    if fit.regular:
+        root = np.linalg.cholesky(fit.covariance[np.ix_(free, free)])
+    else:
+        root = np.diag(unit[free])
 
-    def objective(theta):
+    def objective(x):
+        theta = fit.point.theta.copy()
+        theta[free] += root @ x
         point = laplace.evaluate(fit.model, theta, fit.point.modes)
         laplace_term = laplace.evaluate(plain, theta, fit.point.modes).loglik
-        return point.value - laplace_term + quadrature(plain, theta, point)
+        return -(point.value - laplace_term + quadrature(plain, theta, point))
 
-    theta = fit.point.theta.copy()
-    for _ in range(2):
-        slope = np.zeros(free.sum())
-        for j, place in enumerate(np.flatnonzero(free)):
-            step = np.zeros(len(theta))
-            step[place] = 0.1 * error[j]
-            slope[j] = (objective(theta + step) - objective(theta - step)) / (0.2 * error[j])
-        theta[free] += inverse @ slope
-    return np.abs((theta - fit.point.theta)[:3] / np.sqrt(np.diag(fit.covariance)[:3])).max()
+    options = {"gtol": 5e-3, "maxiter": 20}
+    found = minimize(objective, np.zeros(free.sum()), jac="3-point", method="BFGS", options=options)
+    return float(np.abs((root @ found.x)[:3] / np.sqrt(np.diag(fit.covariance)[:3])).max())
 
 
 @pytest.mark.slow
-def test_laplace_against_adaptive_gauss_hermite():
-    """Of 20 books, most move by less than 0.1 SE and all but one, where tau is hardly known, by less than 0.3."""
+def test_the_fit_against_adaptive_gauss_hermite():
+    """On 20 books every population parameter is within 0.1 SE of the optimum of the 7-point objective."""
     panels = [*(("S3", seed) for seed in range(14)), *(("S2", seed) for seed in range(6))]
-    shifts = np.array([shift_to_quadrature(*panel) for panel in panels])
-    assert (shifts < 0.1).sum() >= 13, shifts
-    assert (shifts < 0.3).sum() >= 19, shifts
+    shifts = {panel: shift_to_quadrature(*panel) for panel in panels}
+    assert max(shifts.values()) < 0.1, shifts

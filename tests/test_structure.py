@@ -24,7 +24,7 @@ workspace
 frames panel interval
 measure
 causes moved definitions business patches given_back
-book scenarios laplace noise mixed posterior decline decay_words decay_tables changes
+book scenarios laplace quadrature noise mixed posterior decline decay_words decay_tables changes
 claim season forecast pooled backtest decay billing power
 recovery review_facts review_words review_why review_findings review_worth review_method review
 portfolio_facts portfolio_study portfolio workbook
