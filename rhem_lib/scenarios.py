@@ -200,7 +200,9 @@ def _client(
         "reactive_tickets": tickets.astype(float),
         "unclassified_hours": np.zeros(len(age)),
         "rhem_h": hours / exposure,
+        "rhem_high_h": hours / exposure,
         "outside_hours": np.zeros(len(age)),
+        "squared_hours": 2 * hours**2 / (tickets + 1),  # what exponential tickets of this sum have on average
     }
     words = {"client": f"client {number:03d}", "billing": "fixed-fee" if fixed else "hourly", "flags": ""}
     told = {name: np.full(count, word, dtype=object) for name, word in words.items()}
