@@ -101,12 +101,13 @@ def clients(
 def _follows(
     core: mixed.Fit, changed: NDArray[np.bool_], eta: NDArray[np.float64], covariance: NDArray[np.float64]
 ) -> NDArray[np.str_]:
-    """What each client does: the sign of its change from first to last month where that is beyond doubt.
+    """What each client does: the sign of its change from first to last month (middles) where that is beyond doubt.
 
     Irregular are those that left their path, and those far noisier than the book.
     """
     months = core.model.months
-    first, last = months.age_start[:, 0], (months.age_end * months.used).max(axis=1)
+    middle = (months.age_start + months.age_end) / 2
+    first, last = middle[:, 0], (middle * months.used).max(axis=1)
     (at_first, slope_first), (at_last, slope_last) = (posterior.log_level(age, eta) for age in (first, last))
     change, slope = at_last - at_first, slope_last - slope_first
     reach = core.quantile * np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", slope, covariance, slope), 0.0))
