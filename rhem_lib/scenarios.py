@@ -199,8 +199,7 @@ def _client(
         "reactive_hours": hours,
         "reactive_tickets": tickets.astype(float),
         "unclassified_hours": np.zeros(len(age)),
-        "rhem_h": hours / exposure,
-        "rhem_high_h": hours / exposure,
+        **dict.fromkeys(("rhem_h", "rhem_high_h"), hours / exposure),
         "outside_hours": np.zeros(len(age)),
         "squared_hours": 2 * hours**2 / (tickets + 1),  # what exponential tickets of this sum have on average
     }
