@@ -150,21 +150,31 @@ def fit(months: Months) -> Fit:
     clients, columns = months.design.shape
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
     free, inner = _with_hessian(point.theta, columns)
-    curvature = _hessian(model, point, free)
-    unit = _steps(model, point)[free]
-    regular = bool(np.linalg.eigvalsh(curvature * np.outer(unit, unit))[0] > LEAST_CURVATURE)
-    if regular:
-        inverse = np.asarray(np.linalg.inv(curvature), float)
-        point = _polish(model, point, free, inverse) if inner else point
-        point = _integrated(model, point, free, np.linalg.cholesky(inverse))
-        covariance = _inflated(point, free, inverse)
-    else:
-        point = _integrated(model, point, free, np.diag(unit))
-    known = np.asarray(np.linalg.inv(point.information), float)
-    if not regular or (np.diag(covariance)[: len(known)] > MOST_INFLATION * np.diag(known)).any():
-        covariance, regular = _inflated(point, np.arange(len(free)) < len(known), known), False
+    inverse = _inverse(model, point, free)
+    if inverse is not None and inner:
+        point = _polish(model, point, free, inverse)
+    point = _integrated(model, point, free, inverse)
+    covariance, regular = _covariance(model, point, free)
     memory = noise.memory(model, point)
     return Fit(model, point, covariance, client_spread(point, memory), memory, df, regular)
+
+
+def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Array, bool]:
+    """Covariance of theta, and whether it is the regular one: see `Fit`."""
+    inverse, known = _inverse(model, point, free), np.asarray(np.linalg.inv(point.information), float)
+    if inverse is not None:
+        covariance = _inflated(point, free, inverse)
+        if (np.diag(covariance)[: len(known)] <= MOST_INFLATION * np.diag(known)).all():
+            return covariance, True
+    return _inflated(point, np.arange(len(free)) < len(known), known), False
+
+
+def _inverse(model: Model, point: Point, free: NDArray[np.bool_]) -> Array | None:
+    """Inverse Hessian over the free parameters, or nothing where that is not positive definite."""
+    curvature, unit = _hessian(model, point, free), _steps(model, point)[free]
+    if np.linalg.eigvalsh(curvature * np.outer(unit, unit))[0] <= LEAST_CURVATURE:
+        return None
+    return np.asarray(np.linalg.inv(curvature), float)
 
 
 def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> Array:
@@ -226,12 +236,13 @@ def _polish(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array)
     return point
 
 
-def _integrated(model: Model, point: Point, free: NDArray[np.bool_], root: Array) -> Point:
+def _integrated(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array | None) -> Point:
     """From Laplace's maximum to that of the likelihood integrated by quadrature, to about 0.02 standard errors.
 
-    Laplace's error does not shrink with the number of clients: up to 0.3 standard errors in a book of 80. `root`
-    is a root of the covariance of the free parameters, the scale of the search.
+    Laplace's error does not shrink with the number of clients: up to 0.3 standard errors in a book of 80. The
+    inverse Hessian, where there is one, is the scale of the search.
     """
+    root = np.linalg.cholesky(np.diag(_steps(model, point)[free] ** 2) if inverse is None else inverse)
     low, high = _bounds(model.months.design.shape[1]).T
     best = quadrature.integrated(model, point)
 
