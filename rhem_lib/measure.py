@@ -113,9 +113,13 @@ def monthly_hours(entries: Any, service: Any) -> pd.DataFrame:
     }
     totals = work.with_columns(**sums).group_by("client", "month")
     hours = to_pandas(totals.agg(*(nw.col(name).sum() for name in sums), nw.len().alias("entries")))
-    tickets = work.filter(counted, ~loose).with_columns(month=nw.when(nw.col("hours") > 0).then(nw.col("month")))
-    tickets = tickets.group_by("client", "head").agg(nw.col("month").min(), nw.col("hours").sum())
-    squares = tickets.filter(~nw.col("month").is_null()).with_columns(squares=nw.col("hours") * nw.col("hours"))
+    tickets = work.filter(counted, ~loose).with_columns(
+        first=nw.when(nw.col("hours") > 0).then(nw.col("worked_on"))
+    )
+    tickets = tickets.group_by("client", "head").agg(nw.col("first").min(), nw.col("hours").sum())
+    squares = tickets.filter(~nw.col("first").is_null()).with_columns(
+        month=nw.col("first").dt.truncate("1mo"), squares=nw.col("hours") * nw.col("hours")
+    )
     counts = squares.group_by("client", "month").agg(
         nw.len().alias("reactive_tickets"), nw.col("squares").sum().alias("ticket_squares")
     )
