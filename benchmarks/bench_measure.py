@@ -3,7 +3,7 @@
 Every way runs in a process of its own, in turn, and is timed once its packages are imported; peak memory is that
 of the whole process. `bare` is a SQL statement per result: hours by client and month, tickets counted once in the
 month of their first hour, mean endpoints. It knows no service, weights, old snapshots, children, flags or ages.
-`hours` is its first statement alone, `rhem` is `measure` on DuckDB, `classify` adds the work class from the tickets.
+`hours` is its first statement alone; `rhem` is `measure` on DuckDB; `classify` adds work classes from the tickets.
 Run: `python benchmarks/bench_measure.py [MILLIONS ...] [--rounds N]` (default 2 20, 3 rounds).
 """
 
