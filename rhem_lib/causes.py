@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rhem_lib.frames import Tables, to_pandas
-from rhem_lib.measure import counted_entries
+from rhem_lib.measure import counted_entries, first_days
 from rhem_lib.words import mark
 from rhem_lib.workspace import Workspace
 
@@ -32,7 +32,7 @@ def cause_months(work: Workspace | Tables) -> pd.DataFrame:
     counts = to_pandas(firsts.group_by("client", "month", *keys).agg(nw.len().alias("tickets")))
     table = pd.concat([hours, counts])
     table["cause"] = cause_names(table)
-    return table.groupby(["client", "month", "cause"], as_index=False)[["hours", "tickets"]].sum()
+    return first_days(table.groupby(["client", "month", "cause"], as_index=False)[["hours", "tickets"]].sum())
 
 
 def cause_names(rows: pd.DataFrame) -> pd.Series:

@@ -22,8 +22,8 @@ def hour_limits(parts: pd.DataFrame, panel: pd.DataFrame, by: list[str], level: 
     the tickets seen stand USUAL_TICKETS of the client's own usual size, and beside the client's as many of the
     book's.
 
-    Measured coverage at nominal 95 % for 5 to 200 endpoints: docs/accuracy.md; 94 to 98 % from about three
-    expected tickets on, above that where fewer are expected.
+    Measured coverage at nominal 95 % for 5 to 200 endpoints (docs/accuracy.md): 94 to 97 % where four tickets or
+    more are expected, up to 99 % where fewer are: there the interval must allow for none.
 
     Parameters
     ----------

@@ -128,5 +128,7 @@ def row_flags(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.Series:
         "zero-hours": (panel["exposure"] > 0) & (panel["reactive_hours"] == 0),
         "billing-switch": panel["switched"].fillna(False).astype(bool),
     }
-    table = np.column_stack([np.where(mask, name, "") for name, mask in held.items()])
-    return pd.Series([" ".join(filter(None, row)) for row in table], index=panel.index, dtype=str)
+    key = sum(mask.to_numpy().astype(int) << bit for bit, mask in enumerate(held.values()))
+    codes, combined = pd.factorize(np.asarray(key))
+    texts = [" ".join(name for bit, name in enumerate(held) if one >> bit & 1) for one in combined]
+    return pd.Series(np.array(texts, dtype=object)[codes], index=panel.index, dtype=str)
