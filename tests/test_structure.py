@@ -23,11 +23,12 @@ advice account panel
 workspace
 measure
 book scenarios laplace noise mixed posterior decline decay_words decay_tables changes
-claim season forecast pooled backtest decay billing power
+claim season forecast pooled backtest decay
+cohort groups usual switchers recording billing_words billing_checks billing power
 recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
 plots_style plots_review plots_decay plots
 deck_text deck_template deck_charts deck_table deck page
-kernel_server kernels notebooks jobs run
+kernel_server kernels notebooks jobs plan run
 cli
 """.split()
 MAX_LINES, MAX_FUNCTION, MAX_EXPORTS = 300, 40, 20
