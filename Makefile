@@ -56,7 +56,7 @@ sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)
 codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
 	$(BIN)/python -m rhem_lib.schema > data/codebook.md
 
-accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 15 minutes)
+accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 25 minutes; benchmarks/billing_accuracy.py rewrites its section alone)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py --workers $(WORKERS)
 
 pictures: $(VENV)/.runtime ## draw the pictures of the README again (needs LibreOffice and poppler)

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import billing_accuracy
 import methods
 import numpy as np
 import pandas as pd
@@ -167,6 +168,7 @@ def main() -> None:
     with ProcessPoolExecutor(args.workers) as pool:
         inside, side = compare(pool, counts)
         chosen = choices(pool, max(replicates // 10, 1))
+        billing = billing_accuracy.section(pool.map, replicates, markdown)
     parts = [
         "# Accuracy of the decay fit", "",
         "Made by `make accuracy`; do not edit. Books are simulated with known truth by `rhem_lib/scenarios.py`, "
@@ -188,7 +190,7 @@ def main() -> None:
     ]  # fmt: skip
     for name, table in forecasts(replicates).items():
         parts += [f"### {name}", "", markdown(table), ""]
-    args.out.write_text("\n".join(parts))
+    args.out.write_text("\n".join([*parts, billing]))
 
 
 if __name__ == "__main__":

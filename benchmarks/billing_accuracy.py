@@ -180,7 +180,7 @@ def put(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    from accuracy import markdown
+    from accuracy import markdown  # which takes this section in
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=200)

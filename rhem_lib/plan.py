@@ -67,8 +67,7 @@ def billing_plan(settings: Settings) -> Plan:
         f"Too early to tell: fewer than {MIN_GROUP} clients with {MIN_MONTHS} months in a group, or no decline.",
         "Never: dropping clients by their first months, other covariates, other end dates, one-sided tests.",
         f"Further columns (industry, region): false-discovery rate {FALSE_DISCOVERY:.0%} over all of them.",
-        "Beside it, to find disagreement and not to choose from:",
-        *(f"- {name}" for name in ANALYSES),
+        f"Beside it, to find disagreement and not to choose from: {'; '.join(ANALYSES)}.",
     ]
     return Plan("\n".join(lines) + "\n")
 

@@ -23,8 +23,23 @@ def test_accuracy_tables_are_written(tmp_path):
         "| S2z |",
         "## Forecasts",
         "months to 0.25 h",
+        "## Do fixed-fee clients improve faster?",
+        "MixedLM",
     ):
         assert words in text
+
+
+def test_the_section_on_billing_is_replaced_alone(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import billing_accuracy
+
+    path = tmp_path / "accuracy.md"
+    path.write_text("# A\n\n## B\n\nb\n")
+    billing_accuracy.put(path, f"{billing_accuracy.HEADING}\n\none\n")
+    path.write_text(path.read_text() + "\n## C\n\nc\n")
+    billing_accuracy.put(path, f"{billing_accuracy.HEADING}\n\ntwo\n")
+    text = path.read_text()
+    assert "one" not in text and text.index("## B") < text.index("two") < text.index("## C")
 
 
 @pytest.mark.slow
