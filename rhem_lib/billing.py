@@ -17,7 +17,7 @@ from tqdm import tqdm
 from rhem_lib import billing_checks as checks
 from rhem_lib import curves, mixed, posterior, recording
 from rhem_lib.billing_checks import FIXED, GROUPS, Line
-from rhem_lib.billing_words import Power, agreement, finding, too_early
+from rhem_lib.billing_words import Power, agreement, finding, notes, too_early
 from rhem_lib.book import fitted_months
 from rhem_lib.cohort import Cohort, cohort_of, without_season
 from rhem_lib.groups import (
@@ -90,6 +90,11 @@ class BillingComparison:
         return agreement(self.table)
 
     @property
+    def notes(self) -> str:
+        """What to know of each analysis, and why some could not be made."""
+        return notes(self.table)
+
+    @property
     def text(self) -> str:
         """The finding, what this book could have shown, whether the analyses agree, and what could be wrong."""
         if self.missing or self.recording is None:
@@ -103,8 +108,9 @@ class BillingComparison:
         return " ".join([told, self.power.text, self.agreement, *warning, caution])
 
     def summary(self) -> pd.DataFrame:
-        """All analyses, rounded."""
-        return self.table.round(3)
+        """All analyses that could be made, rounded."""
+        made = self.table.drop(columns="note").dropna(subset=["ratio", "p_value"], how="all").round(3)
+        return made.astype(object).where(made.notna(), "").set_index("analysis")
 
     def predict(self, *, age_months: Sequence[float]) -> pd.DataFrame:
         """Curve of the typical client of each group at the book's mean size.
@@ -219,7 +225,7 @@ def _table(
 
 def tipping(core: mixed.Fit, effect: Effect, clients: int) -> list[Line]:
     """What would make the result out of nothing: under-recording that grows, or something unmeasured."""
-    names = ("tipping point: share of hours still written down after a year", "tipping point: unmeasured cause")
+    names = ("tipping point: share of hours written down", "tipping point: unmeasured cause")
     quantities = ("share that erases the finding", "E-value of estimate, of the nearer limit")
     if effect.low <= 1 <= effect.high:
         return [checks.absent(*pair) for pair in zip(names, ["there is no finding to erase"] * 2, quantities,

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rhem_lib import mixed, recording, switchers, usual
+from rhem_lib.billing_words import HALF_LIFE
 from rhem_lib.book import lay_out
 from rhem_lib.cohort import Cohort, cohort_of, without_season
 from rhem_lib.groups import LOG_TAU, Effect, effect_of, verdict
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 Line = dict[str, object]
 
 COLUMNS = ["analysis", "quantity", "ratio", "low", "high", "p_value", "clients", "verdict", "note"]
-HALF_LIFE, HOURS, CHECK = "half-life ratio", "hours, after / before", "hours per ticket"
+HOURS, CHECK = "hours, after / before", "hours per ticket, fixed fee / hourly"
 FIXED = "fixed-fee"
 GROUPS = (FIXED, "hourly")
 PERMUTATIONS = 2000
@@ -153,7 +154,7 @@ def _stayed(cohort: Cohort, names: pd.Index) -> Cohort:
 
 def tickets(cohort: Cohort) -> tuple[list[Line], recording.Recording]:
     """The ticket twin, and hours per ticket as the control for growing under-recording."""
-    names = ("tickets in place of hours", "hours per ticket over the first year, fixed fee / hourly")
+    names = ("tickets in place of hours", "hours per ticket over the first year")
     if not cohort.rows["reactive_tickets"].gt(0).any():
         nothing = recording.Recording(*(np.nan,) * 4)
         return [absent(names[0], "no tickets"), absent(names[1], "no tickets", CHECK)], nothing
@@ -169,10 +170,10 @@ def tickets(cohort: Cohort) -> tuple[list[Line], recording.Recording]:
 
 def changed(rows: pd.DataFrame) -> list[Line]:
     """Clients that changed from hourly to a fixed fee: speed and recording apart, placebo, company alike."""
-    names = ("clients that changed: half-life after / before", "clients that changed: jump at the change",
+    names = ("clients that changed: half-life", "clients that changed: jump at the change",
              "placebo change 3 months earlier: half-life", "placebo change 3 months earlier: jump",
-             "clients that changed, against like clients that had not: hours",
-             "clients that changed, against like clients that had not: tickets")  # fmt: skip
+             "changed against like clients that had not: hours",
+             "changed against like clients that had not: tickets")  # fmt: skip
     quantities = ("half-life, after / before", HOURS) * 2 + (HOURS, "tickets, after / before")
     since = switchers.switch_ages(rows)
     if len(since) < switchers.MIN_SWITCHERS:

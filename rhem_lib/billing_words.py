@@ -73,6 +73,12 @@ def finding(
     )
 
 
+def notes(table: pd.DataFrame) -> str:
+    """What to know of each analysis, and why some could not be made."""
+    told = table[table["note"] != ""].groupby("note", sort=False)["analysis"].agg(", ".join)
+    return "\n".join(f"{names}: {note}." for note, names in told.items())
+
+
 def agreement(table: pd.DataFrame) -> str:
     """Whether the analyses of the half-life ratio agree with the primary one, in one sentence."""
     judged = table[(table["quantity"] == HALF_LIFE) & (table["verdict"] != "")]
