@@ -61,7 +61,7 @@ messages: $(VENV)/.runtime ## bring rhem_lib/locale/*.po up to date with the mes
 	for po in rhem_lib/locale/*.po; do $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  -w 110 -i $(VENV)/messages.pot -o $$po -l $$(basename $$po .po); done
 
-accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 15 minutes)
+accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 40 minutes; `benchmarks/accuracy.py --only billing` makes one section)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py --workers $(WORKERS)
 
 pictures: $(VENV)/.runtime ## draw the pictures of the README again (needs LibreOffice and poppler)

@@ -1,4 +1,4 @@
-"""How accurate are the decay fit, what it replaces, and RHEM intervals? Writes docs/accuracy.md, by sections.
+"""How accurate are the decay fit, what it replaces, the billing answer and RHEM intervals? Into docs/accuracy.md."""
 
 Every scenario is simulated with known truth; seeds are not those the method was developed on.
 """
@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import accuracy_rhem
+import billing_accuracy
 import methods
 import numpy as np
 import pandas as pd
@@ -151,13 +152,18 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="one book each: shows that it runs")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy.md")
-    parser.add_argument("--only", choices=("decay", "rhem"), help="make one section again, leave the other")
+    parser.add_argument(
+        "--only", choices=("decay", "billing", "rhem"), help="make one section again, leave the others"
+    )
     args = parser.parse_args()
     replicates = 1 if args.small else args.replicates
-    if args.only != "rhem":
-        replace_section(args.out, decay_section(replicates, args.workers))
-    if args.only != "decay":
-        replace_section(args.out, accuracy_rhem.section(replicates))
+    sections = {
+        "decay": partial(decay_section, replicates, args.workers),
+        "billing": partial(billing_accuracy.section, replicates, args.workers),
+        "rhem": partial(accuracy_rhem.section, replicates),
+    }
+    for name in [args.only] if args.only else sections:
+        replace_section(args.out, sections[name]())
 
 
 def decay_section(replicates: int, workers: int) -> list[str]:

@@ -19,6 +19,7 @@ _PUBLIC = {
     "DecayFit": "decay",
     "compare_billing": "billing",
     "BillingComparison": "billing",
+    "compare_groups": "groups",
     "build_review": "review",
     "Review": "review",
     "RhemError": "errors",

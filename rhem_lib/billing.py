@@ -1,56 +1,45 @@
-"""Do fixed-fee clients improve faster than hourly ones?
+"""Do fixed-fee clients improve faster than hourly ones? An answer that survives a sceptic.
 
 Primary analysis: billing at onboarding as a group effect on start, floor and half-life in the mixed model,
-adjusted for size. Tests of slopes reject a true null in 12 to 25 % of books and are not offered. What is found is
+adjusted for size (`groups`). Beside it stand all analyses that could disagree (`billing_checks`). What is found is
 an association: clients choose how they pay, and hours that are not billed may be written down less.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from tqdm import tqdm
 
-from rhem_lib import curves, decline, mixed, posterior
-from rhem_lib.book import client_order, fitted_months, lay_out
-from rhem_lib.laplace import Model
+from rhem_lib import billing_checks as checks
+from rhem_lib import curves, mixed, posterior, recording
+from rhem_lib.billing_checks import FIXED, GROUPS, Line
+from rhem_lib.billing_words import Power, agreement, finding, notes, too_early
+from rhem_lib.book import fitted_months
+from rhem_lib.cohort import Cohort, cohort_of, without_season
+from rhem_lib.groups import (
+    ERROR_PER_CLIENT,
+    GROUP,
+    LOG_TAU,
+    MIN_GROUP,
+    MIN_MONTHS,
+    Effect,
+    clients_needed,
+    effect_of,
+    no_decline,
+    verdict,
+)
+from rhem_lib.recording import Recording
+from rhem_lib.switchers import until_switch
 
 Array = NDArray[np.float64]
 
-GROUPS = ("fixed-fee", "hourly")
-MIN_GROUP, MIN_MONTHS, SIZE_MONTHS = 6, 4, 3
-POWER, RATIO_TO_SHOW = 0.8, 0.7
-ERROR_PER_CLIENT = 1.45  # standard error of the log ratio is about this / sqrt(clients), half of them fixed-fee
-PERMUTATIONS = 2000
-LOG_TAU, GROUP = 2, 1
-
-
-@dataclass(frozen=True)
-class Power:
-    """What a book can show: at 80 % power and a two-sided test at 5 %.
-
-    smallest_ratio : the half-life ratio nearest to 1 that this book would find four times in five
-    clients : clients compared; clients_needed : clients needed to show `ratio`, at this book's mix
-    """
-
-    smallest_ratio: float
-    clients: int
-    clients_needed: int
-    ratio: float = RATIO_TO_SHOW
-
-    @property
-    def text(self) -> str:
-        """What could have been seen, and how many clients another answer takes."""
-        needed = f"to show a half-life ratio of {self.ratio} takes about {self.clients_needed} clients"
-        if not self.clients:
-            return f"No comparison was possible; {needed}."
-        return (
-            f"With {self.clients} clients this book shows a half-life ratio of {self.smallest_ratio:.2f} or less "
-            f"four times in five; {needed}."
-        )
+TARGET_H = 0.25
+DRAWS = 2000
+LEVELS = [n + end for n in ("start_h", "floor_h", "half_life_months") for end in ("", "_low", "_high")]
 
 
 @dataclass(frozen=True)
@@ -64,11 +53,18 @@ class BillingComparison:
     verdict : str
         faster, slower, no clear difference, or too early to tell.
     table : DataFrame
-        analysis, ratio, low, high, p_value, clients: the primary one first, then those that could disagree.
+        analysis, quantity, ratio, low, high, p_value, clients, verdict, note: the primary one first, then those
+        that could disagree, then what is usually done. Rows without data say why in the note.
     groups : DataFrame, indexed by billing
         clients, months, endpoints (median), and start_h, floor_h, half_life_months of the typical client at the
         book's mean size, each with _low and _high.
     power : Power
+    sooner : (float, float, float)
+        Months by which a fixed-fee client comes down to the target before an hourly one of the same size, start
+        and floor: estimate, low, high; NaN where the floor may not lie under the target.
+    target_h : float, h per endpoint per month
+    recording : Recording or None
+        The control for hours that are no longer written down.
     missing : str
         Why it is too early to tell.
     core : mixed.Fit or None
@@ -82,31 +78,39 @@ class BillingComparison:
     table: pd.DataFrame
     groups: pd.DataFrame
     power: Power
+    sooner: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    target_h: float = TARGET_H
+    recording: Recording | None = None
     missing: str = ""
     core: mixed.Fit | None = None
 
     @property
+    def agreement(self) -> str:
+        """Whether the analyses agree, in one sentence."""
+        return agreement(self.table)
+
+    @property
+    def notes(self) -> str:
+        """What to know of each analysis, and why some could not be made."""
+        return notes(self.table)
+
+    @property
     def text(self) -> str:
-        """The finding, with what this book could have shown."""
-        if self.missing:
-            return (
-                f"Whether fixed-fee clients improve faster: too early to tell, because {self.missing}. To show a "
-                f"half-life ratio of {self.power.ratio} takes about {self.power.clients_needed} clients."
-            )
-        counts = self.groups["clients"]
-        return (
-            f"Fixed-fee clients halve their distance to the floor in {self.ratio:.2f} times the months that "
-            f"hourly clients of the same size take (95 % interval {self.low:.2f} to {self.high:.2f}, "
-            f"p = {self.p_value:.2g}): {self.verdict}. With {counts['fixed-fee']} fixed-fee and "
-            f"{counts['hourly']} hourly clients, this book would show a ratio of {self.power.smallest_ratio:.2f} "
-            f"or less four times in five; a ratio of {self.power.ratio} takes about "
-            f"{self.power.clients_needed} clients. This is an association, not a cause: clients choose how they "
-            "pay, and hours that are not billed may be written down less."
+        """The finding, what this book could have shown, whether the analyses agree, and what could be wrong."""
+        if self.missing or self.recording is None:
+            return too_early(self.missing, self.power)
+        warning = [self.recording.text] if self.recording.warns else []
+        told = finding(self.verdict, (self.ratio, self.low, self.high, self.p_value), self.sooner, self.target_h)
+        caution = (
+            "This is an association, not a cause: clients choose how they pay, and hours that are not billed may "
+            "be written down less."
         )
+        return " ".join([told, self.power.text, self.agreement, *warning, caution])
 
     def summary(self) -> pd.DataFrame:
-        """All analyses, rounded."""
-        return self.table.round(3)
+        """All analyses that could be made, rounded."""
+        made = self.table.drop(columns="note").dropna(subset=["ratio", "p_value"], how="all").round(3)
+        return made.astype(object).where(made.notna(), "").set_index("analysis")
 
     def predict(self, *, age_months: Sequence[float]) -> pd.DataFrame:
         """Curve of the typical client of each group at the book's mean size.
@@ -128,122 +132,142 @@ class BillingComparison:
         return pd.concat(parts, ignore_index=True)
 
 
-def compare_billing(panel: pd.DataFrame, *, min_group: int = MIN_GROUP, seed: int = 0) -> BillingComparison:
+def compare_billing(
+    panel: pd.DataFrame, *, target_h: float = TARGET_H, min_group: int = MIN_GROUP, seed: int = 0
+) -> BillingComparison:
     """Compare the decay of clients who paid a fixed fee at onboarding with those who paid by the hour.
 
     Parameters
     ----------
     panel : DataFrame, one row per client and month (schema.Panel)
-        Uses billing (the first known one of each client), endpoints (mean of the first three months), and what
-        `fit_decay` uses. Clients with another billing model, or none, are left out.
+        Uses billing (the first known one of each client, until it changes), endpoints (mean of the first three
+        months), reactive_tickets, flags, and what `fit_decay` uses. Other models appear in the table alone.
+    target_h : float, h per endpoint per month
     min_group : int
         Fewest clients with 4 months in either group.
     seed : int
-        Of the permutations.
+        Of permutations and draws.
 
     Returns
     -------
     BillingComparison
         Also where there are too few clients: the verdict is then "too early to tell".
     """
-    rows = fitted_months(panel)
-    profile = client_profile(rows)
-    rows = rows[rows["client"].isin(profile.index)]
-    groups = _counts(profile)
-    missing = _missing(profile, min_group)
-    if not missing:
-        names = [name for name in client_order(rows) if name in profile.index]
-        profile = profile.loc[names]
-        gate = decline.decline_test(lay_out(rows, names))
-        missing = "" if gate.declines else "no decline is detected in this book, so there is no speed to compare"
+    everyone = fitted_months(panel)
+    cohort = billing_cohort(everyone)
+    groups = _counts(cohort.clients)
+    missing = _missing(cohort.clients, min_group) or no_decline(cohort)
     if missing:
-        needed = _clients_needed(ERROR_PER_CLIENT, 1)
-        table = pd.DataFrame(columns=["analysis", "ratio", "low", "high", "p_value", "clients"])
-        nan = np.nan
+        nan, power = np.nan, Power(np.nan, np.nan, len(cohort.clients), clients_needed(ERROR_PER_CLIENT, 1))
+        table = pd.DataFrame(columns=checks.COLUMNS)
         return BillingComparison(
-            nan, nan, nan, nan, "too early to tell", table, groups, Power(nan, len(profile), needed), missing
+            nan, nan, nan, nan, "too early to tell", table, groups, power, target_h=target_h, missing=missing
         )
-    return _compare(rows, names, profile, groups, seed)
+    book = without_season(cohort)
+    core = primary_fit(book)
+    effect = effect_of(core)
+    shown = (effect.ratio, effect.low, effect.high, effect.p_value)
+    found = BillingComparison(
+        *shown, verdict(effect.low, effect.high), pd.DataFrame(), groups.join(_levels(core)), _power(core, effect),
+        _sooner(core, target_h, np.random.default_rng(seed)), target_h, core=core,
+    )  # fmt: skip
+    table, control = _table(everyone, cohort, book, core, seed)
+    return replace(found, table=table, recording=control)
 
 
-def client_profile(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per client of either group: fixed (1 or 0), log size at onboarding, months."""
-    first = rows.dropna(subset="billing").groupby("client", observed=True)["billing"].first()
-    first = first[first.isin(GROUPS)]
-    early = rows.groupby("client", observed=True).head(SIZE_MONTHS)
-    size = early.groupby("client", observed=True)["endpoints"].mean()
-    months = rows.groupby("client", observed=True).size()
-    return pd.DataFrame(
-        {"billing": first, "fixed": (first == "fixed-fee").astype(float), "endpoints": size, "months": months}
-    ).dropna()
+def billing_cohort(rows: pd.DataFrame) -> Cohort:
+    """Fixed-fee and hourly clients by their first billing model, with the months under it."""
+    cohort = cohort_of(until_switch(rows), "billing")
+    return cohort.keep(cohort.clients["group"].isin(GROUPS))
 
 
-def _counts(profile: pd.DataFrame) -> pd.DataFrame:
-    grouped = profile.groupby("billing").agg(
+def primary_fit(cohort: Cohort) -> mixed.Fit:
+    """Fixed fee and log size on start, floor and half-life."""
+    return cohort.fit(cohort.of(FIXED), cohort.size)
+
+
+def _counts(clients: pd.DataFrame) -> pd.DataFrame:
+    grouped = clients.groupby("group").agg(
         clients=("months", "size"), months=("months", "sum"), endpoints=("endpoints", "median")
     )
-    return grouped.reindex(GROUPS).fillna({"clients": 0, "months": 0}).astype({"clients": int, "months": int})
+    table = grouped.reindex(GROUPS).fillna({"clients": 0, "months": 0}).astype({"clients": int, "months": int})
+    return table.rename_axis("billing")
 
 
-def _missing(profile: pd.DataFrame, min_group: int) -> str:
-    long = profile.loc[profile["months"] >= MIN_MONTHS, "billing"].value_counts().reindex(GROUPS, fill_value=0)
+def _missing(clients: pd.DataFrame, min_group: int) -> str:
+    long = clients.loc[clients["months"] >= MIN_MONTHS, "group"].value_counts().reindex(GROUPS, fill_value=0)
     short = [f"{min_group - n} more {name}" for name, n in long.items() if n < min_group]
     return f"{' and '.join(short)} clients with {MIN_MONTHS} months of data are needed" if short else ""
 
 
-def _compare(
-    rows: pd.DataFrame, names: list[str], profile: pd.DataFrame, groups: pd.DataFrame, seed: int
-) -> BillingComparison:
-    """Primary analysis and those that could disagree."""
-    fixed, size = _covariates(profile)
-    core = fit_groups(rows, names, profile)
-    plain = mixed.fit(lay_out(rows, names, np.column_stack([np.ones(len(names)), fixed])))
-    permuted = _permutation(rows, names, fixed, size, seed)
-    ratio, low, high, p_value = half_life_ratio(core)
-    lines = [
-        ("adjusted for size (primary)", ratio, low, high, p_value, len(names)),
-        ("not adjusted", *half_life_ratio(plain), len(names)),
-        ("labels permuted among clients of like size", np.nan, np.nan, np.nan, permuted, len(names)),
+def _table(
+    rows: pd.DataFrame, cohort: Cohort, book: Cohort, core: mixed.Fit, seed: int
+) -> tuple[pd.DataFrame, Recording]:
+    """All analyses, with a progress bar for people who wait; `book` is the cohort without its season."""
+    effect, count = effect_of(core), len(cohort.clients)
+    steps: list[Callable[[], list[Line]]] = [
+        lambda: checks.unadjusted(book, cohort),
+        lambda: [checks.permuted(book, effect, seed), checks.trimmed(book), checks.by_year(book)],
+        lambda: [checks.hyperbolic(book, core)],
+        lambda: checks.block_hours(until_switch(rows)),
+        lambda: checks.leavers(book, rows),
+        lambda: checks.changed(rows),
+        lambda: tipping(core, effect, count),
+        *checks.others(cohort),
     ]
-    table = pd.DataFrame(lines, columns=["analysis", "ratio", "low", "high", "p_value", "clients"])
-    verdict = "faster" if high < 1 else "slower" if low > 1 else "no clear difference"
-    error = posterior.effect(core, LOG_TAU, GROUP)[1]
-    smallest = float(np.exp(-(core.quantile + student.ppf(POWER, core.df)) * error))
-    power = Power(smallest, len(names), _clients_needed(error, len(names)))
-    groups = groups.join(_levels(core))
-    return BillingComparison(ratio, low, high, p_value, verdict, table, groups, power, "", core)
+    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+    lines = [checks.line("adjusted for size and season (primary)", effect, count)]
+    counted, control = checks.tickets(cohort)
+    for step in tqdm(steps, "Analyses that could disagree", leave=False, disable=not watched):
+        lines += step()
+    return pd.DataFrame([lines[0], *counted, *lines[1:]], columns=checks.COLUMNS), control
 
 
-def _covariates(profile: pd.DataFrame) -> tuple[Array, Array]:
-    """Fixed fee (1/2 or -1/2, so that the priors favour neither group) and log size, centred."""
-    size = np.log(profile["endpoints"].to_numpy())
-    return profile["fixed"].to_numpy() - 0.5, size - size.mean()
+def tipping(core: mixed.Fit, effect: Effect, clients: int) -> list[Line]:
+    """What would make the result out of nothing: under-recording that grows, or something unmeasured."""
+    names = ("tipping point: share of hours written down", "tipping point: unmeasured cause")
+    quantities = ("share that erases the finding", "E-value of estimate, of the nearer limit")
+    if effect.low <= 1 <= effect.high:
+        return [checks.absent(*pair) for pair in zip(names, ["there is no finding to erase"] * 2, quantities,
+                                                     strict=True)]  # fmt: skip
+    limit, whole = recording.erasing_share(core, effect)
+    told = "growing under-recording makes no slower path" if np.isnan(limit) else (
+        f"the interval takes in 1 once fixed-fee hours are written down to {limit:.0%} or less"
+        if limit else "not even half the hours unwritten would erase it"
+    )  # fmt: skip
+    share = checks.line(names[0], (whole, np.nan, limit, np.nan), clients, told, quantity=quantities[0])
+    near = effect.high if effect.ratio < 1 else effect.low
+    strength = recording.e_value(effect.ratio), recording.e_value(near), np.nan, np.nan
+    told = "goes with the fee, and with the half-life, by this factor each"
+    return [share, checks.line(names[1], strength, clients, told, quantity=quantities[1])]
 
 
-def fit_groups(rows: pd.DataFrame, names: list[str], profile: pd.DataFrame) -> mixed.Fit:
-    """Primary model: fixed fee and log size on start, floor and half-life.
-
-    Parameters
-    ----------
-    rows : DataFrame from `fitted_months`
-    names : list of str
-        Clients, in the order of `profile`.
-    profile : DataFrame from `client_profile`
-    """
-    return mixed.fit(lay_out(rows, names, np.column_stack([np.ones(len(names)), *_covariates(profile)])))
+def _power(core: mixed.Fit, effect: Effect) -> Power:
+    """What the book could show, and at best with ever more months of the same clients."""
+    design = core.model.months.design
+    least = float(core.sd[LOG_TAU] * np.sqrt(np.linalg.inv(design.T @ design)[GROUP, GROUP]))
+    bound = replace(effect, error=min(least, effect.error)).smallest
+    return Power(effect.smallest, bound, len(design), clients_needed(effect.error, len(design)))
 
 
-def half_life_ratio(fit: mixed.Fit) -> tuple[float, float, float, float]:
-    """Ratio of half-lives, its interval and p-value: t with clients - coefficients - 3 degrees of freedom."""
-    estimate, error = posterior.effect(fit, LOG_TAU, GROUP)
-    low, high = np.exp([estimate - fit.quantile * error, estimate + fit.quantile * error])
-    return float(np.exp(estimate)), float(low), float(high), float(2 * student.sf(abs(estimate) / error, fit.df))
-
-
-def _clients_needed(error: float, clients: int) -> int:
-    """Clients at which the ratio to show is found at the stated power, the error falling as 1 / sqrt(clients)."""
-    reach = norm.ppf(0.975) + norm.ppf(POWER)
-    return int(np.ceil(clients * (reach * error / np.log(RATIO_TO_SHOW)) ** 2))
+def _sooner(core: mixed.Fit, target_h: float, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Months between the two groups' arrivals at the target from the same start and floor."""
+    columns = core.model.months.design.shape[1]
+    shifts = np.vstack([np.zeros(3 * columns), posterior.draw_population(core, DRAWS, rng)])
+    draws = core.coefficients + shifts.reshape(-1, 3, columns)
+    start, floor = np.exp(draws[:, 0, 0]), np.exp(draws[:, 1, 0])
+    arrival = [
+        curves.time_to_level(
+            target_h, start, floor, np.exp(draws[:, LOG_TAU, 0] + side * draws[:, LOG_TAU, GROUP])
+        )
+        for side in (-0.5, 0.5)
+    ]
+    if not np.isfinite(arrival[0][0]):
+        return np.nan, np.nan, np.nan
+    finite = np.isfinite(arrival[0])
+    sooner = np.subtract(*(x[finite] for x in arrival))
+    low, high = np.quantile(sooner[1:], [0.025, 0.975]) if finite.mean() > 0.975 else (np.nan, np.nan)
+    return float(sooner[0]), float(low), float(high)
 
 
 def _levels(core: mixed.Fit) -> pd.DataFrame:
@@ -255,23 +279,4 @@ def _levels(core: mixed.Fit) -> pd.DataFrame:
         values = np.exp(np.stack([eta, eta - reach, eta + reach], axis=-1))
         values[2] = curves.half_life(values[2])
         lines.append(values.ravel())
-    names = [n + end for n in ("start_h", "floor_h", "half_life_months") for end in ("", "_low", "_high")]
-    return pd.DataFrame(lines, pd.Index(GROUPS, name="billing"), names)
-
-
-def _permutation(rows: pd.DataFrame, names: list[str], fixed: Array, size: Array, seed: int) -> float:
-    """Two-sided p-value of the score of log tau under the null, labels exchanged within thirds by size."""
-    months = lay_out(rows, names, np.column_stack([np.ones(len(names)), size]))
-    model = Model(months)
-    score = mixed.maximise(model, mixed.starting_values(model)).scores[:, LOG_TAU * 2]
-    thirds = np.searchsorted(np.quantile(size, [1 / 3, 2 / 3]), size)
-    rng = np.random.default_rng(seed)
-    sums = np.zeros(PERMUTATIONS)
-    observed = 0.0
-    for third in range(3):
-        mine, labels = score[thirds == third], fixed[thirds == third]
-        if len(mine):
-            centred = mine - mine.mean()
-            observed += centred @ labels
-            sums += rng.permuted(np.tile(labels, (PERMUTATIONS, 1)), axis=1) @ centred
-    return float((1 + (np.abs(sums) >= abs(observed) - 1e-12).sum()) / (1 + PERMUTATIONS))
+    return pd.DataFrame(lines, pd.Index(GROUPS, name="billing"), LEVELS)

@@ -35,6 +35,7 @@ class Fit:
     spread : (clients, 3, 3), conditional covariance of every client's log parameters
     memory : variance inflation by shocks that last over months, at least 1
     df : degrees of freedom of t intervals
+    stretch : (parameters,), by what the sandwich lengthened the standard errors of the inverse Hessian, at least 1
     regular : the Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
         covariance is that at known spreads and dispersions, with the sandwich
     """
@@ -45,6 +46,7 @@ class Fit:
     spread: Array
     memory: float
     df: int
+    stretch: Array
     regular: bool
 
     @property
@@ -132,14 +134,14 @@ def maximise(model: Model, theta: Array, gain: float = 1e-12) -> Point:
     return best
 
 
-def fit(months: Months) -> Fit:
-    """Restricted maximum likelihood fit of the exponential, with intervals.
+def fit(months: Months, shape: str = "exponential") -> Fit:
+    """Restricted maximum likelihood fit of a decay shape, with intervals.
 
     The covariance is the inverse Hessian over all inner parameters, inflated so that no variance is smaller than
     that of the sandwich over clients (shocks that follow each other are no part of the model). Where some clients
     are noisier than others beyond doubt, the fit is repeated with their months counting less.
     """
-    model = Model(months)
+    model = Model(months, shape)
     point = maximise(model, starting_values(model))
     for _ in range(noise.ROUNDS):
         factor = noise.client_noise(model, point)
@@ -154,19 +156,19 @@ def fit(months: Months) -> Fit:
     if inverse is not None and inner:
         point = _polish(model, point, free, inverse)
     point = _integrated(model, point, free, inverse)
-    covariance, regular = _covariance(model, point, free)
+    covariance, stretch, regular = _covariance(model, point, free)
     memory = noise.memory(model, point)
-    return Fit(model, point, covariance, client_spread(point, memory), memory, df, regular)
+    return Fit(model, point, covariance, client_spread(point, memory), memory, df, stretch, regular)
 
 
-def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Array, bool]:
-    """Covariance of theta, and whether it is the regular one: see `Fit`."""
+def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Array, Array, bool]:
+    """Covariance of theta, how far the sandwich stretched it, and whether it is the regular one: see `Fit`."""
     inverse, known = _inverse(model, point, free), np.asarray(np.linalg.inv(point.information), float)
     if inverse is not None:
-        covariance = _inflated(point, free, inverse)
+        covariance, stretch = _inflated(point, free, inverse)
         if (np.diag(covariance)[: len(known)] <= MOST_INFLATION * np.diag(known)).all():
-            return covariance, True
-    return _inflated(point, np.arange(len(free)) < len(known), known), False
+            return covariance, stretch, True
+    return *_inflated(point, np.arange(len(free)) < len(known), known), False
 
 
 def _inverse(model: Model, point: Point, free: NDArray[np.bool_]) -> Array | None:
@@ -177,15 +179,19 @@ def _inverse(model: Model, point: Point, free: NDArray[np.bool_]) -> Array | Non
     return np.asarray(np.linalg.inv(curvature), float)
 
 
-def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> Array:
-    """Covariance of theta: inverse Hessian over the free parameters, no variance smaller than the sandwich's."""
+def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> tuple[Array, Array]:
+    """Covariance of theta: inverse Hessian over the free parameters, no variance smaller than the sandwich's.
+
+    And by what standard errors were stretched for that.
+    """
     scores = point.scores[:, free]
     clients = len(scores)
     sandwich = inverse @ scores.T @ scores @ inverse * clients / (clients - 1)
     stretch = np.sqrt(np.maximum(np.diag(sandwich) / np.diag(inverse), 1.0))
-    covariance = np.zeros((len(free), len(free)))
+    covariance, whole = np.zeros((len(free), len(free))), np.ones(len(free))
     covariance[np.ix_(free, free)] = inverse * np.outer(stretch, stretch)
-    return covariance
+    whole[free] = stretch
+    return covariance, whole
 
 
 def _with_hessian(theta: Array, columns: int) -> tuple[NDArray[np.bool_], bool]:

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 
+from rhem_lib.billing_words import HALF_LIFE
 from rhem_lib.measure import pooled_rhem
 from rhem_lib.plots_measure import concentration, definitions, moved
 from rhem_lib.plots_review import review_causes, review_minutes, review_parts
@@ -154,7 +155,7 @@ def _forest(ax: Axes, estimate: pd.Series, low: pd.Series, high: pd.Series) -> N
     ]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
-    ax.set_yticks(y, [short(str(name), 34) for name in estimate.index], fontsize=8)
+    ax.set_yticks(y, [short(str(name), 44) for name in estimate.index], fontsize=8)
     ax.set_ylim(-0.8, len(estimate) - 0.2)
     ax.grid(axis="x")
     ax.grid(visible=False, axis="y")
@@ -248,7 +249,8 @@ def billing(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
 @styled
 def billing_ratios(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
     """Fixed-fee half-life / hourly half-life by every analysis, with 95 % intervals."""
-    table = comparison.table.dropna(subset=["ratio"]).iloc[::-1].set_index("analysis")
+    table = comparison.table[comparison.table["quantity"] == HALF_LIFE]
+    table = table.dropna(subset=["ratio"]).iloc[::-1].set_index("analysis")
     ax = _axes(ax, 7.5, 1.4 + 0.35 * max(len(table), 2))
     if table.empty:
         return say_missing(ax, comparison.text)

@@ -8,6 +8,7 @@ from rhem_lib.mixed import Fit
 Array = NDArray[np.float64]
 
 TINY = 1e-300
+SANDWICH_ERRORS = 2.0
 
 
 def clients(fit: Fit) -> tuple[Array, Array]:
@@ -76,6 +77,14 @@ def at_covariates(fit: Fit, row: Array) -> tuple[Array, Array]:
 
 
 def effect(fit: Fit, parameter: int, column: int) -> tuple[float, float]:
-    """A coefficient (0 log start, 1 log floor, 2 log tau; column of the design) and its standard error."""
-    place = parameter * fit.model.months.design.shape[1] + column
-    return float(fit.coefficients[parameter, column]), float(np.sqrt(fit.coefficient_covariance[place, place]))
+    """A coefficient (0 log start, 1 log floor, 2 log tau; column of the design) and its standard error.
+
+    That of the inverse Hessian, stretched as far as the sandwich's variance is larger by more than two of its own
+    standard errors: the larger of two noisy estimates is too large, and costs a tenth of the power.
+    """
+    clients, columns = fit.model.months.design.shape
+    place = parameter * columns + column
+    excess = fit.stretch[place] ** 2
+    chance = 1 + SANDWICH_ERRORS * np.sqrt(2 / clients)
+    error = np.sqrt(fit.coefficient_covariance[place, place] / excess * max(excess / chance, 1.0))
+    return float(fit.coefficients[parameter, column]), float(error)

@@ -8,9 +8,11 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from rhem_lib import billing
-from rhem_lib.book import client_order, fitted_months
+from rhem_lib.book import fitted_months
+from rhem_lib.cohort import without_season
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
+from rhem_lib.groups import RATIO_TO_SHOW, effect_of
 from rhem_lib.scenarios import SCENARIOS, Scenario, simulate_panel
 
 __all__ = ["SCENARIOS", "PowerStudy", "Scenario", "billing_power", "scenario_of", "simulate_panel"]
@@ -47,7 +49,7 @@ def billing_power(
     fit: DecayFit,
     *,
     clients: Sequence[int],
-    ratio: float = billing.RATIO_TO_SHOW,
+    ratio: float = RATIO_TO_SHOW,
     months: int | None = None,
     runs: int = 100,
     seed: int = 0,
@@ -115,8 +117,6 @@ def scenario_of(fit: DecayFit) -> Scenario:
 
 def _answers(book: Scenario, seed: int) -> bool:
     """Whether the primary analysis of one simulated book finds the true direction."""
-    rows = fitted_months(simulate_panel(book, seed=seed))
-    names = client_order(rows)
-    fit = billing.fit_groups(rows, names, billing.client_profile(rows).loc[names])
-    _, low, high, _ = billing.half_life_ratio(fit)
-    return high < 1 if book.fixed_tau_ratio < 1 else low > 1
+    cohort = billing.billing_cohort(fitted_months(simulate_panel(book, seed=seed)))
+    effect = effect_of(billing.primary_fit(without_season(cohort)))
+    return effect.high < 1 if book.fixed_tau_ratio < 1 else effect.low > 1

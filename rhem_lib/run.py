@@ -26,9 +26,10 @@ from rhem_lib.jobs import Job, Record, open_kernels, run_job, write_whole
 from rhem_lib.measure import measure
 from rhem_lib.notebooks import NOTEBOOKS, title_of
 from rhem_lib.pdf import convert
+from rhem_lib.plan import billing_plan, register
 from rhem_lib.review import Review, build_review
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import check_names
+from rhem_lib.settings import check_names, read_settings
 from rhem_lib.workspace import Workspace, load
 
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth")
@@ -125,6 +126,8 @@ def _study_jobs(folder: Path, quarter: str, target: Path) -> list[Job]:
     for name in STUDY:
         simulated = name == "05_known_truth"
         given = {"dirt": "some"} if simulated else {"workspace": os.path.relpath(folder, target / "study")}
+        if name == "04_fixed_fee":
+            given["registered"] = "../run.json"
         outputs = (f"study/{name}.html", f"study/{name}.ipynb")
         jobs.append(
             Job("study", title_of(name), name, "study", name, given, outputs, key=_digest([folder, given]))
@@ -188,13 +191,7 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
 
 
 def _edition(
-    folder: Path,
-    quarter: str,
-    plan: Callable[[Path], list[Job]],
-    workers: int,
-    force: bool,
-    tell: Callable,
-    pdf: bool = False,
+    folder: Path, quarter: str, plan: Callable, workers: int, force: bool, tell: Callable, pdf: bool = False
 ) -> Run:
     """Plan the jobs, run those whose key has changed, and write run.json and index.html."""
     target = Path("reports") / Path(folder).resolve().name / quarter
@@ -203,6 +200,7 @@ def _edition(
     tell(f"Reading {folder} and planning {quarter}")
     jobs = [replace(job, key=_digest([job.key, code])) for job in plan(target)]
     past = _past(target)
+    plans = register(billing_plan(read_settings(folder)), target / "run.json")
     kept = [] if force else [job for job in jobs if _unchanged(job, past, target)]
     todo = [job for job in jobs if job not in kept]
     records = {job.outputs[0]: Record(job.kind, job.name, "kept", list(job.outputs), job.key) for job in kept}
@@ -211,7 +209,7 @@ def _edition(
         records[record.outputs[0]] = record
     done = [records[job.outputs[0]] for job in jobs]
     everything = [*done, *(record for output, record in past.items() if output not in records)]
-    _save_run(target, quarter, folder, code, everything)
+    _save_run(target, quarter, folder, {"code": code, "plans": plans}, everything)
     if pdf:
         convert([target / file for record in done for file in record.outputs if file.endswith(".pptx")], tell)
     page.index(_table(everything), target / "index.html", title=f"{Path(folder).resolve().name}, {quarter}")
@@ -287,13 +285,13 @@ def _unchanged(job: Job, before: dict[str, Record], target: Path) -> bool:
     return finished and all((target / output).is_file() for output in job.outputs)
 
 
-def _save_run(target: Path, quarter: str, folder: Path, code: str, records: list[Record]) -> None:
+def _save_run(target: Path, quarter: str, folder: Path, more: dict[str, Any], records: list[Record]) -> None:
     facts = {
         "quarter": quarter,
         "workspace": Path(folder).resolve().name,
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "metric_version": METRIC_VERSION,
-        "code": code,
+        **more,
         "packages": {name: version(name) for name in PACKAGES},
         "outputs": [asdict(record) for record in records],
     }

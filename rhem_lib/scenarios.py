@@ -44,6 +44,12 @@ class Scenario:
         Share of fixed-fee clients, and what multiplies their tau, start and size.
     size_slope : float
         Power of size (relative to its median) in tau.
+    recorded, recorded_over : float
+        Share of its hours that fixed-fee work is written down with in the end, and the months of service over
+        which it falls there from 1 (0: from the first day). Tickets are counted in full.
+    switch_share, switch_tau_ratio : float
+        Share of hourly clients that change to a fixed fee at month 4 to 9, and what multiplies their tau from then
+        on. `recorded` holds for them from the change on.
     """
 
     clients: int = 60
@@ -66,6 +72,10 @@ class Scenario:
     fixed_start_ratio: float = 1.0
     fixed_size_ratio: float = 1.0
     size_slope: float = 0.0
+    recorded: float = 1.0
+    recorded_over: float = 0.0
+    switch_share: float = 0.0
+    switch_tau_ratio: float = 1.0
 
 
 _REAL = Scenario(80, (3, 36), sd=(0.35, 0.35, 0.4), correlation=0.4, shock_memory=0.3, season=0.1, leaving=True)
@@ -89,7 +99,12 @@ SCENARIOS = {
     "S5-hyperbolic": replace(_REAL, shape="hyperbolic"),
     "S6": _GROUPS,
     "S7": replace(_GROUPS, fixed_tau_ratio=0.7),
+    "S8": replace(_GROUPS, recorded=0.85),
+    "S8r": replace(_GROUPS, recorded=0.7, recorded_over=12.0),
+    "S9": replace(_GROUPS, switch_share=0.3, switch_tau_ratio=0.7),
+    "S9u": replace(_GROUPS, switch_share=0.3, recorded=0.85),
 }
+SWITCH_MONTHS = (4, 9)
 
 
 def simulate_panel(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
@@ -169,27 +184,28 @@ def _client(
     truth: Scenario, number: int, fixed: bool, rng: np.random.Generator
 ) -> tuple[dict[str, NDArray], Array]:
     """All months of one client, by column of the panel, and its start, floor and tau."""
-    median, spread = truth.endpoints
-    relative = np.exp(spread * rng.standard_normal()) * (truth.fixed_size_ratio if fixed else 1.0)
-    size = float(np.clip(median * relative, *truth.endpoint_limits))
-    start, floor, tau = _parameters(truth, size / median, fixed, rng)
+    size = _size(truth, fixed, rng)
+    parameters = _parameters(truth, size / truth.endpoints[0], fixed, rng)
     count = int(rng.integers(truth.months[0], truth.months[1] + 1))
     age = np.arange(count, dtype=float)
     width = np.ones(count)
     if truth.leaving:
         width[-1] = rng.uniform(0.2, 1.0)
-    share = curves.AVERAGES[truth.shape](age, age + width, tau)[0]
+    switch = _switch(truth, fixed, rng)
     first_month = int(rng.integers(0, 24))
     wave = 1 + truth.season * np.sin(2 * np.pi * (first_month + age) / 12)
-    level = (floor + (start - floor) * share) * wave * np.exp(_shocks(truth, count, rng))
+    level = _path(truth, age, age + width, parameters, switch) * wave * np.exp(_shocks(truth, count, rng))
     endpoints = size * np.exp(np.cumsum(0.02 * rng.standard_normal(count)))
     exposure = endpoints * width
-    tickets = rng.poisson(2 * exposure * np.sqrt(level) / truth.phi)
-    hours = rng.gamma(np.maximum(tickets, 1), truth.phi * np.sqrt(level) / 2) * (tickets > 0)
+    tickets, hours = _work(truth, level, exposure, rng)
+    hours *= _recorded(truth, age + width / 2, 0.0 if fixed else switch)
     if truth.leaving:
         count = _stays(hours / exposure, rng)
     months = np.datetime64("2022-01", "M") + first_month + np.arange(len(age))
     columns = {
+        "client": np.full(len(age), f"client {number:03d}", object),
+        "billing": np.where(fixed | (age >= switch), "fixed-fee", "hourly").astype(object),
+        "flags": np.full(len(age), "", object),
         "month": months.astype("datetime64[us]"),
         "endpoints": endpoints,
         "exposure": exposure,
@@ -197,15 +213,35 @@ def _client(
         "age_end": age + width,
         "age_months": age + width / 2,
         "reactive_hours": hours,
-        "reactive_tickets": tickets.astype(float),
+        "reactive_tickets": tickets,
         "unclassified_hours": np.zeros(len(age)),
         **dict.fromkeys(("rhem_h", "rhem_high_h"), hours / exposure),
         "outside_hours": np.zeros(len(age)),
         "squared_hours": 2 * hours**2 / (tickets + 1),  # what exponential tickets of this sum have on average
     }
-    words = {"client": f"client {number:03d}", "billing": "fixed-fee" if fixed else "hourly", "flags": ""}
-    told = {name: np.full(count, word, dtype=object) for name, word in words.items()}
-    return told | {name: values[:count] for name, values in columns.items()}, np.array([start, floor, tau])
+    return {name: values[:count] for name, values in columns.items()}, parameters
+
+
+def _path(truth: Scenario, begin: Array, end: Array, parameters: Array, switch: float) -> Array:
+    """Mean level over each month; from a switch on the decay's clock runs 1 / switch_tau_ratio times as fast."""
+    start, floor, tau = parameters
+    first, last = (
+        np.minimum(x, switch) + np.maximum(x - switch, 0.0) / truth.switch_tau_ratio for x in (begin, end)
+    )
+    return floor + (start - floor) * curves.AVERAGES[truth.shape](first, last, tau)[0]
+
+
+def _size(truth: Scenario, fixed: bool, rng: np.random.Generator) -> float:
+    """Endpoints of a client at its beginning."""
+    median, spread = truth.endpoints
+    relative = np.exp(spread * rng.standard_normal()) * (truth.fixed_size_ratio if fixed else 1.0)
+    return float(np.clip(median * relative, *truth.endpoint_limits))
+
+
+def _work(truth: Scenario, level: Array, exposure: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Tickets and hours of months: a Poisson number of exponential tickets, Tweedie of power 1.5."""
+    tickets = rng.poisson(2 * exposure * np.sqrt(level) / truth.phi).astype(float)
+    return tickets, rng.gamma(np.maximum(tickets, 1), truth.phi * np.sqrt(level) / 2) * (tickets > 0)
 
 
 def _parameters(truth: Scenario, relative_size: float, fixed: bool, rng: np.random.Generator) -> Array:
@@ -216,6 +252,19 @@ def _parameters(truth: Scenario, relative_size: float, fixed: bool, rng: np.rand
     out[2] *= relative_size**truth.size_slope * (truth.fixed_tau_ratio if fixed else 1.0)
     out[0] *= truth.fixed_start_ratio if fixed else 1.0
     return out
+
+
+def _switch(truth: Scenario, fixed: bool, rng: np.random.Generator) -> float:
+    """Month of service in which an hourly client changes to a fixed fee; infinite for the others."""
+    if truth.switch_share == 0 or fixed or rng.random() >= truth.switch_share:
+        return np.inf
+    return float(rng.integers(SWITCH_MONTHS[0], SWITCH_MONTHS[1] + 1))
+
+
+def _recorded(truth: Scenario, age: Array, since: float) -> Array:
+    """Share of the hours that is written down at an age, under a fixed fee since an age."""
+    progress = np.clip((age - since) / truth.recorded_over, 0, 1) if truth.recorded_over else age >= since
+    return 1.0 - (1 - truth.recorded) * np.asarray(progress, float)
 
 
 def _shocks(truth: Scenario, count: int, rng: np.random.Generator) -> Array:

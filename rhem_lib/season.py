@@ -13,6 +13,7 @@ from scipy.stats import f as fisher
 
 from rhem_lib import mixed
 from rhem_lib.book import Months
+from rhem_lib.laplace import Model, Point
 from rhem_lib.noise import residuals
 
 Array = NDArray[np.float64]
@@ -64,32 +65,58 @@ def fit_season(months: Months, calendar_month: Array) -> tuple[mixed.Fit, Season
     months : Months
     calendar_month : array (clients, months), 1 to 12
     """
+    season = find_wave(months, calendar_month)
+    return mixed.fit(_without(months, _harmonic(calendar_month) @ np.array(season.wave))), season
+
+
+def find_wave(months: Months, calendar_month: Array) -> Season:
+    """The wave alone, with all curves free to follow and every client's months equally noisy."""
     wave = np.zeros(2)
     harmonic = _harmonic(calendar_month)
+    model = Model(months)
+    point = mixed.maximise(model, mixed.starting_values(model))
     for _ in range(ROUNDS):
-        factor = np.exp(harmonic @ wave)
-        fit = mixed.fit(replace(months, rate=months.rate / factor, weight=months.weight * np.sqrt(factor)))
-        step, covariance = _step(fit, harmonic)
+        step, covariance, _ = newton_step(model, point, harmonic)
         if np.abs(step).max() < STEPS_END:
             break
         wave = wave + np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        model = replace(model, months=_without(months, harmonic @ wave))
+        point = mixed.maximise(model, point.theta)
     clients = len(months.used)
     statistic = wave @ np.linalg.solve(covariance, wave) / 2
-    return fit, Season((float(wave[0]), float(wave[1])), covariance, float(fisher.sf(statistic, 2, clients - 2)))
+    return Season((float(wave[0]), float(wave[1])), covariance, float(fisher.sf(statistic, 2, clients - 2)))
 
 
-def _step(fit: mixed.Fit, harmonic: Array) -> tuple[Array, Array]:
-    """Newton step of the wave with all curves free to follow, and its covariance from scores of clients."""
-    residual, slope, level = residuals(fit.model, fit.point)
-    series = harmonic * level[..., None]
-    precision = fit.sd**-2
+def _without(months: Months, log_factor: Array) -> Months:
+    factor = np.exp(log_factor)
+    return replace(months, rate=months.rate / factor, weight=months.weight * np.sqrt(factor))
+
+
+def newton_step(model: Model, point: Point, direction: Array) -> tuple[Array, Array, Array]:
+    """Newton step along something that moves the log rates, with all curves free to follow.
+
+    Parameters
+    ----------
+    model, point : what is fitted, and its maximum
+    direction : array (clients, months, k)
+        Derivatives of the log rate in k parameters at 0.
+
+    Returns
+    -------
+    step (k,), its covariance (k, k) from scores of clients, and its covariance (k, k) by the model alone
+    """
+    residual, slope, level = residuals(model, point)
+    series = direction * level[..., None]
+    precision = np.exp(-2 * point.theta[-5:-2])
     inner = np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(precision))
     crossed = slope.transpose(0, 2, 1) @ series
     own = (series.transpose(0, 2, 1) @ series - crossed.transpose(0, 2, 1) @ inner @ crossed).sum(0)
-    shared = precision[:, None] * (inner @ crossed).sum(0)
-    followed = np.linalg.solve(fit.point.information, shared)
+    design = model.months.design
+    shared = np.einsum("i,nik,nj->ijk", precision, inner @ crossed, design).reshape(3 * design.shape[1], -1)
+    followed = np.linalg.solve(point.information, shared)
     inverse = np.linalg.inv(own - shared.T @ followed)
-    scores = np.einsum("nti,nt->ni", series, residual) - (fit.point.modes * precision) @ followed
+    pulls = np.einsum("ni,nj->nij", point.modes * precision, design).reshape(len(design), -1)
+    scores = np.einsum("nti,nt->ni", series, residual) - pulls @ followed
     step = inverse @ scores.sum(0)
     around = scores - scores.mean(0)
-    return step, inverse @ around.T @ around @ inverse * len(around) / (len(around) - 1)
+    return step, inverse @ around.T @ around @ inverse * len(around) / (len(around) - 1), inverse

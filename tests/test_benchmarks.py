@@ -24,8 +24,22 @@ def test_accuracy_tables_are_written(tmp_path):
         "## Forecasts",
         "months to 0.25 h",
         "# Accuracy of RHEM intervals",
+        "# Do fixed-fee clients improve faster?",
+        "MixedLM",
     ):
         assert words in text
+
+
+def test_a_section_is_replaced_alone(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from report import replace_section
+
+    path = tmp_path / "accuracy.md"
+    path.write_text("# A\n\na\n")
+    replace_section(path, ["# B", "", "one", ""])
+    path.write_text(path.read_text() + "# C\n\nc\n")
+    replace_section(path, ["# B", "", "two", ""])
+    assert path.read_text() == "# A\n\na\n\n# B\n\ntwo\n\n# C\n\nc\n"
 
 
 @pytest.mark.slow

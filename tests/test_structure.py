@@ -25,12 +25,13 @@ frames panel interval
 measure
 causes moved definitions business patches given_back
 book scenarios laplace quadrature noise mixed posterior decline decay_words decay_tables changes
-claim season forecast pooled backtest decay billing power
+claim season forecast pooled backtest decay
+cohort groups usual switchers recording billing_words billing_checks billing power
 recovery review_facts review_words review_why review_findings review_worth review_method review
 portfolio_facts portfolio_study portfolio workbook
 plots_style plots_measure plots_review plots_decay plots
 deck_text deck_template deck_charts deck_table deck_slide deck pdf page
-kernel_server kernels notebooks jobs run
+kernel_server kernels notebooks jobs plan run
 cli
 """.split()
 MAX_LINES, MAX_FUNCTION, MAX_EXPORTS = 300, 40, 20

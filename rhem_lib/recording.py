@@ -1,0 +1,159 @@
+"""Could it be the recording? Hours that nobody bills may be written down less, and more so with the years.
+
+Constant under-recording leaves the half-life as it is; growing under-recording looks like improvement, and hours
+alone cannot tell. Tickets come from clients' calls and not from technicians' typing: they are the control.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from rhem_lib import mixed, posterior
+from rhem_lib.cohort import Cohort, with_tickets
+from rhem_lib.groups import GROUP, LOG_TAU, Effect
+from rhem_lib.noise import expected
+
+Array = NDArray[np.float64]
+
+RAMP_MONTHS = 12.0
+TICKET_VARIANCE, SHOCK_VARIANCE = 1.0, 0.03
+SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Hours per ticket of a group after its first year / before, over the same of the others at equal tickets.
+
+    Under 1: less is written down per ticket as time goes on, or tickets are solved faster; hours cannot say which.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def warns(self) -> bool:
+        """Hours per ticket fall in the group beyond chance at 5 %."""
+        return self.high < 1
+
+    @property
+    def text(self) -> str:
+        """What the control says."""
+        if not np.isfinite(self.ratio):
+            return "Tickets are not counted in this book, so that nothing speaks to what is written down."
+        story = (
+            f"Over the first year hours per ticket of fixed-fee clients went to {self.ratio:.2f} times what they "
+            f"did for hourly clients (95 % interval {self.low:.2f} to {self.high:.2f})"
+        )
+        if self.warns:
+            return (
+                f"Warning: {story[0].lower()}{story[1:]}. Part of a faster fall may be work that is no longer "
+                "written down; or tickets are solved faster. Remote-session times of a sample would tell."
+            )
+        return f"{story}: no sign that less and less is written down."
+
+
+def hours_per_ticket(cohort: Cohort, name: str, twin: mixed.Fit) -> Recording:
+    """Whether hours per ticket of a group fall with age, against the others with the same course of tickets.
+
+    Log hours per ticket by month, weighted by tickets, on a client's own mean, its fitted log ticket rate, age up
+    to a year, and age up to a year for the group; errors clustered by client.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    name : str
+        The group.
+    twin : mixed.Fit
+        Of the tickets of the same cohort: smooths what chance does to the monthly counts.
+    """
+    rows = cohort.rows
+    course = pd.DataFrame(expected(twin.model, twin.point)[0], cohort.clients.index)
+    place = rows.groupby("client", observed=True).cumcount().to_numpy()
+    client = cohort.clients.index.get_indexer(rows["client"])
+    told = ((rows["reactive_tickets"] > 0) & (rows["reactive_hours"] > 0)).to_numpy()
+    if told.sum() < 4 * len(cohort.clients):
+        return Recording(*(np.nan,) * 4)
+    table = rows[told]
+    tickets = table["reactive_tickets"].to_numpy(float)
+    progress = np.minimum(table["age_months"].to_numpy() / RAMP_MONTHS, 1.0)
+    group = cohort.of(name)[client[told]]
+    columns = np.column_stack([progress * group, progress, np.log(course.to_numpy()[client, place][told])])
+    answer = np.log(table["reactive_hours"].to_numpy() / tickets)
+    weight = 1 / (TICKET_VARIANCE / tickets + SHOCK_VARIANCE)
+    return Recording(*_within(columns, answer, weight, client[told]))
+
+
+def _within(columns: Array, answer: Array, weight: Array, client: NDArray[np.intp]) -> tuple[float, ...]:
+    """First coefficient of a weighted regression within clients: exp of it, its 95 % limits, p-value."""
+    everything = np.column_stack([columns, answer])
+    present = np.unique(client)
+    total = np.bincount(client, weight)
+    means = (
+        np.column_stack([np.bincount(client, weight * x) for x in everything.T]) / np.maximum(total, 1e-9)[:, None]
+    )
+    inside = (everything - means[client]) * np.sqrt(weight)[:, None]
+    design, target = inside[:, :-1], inside[:, -1]
+    inverse = np.linalg.pinv(design.T @ design)
+    beta = inverse @ design.T @ target
+    pull = design * (target - design @ beta)[:, None]
+    scores = np.column_stack([np.bincount(client, x) for x in pull.T])
+    df = max(len(present) - design.shape[1] - 1, 2)
+    error = float(np.sqrt((inverse @ scores.T @ scores @ inverse)[0, 0] * len(present) / df))
+    reach = student.ppf(0.975, df) * error
+    p_value = 2 * student.sf(abs(beta[0]) / error, df)
+    return tuple(float(x) for x in (*np.exp([beta[0], beta[0] - reach, beta[0] + reach]), p_value))
+
+
+def twin_fit(cohort: Cohort, name: str) -> mixed.Fit:
+    """The primary model on tickets in place of hours."""
+    return with_tickets(cohort).fit(cohort.of(name), cohort.size)
+
+
+def erasing_share(core: mixed.Fit, effect: Effect) -> tuple[float, float]:
+    """Share of its hours that the group would have to write down after a year to erase a shorter half-life.
+
+    Hours of the group are divided by a share that falls from 1 to c over a year, and the model is maximised again;
+    the standard error is kept.
+
+    Returns
+    -------
+    share at which the interval comes to include 1, and share at which the ratio itself is 1; 0 where not even
+    half the hours would do, NaN where the half-life is not clearly shorter.
+    """
+    if effect.high >= 1:
+        return np.nan, np.nan
+    months = core.model.months
+    fixed = months.design[:, GROUP, None] > 0
+    progress = np.minimum((months.age_start + months.age_end) / 2 / RAMP_MONTHS, 1.0)
+    point, found = core.point, []
+    for share in SHARES:
+        factor = np.where(fixed, 1 / (1 - (1 - share) * progress), 1.0)
+        model = replace(core.model, months=replace(months, rate=months.rate * factor))
+        point = mixed.maximise(model, point.theta, gain=1e-9)
+        found.append(posterior.effect(replace(core, model=model, point=point), LOG_TAU, GROUP)[0])
+    upper = np.array(found) + np.log(effect.high / effect.ratio)
+    return _crossing(upper), _crossing(np.array(found))
+
+
+def _crossing(estimates: Array) -> float:
+    """Share at which estimates along SHARES come up to 0; 0 if they never do."""
+    rising = np.maximum.accumulate(estimates)
+    return float(np.interp(0.0, rising, np.array(SHARES))) if rising[-1] >= 0 else 0.0
+
+
+def e_value(ratio: float) -> float:
+    """How strongly something unmeasured must go with both the group and its speed to make a ratio out of nothing.
+
+    E = R + sqrt(R (R - 1)) with R the ratio or its inverse, whichever is above 1; 1 needs nothing.
+
+    References
+    ----------
+    VanderWeele & Ding (2017), Sensitivity analysis in observational research.
+    """
+    strength = max(ratio, 1 / ratio)
+    return float(strength + np.sqrt(strength * (strength - 1)))

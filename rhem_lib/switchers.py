@@ -1,0 +1,194 @@
+"""Clients that changed from hourly to a fixed fee: their speed before and after, apart from what is written down.
+
+A client is its own comparison, so that what differs between clients drops out. A true improvement bends the path;
+it cannot jump. Work that is written down less from the day of the change jumps. Both are estimated together:
+from the change on a client's clock runs 1 / ratio times as fast, and its hours are multiplied by `jump`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from rhem_lib import mixed, noise
+from rhem_lib.book import Months, lay_out
+from rhem_lib.cohort import Cohort
+from rhem_lib.laplace import Model, evaluate
+from rhem_lib.season import newton_step
+
+Array = NDArray[np.float64]
+
+MIN_SIDE, MIN_SWITCHERS, PLACEBO_MONTHS = 3, 3, 3
+ROUNDS, STEPS_END, LARGEST_STEP, MOST_LOG = 12, 1e-3, 0.4, 2.0
+DIFFERENCE = 1e-3
+AFTER_MONTHS, NEIGHBOURS = 6, 3
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change of billing did: ratios with 95 % intervals and p-values, (ratio, low, high, p_value).
+
+    speed : half-life after / before; jump : hours after / before, at the change itself; clients : who changed
+    """
+
+    speed: tuple[float, float, float, float]
+    jump: tuple[float, float, float, float]
+    clients: int
+
+
+def until_switch(rows: pd.DataFrame) -> pd.DataFrame:
+    """Months under each client's first billing model."""
+    first = rows.groupby("client", observed=True)["billing"].transform("first")
+    changed = (rows["billing"].notna() & (rows["billing"] != first)).astype(int)
+    return rows[changed.groupby(rows["client"], observed=True).cummax() == 0]
+
+
+def switch_ages(rows: pd.DataFrame) -> pd.Series:
+    """Age in months at which clients that began hourly changed to a fixed fee, with 3 months on both sides.
+
+    The month of the change itself counts on neither side.
+    """
+    began = rows.groupby("client", observed=True)["billing"].transform("first") == "hourly"
+    fixed = rows[began & (rows["billing"] == "fixed-fee")]
+    since = fixed.groupby("client", observed=True)["age_start"].first()
+    told = rows.merge(since.rename("since"), left_on="client", right_index=True)
+    clear = ~told["flags"].str.contains("billing-switch") & (told["age_start"] != told["since"])
+    sides = told[clear].groupby(["client", told["age_start"] > told["since"]], observed=True).size().unstack()
+    enough = (sides.reindex(columns=[False, True]) >= MIN_SIDE).all(axis=1)
+    return since[enough.reindex(since.index, fill_value=False)]
+
+
+def hourly_rows(rows: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
+    """Months of clients that began hourly: of switchers all but that of the change, of others until any."""
+    first = rows.groupby("client", observed=True)["billing"].transform("first")
+    switcher = rows["client"].isin(since.index)
+    alone = until_switch(rows[(first == "hourly") & ~switcher])
+    own = rows[switcher & rows["billing"].isin(["hourly", "fixed-fee"])]
+    at_change = (own["age_start"] == own["client"].map(since)) | own["flags"].str.contains("billing-switch")
+    back = (own["billing"] == "hourly") & (own["age_start"] > own["client"].map(since))
+    out = pd.concat([alone, own[~at_change & ~back]])
+    return out.sort_values(["client", "age_start"], kind="stable")
+
+
+def fit_change(cohort: Cohort, since: pd.Series) -> Change:
+    """Speed and jump at the change, fitted together with every client's curve.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Clients that began hourly, from `hourly_rows`; those that never changed give the usual path.
+    since : Series
+        Age of the change, indexed by the clients that changed.
+    """
+    names = cohort.clients.index.tolist()
+    months = lay_out(cohort.rows, names, np.column_stack([np.ones(len(names)), cohort.size]))
+    switch = since.reindex(names).fillna(np.inf).to_numpy()[:, None]
+    fit, found = mixed.fit(months), np.zeros(2)
+    for _ in range(ROUNDS):
+        _, scored, modelled = newton_step(fit.model, fit.point, _direction(fit, months, switch, found))
+        step = modelled @ _gradient(fit, months, switch, found)
+        found = np.clip(found + np.clip(step, -LARGEST_STEP, LARGEST_STEP), -MOST_LOG, MOST_LOG)
+        if np.abs(step).max() < STEPS_END:
+            break
+        model = _as_if_never(fit.model, months, switch, found)
+        fit = replace(fit, model=model, point=mixed.maximise(model, fit.point.theta))
+    error = np.sqrt(np.maximum(np.diag(scored), fit.memory * np.diag(modelled)))
+    speed, jump = (_interval(*pair, len(since) - 1) for pair in zip(found, error, strict=True))
+    return Change(speed, jump, len(since))
+
+
+def _interval(estimate: float, error: float, df: int) -> tuple[float, float, float, float]:
+    low, high = estimate + np.array([-1, 1]) * student.ppf(0.975, df) * error
+    return float(np.exp(estimate)), float(np.exp(low)), float(np.exp(high)), _p_value(estimate, error, df)
+
+
+def _p_value(estimate: float, error: float, df: int) -> float:
+    return float(2 * student.sf(abs(estimate) / error, df))
+
+
+def _as_if_never(model: Model, months: Months, switch: Array, found: Array) -> Model:
+    """The book with the clock and the jump taken out, (log speed ratio, log jump).
+
+    Hours with a factor s are Tweedie with dispersion phi, so hours / s are so with dispersion phi / sqrt(s).
+    """
+    start, end = (_clock(age, switch, found[0]) for age in (months.age_start, months.age_end))
+    factor = np.where(months.age_start >= switch, np.exp(found[1]), 1.0)
+    rate, weight = months.rate / factor, months.weight * np.sqrt(factor)
+    return replace(model, months=replace(model.months, age_start=start, age_end=end, rate=rate, weight=weight))
+
+
+def _clock(age: Array, switch: Array, log_ratio: float) -> Array:
+    """Age as the decay feels it."""
+    with np.errstate(invalid="ignore"):
+        return np.where(age > switch, switch + (age - switch) * np.exp(-log_ratio), age)
+
+
+def _gradient(fit: mixed.Fit, months: Months, switch: Array, found: Array) -> Array:
+    """Derivatives of the marginal log likelihood of the hours as they are, in log speed ratio and log jump."""
+    out = np.zeros(2)
+    for j in range(2):
+        for side in (DIFFERENCE, -DIFFERENCE):
+            moved = _as_if_never(fit.model, months, switch, found + side * np.eye(2)[j])
+            point = evaluate(moved, fit.point.theta, fit.point.modes)
+            out[j] += point.loglik * np.sign(side) / (2 * DIFFERENCE)
+    divided = (months.age_start >= switch) & (months.rate > 0) & (months.used > 0)
+    return out - np.array([0, divided.sum()])
+
+
+def _direction(fit: mixed.Fit, months: Months, switch: Array, found: Array) -> Array:
+    """Derivatives of the log rate in log speed ratio and log jump, (clients, months, 2)."""
+    sides = []
+    for shift in (DIFFERENCE, -DIFFERENCE):
+        start, end = (_clock(age, switch, found[0] + shift) for age in (months.age_start, months.age_end))
+        moved = replace(fit.model.months, age_start=start, age_end=end)
+        sides.append(np.log(noise.expected(replace(fit.model, months=moved), fit.point)[0]))
+    return np.stack([(sides[0] - sides[1]) / (2 * DIFFERENCE), months.age_start >= switch], axis=-1)
+
+
+def placebo(cohort: Cohort, since: pd.Series) -> tuple[Cohort, pd.Series]:
+    """The same book as if the change had come 3 months earlier, without the months after the true one."""
+    true = cohort.rows["client"].map(since)
+    rows = cohort.rows[~(cohort.rows["age_start"] >= true)]
+    pretended = since - PLACEBO_MONTHS
+    own = rows[rows["client"].isin(since.index)]
+    late = own["age_start"] >= own["client"].map(pretended)
+    sides = own.groupby(["client", late], observed=True).size().unstack(fill_value=0)
+    kept = sides.index[(sides.reindex(columns=[False, True], fill_value=0) >= 2).all(axis=1)]
+    gone = since.index.difference(kept)
+    clients = cohort.clients.drop(gone, errors="ignore")
+    return Cohort(rows[~rows["client"].isin(gone)], clients), pretended[kept]
+
+
+def against_like(cohort: Cohort, since: pd.Series, column: str) -> tuple[float, float, float, float]:
+    """Change of hours (or tickets) over the six months after, against clients alike that had not changed yet.
+
+    Each switcher is held against the three hourly clients whose level in the three months before the same age was
+    nearest to its own. Returns ratio, low, high, p_value; NaN where fewer than 3 switchers have such company.
+    """
+    book = cohort.rows.assign(since=cohort.rows["client"].map(since).fillna(np.inf))
+    differences = []
+    for client, age in since.items():
+        own = book[book["client"] == client]
+        others = book[(book["client"] != client) & (book["since"] > age + AFTER_MONTHS)]
+        levels = [_before_after(x, age, column) for x in (own, others)]
+        if len(levels[0]) and len(levels[1]) >= NEIGHBOURS:
+            before, change = levels[0].iloc[0]
+            near = (levels[1]["before"] - before).abs().nsmallest(NEIGHBOURS).index
+            differences.append(change - levels[1].loc[near, "change"].mean())
+    count = len(differences)
+    if count < MIN_SWITCHERS:
+        return (np.nan,) * 4
+    error = float(np.std(differences, ddof=1) / np.sqrt(count))
+    return _interval(float(np.mean(differences)), error, count - 1)
+
+
+def _before_after(rows: pd.DataFrame, age: float, column: str) -> pd.DataFrame:
+    """Per client the log level in the 3 months before an age and its change to the 6 months after."""
+    near = rows[(rows["age_start"] >= age - MIN_SIDE - 0.5) & (rows["age_start"] < age + AFTER_MONTHS + 1)]
+    sums = near.groupby(["client", near["age_start"] >= age], observed=True)
+    table = sums.agg(amount=(column, "sum"), exposure=("exposure", "sum"), months=("exposure", "size")).unstack()
+    table = table[table["months"].reindex(columns=[False, True]).ge(MIN_SIDE - 1).all(axis=1)]
+    level = np.log((table["amount"] + 0.5) / (table["exposure"] + 0.5))
+    return pd.DataFrame({"before": level.get(False), "change": level.get(True, np.nan) - level.get(False, np.nan)})
