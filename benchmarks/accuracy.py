@@ -1,4 +1,4 @@
-"""How accurate are the decay fit, what it replaces, the billing answer and RHEM intervals? Into docs/accuracy.md."""
+"""How accurate are the decay fit, what it replaces, the billing answer and RHEM intervals? Into docs/accuracy.md.
 
 Every scenario is simulated with known truth; seeds are not those the method was developed on.
 """
