@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rhem_lib.errors import RhemError
+from rhem_lib.errors import RhemError, Stopped
 
 app = typer.Typer(
     help="Reactive hours per endpoint per month: check exports, measure, study, and review clients.",
@@ -23,6 +23,7 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="workspace: a folder with rhem.toml and exports/")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="say only what went wrong")]
 Workers = Annotated[int, typer.Option(min=1, help="worker processes")]
+Cluster = Annotated[str, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")]
 Force = Annotated[bool, typer.Option("--force", help="run everything again, changed or not")]
 
 
@@ -117,11 +118,13 @@ def measure(
 
 
 @app.command()
-def study(folder: Folder, workers: Workers = 2, force: Force = False, quiet: Quiet = False) -> None:
+def study(
+    folder: Folder, workers: Workers = 2, cluster: Cluster = "", force: Force = False, quiet: Quiet = False
+) -> None:
     """Portfolio notebooks: data, RHEM, decay, billing, known truth."""
     from rhem_lib import run
 
-    _finish(run.study(folder, workers=workers, force=force, tell=_teller(quiet)))
+    _finish(run.study(folder, workers=workers, cluster=cluster, force=force, tell=_teller(quiet)))
 
 
 @app.command()
@@ -130,14 +133,15 @@ def review(
     quarter: Annotated[str, typer.Option(help="such as 2026Q2")],
     client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
     workers: Workers = 2,
+    cluster: Cluster = "",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Everything: the study, and one notebook, page and deck per client."""
     from rhem_lib import run
 
-    made = run.review(folder, quarter, clients=client or [], workers=workers, force=force, tell=_teller(quiet))
-    _finish(made)
+    given = {"workers": workers, "cluster": cluster, "force": force, "tell": _teller(quiet)}
+    _finish(run.review(folder, quarter, clients=client or [], **given))
 
 
 @app.command()
@@ -181,12 +185,12 @@ def _finish(made: Any) -> None:
 
 
 def main() -> None:
-    """Run the command; a problem the user can mend is one message and exit code 2."""
+    """Run the command; a problem the user can mend is one message and exit code 2; Ctrl-C gives 130."""
     try:
         app(standalone_mode=True)
     except RhemError as problem:
         typer.echo(f"rhem: {problem}", err=True)
-        sys.exit(2)
+        sys.exit(130 if isinstance(problem, Stopped) else 2)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from rhem_lib import __version__
+from rhem_lib.disk import write_whole
 from rhem_lib.errors import InputError
 from rhem_lib.review import Review
 from rhem_lib.review_words import number
@@ -70,7 +71,7 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
     body, _ = _exporter().from_notebook_node(notebook)
     name = "" if title in headings else title
     page = _template("page.html").render(lang=LANGUAGE, title=title, name=name, body=body, made=_made(notebook))
-    Path(html_path).write_text(page, encoding="utf-8")
+    write_whole(Path(html_path), page)
     return Path(html_path)
 
 
@@ -152,7 +153,7 @@ def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
         picture_text="Support time per computer by months since onboarding, all clients",
         made=_versions(),
     )
-    Path(path).write_text(page, encoding="utf-8")
+    write_whole(Path(path), page)
     return Path(path)
 
 

@@ -1,7 +1,8 @@
 """A workspace -> study and client reviews on disk: notebooks through papermill, in parallel, resumable.
 
-The only module that knows notebooks and papermill. Every output has a key made from all that it depends on
-(data, code, packages, parameters); an output whose key has not changed is kept.
+Every output has a key made from all that it depends on (data, code, packages, parameters) and a record beside it
+that holds the key; an output whose key has not changed is kept. The workspace is read once, into prepared tables
+that the study's notebooks open; a client's notebook opens its own review and nothing else.
 """
 
 import datetime as dt
@@ -9,25 +10,27 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
-from multiprocessing import get_context
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from rhem_lib import kernels, page
+from rhem_lib import page
+from rhem_lib.batch import run_jobs
 from rhem_lib.decay import fit_decay
-from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.jobs import Job, Record, open_kernels, run_job, write_whole
+from rhem_lib.disk import alone, digest, file_digest, sweep, write_whole, writing
+from rhem_lib.errors import NotEnoughData, ParameterError, Stopped
+from rhem_lib.jobs import Job, Record
 from rhem_lib.measure import measure
 from rhem_lib.notebooks import NOTEBOOKS, title_of
 from rhem_lib.review import Review, build_review
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.workspace import Workspace, load
+from rhem_lib.settings import read_settings
+from rhem_lib.workspace import Workspace, is_prepared, load, save
 
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth")
 CLIENT_NOTEBOOK = "10_client_review"
@@ -67,11 +70,15 @@ class Run:
         return self.table[["kind", "name", "status", "seconds"]].round(1)
 
 
-def study(folder: Path, *, workers: int = 2, force: bool = False, tell: Callable = print) -> Run:
+def study(
+    folder: Path, *, workers: int = 2, cluster: str = "", force: bool = False, tell: Callable = print
+) -> Run:
     """Run the portfolio notebooks of a workspace, filed under the last quarter of its data."""
-    work = load(folder)
-    quarter = str(measure(work)["month"].max().to_period("Q"))
-    return _edition(folder, quarter, lambda target: _study_jobs(folder, target), workers, force, tell)
+
+    def choose(panel: pd.DataFrame) -> tuple[str, list[str]]:
+        return str(panel["month"].max().to_period("Q")), []
+
+    return _edition(Path(folder), choose, workers=workers, cluster=cluster, force=force, tell=tell)
 
 
 def review(
@@ -80,6 +87,7 @@ def review(
     *,
     clients: Sequence[str] = (),
     workers: int = 2,
+    cluster: str = "",
     force: bool = False,
     tell: Callable = print,
 ) -> Run:
@@ -95,6 +103,8 @@ def review(
         Only these; all active ones by default.
     workers : int
         Worker processes.
+    cluster : str
+        Address of a Dask scheduler, to whose workers the notebooks go instead.
     force : bool
         Run everything again, changed or not.
     tell : callable
@@ -104,32 +114,22 @@ def review(
     ------
     ParameterError
         The quarter is not written like 2026Q2 or holds no data, or a client is not in it.
+    OutputError
+        The reports cannot be written, or another run is writing them.
+    Stopped
+        By Ctrl-C.
     """
     if not QUARTER.match(quarter):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
 
-    def jobs(target: Path) -> list[Job]:
-        return _study_jobs(folder, target) + list(_client_jobs(load(folder), quarter, clients, target))
+    def choose(panel: pd.DataFrame) -> tuple[str, list[str]]:
+        return quarter, _names(panel, quarter, clients)
 
-    return _edition(folder, quarter, jobs, workers, force, tell)
-
-
-def _study_jobs(folder: Path, target: Path) -> list[Job]:
-    jobs = []
-    for name in STUDY:
-        simulated = name == "05_known_truth"
-        given = {"dirt": "some"} if simulated else {"workspace": os.path.relpath(folder, target / "study")}
-        outputs = (f"study/{name}.html", f"study/{name}.ipynb")
-        jobs.append(
-            Job("study", title_of(name), name, "study", name, given, outputs, key=_digest([folder, given]))
-        )
-    return jobs
+    return _edition(Path(folder), choose, workers=workers, cluster=cluster, force=force, tell=tell)
 
 
-def _client_jobs(work: Workspace, quarter: str, only: Sequence[str], target: Path) -> Iterator[Job]:
-    """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
-    panel = measure(work)
-    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+def _names(panel: pd.DataFrame, quarter: str, only: Sequence[str]) -> list[str]:
+    """Clients to review: those asked for, or all with computers in service."""
     active = panel[(panel["month"].dt.to_period("Q").astype(str) == quarter) & (panel["exposure"] > 0)]
     names = sorted(active["client"].unique())
     if not names:
@@ -140,7 +140,75 @@ def _client_jobs(work: Workspace, quarter: str, only: Sequence[str], target: Pat
         raise ParameterError(
             f"'{unknown[0]}' has no computers in service in {quarter}.", where="--client", examples=names
         )
-    for name in only or names:
+    return list(only) or names
+
+
+def _edition(folder: Path, choose: Callable, *, workers: int, cluster: str, force: bool, tell: Callable) -> Run:
+    """Read the workspace once, run the jobs whose key has changed, and write run.json and index.html."""
+    read_settings(folder)
+    home = Path("reports") / folder.resolve().name
+    prepared = home / "data"
+    code = _code()
+    key = digest([folder, code["code"]], without=Path("reports"))
+    work = _read(folder, prepared, key, tell)
+    panel = measure(work)
+    quarter, names = choose(panel)
+    target = home / quarter
+    with writing(home), alone(home):
+        sweep(home)
+        if not is_prepared(prepared, key):
+            save(work, prepared, key)
+        jobs = chain(_study_jobs(key, target), _client_jobs(work, panel, names, quarter, target))
+        target.mkdir(exist_ok=True)
+        past = _past(target, tell)
+        records: dict[str, Record] = {}
+        todo = _changed(jobs, {} if force else past, target, code, records)
+        stopped = False
+        try:
+            for record in run_jobs(todo, target, workers=workers, cluster=cluster, tell=tell):
+                records[record.outputs[0]] = record
+        except KeyboardInterrupt:
+            stopped = True
+        done = [record for record in records.values() if record.status != "waiting"]
+        everything = list((past | {record.outputs[0]: record for record in done}).values())
+        _save_run(target, quarter, folder, code, everything)
+        page.index(_table(everything), target / "index.html", title=f"{folder.resolve().name}, {quarter}")
+    if stopped:
+        said = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
+        raise Stopped(said, fix="The same command goes on from here.")
+    return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
+
+
+def _read(folder: Path, prepared: Path, key: str, tell: Callable) -> Workspace:
+    """Open the workspace as the last run prepared it, if nothing has changed since."""
+    state = is_prepared(prepared, key)
+    if state is None:
+        tell(f"The prepared tables in {prepared} are damaged: they are made again")
+    tell(f"Reading {prepared if state else folder}")
+    return load(prepared if state else folder)
+
+
+def _study_jobs(key: str, target: Path) -> Iterator[Job]:
+    for name in STUDY:
+        simulated = name == "05_known_truth"
+        given = (
+            {"dirt": "some"}
+            if simulated
+            else {"workspace": os.path.relpath(target.parent / "data", target / "study")}
+        )
+        outputs = (f"study/{name}.html", f"study/{name}.ipynb")
+        data = {} if simulated else {"data": key}
+        yield Job("study", title_of(name), name, "study", name, given, outputs, about=data)
+
+
+def _client_jobs(
+    work: Workspace, panel: pd.DataFrame, names: Sequence[str], quarter: str, target: Path
+) -> Iterator[Job]:
+    """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
+    if not names:
+        return
+    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+    for name in names:
         try:
             made = build_review(work, panel, fit, client=name, quarter=quarter)
         except NotEnoughData:
@@ -152,59 +220,33 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
     folder = f"clients/{slug(name)}"
     path = target / folder / "review.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = made.to_json()
+    files = {key: getattr(made.brand, key) for key in ("logo", "template")}
+    near = {key: os.path.relpath(file, path.parent) for key, file in files.items() if file}
+    text = replace(made, brand=made.brand.model_copy(update=near)).to_json()
     write_whole(path, text)
     given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx")
     outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb"))
-    return Job("client", name, CLIENT_NOTEBOOK, folder, "review", given, outputs, key=_digest([text, given]))
+    about = {"data": digest([text, *(file_digest(Path(file)) for file in files.values() if file)])}
+    return Job("client", name, CLIENT_NOTEBOOK, folder, "review", given, outputs, about=about)
 
 
-def _edition(
-    folder: Path, quarter: str, plan: Callable[[Path], list[Job]], workers: int, force: bool, tell: Callable
-) -> Run:
-    """Plan the jobs, run those whose key has changed, and write run.json and index.html."""
-    target = Path("reports") / Path(folder).resolve().name / quarter
-    target.mkdir(parents=True, exist_ok=True)
-    code = _code_key()
-    tell(f"Reading {folder} and planning {quarter}")
-    jobs = [replace(job, key=_digest([job.key, code])) for job in plan(target)]
-    past = _past(target)
-    kept = [] if force else [job for job in jobs if _unchanged(job, past, target)]
-    todo = [job for job in jobs if job not in kept]
-    records = {job.outputs[0]: Record(job.kind, job.name, "kept", list(job.outputs), job.key) for job in kept}
-    tell(f"{len(todo)} notebooks to run, {len(kept)} unchanged")
-    for record in _execute(todo, target, workers, tell):
-        records[record.outputs[0]] = record
-    done = [records[job.outputs[0]] for job in jobs]
-    everything = [*done, *(record for output, record in past.items() if output not in records)]
-    _save_run(target, quarter, folder, code, everything)
-    page.index(_table(everything), target / "index.html", title=f"{Path(folder).resolve().name}, {quarter}")
-    return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
+def _changed(
+    jobs: Iterable[Job], past: dict[str, Record], target: Path, code: dict[str, Any], records: dict[str, Record]
+) -> Iterator[Job]:
+    """Jobs to run, with their keys; what is unchanged is noted as kept, in the order of the jobs."""
+    for job in jobs:
+        key = digest([job.parameters, job.about, code["code"]])
+        before = past.get(job.outputs[0])
+        finished = before is not None and before.status != "failed" and before.key == key
+        kept = finished and all((target / output).is_file() for output in job.outputs)
+        status = "kept" if kept else "waiting"
+        records[job.outputs[0]] = Record(job.kind, job.name, status, list(job.outputs), key)
+        if not kept:
+            yield replace(job, key=key, about=job.about | code)
 
 
 def _table(records: list[Record]) -> pd.DataFrame:
     return pd.DataFrame([asdict(record) for record in records])
-
-
-def _execute(jobs: list[Job], target: Path, workers: int, tell: Callable) -> Iterator[Record]:
-    """Run jobs in worker processes, each with its own warm kernels; yield records as they come."""
-    if not jobs:
-        return
-    reason = kernels.unavailable()
-    if reason:
-        tell(reason)
-    count = min(workers, len(jobs))
-    with ProcessPoolExecutor(count, get_context("spawn"), open_kernels, (bool(reason),)) as pool:
-        yield from _collect(pool, jobs, target, tell)
-
-
-def _collect(pool: Executor, jobs: list[Job], target: Path, tell: Callable) -> Iterator[Record]:
-    futures = {pool.submit(run_job, job, str(target)): job for job in jobs}
-    for number, future in enumerate(as_completed(futures), 1):
-        record = future.result()
-        outcome = f"{record.status} in {record.seconds:.1f} s" + (f": {record.error}" if record.error else "")
-        tell(f"[{number}/{len(jobs)}] {record.name}: {outcome}", number, len(jobs))
-        yield record
 
 
 def slug(name: str) -> str:
@@ -214,51 +256,39 @@ def slug(name: str) -> str:
     return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
 
 
-def _digest(parts: Sequence[Any]) -> str:
-    """Key of texts, parameters and folders (by the bytes of their files)."""
-    total = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, Path):
-            reports = Path("reports").resolve()
-            for file in sorted(p for p in part.rglob("*") if p.is_file() and reports not in p.resolve().parents):
-                total.update(file.relative_to(part).as_posix().encode() + b"\0" + file.read_bytes())
-        else:
-            total.update(json.dumps(part, sort_keys=True).encode() + b"\0")
-    return total.hexdigest()
-
-
-def _code_key() -> str:
-    """Key of the library, the notebooks and the packages that shape an output."""
+def _code() -> dict[str, Any]:
+    """Key of the library, the notebooks and the packages that shape an output, and the versions themselves."""
     library = Path(__file__).parent
     sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx", ".html"}]
-    sources += sorted(NOTEBOOKS.glob("*.ipynb"))
-    files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sources}
-    return _digest([files, {name: version(name) for name in PACKAGES}, METRIC_VERSION])
+    files = {p.relative_to(library).as_posix(): file_digest(p) for p in sources}
+    files |= {p.name: file_digest(p) for p in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    packages = {name: version(name) for name in PACKAGES}
+    return {
+        "code": digest([files, packages, METRIC_VERSION]),
+        "packages": packages,
+        "metric_version": METRIC_VERSION,
+    }
 
 
-def _past(target: Path) -> dict[str, Record]:
-    """Records of the last run here, by first output; none if there was none or its file is damaged."""
-    try:
-        listed = json.loads((target / "run.json").read_text(encoding="utf-8"))["outputs"]
-        return {entry["outputs"][0]: Record(**entry) for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return {}
+def _past(target: Path, tell: Callable) -> dict[str, Record]:
+    """Records of all that was made here before, by first output."""
+    found, known = {}, {field.name for field in fields(Record)}
+    for path in sorted(target.rglob("*.run.json")):
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            record = Record(**{name: facts[name] for name in known})
+            found[record.outputs[0]] = record
+        except (ValueError, KeyError, TypeError, IndexError):
+            tell(f"{path} is damaged: its output is made again")
+    return found
 
 
-def _unchanged(job: Job, before: dict[str, Record], target: Path) -> bool:
-    past = before.get(job.outputs[0])
-    finished = past is not None and past.status != "failed" and past.key == job.key
-    return finished and all((target / output).is_file() for output in job.outputs)
-
-
-def _save_run(target: Path, quarter: str, folder: Path, code: str, records: list[Record]) -> None:
+def _save_run(target: Path, quarter: str, folder: Path, code: dict[str, Any], records: list[Record]) -> None:
     facts = {
         "quarter": quarter,
-        "workspace": Path(folder).resolve().name,
+        "workspace": folder.resolve().name,
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "metric_version": METRIC_VERSION,
-        "code": code,
-        "packages": {name: version(name) for name in PACKAGES},
+        **code,
         "outputs": [asdict(record) for record in records],
     }
     write_whole(target / "run.json", json.dumps(facts, indent=1))

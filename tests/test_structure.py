@@ -11,7 +11,7 @@ import pytest
 LIBRARY = Path(__file__).parent.parent / "rhem_lib"
 # A module imports only from lines above its own; within a line, only from its left.
 LAYERS = """
-errors schema curves tweedie formats
+errors schema curves tweedie formats disk
 settings
 profiles sheets files
 recognise read typed
@@ -27,7 +27,7 @@ claim season forecast pooled backtest decay billing power
 recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
 plots_style plots_review plots_decay plots
 deck_text deck_template deck_charts deck_table deck page
-kernel_server kernels notebooks jobs run
+kernel_server kernels notebooks jobs batch run
 cli
 """.split()
 MAX_LINES, MAX_FUNCTION, MAX_EXPORTS = 300, 40, 20
