@@ -145,6 +145,17 @@ def review(
 
 
 @app.command()
+def notebooks() -> None:
+    """The notebooks: their questions, and the parameters of each with type, default and help."""
+    from rhem_lib.notebooks import names, parameters_of, title_of
+
+    for name in names():
+        typer.echo(f"{name}: {title_of(name)}")
+        for key, parameter in parameters_of(name).items():
+            typer.echo(f"  {key}: {parameter.kind} = {parameter.default!r}  {parameter.help}")
+
+
+@app.command()
 def lab(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sample")) -> None:
     """Open JupyterLab on the notebooks."""
     from rhem_lib.notebooks import NOTEBOOKS

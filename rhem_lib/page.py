@@ -19,6 +19,7 @@ from rhem_lib.schema import METRIC_VERSION
 
 LANGUAGE = "en"
 NAMES = {".html": "page", ".pptx": "deck", ".ipynb": "notebook"}
+EXPLORE = "explore"  # tag of cells that ask for a hand on a knob
 PORTFOLIO = Path("study/03_onboarding_decay.ipynb")
 UNWANTED = re.compile(
     r"<(style|script)\b.*?</\1\s*>|<a class=.anchor-link.*?</a>", flags=re.DOTALL | re.IGNORECASE
@@ -61,6 +62,8 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
         notebook = nbformat.read(notebook_path, as_version=4)
     except Exception as problem:  # nbformat raises many kinds for one cause
         raise InputError(f"this is not a notebook ({type(problem).__name__}).", where=str(notebook_path)) from None
+    notebook.cells = [cell for cell in notebook.cells if EXPLORE not in cell.metadata.get("tags", [])]
+    notebook.metadata.pop("widgets", None)
     heading, headings = title, []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

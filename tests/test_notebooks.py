@@ -7,9 +7,9 @@ import nbformat
 import pytest
 
 from rhem_lib.errors import ParameterError
-from rhem_lib.notebooks import NOTEBOOKS, check_parameters, parameters_of, title_of
+from rhem_lib.notebooks import NOTEBOOKS, Parameter, check_parameters, names, parameters_of, title_of
 
-NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+NAMES = names()
 STUDY = {"01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "10_client_review"}
 
 
@@ -87,7 +87,9 @@ def test_types_are_held_to():
 
 
 def test_parameters_are_typed_literals_that_point_at_the_sample():
-    assert parameters_of("02_rhem") == {"workspace": ("str", "../data/sample")}
+    here = Parameter("str", "../data/sample", "folder with rhem.toml and exports/")
+    assert parameters_of("02_rhem") == {"workspace": here}
+    assert all(p.help for name in NAMES for p in parameters_of(name).values())
 
 
 def test_an_unknown_notebook_is_named():

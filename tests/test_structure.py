@@ -25,7 +25,7 @@ measure
 book scenarios laplace noise mixed posterior decline decay_words decay_tables changes
 claim season forecast pooled backtest decay billing power
 recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
-plots_style plots_review plots_decay plots
+plots_style plots_review plots_decay plots explore
 deck_text deck_template deck_charts deck_table deck page
 kernel_server kernels notebooks jobs batch run
 cli
