@@ -20,7 +20,7 @@ def run_jobs(
     """Run jobs as they are handed over; yield a record each, in the order in which they end.
 
     Jobs whose worker process was killed run again, last first, so that one that kills its worker every time
-    does not stop the others; it fails when nothing else is left.
+    does not stop the others; what is left after two rounds without a record has failed.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def run_jobs(
         break
     else:
         return
-    done = total = 0
-    while True:
+    done = total = fruitless = 0
+    while fruitless < 2:
         lost: list[tuple[Job, Exception]] = []
         with _executor(workers, cluster, tell) as pool:
             futures = dict(_submit(pool, jobs, target, lost))
@@ -63,9 +63,8 @@ def run_jobs(
                 yield record
         if not lost:
             return
-        if not futures or len(lost) == len(futures):
-            break
-        tell(f"A worker process was killed: {len(lost)} notebooks run again")
+        fruitless = fruitless + 1 if len(lost) >= len(futures) else 0
+        tell(f"A worker process was killed: notebooks without a result run again ({len(lost)})")
         jobs = iter([job for job, _ in lost[::-1]])
     for job, reason in lost:
         said = f"Its worker process was killed each time ({type(reason).__name__})."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rhem_lib import plots, plots_decay
+from rhem_lib import plots, plots_decay, plots_style
 from rhem_lib.measure import PRESETS, measure
 from rhem_lib.workspace import Workspace
 
@@ -25,9 +25,9 @@ def definition(work: Workspace) -> Any:
     panel_of = cache(lambda preset: measure(work, preset=preset))
     clients = sorted(panel_of(work.settings.preset)["client"].unique())
 
-    def draw(client: str, preset: Any) -> None:
+    def draw(client: str, preset: Any) -> Any:
         panel = panel_of(preset)
-        plots.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
+        return plots.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
 
     return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
 
@@ -35,8 +35,8 @@ def definition(work: Workspace) -> Any:
 def path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
     """One client's months and curve, and when it comes down to a target in minutes."""
 
-    def draw(client: str, target: int) -> None:
-        plots_decay.path(fit, panel, client, target_h=target / 60)
+    def draw(client: str, target: int) -> Any:
+        return plots_decay.path(fit, panel, client, target_h=target / 60)
 
     return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target_h))
 
@@ -54,4 +54,13 @@ def _panel(draw: Callable, **knobs: Any) -> Any:
             made[name] = widgets.IntSlider(
                 start, **MINUTES, description=name, continuous_update=False, layout=wide
             )
-    return widgets.VBox([widgets.HBox(list(made.values())), widgets.interactive_output(draw, made)])
+    # An image, since nbclient answers an output widget in a way that now and then stalls a cell for ever.
+    figure = widgets.Image(layout=widgets.Layout(width="760px"))
+
+    def update(*_: Any) -> None:
+        figure.value = plots_style.png(draw(**{name: knob.value for name, knob in made.items()}))
+
+    for knob in made.values():
+        knob.observe(update, names="value")
+    update()
+    return widgets.VBox([widgets.HBox(list(made.values())), figure])

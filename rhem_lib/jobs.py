@@ -114,33 +114,14 @@ def run_job(job: Job, target: str) -> Record:
 
 def _run(job: Job, folder: Path) -> str:
     """Execute the notebook and write it and its page; gives what went wrong in the notebook, if anything."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill import execute_notebook
-    from papermill.exceptions import PapermillExecutionError
+    from rhem_lib.engine import execute  # papermill takes seconds to import, and only workers need it
 
     check_parameters(job.notebook, job.parameters)
-    until = time.monotonic() + job.timeout_seconds
-    error = ""
+    source = NOTEBOOKS / f"{job.notebook}.ipynb"
     with tempfile.TemporaryDirectory(prefix="rhem-") as scratch:
         made = Path(scratch) / f"{job.stem}.ipynb"
-        try:
-            execute_notebook(
-                NOTEBOOKS / f"{job.notebook}.ipynb",
-                made,
-                job.parameters,
-                cwd=str(folder),
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                timeout_func=lambda _: max(until - time.monotonic(), 0.1),
-                kernel_manager_class=_manager(),
-                shutdown_kernel="immediate",
-            )
-        except PapermillExecutionError as problem:
-            error = f"{problem.ename}: {problem.evalue}"
-        except CellTimeoutError:
-            error = f"It took longer than {job.timeout_seconds:g} seconds and was stopped."
-        except DeadKernelError:
-            error = "Its kernel ended: it was killed, or the memory ran out."
+        limits = {"manager": _manager(), "seconds": job.timeout_seconds}
+        error = execute(source, made, job.parameters, folder=folder, **limits)
         text = settled(made.read_text(encoding="utf-8"), error)
     write_whole(folder / f"{job.stem}.ipynb", text)
     if not error:

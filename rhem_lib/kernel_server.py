@@ -51,7 +51,17 @@ PRELOAD = (
     "ipykernel.debugger",
     "debugpy.server",
 )
-NOT_IN_NOTEBOOKS = {"batch", "cli", "jobs", "kernel_server", "kernels", "notebooks", "page", "run"}  # of rhem_lib
+NOT_IN_NOTEBOOKS = {
+    "batch",
+    "cli",
+    "engine",
+    "jobs",
+    "kernel_server",
+    "kernels",
+    "notebooks",
+    "page",
+    "run",
+}  # of rhem_lib
 # These look for the running shell when they are imported, so each kernel has to import them for itself:
 # matplotlib_inline would otherwise never send a picture, tqdm and ipywidgets show plain text.
 NEEDS_SHELL = {"matplotlib_inline", "ipywidgets", "tqdm"}

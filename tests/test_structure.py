@@ -27,7 +27,7 @@ claim season forecast pooled backtest decay billing power
 recovery review_causes review_facts review_words review_why review_findings review_worth review_method review
 plots_style plots_review plots_decay plots explore
 deck_text deck_template deck_charts deck_table deck page
-kernel_server kernels notebooks jobs batch run
+kernel_server kernels notebooks engine jobs batch run
 cli
 """.split()
 MAX_LINES, MAX_FUNCTION, MAX_EXPORTS = 300, 40, 20
