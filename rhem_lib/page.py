@@ -13,8 +13,6 @@ import pandas as pd
 from rhem_lib import __version__
 from rhem_lib.disk import write_whole
 from rhem_lib.errors import InputError
-from rhem_lib.review import Review
-from rhem_lib.review_words import number
 from rhem_lib.schema import METRIC_VERSION
 
 LANGUAGE = "en"
@@ -171,6 +169,9 @@ def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A client's entry with its headline numbers, where its review was made."""
+    from rhem_lib.review import Review  # heavy, and workers, which write pages, do without
+    from rhem_lib.review_words import number
+
     blank = {
         "minutes": "–",
         "minutes_value": "",

@@ -1,4 +1,4 @@
-"""What a person sees in a browser: JupyterLab with the knobs, and the pages. Skipped where there is no Chromium."""
+"""What a person sees in a browser: JupyterLab with the knobs, and the pages. Skipped without Chromium."""
 
 import os
 import shutil
