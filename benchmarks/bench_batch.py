@@ -68,18 +68,17 @@ def memory(samples, stop):
 
 
 def timed(way, jobs, target, workers):
-    """Seconds of wall time, and megabytes in each third of it."""
+    """Seconds of wall time and of processors (all processes), and megabytes in each third of the run."""
     samples, stop = [], threading.Event()
     watch = threading.Thread(target=memory, args=(samples, stop))
     watch.start()
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), sum(os.times()[:4])
     way(jobs, target, workers)
-    seconds = time.perf_counter() - begin
+    seconds, processor = time.perf_counter() - begin, sum(os.times()[:4]) - before
     stop.set()
     watch.join()
     third = max(len(samples) // 3, 1)
-    peaks = [max(samples[i : i + third], default=0) for i in (0, third, 2 * third)]
-    return seconds, peaks
+    return seconds, processor, [max(samples[i : i + third], default=0) for i in (0, third, 2 * third)]
 
 
 def main():
@@ -102,15 +101,18 @@ def main():
         for name, way, some in (("plain papermill", plain_jobs, jobs[: given.plain]), ("ours", our_jobs, jobs)):
             if not some:
                 continue
-            seconds, peaks = timed(way, some, target, workers)
-            each[name, workers] = seconds / len(some)
+            seconds, processor, peaks = timed(way, some, target, workers)
+            each[name, workers] = seconds / len(some), processor / len(some)
+            told = f"{seconds / len(some):.2f} s each, {processor / len(some):.2f} s of processors"
             third = ", ".join(f"{peak:.0f}" for peak in peaks)
-            print(f"{name}, workers {workers}: {len(some)} notebooks in {seconds:.1f} s, {seconds / len(some):.2f} s "
-                  f"each; MB at most in each third: {third}; load average {os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
+            print(f"{name}, workers {workers}: {len(some)} notebooks in {seconds:.1f} s, {told}")
+            print(f"  MB at most in each third: {third}; load average {os.getloadavg()[0]:.1f}", flush=True)
     for workers in given.workers if given.plain else ():
         for against in given.workers:
-            ratio = each["plain papermill", against] / each["ours", workers]
-            print(f"ours with {workers} against plain with {against}: {ratio:.2f} times as fast")
+            pairs = zip(each["plain papermill", against], each["ours", workers], strict=True)
+            wall, processor = (theirs / ours for theirs, ours in pairs)
+            print(f"ours with {workers} against plain with {against}: {wall:.2f} times as fast, "
+                  f"{processor:.2f} times less of processors")  # fmt: skip
     shutil.rmtree(scratch)
 
 

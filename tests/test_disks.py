@@ -74,7 +74,7 @@ def test_full_disk_is_one_message_and_the_next_run_goes_on(mounted, monkeypatch)
 
 
 def whole(folder):
-    """Number of records of finished outputs; every deck and notebook can be opened, and nothing is half-written."""
+    """Number of finished outputs; every deck and notebook can be opened, and nothing is half-written."""
     for path in folder.rglob("*.pptx"):
         assert zipfile.ZipFile(path).testzip() is None
     for path in folder.rglob("*.ipynb"):
