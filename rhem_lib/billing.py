@@ -5,6 +5,7 @@ adjusted for size (`groups`). Beside it stand all analyses that could disagree (
 an association: clients choose how they pay, and hours that are not billed may be written down less.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -215,7 +216,7 @@ def _table(
         lambda: tipping(core, effect, count),
         *checks.others(cohort),
     ]
-    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+    watched = sys.stderr.isatty() or ("ipykernel" in sys.modules and "TQDM_DISABLE" not in os.environ)
     lines = [checks.line("adjusted for size and season (primary)", effect, count)]
     counted, control = checks.tickets(cohort)
     for step in tqdm(steps, "Analyses that could disagree", leave=False, disable=not watched):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rhem_lib.errors import RhemError
+from rhem_lib.errors import ParameterError, RhemError, Stopped
 
 app = typer.Typer(
     help="Reactive hours per endpoint per month: check exports, measure, study, and review clients.",
@@ -22,7 +22,10 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="workspace: a folder with rhem.toml and exports/")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="say only what went wrong")]
-Workers = Annotated[int, typer.Option(min=1, help="worker processes")]
+Workers = Annotated[
+    str,
+    typer.Option(metavar="N", help="worker processes, or the address of a Dask scheduler (tcp://host:8786)"),
+]
 Force = Annotated[bool, typer.Option("--force", help="run everything again, changed or not")]
 
 
@@ -116,11 +119,11 @@ def measure(
 
 
 @app.command()
-def study(folder: Folder, workers: Workers = 2, force: Force = False, quiet: Quiet = False) -> None:
+def study(folder: Folder, workers: Workers = "2", force: Force = False, quiet: Quiet = False) -> None:
     """Portfolio notebooks: data, RHEM, decay, billing, known truth."""
     from rhem_lib import run
 
-    _finish(run.study(folder, workers=workers, force=force, tell=_teller(quiet)))
+    _finish(run.study(folder, workers=_workers(workers), force=force, tell=_teller(quiet)))
 
 
 @app.command()
@@ -128,7 +131,7 @@ def review(
     folder: Folder,
     quarter: Annotated[str, typer.Option(help="such as 2026Q2")],
     client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
-    workers: Workers = 2,
+    workers: Workers = "2",
     force: Force = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="also a PDF of every deck (needs LibreOffice)")] = False,
     quiet: Quiet = False,
@@ -136,10 +139,19 @@ def review(
     """Everything: the study, the portfolio deck, and one notebook, page and deck per client."""
     from rhem_lib import run
 
-    made = run.review(
-        folder, quarter, clients=client or [], workers=workers, force=force, pdf=pdf, tell=_teller(quiet)
-    )
-    _finish(made)
+    given = {"workers": _workers(workers), "force": force, "pdf": pdf, "tell": _teller(quiet)}
+    _finish(run.review(folder, quarter, clients=client or [], **given))
+
+
+@app.command()
+def notebooks() -> None:
+    """The notebooks: their questions, and the parameters of each with type, default and help."""
+    from rhem_lib.notebooks import names, parameters_of, title_of
+
+    for name in names():
+        typer.echo(f"{name}: {title_of(name)}")
+        for key, parameter in parameters_of(name).items():
+            typer.echo(f"  {key}: {parameter.kind} = {parameter.default!r}  {parameter.help}")
 
 
 @app.command()
@@ -176,6 +188,16 @@ def _teller(quiet: bool) -> Any:
     return tell
 
 
+def _workers(given: str) -> int | str:
+    """A number of processes, or an address."""
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    if "://" in given:
+        return given
+    said = f"'{given}' is neither a number of processes nor an address."
+    raise ParameterError(said, where="--workers", fix="Give 2, or tcp://host:8786.")
+
+
 def _finish(made: Any) -> None:
     typer.echo(made.text)
     if made.failed:
@@ -183,12 +205,12 @@ def _finish(made: Any) -> None:
 
 
 def main() -> None:
-    """Run the command; a problem the user can mend is one message and exit code 2."""
+    """Run the command; a problem the user can mend is one message and exit code 2; Ctrl-C gives 130."""
     try:
         app(standalone_mode=True)
     except RhemError as problem:
         typer.echo(f"rhem: {problem}", err=True)
-        sys.exit(2)
+        sys.exit(130 if isinstance(problem, Stopped) else 2)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pptx.exc import PythonPptxError
 from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.presentation import Presentation as Deck
 
+from rhem_lib.disk import write_whole
 from rhem_lib.errors import SettingsError
 from rhem_lib.settings import Brand
 
@@ -132,7 +133,7 @@ def save(deck: Deck, path: Path) -> None:
     made = io.BytesIO()
     deck.save(made)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_settle(made.getvalue(), keep_core=True))
+    write_whole(path, _settle(made.getvalue(), keep_core=True))
 
 
 def _settle(package: bytes, keep_core: bool) -> bytes:

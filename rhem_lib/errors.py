@@ -62,5 +62,13 @@ class ParameterError(RhemError):
     """A function, command or notebook was given a value that it does not take."""
 
 
+class OutputError(RhemError):
+    """Reports cannot be written where they should be."""
+
+
+class Stopped(RhemError):
+    """The user stopped a run; what was finished is kept."""
+
+
 class NotEnoughData(RhemError):
     """The data cannot answer the question; says what is missing."""

@@ -51,7 +51,17 @@ PRELOAD = (
     "ipykernel.debugger",
     "debugpy.server",
 )
-NOT_IN_NOTEBOOKS = {"cli", "jobs", "kernel_server", "kernels", "notebooks", "page", "run"}  # of rhem_lib
+NOT_IN_NOTEBOOKS = {
+    "batch",
+    "cli",
+    "engine",
+    "jobs",
+    "kernel_server",
+    "kernels",
+    "notebooks",
+    "page",
+    "run",
+}  # of rhem_lib
 # These look for the running shell when they are imported, so each kernel has to import them for itself:
 # matplotlib_inline would otherwise never send a picture, tqdm and ipywidgets show plain text.
 NEEDS_SHELL = {"matplotlib_inline", "ipywidgets", "tqdm"}
@@ -104,17 +114,20 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
     signal.set_wakeup_fd(woken.fileno())
     kernels: dict[int, socket.socket] = {}
     while True:
-        ready, _, _ = select.select([sys.stdin, listener, ended], [], [])
+        ready, _, _ = select.select([sys.stdin, listener, ended, *kernels.values()], [], [])
         if sys.stdin in ready:  # nothing is ever written to it, so this is its end
             break
         if ended in ready:
             ended.recv(4096)
             report_ended(kernels)
+        for pid, link in kernels.items():
+            if link in ready:  # nothing more is ever sent, so the kernel's owner has gone
+                kill(pid)
         if listener in ready:
             link, _ = listener.accept()
             try:
                 with link.makefile("rb") as stream:
-                    request = json.load(stream)
+                    request = json.loads(stream.readline())
             except (OSError, ValueError):  # the owner gave up in mid-sentence
                 link.close()
                 continue
@@ -131,9 +144,14 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
             kernels[pid] = link
             send(link, pid)
     for pid in kernels:
-        with suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+        kill(pid)
     return None
+
+
+def kill(pid: int) -> None:
+    """Kill a kernel and what it started."""
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def report_ended(kernels: dict[int, socket.socket]) -> None:

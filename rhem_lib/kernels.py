@@ -53,7 +53,7 @@ def unavailable() -> str:
 
 
 @contextmanager
-def warm(*, ordinary: bool = False) -> Iterator[type[AsyncKernelManager]]:
+def warm(*, ordinary: bool = False) -> Iterator[Any]:
     """Kernel manager class for notebooks that start at once, the imports already done.
 
     Hand it to papermill: ``execute_notebook(..., kernel_manager_class=manager)``. Every kernel runs this
@@ -74,10 +74,10 @@ def warm(*, ordinary: bool = False) -> Iterator[type[AsyncKernelManager]]:
     short = "/tmp" if os.name == "posix" and len(tempfile.gettempdir()) > 60 else None  # noqa: S108
     with tempfile.TemporaryDirectory(prefix="rhem-", dir=short, ignore_cleanup_errors=True) as folder:
         if reason or ordinary:
-            yield _manager_class(folder)
+            yield manager_class(folder)
         else:
             with _parent(folder) as address:
-                yield _manager_class(folder, address)
+                yield manager_class(folder, address)
 
 
 @contextmanager
@@ -105,9 +105,12 @@ def _parent(folder: str) -> Iterator[str]:
             parent.wait()
 
 
-def _manager_class(folder: str, address: str = "") -> type[AsyncKernelManager]:
-    """Kernel manager for this interpreter, its sockets in the folder; warm if a parent's address is given."""
-    spec = KernelSpec(**get_kernel_dict())
+def manager_class(folder: str, address: str = "") -> Any:
+    """Kernel manager class for this interpreter, its sockets in the folder; warm if a parent's address is given.
+
+    Its `place`, handed to this function in another process, gives that process kernels of the same parent.
+    """
+    spec = KernelSpec(**get_kernel_dict(), env={"TQDM_DISABLE": "1"})  # nobody watches progress in a batch
     if address:
         spec.metadata["kernel_provisioner"] = {
             "provisioner_name": PROVISIONER,
@@ -116,6 +119,7 @@ def _manager_class(folder: str, address: str = "") -> type[AsyncKernelManager]:
 
     class Manager(AsyncKernelManager):
         kernel_spec = spec
+        place = (folder, address)
 
         def __init__(self, **kwargs: Any) -> None:
             if os.name == "posix":
@@ -170,8 +174,7 @@ class ForkedKernel:
         self._link.settimeout(PATIENCE_SECONDS)
         try:
             self._link.connect(address)
-            self._link.sendall(json.dumps(request).encode())
-            self._link.shutdown(socket.SHUT_WR)
+            self._link.sendall(json.dumps(request).encode() + b"\n")
             self.pid = self._receive()
         except OSError:
             self._link.close()

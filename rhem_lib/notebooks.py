@@ -3,6 +3,7 @@
 import ast
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ from rhem_lib.errors import ParameterError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Type, default and help of one parameter, as written in the notebook."""
+
+    kind: str
+    default: Any
+    help: str = ""
 
 
 def _cells(name: str) -> list[Any]:
@@ -26,8 +36,13 @@ def title_of(name: str) -> str:
     return _cells(name)[0].source.splitlines()[0].lstrip("# ")
 
 
-def parameters_of(name: str) -> dict[str, tuple[str, Any]]:
-    """Type and default of each parameter, as written in the cell tagged `parameters`.
+def names() -> list[str]:
+    """Names of the notebooks, in order."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def parameters_of(name: str) -> dict[str, Parameter]:
+    """Parameters of a notebook, by name, as written in the cell tagged `parameters`.
 
     Raises
     ------
@@ -37,7 +52,7 @@ def parameters_of(name: str) -> dict[str, tuple[str, Any]]:
     tagged = [c for c in _cells(name) if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
     if not tagged:
         raise ParameterError("no cell is tagged 'parameters'.", where=f"{name}.ipynb")
-    found = {}
+    found, written = {}, tagged[0].source.splitlines()
     for line in ast.parse(tagged[0].source).body:
         if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
             raise ParameterError(
@@ -45,7 +60,8 @@ def parameters_of(name: str) -> dict[str, tuple[str, Any]]:
                 where=f"{name}.ipynb",
                 fix="Write name: type = literal.",
             )
-        found[line.target.id] = (ast.unparse(line.annotation), ast.literal_eval(line.value))
+        said = written[(line.end_lineno or 1) - 1].encode()[line.end_col_offset :].decode().strip(" #")
+        found[line.target.id] = Parameter(ast.unparse(line.annotation), ast.literal_eval(line.value), said)
     return found
 
 
@@ -66,10 +82,10 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(parameter, known, 1)
             hint = f"Did you mean '{near[0]}'?" if near else "It takes: " + ", ".join(known) + "."
             raise ParameterError(f"'{parameter}' is not one of its parameters.", where=where, fix=hint)
-        kind = known[parameter][0]
+        kind = known[parameter].kind
         wrong = isinstance(value, bool) if kind in ("int", "float") else False
         if kind in TYPES and (wrong or not isinstance(value, TYPES[kind])):
             raise ParameterError(f"'{parameter}' takes {kind}, not {value!r}.", where=where)
-    missing = [parameter for parameter, (kind, _) in known.items() if kind == "str" and parameter not in given]
+    missing = [name for name, parameter in known.items() if parameter.kind == "str" and name not in given]
     if missing:
         raise ParameterError(f"'{missing[0]}' is missing.", where=where, fix="Give: " + ", ".join(known) + ".")

@@ -11,14 +11,15 @@ from urllib.parse import quote
 import pandas as pd
 
 from rhem_lib import __version__
+from rhem_lib.disk import write_whole
 from rhem_lib.errors import InputError
 from rhem_lib.pdf import is_current
-from rhem_lib.review import Review
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.words import number
 
 LANGUAGE = "en"
 NAMES = {".html": "page", ".pptx": "deck", ".pdf": "PDF", ".xlsx": "numbers", ".ipynb": "notebook"}
+EXPLORE = "explore"  # tag of cells that ask for a hand on a knob
 PORTFOLIO = Path("study/03_onboarding_decay.ipynb")
 UNWANTED = re.compile(
     r"<(style|script)\b.*?</\1\s*>|<a class=.anchor-link.*?</a>", flags=re.DOTALL | re.IGNORECASE
@@ -61,6 +62,8 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
         notebook = nbformat.read(notebook_path, as_version=4)
     except Exception as problem:  # nbformat raises many kinds for one cause
         raise InputError(f"this is not a notebook ({type(problem).__name__}).", where=str(notebook_path)) from None
+    notebook.cells = [cell for cell in notebook.cells if EXPLORE not in cell.metadata.get("tags", [])]
+    notebook.metadata.pop("widgets", None)
     heading, headings = title, []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -71,7 +74,7 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
     body, _ = _exporter().from_notebook_node(notebook)
     name = "" if title in headings else title
     page = _template("page.html").render(lang=LANGUAGE, title=title, name=name, body=body, made=_made(notebook))
-    Path(html_path).write_text(page, encoding="utf-8")
+    write_whole(Path(html_path), page)
     return Path(html_path)
 
 
@@ -153,7 +156,7 @@ def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
         picture_text="Support time per computer by months since onboarding, all clients",
         made=_versions(),
     )
-    Path(path).write_text(page, encoding="utf-8")
+    write_whole(Path(path), page)
     return Path(path)
 
 
@@ -170,6 +173,8 @@ def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A client's entry with its headline numbers, where its review was made."""
+    from rhem_lib.review import Review  # heavy, and workers, which write pages, do without
+
     blank = {
         "minutes": "–",
         "minutes_value": "",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rhem_lib.disk import write_whole
 from rhem_lib.groups import FALSE_DISCOVERY, MIN_GROUP, MIN_MONTHS
-from rhem_lib.jobs import write_whole
 from rhem_lib.settings import Settings
 
 ANALYSES = (

@@ -189,8 +189,8 @@ def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
 
 
 @styled
-def rhem_by_month(panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """The book's pooled minutes per calendar month (sum of hours / sum of exposure), with its clients' spread."""
+def rhem_by_month(panel: pd.DataFrame, whose: str = "the whole book", ax: Axes | None = None) -> Axes:
+    """Pooled minutes per calendar month (sum of hours / sum of exposure), with the clients' spread."""
     ax = _axes(ax)
     served = panel[panel["exposure"] > 0]
     months = pd.date_range(served["month"].min(), served["month"].max(), freq="MS")
@@ -206,7 +206,7 @@ def rhem_by_month(panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     key = "line: all clients pooled, old and new, with 95 % intervals; band: middle half of them"
     ax.text(0.99, 0.98, key, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=GREY)
     now, then = (f"{pooled.iloc[i]:.0f} in {months[i]:%B %Y}" for i in (-1, 0))
-    title(ax, f"Minutes per endpoint a month over the whole book: {now}, {then}")
+    title(ax, f"Minutes per endpoint a month, {whose}: {now}, {then}")
     return ax
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
 SHOWN_MONTHS = 12
+AHEAD_MONTHS = 24
 
 
 @styled
@@ -39,6 +40,28 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
     ends = minutes.loc["level_h", "estimate"]
     title(ax, f"At month {tested.months} the typical client stands at {ends['typical']:.0f} minutes, the mean of "
               f"the clients at {ends['mean']:.0f}, the portfolio at {ends['portfolio']:.0f}")  # fmt: skip
+    return ax
+
+
+@styled
+def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, ax: Axes | None = None) -> Axes:
+    """One client's months and curve, two years ahead, and when the curve comes down to a target."""
+    ax = axes(ax, 7.5, 4)
+    if not fit.usable:
+        return say_missing(ax, fit.text)
+    own = panel[(panel["client"] == client) & (panel["exposure"] > 0)]
+    ages = np.linspace(0, own["age_months"].max() + AHEAD_MONTHS, 400)
+    curve = fit.predict(client, age_months=ages.tolist())
+    ax.scatter(own["age_months"], 60 * own["rhem_h"], s=14, color=GREY, lw=0, zorder=2)
+    ax.fill_between(ages, 60 * curve["low"], 60 * curve["high"], color=BLUE, alpha=0.22, lw=0)
+    ax.plot(ages, 60 * curve["estimate"], color=BLUE, lw=2)
+    level_line(ax, 60 * target_h, "", ORANGE)
+    ax.set(ylim=(0, None), xlim=(0, ages[-1]), xlabel="months since onboarding")
+    ax.set_ylabel("reactive minutes per endpoint a month")
+    below = ages[curve["estimate"] <= target_h]
+    goal = f"{60 * target_h:.0f} minutes"
+    title(ax, f"{short(client, 40)} comes down to {goal} in month {below[0]:.0f}" if len(below)
+          else f"{short(client, 40)} does not come down to {goal} by month {ages[-1]:.0f}")  # fmt: skip
     return ax
 
 

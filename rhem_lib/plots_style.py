@@ -1,6 +1,7 @@
 """Look of all figures, and the few marks that several of them share. Levels are drawn in minutes."""
 
 import functools
+import io
 import re
 import textwrap
 from collections.abc import Callable, Iterator
@@ -113,3 +114,11 @@ def say_missing(ax: Axes, text: str) -> Axes:
 def short(name: str, longest: int = 26) -> str:
     """A name cut to fit beside an axis."""
     return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def png(ax: Axes) -> bytes:
+    """A finished figure as PNG, closed so that nothing shows it twice."""
+    figure, made = ax.get_figure(root=True), io.BytesIO()
+    figure.savefig(made, format="png", bbox_inches="tight", dpi=110)  # type: ignore[union-attr]
+    plt.close(figure)  # type: ignore[arg-type]
+    return made.getvalue()

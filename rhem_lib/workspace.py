@@ -1,5 +1,7 @@
 """A workspace folder -> canonical tables, classified, with the account that reconciles to the last entry."""
 
+import json
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,10 +15,17 @@ from rhem_lib.account import Account, reconcile
 from rhem_lib.classify import LabelledRule, classify, rules_for
 from rhem_lib.clean import clean
 from rhem_lib.clients import agreement_table, client_table, unify
+from rhem_lib.disk import PART, file_digest, write_whole
+from rhem_lib.errors import OutputError
 from rhem_lib.files import connect
 from rhem_lib.profiles import Profile, read_profiles
 from rhem_lib.read import read_exports
 from rhem_lib.settings import Preset, Settings, read_settings
+
+PREPARED = "prepared.json"  # in a folder of prepared tables, written last
+RELATIONS = ("time_entries", "tickets", "endpoints")
+FRAMES = ("clients", "agreements", "quarantine")
+ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,12 @@ class Workspace:
 
 
 def load(folder: str | Path) -> Workspace:
-    """Read, clean and classify everything in a workspace folder.
+    """Read, clean and classify everything in a workspace folder, or open the tables prepared from one.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A workspace, or a folder that `save` wrote.
 
     Raises
     ------
@@ -69,6 +83,8 @@ def load(folder: str | Path) -> Workspace:
         A file cannot be used; the message names it and what to do.
     """
     folder = Path(folder)
+    if (folder / PREPARED).is_file():
+        return _open(folder)
     settings = read_settings(folder)
     con = connect()
     with tempfile.TemporaryDirectory(prefix="rhem-") as scratch:
@@ -83,6 +99,77 @@ def load(folder: str | Path) -> Workspace:
         folder, settings, work, tables["tickets"], tables["endpoints"], clients, agreements, cleaned.quarantine,
         reconcile(con, cleaned, clients), profiles, con,
     )  # fmt: skip
+
+
+def save(work: Workspace, folder: Path, key: str) -> None:
+    """Write the tables of a workspace as Parquet, to be opened by `load` in a fraction of the time.
+
+    Parameters
+    ----------
+    work : Workspace
+    folder : Path
+        Made if need be.
+    key : str
+        Of all that the tables depend on; `is_prepared` compares it.
+
+    Raises
+    ------
+    OutputError
+        The disk refuses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PREPARED).unlink(missing_ok=True)
+    frames = {name: getattr(work, name) for name in FRAMES}
+    frames |= {f"account_{name}": getattr(work.account, name) for name in ACCOUNT}
+    for name in (*RELATIONS, *frames):
+        part = folder / f".{name}.{os.getpid()}{PART}"
+        if name in frames:
+            frames[name].to_parquet(part)
+        else:
+            try:
+                getattr(work, name).write_parquet(str(part))
+            except duckdb.IOException as problem:
+                raise OutputError(f"cannot be written: {problem}.", where=str(folder)) from None
+        os.replace(part, folder / f"{name}.parquet")
+    facts = {
+        "key": key,
+        "workspace": os.path.relpath(work.folder, folder),
+        "settings": work.settings.model_dump(mode="json"),
+        "profiles": [profile.model_dump(mode="json") for profile in work.profiles],
+        "files": {file.name: file_digest(file) for file in sorted(folder.glob("*.parquet"))},
+    }
+    write_whole(folder / PREPARED, json.dumps(facts, indent=1))
+
+
+def is_prepared(folder: Path, key: str) -> bool | None:
+    """Whether the prepared tables are those of the key; None if they are damaged."""
+    try:
+        facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
+        if facts["key"] != key:
+            return False
+        whole = all(file_digest(folder / name) == digest for name, digest in facts["files"].items())
+    except FileNotFoundError as problem:
+        return False if str(problem.filename).endswith(PREPARED) else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return whole or None
+
+
+def _open(folder: Path) -> Workspace:
+    facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
+    con = connect()
+    for name in RELATIONS:
+        con.read_parquet(str(folder / f"{name}.parquet")).create(name)
+    frame = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet") if path.stem not in RELATIONS}
+    return Workspace(
+        folder=folder / facts["workspace"],
+        settings=Settings.model_validate(facts["settings"]),
+        **{name: con.table(name) for name in RELATIONS},
+        **{name: frame[name] for name in FRAMES},
+        account=Account(**{name: frame[f"account_{name}"] for name in ACCOUNT}),
+        profiles=tuple(Profile.model_validate(given) for given in facts["profiles"]),
+        connection=con,
+    )
 
 
 def _classified_table(

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from rhem_lib import jobs, run
-from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib import run, tasks
+from rhem_lib.disk import alone
+from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
 from rhem_lib.simulate import write_sample
 
 QUIET = {"tell": lambda *_: None}
@@ -85,12 +86,15 @@ def test_run_json_says_what_was_run_with_what(edition):
     assert facts["metric_version"] == 1
     assert {"pandas", "papermill"} <= set(facts["packages"])
     assert len(facts["outputs"]) == len(made.table)
+    record = json.loads(next(folder.rglob("review.run.json")).read_text())
+    assert {"parameters", "data", "code", "packages", "metric_version", "seconds", "key"} <= set(record)
+    assert record["parameters"]["client"] == record["name"]
 
 
 def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition, monkeypatch):
     folder, _ = edition
     target = folder / "reports/small/2026Q2"
-    plan = run._client_jobs
+    plan = run.client_jobs
 
     def sabotaged(*args):
         planned = list(plan(*args))
@@ -98,7 +102,7 @@ def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition,
         path.write_text("{not json")
         yield from planned
 
-    monkeypatch.setattr(run, "_client_jobs", sabotaged)
+    monkeypatch.setattr(run, "client_jobs", sabotaged)
     made = run.review(Path("data/small"), "2026Q2", force=True, **QUIET)
     assert len(made.failed) == 1
     assert made.failed[0] in made.text
@@ -125,19 +129,10 @@ def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clie
 
 def test_slugs_are_safe_and_distinct():
     names = ["Acme Works", "Acme-Works", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
-    slugs = [run.slug(name) for name in names]
+    slugs = [tasks.slug(name) for name in names]
     assert len(set(slugs)) == len(names)
     assert slugs[0] == "acme-works"
     assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)
-
-
-def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "run.json"
-    jobs.write_whole(path, "old")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        jobs.write_whole(path, "new")
-    assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize(
@@ -163,3 +158,58 @@ def test_a_book_without_hours_or_computers_is_one_clear_message(workspace, monke
         with pytest.raises(NotEnoughData, match=said):
             call()
     assert not any((folder / "reports").rglob("*.html"))
+
+
+def said_by(lines):
+    return lambda line, *_: lines.append(line)
+
+
+def test_damaged_prepared_tables_are_made_again_and_nothing_else(edition):
+    folder, _ = edition
+    run.review(Path("data/small"), "2026Q2", **QUIET)  # whole, whatever ran before
+    table = folder / "reports/small/data/time_entries.parquet"
+    content = bytearray(table.read_bytes())
+    content[1000] ^= 1
+    table.write_bytes(content)
+    lines = []
+    again = run.review(Path("data/small"), "2026Q2", tell=said_by(lines))
+    assert "The prepared tables in reports/small/data are damaged: they are made again" in lines
+    assert set(again.table["status"]) == {"kept"}
+    run.review(Path("data/small"), "2026Q2", tell=said_by(lines))
+    assert lines[-1] == "Reading reports/small/data"
+
+
+def test_a_damaged_record_makes_its_output_again(edition):
+    folder, _ = edition
+    run.review(Path("data/small"), "2026Q2", **QUIET)
+    record = next(folder.rglob("review.run.json"))
+    record.write_text(record.read_text()[:50])
+    lines = []
+    again = run.review(Path("data/small"), "2026Q2", tell=said_by(lines))
+    assert f"{record.relative_to(folder)} is damaged: its output is made again" in lines
+    assert (again.table["status"] == "done").sum() == 1
+
+
+def test_a_second_run_of_the_workspace_is_refused_while_the_first_is_at_work(edition):
+    with alone(Path("reports/small")), pytest.raises(OutputError, match=r"reports/small: another run is writing"):
+        run.review(Path("data/small"), "2026Q2", **QUIET)
+
+
+def test_stopping_keeps_what_is_finished_and_the_next_run_goes_on(edition):
+    folder, made = edition
+
+    def stop(_, number=0, total=0):
+        if number == 1:
+            raise KeyboardInterrupt
+
+    deck = next(folder.rglob("review.pptx"))
+    for lost in (deck, folder / "reports/small/2026Q2/study/01_data_account.html"):
+        lost.unlink()
+    with pytest.raises(
+        Stopped, match=r"stopped; \d+ of \d+ notebooks are finished and kept. The same command goes on"
+    ):
+        run.review(Path("data/small"), "2026Q2", workers=1, tell=stop)
+    again = run.review(Path("data/small"), "2026Q2", **QUIET)
+    assert (again.table["status"] == "done").sum() <= 2
+    assert deck.is_file()
+    assert len(again.table) == len(made.table)

@@ -11,7 +11,7 @@ import pytest
 LIBRARY = Path(__file__).parent.parent / "rhem_lib"
 # A module imports only from lines above its own; within a line, only from its left.
 LAYERS = """
-errors schema words curves tweedie formats
+errors schema words curves tweedie formats disk
 settings
 profiles sheets database files
 recognise read typed
@@ -29,9 +29,9 @@ claim season forecast pooled backtest decay
 cohort groups usual switchers recording billing_words billing_checks billing power
 recovery review_facts review_words review_why review_findings review_worth review_method review
 portfolio_facts portfolio_study portfolio workbook
-plots_style plots_measure plots_review plots_decay plots
+plots_style plots_measure plots_review plots_decay plots explore
 deck_text deck_template deck_charts deck_table deck_slide deck pdf page
-kernel_server kernels notebooks jobs plan run
+kernel_server kernels notebooks engine jobs batch plan tasks run
 cli
 """.split()
 MAX_LINES, MAX_FUNCTION, MAX_EXPORTS = 300, 40, 20
