@@ -1,9 +1,10 @@
 """Many typed time entries in Parquet to the panel, beside the same sums in bare DuckDB, pandas and polars.
 
-Every way runs in a process of its own, in turn, and is timed once its packages are imported; peak memory is that
-of the whole process. `bare` is a SQL statement per result: hours by client and month, tickets counted once in the
-month of their first hour, mean endpoints. It knows no service, weights, old snapshots, children, flags or ages.
-`hours` is its first statement alone; `rhem` is `measure` on DuckDB; `classify` adds work classes from the tickets.
+Every way runs in a process of its own, in turn, and is timed on its second call: the first, on a small book,
+imports what it needs. Peak memory is that of the whole process. `bare` is a SQL statement per result: hours by
+client and month, tickets counted once in the month of their first hour, mean endpoints. It knows no service,
+weights, old snapshots, children, flags or ages. `hours` is its first statement alone; `rhem` is `measure` on
+DuckDB; `classify` adds work classes from the tickets.
 Run: `python benchmarks/bench_measure.py [MILLIONS ...] [--rounds N]` (default 2 20, 3 rounds).
 """
 
@@ -15,19 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import import_module
 from pathlib import Path
 
-OURS, BARE = ("duckdb", "rhem_lib.frames", "rhem_lib.measure"), ("duckdb", "pandas")
-MODULES = {
-    "hours": BARE,
-    "bare": BARE,
-    "rhem": OURS,
-    "classify": OURS,
-    "pandas": ("pandas",),
-    "polars": ("polars",),
-}
+WAYS = ("hours", "bare", "rhem", "classify", "pandas", "polars")
 CLIENTS, MONTHS, FIRST = 2000, 36, "2023-01-01"
+SMALL = 20_000
 BIG = 20_000_000  # above it, pandas and polars are left out
 HOURS = """SELECT client, date_trunc('month', worked_on) AS month,
     sum(hours) FILTER (work_class = 'reactive') AS hours FROM '{0}/entries.parquet' GROUP BY ALL"""
@@ -116,28 +109,29 @@ def in_polars(folder: Path) -> float:
 
 def run(way: str, folder: Path) -> None:
     """Do one way and print its seconds, the processor's seconds, peak memory and hours."""
-    calls = {
-        "hours": lambda: bare(folder, (HOURS,)),
-        "bare": lambda: bare(folder, (HOURS, TICKETS, ENDPOINTS)),
-        "rhem": lambda: rhem(folder, True),
-        "classify": lambda: rhem(folder, False),
-        "pandas": lambda: in_pandas(folder),
-        "polars": lambda: in_polars(folder),
-    }
-    for module in MODULES[way]:
-        import_module(module)
+    call = {
+        "hours": lambda place: bare(place, (HOURS,)),
+        "bare": lambda place: bare(place, (HOURS, TICKETS, ENDPOINTS)),
+        "rhem": lambda place: rhem(place, True),
+        "classify": lambda place: rhem(place, False),
+        "pandas": in_pandas,
+        "polars": in_polars,
+    }[way]
+    call(folder / "small")
     start, cpu = time.perf_counter(), time.process_time()
-    found = {"hours": calls[way](), "seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+    found = {"hours": call(folder), "seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
     print(json.dumps(found | {"gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
 
 
 def compare(rows: int, rounds: int) -> None:
     """Generate, run every way in turn, and print medians and ratios to the bare sums."""
-    ways = [way for way in MODULES if rows <= BIG or way not in ("pandas", "polars", "classify")]
+    ways = [way for way in WAYS if rows <= BIG or way not in ("pandas", "polars", "classify")]
     found: dict[str, list[dict]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory() as name:
         generate(Path(name), rows)
-        size = sum(path.stat().st_size for path in Path(name).iterdir()) / 1e6
+        (Path(name) / "small").mkdir()
+        generate(Path(name) / "small", SMALL)
+        size = sum(path.stat().st_size for path in Path(name).glob("*.parquet")) / 1e6
         for _ in range(rounds):
             for way in ways:
                 done = subprocess.run(
