@@ -174,6 +174,7 @@ def send(link: socket.socket, number: int) -> None:
 def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     """Turn this forked process into what `python -m ipykernel_launcher *argv` would be."""
     import numpy
+    import pandas
     from ipykernel.kernelapp import IPKernelApp
 
     os.environ.clear()
@@ -183,6 +184,9 @@ def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     numpy.random.seed()  # noqa: NPY002 - seeded at import, so every kernel would draw the same stream
+    pandas.set_option(
+        "display.max_columns", 20
+    )  # as in a notebook; at import it saw a terminal and fits its width
     launcher = importlib.util.find_spec("ipykernel_launcher")
     atexit.register(gc.unfreeze)  # frozen objects would be reported as leaks when the kernel ends
     sys.argv = [(launcher and launcher.origin) or "ipykernel_launcher", *argv]

@@ -86,6 +86,7 @@ HEAVY = [
     "smf.ols('hours ~ age', data).fit().summary().tables[1]",
     "scipy.optimize.curve_fit(lambda t, a, b, h: a + b * 0.5 ** (t / h), data.age, data.hours, [0.2, 1, 3])",
     "sns.regplot(data, x='age', y='hours', seed=1);",
+    "pd.DataFrame(np.ones((2, 19)))",
     "duckdb.sql('select age, hours / 2 as half from data where age > 2')",
 ]
 
