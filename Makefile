@@ -7,7 +7,7 @@ DATA ?= data/sample
 QUARTER ?= 2026Q2
 WORKERS ?= 2
 
-.PHONY: help setup review test test-slow lint lock codebook messages pictures accuracy sample clean
+.PHONY: help setup review test test-browser test-slow lint lock codebook messages pictures accuracy sample clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -41,6 +41,9 @@ review: $(VENV)/.runtime ## study and client reviews of DATA (default data/sampl
 
 test: $(VENV)/.dev ## all fast tests
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-browser: $(VENV)/.dev ## JupyterLab and the pages in Chromium, where it is installed
+	$(BIN)/python -m pytest -m slow tests/test_browser.py
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
