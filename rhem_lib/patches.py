@@ -39,12 +39,23 @@ class PatchEffect:
         windows, hours, usual_hours (of the same hours of the week), ratio, low, high (95 %).
     ratio, low, high : float
         Ratio of the two ratios; NaN with fewer than FEWEST windows on either side.
+    windows : DataFrame, one row per window
+        client, start [hours since 1970 UTC], inside (business hours).
     """
 
     table: pd.DataFrame
     ratio: float
     low: float
     high: float
+    windows: pd.DataFrame
+
+    def disturbing(self, client: str, start: pd.Timestamp, end: pd.Timestamp) -> int:
+        """Windows of a client in business hours in a span of time; 0 unless these bring more work beyond doubt."""
+        if not self.low > 1:
+            return 0
+        at = pd.to_datetime(self.windows["start"], unit="h")
+        mine = self.windows["inside"] & (self.windows["client"] == client)
+        return int((mine & (at >= start) & (at < end)).sum())
 
     @property
     def text(self) -> str:
@@ -130,7 +141,7 @@ def patch_effect(work: Workspace | Tables, panel: pd.DataFrame) -> PatchEffect:
     spans = _service_spans(panel, zone)
     windows = windows[windows["client"].isin(spans.index)]
     if windows.empty or entries.empty:
-        return PatchEffect(pd.DataFrame(), *[np.nan] * 3)
+        return PatchEffect(pd.DataFrame(), np.nan, np.nan, np.nan, windows)
     edges = pd.to_datetime(windows["start"].agg(["min", "max"]), unit="h")
     first, last = (edge.date() for edge in edges)
     day = dt.timedelta(days=2)
@@ -229,4 +240,5 @@ def compare(windows: pd.DataFrame) -> PatchEffect:
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("window")
     half = stats.t.ppf(0.975, max(int(table["windows"].min()) - 1, 1)) * np.sqrt(sum(variances))
     difference = logs[0] - logs[1]
-    return PatchEffect(table, *(float(np.exp(difference + side * half)) for side in (0, -1, 1)))
+    ratio, low, high = (float(np.exp(difference + side * half)) for side in (0, -1, 1))
+    return PatchEffect(table, ratio, low, high, windows[["client", "start", "inside"]])

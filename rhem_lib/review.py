@@ -13,6 +13,7 @@ from rhem_lib import review_findings, review_method, review_why, review_words, r
 from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.measure import measure, reactive_entries
+from rhem_lib.patches import PatchEffect, patch_effect
 from rhem_lib.review_facts import Facts, gather, quarter_bounds
 from rhem_lib.review_words import Section, line, noun
 from rhem_lib.schema import METRIC_VERSION
@@ -148,7 +149,15 @@ class Review:
             ) from None
 
 
-def build_review(work: Workspace, panel: pd.DataFrame, fit: DecayFit, *, client: str, quarter: str) -> Review:
+def build_review(
+    work: Workspace,
+    panel: pd.DataFrame,
+    fit: DecayFit,
+    *,
+    client: str,
+    quarter: str,
+    patches: PatchEffect | None = None,
+) -> Review:
     """Every number and sentence of one client's quarter; reads and writes nothing.
 
     Parameters
@@ -161,6 +170,8 @@ def build_review(work: Workspace, panel: pd.DataFrame, fit: DecayFit, *, client:
     client : str
     quarter : str
         For example '2026Q3'.
+    patches : PatchEffect, optional
+        What patch windows cost in the whole book (`patches.patch_effect`); without it they are left out.
 
     Raises
     ------
@@ -170,7 +181,7 @@ def build_review(work: Workspace, panel: pd.DataFrame, fit: DecayFit, *, client:
         The client had no computer in service in the quarter.
     """
     entries = reactive_entries(work, client)
-    made = tell(gather(work.settings, panel, fit, entries, client=client, quarter=quarter))
+    made = tell(gather(work.settings, panel, fit, entries, client=client, quarter=quarter, patches=patches))
     return brand_of(made, work.folder)
 
 
@@ -204,7 +215,8 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     start, end = quarter_bounds(quarter)
     served = panel[(panel["exposure"] > 0) & (panel["month"] >= start) & (panel["month"] < end)]
     first = served["client"].min() if len(served) else "any client"
-    return build_review(work, panel, fit, client=client or str(first), quarter=quarter)
+    effect = patch_effect(work, panel)
+    return build_review(work, panel, fit, client=client or str(first), quarter=quarter, patches=effect)
 
 
 def brand_of(review: Review, folder: Path) -> Review:

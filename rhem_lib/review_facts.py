@@ -8,6 +8,7 @@ import pandas as pd
 from rhem_lib.causes import cause_table, computer_table
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.patches import PatchEffect
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 from rhem_lib.words import mark, month
 
@@ -75,6 +76,7 @@ class Facts:
     entries: int
     causes: pd.DataFrame
     computers: pd.DataFrame
+    patches: PatchEffect | None = None
 
     @property
     def own(self) -> ClientSettings:
@@ -129,6 +131,7 @@ def gather(
     *,
     client: str,
     quarter: str,
+    patches: PatchEffect | None = None,
 ) -> Facts:
     """Numbers of one client and quarter.
 
@@ -139,6 +142,8 @@ def gather(
     fit : DecayFit
     entries : DataFrame, the client's reactive entries (measure.reactive_entries)
     client, quarter : str
+    patches : PatchEffect, optional
+        What patch windows cost in the whole book.
 
     Raises
     ------
@@ -173,6 +178,7 @@ def gather(
         entries=len(this),
         causes=cause_table(this, earlier, now.exposure, float(before["exposure"].sum())),
         computers=computer_table(this),
+        patches=patches,
     )
 
 

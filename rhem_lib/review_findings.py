@@ -32,7 +32,7 @@ class Finding:
 
 def findings(f: Facts) -> list[Finding]:
     """At most four findings, the weightiest first."""
-    found = [*_causes(f), *_level(f), *_computers(f), *_records(f)]
+    found = [*_causes(f), *_level(f), *_computers(f), *_patches(f), *_records(f)]
     return found[:MOST_FINDINGS]
 
 
@@ -93,6 +93,25 @@ def _computers(f: Facts) -> Iterator[Finding]:
             names,
             t("Check {computers} and repair or replace them", computers=names),
             t("Should the three computers with the most problems be repaired or replaced?"),
+        )
+
+
+def _patches(f: Facts) -> Iterator[Finding]:
+    """Patches in working hours, where these bring more work: seen over all clients, one alone has too few."""
+    windows = f.patches.disturbing(f.client, f.start, f.end) if f.patches else 0
+    if f.patches and windows:
+        yield Finding(
+            count(
+                windows,
+                "{n} round of updates ran in working hours.",
+                "{n} rounds of updates ran in working hours.",
+            ),
+            t(
+                "over all clients these bring {times} times the support of others",
+                times=number(f.patches.ratio, 1),
+            ),
+            t("Move updates out of working hours"),
+            t("May computers stay on at night for updates?"),
         )
 
 

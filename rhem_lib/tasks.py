@@ -13,6 +13,7 @@ from rhem_lib.disk import digest, file_digest, write_whole
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.jobs import Job
 from rhem_lib.notebooks import title_of
+from rhem_lib.patches import patch_effect
 from rhem_lib.review import Review, build_review
 from rhem_lib.settings import check_names
 from rhem_lib.workspace import Workspace
@@ -76,9 +77,10 @@ def client_jobs(
         return
     check_names(work.settings, [*work.clients["client"], *panel["client"]])
     fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+    effect = patch_effect(work, panel)
     for name in names:
         try:
-            made = build_review(work, panel, fit, client=name, quarter=quarter)
+            made = build_review(work, panel, fit, client=name, quarter=quarter, patches=effect)
         except NotEnoughData:
             continue
         yield _client_job(made, name, target)

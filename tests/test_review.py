@@ -12,6 +12,7 @@ from review_data import Fit, make_entries, make_fit, make_panel, make_review
 from rhem_lib import review_facts
 from rhem_lib.causes import cause_table
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError
+from rhem_lib.patches import PatchEffect
 from rhem_lib.review import Review
 from rhem_lib.review_findings import findings
 from rhem_lib.review_words import firmness
@@ -231,6 +232,20 @@ def test_rising_cause_is_found_and_leads_to_an_action():
     found = findings(facts(panel, entries))
     assert found[0].text.startswith("Printing problems rose")
     assert "Printing" in found[0].action and "Printing" in found[0].decision
+
+
+@pytest.mark.parametrize(("low", "asked"), [(1.1, True), (0.9, False)])
+def test_updates_in_working_hours_are_a_finding_only_where_they_bring_work_beyond_doubt(low, asked):
+    panel = make_panel(start_h=0.3, floor_h=0.3)
+    at = pd.to_datetime(["2026-01-07 10:00", "2026-05-06 10:00", "2026-05-13 10:00", "2026-05-20 22:00"])
+    hours = (at - pd.Timestamp(0)) / pd.Timedelta(hours=1)
+    windows = pd.DataFrame({"client": "Harbour Dental", "start": hours, "inside": [True, True, True, False]})
+    effect = PatchEffect(pd.DataFrame(), 1.6, low, 2.3, windows)
+    found = [
+        x for x in findings(replace(facts(panel, make_entries(panel)), patches=effect)) if "updates" in x.text
+    ]
+    assert [x.text for x in found] == (["2 rounds of updates ran in working hours."] if asked else [])
+    assert all("1.6 times" in x.evidence and "out of working hours" in x.action for x in found)
 
 
 def test_no_rise_is_seen_where_there_is_none():
