@@ -179,8 +179,9 @@ def _settle(con: Connection, column: Column, ways: dict[str, str]) -> str:
     The others are counted over all cells only where one of them reads a cell that the first does not.
     """
     first, *others = ways.values()
+    there, read = _counts(con, column.relation, column.text, first)
     unread = f"{column.relation} WHERE {column.text} IS NOT NULL AND {first} IS NULL"
-    if not others or not any(_counts(con, unread, *others)):
+    if there == read or not others or not any(_counts(con, unread, *others)):
         return next(iter(ways))
     counts = dict(zip(ways, _counts(con, column.relation, *ways.values()), strict=True))
     return max(counts, key=lambda name: counts[name])

@@ -10,7 +10,7 @@ from rhem_lib.formats import Column, date_sql, duration_sql, number_sql
 from rhem_lib.read import RawTable, quote
 from rhem_lib.settings import Settings
 
-TOTALS = [f"{kind}total{end}" for kind in ("", "grand ", "sub", "sub-") for end in ("", "s", ":", "s:")]
+TOTAL = "(grand |sub-?)?totals?:?"
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
 FACTS = ("record", "row_hash", "aside")
@@ -36,7 +36,7 @@ def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.
     inner = ", ".join(f'{sql} AS "new_{name}"' for name, sql in typed.items())
     cases = _cases(raw, settings, latest)
     first = " ".join(f"WHEN {case[0]} THEN {number}" for number, case in enumerate(cases, 1))
-    rows = f"(SELECT *, {inner} FROM {raw.relation})"
+    rows = f"(SELECT *, {inner} FROM {_with_pseudonyms(raw) if 'technician' in names else raw.relation})"
     why = f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad FROM {rows}"
     key = KEYS.get(raw.spec.table, "")
     outer = [f'"new_{name}" AS "{name}"' for name in names]
@@ -100,8 +100,15 @@ def _typed(con: Connection, raw: RawTable, settings: Settings, name: str) -> str
     if kind == "float64":
         return number_sql(con, column, raw.help.decimal)
     if name == "technician" and not settings.privacy.technician_names:
-        return "'T' || upper(substr(md5(lower(technician)), 1, 6))"
+        return "pseudonym"
     return column.text
+
+
+def _with_pseudonyms(raw: RawTable) -> str:
+    """SQL of a raw table with the stable pseudonym of each technician, made once for each."""
+    made = "'T' || upper(substr(md5(lower(technician)), 1, 6)) AS pseudonym"
+    people = f"SELECT technician, {made} FROM (SELECT DISTINCT technician FROM {raw.relation})"
+    return f"{raw.relation} LEFT JOIN ({people}) USING (technician)"
 
 
 def _column(raw: RawTable, name: str) -> Column:
@@ -129,11 +136,13 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     marks = [c for c in NAMES if c in raw.headers]
     shown = [c for c in marks if c != "technician"]
     header = " AND ".join(f"lower({c}) = lower({quote(raw.headers[c])})" for c in heads) or "false"
-    totals = ", ".join(map(quote, TOTALS))
-    total = " OR ".join(f"lower({c}) IN ({totals})" for c in marks) or "false"
+    total = " OR ".join(  # few cells pass the quick test
+        f"CASE WHEN {c} ILIKE '%total%' THEN regexp_full_match(lower({c}), '{TOTAL}') ELSE false END"
+        for c in marks
+    )
     cases = [
         (header, "'repeated-header'", "NULL", heads[0] if heads else "NULL"),
-        (total, "'total-row'", "NULL", f"concat_ws(' ', {', '.join(shown)})" if shown else "NULL"),
+        (total or "false", "'total-row'", "NULL", f"concat_ws(' ', {', '.join(shown)})" if shown else "NULL"),
     ]
 
     def bad(condition: str, reason: str, column: str) -> None:
