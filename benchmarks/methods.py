@@ -129,28 +129,50 @@ def _delta(start: float, floor: float, tau: float, covariance: np.ndarray, df: f
 
 
 NLME = """
-suppressMessages(library(nlme)); d <- read.csv("panel.csv")
-d <- groupedData(rate ~ age_months | client, d)
-m <- nlme(rate ~ SSasymp(age_months, Asym, R0, lrc), data = d, fixed = Asym + R0 + lrc ~ 1,
-          random = pdDiag(Asym + R0 + lrc ~ 1))
+suppressMessages(library(nlme)); d <- groupedData(rate ~ age_months | client, read.csv("panel.csv"))
+m <- nlme({model})
 write.csv(cbind(fixef(m), vcov(m)), "out.csv")
 """
+SSASYMP = """rate ~ SSasymp(age_months, Asym, R0, lrc), data = d, fixed = Asym + R0 + lrc ~ 1,
+          random = pdDiag(Asym + R0 + lrc ~ 1)"""
+LOG_SCALE = """rate ~ exp(f) + (exp(s) - exp(f)) * exp(-age_months * exp(-k)), data = d, fixed = f + s + k ~ 1,
+          random = pdDiag(f + s + k ~ 1), start = c(f = log(0.25), s = 0, k = log(4)),
+          weights = varComb(varFixed(~ I(1 / exposure)), varPower(0.75))"""
+
+
+def _nlme(panel: pd.DataFrame, model: str) -> tuple[np.ndarray, np.ndarray]:
+    """Fixed effects and their covariance, from R."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows_of(panel)[["client", "age_months", "rate", "exposure"]].to_csv(Path(folder) / "panel.csv")
+        script = NLME.format(model=model)
+        done = subprocess.run(["Rscript", "-e", script], cwd=folder, capture_output=True, timeout=120)
+        if done.returncode:
+            raise Failed(done.stderr.decode()[-200:])
+        answer = pd.read_csv(Path(folder) / "out.csv").iloc[:, 1:].to_numpy()
+    return answer[:, 0], answer[:, 1:]
 
 
 def nlme(panel: pd.DataFrame) -> pd.DataFrame:
     """R: nlme with SSasymp and independent random effects, the textbook answer; Wald intervals."""
-    with tempfile.TemporaryDirectory() as folder:
-        rows_of(panel)[["client", "age_months", "rate"]].to_csv(Path(folder) / "panel.csv")
-        done = subprocess.run(["Rscript", "-e", NLME], cwd=folder, capture_output=True, timeout=120)
-        if done.returncode:
-            raise Failed(done.stderr.decode()[-200:])
-        answer = pd.read_csv(Path(folder) / "out.csv").iloc[:, 1:].to_numpy()
-    (floor, start, rate), covariance = answer[:, 0], answer[:, 1:][np.ix_([1, 0, 2], [1, 0, 2])]
+    (floor, start, rate), covariance = _nlme(panel, SSASYMP)
+    covariance = covariance[np.ix_([1, 0, 2], [1, 0, 2])]
     return _delta(start, floor, np.exp(-rate), covariance * np.outer([1, 1, -1], [1, 1, -1]), np.inf)
+
+
+def nlme_log(panel: pd.DataFrame) -> pd.DataFrame:
+    """R: nlme of our curve and random effects on the log scale, with weights by exposure and mean."""
+    (floor, start, tau), covariance = _nlme(panel, LOG_SCALE)
+    jump = np.diag(np.exp([start, floor, 0.0]))  # _delta takes levels and log tau
+    covariance = jump @ covariance[np.ix_([1, 0, 2], [1, 0, 2])] @ jump
+    return _delta(np.exp(start), np.exp(floor), np.exp(tau), covariance, np.inf)
 
 
 METHODS = {
     "curve_fit per client, median": curve_fit_clients,
     "pooled NLS, clustered errors": pooled_nls,
 }
-OPTIONAL = {"lmfit per client, median": (HAS_LMFIT, lmfit_clients), "R nlme, SSasymp": (HAS_R, nlme)}
+OPTIONAL = {
+    "lmfit per client, median": (HAS_LMFIT, lmfit_clients),
+    "R nlme, SSasymp": (HAS_R, nlme),
+    "R nlme, log scale, weights": (HAS_R, nlme_log),
+}
