@@ -209,4 +209,4 @@ def _names(kind: str, found: pd.DataFrame, several: bool) -> pd.Series:
     if kind == "computer":
         return found["client"] + ": " + found["device_id"] if several else found["device_id"]
     days = found["day"].map(dict(enumerate(DAYS, 1)))
-    return days + " " + found["hour"].map("{:02.0f}:00".format, na_action="ignore")
+    return days + " " + found["hour"].map("{:02.0f}:00".format, na_action="ignore").astype("str")

@@ -98,10 +98,12 @@ def open_spark(settings: Settings) -> Tables:
 
 
 def to_pandas(frame: Any) -> pd.DataFrame:
-    """Collect a frame of any engine, dates in microseconds."""
+    """Collect a frame of any engine, dates in microseconds; a column without any value is text."""
     native = nw.to_native(frame, pass_through=True)
     table = native.df() if hasattr(native, "df") else nw.from_native(native).lazy().collect("pandas").to_native()
-    return table.astype({name: "datetime64[us]" for name in table.select_dtypes("datetime").columns})
+    kinds = {name: "datetime64[us]" for name in table.select_dtypes("datetime").columns}
+    empty = [name for name in table if pd.api.types.is_object_dtype(table[name]) and table[name].isna().all()]
+    return table.astype(kinds | dict.fromkeys(empty, "str"))
 
 
 def alongside(frame: Any, small: pd.DataFrame) -> Any:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rhem_lib as rhem
+from rhem_lib import plots
 from rhem_lib.causes import cause_months, chance_of_rise, concentration, holm
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.frames import from_frames
@@ -147,3 +148,20 @@ def test_concentration_by_hand():
     assert found.unknown == pytest.approx(dict.fromkeys(("cause", "computer", "hour of week"), 0.1))
     assert "The 2 noisiest computers, a tenth of the endpoints, take 90%" in found.text
     assert concentration(work, rhem.measure(work), client="A").table["name"].tolist()[2] == "a"
+
+
+@pytest.mark.parametrize("extra", ["", "category", "started_at"])
+def test_concentration_where_a_system_records_no_more(extra, workspace):
+    """Many systems keep no computer, no start of the work or no category: missing for all hours, and said."""
+    more = {"": ("", ""), "category": ("Mail", "Print"), "started_at": ("2026-01-05 09:00", "2026-01-06 14:00")}
+    first, second = more[extra]
+    lines = [f"client,worked_on,hours,ticket_id,type,{extra or 'nothing'}",
+             f"A,2026-01-05,6,1,incident,{first}", f"A,2026-01-06,4,2,incident,{second}", ""]  # fmt: skip
+    files = {"time.csv": "\n".join(lines), "endpoints.csv": "client,as_of,count\nA,2026-01-31,20\n",
+             "clients.csv": "client,onboarded_on\nA,2025-06-01\n"}  # fmt: skip
+    work = rhem.load(workspace(files))
+    found = concentration(work, rhem.measure(work))
+    assert found.unknown["computer"] == 1 and "100% have no computer" in found.text
+    assert (found.unknown["hour of week"] == 0) == (extra == "started_at")
+    assert ("Mail takes 60%" in found.text) == (extra == "category")
+    assert plots.concentration(found).texts
