@@ -43,6 +43,15 @@ def test_archives_are_read_member_by_member(workspace):
     assert hours(work.folder)["read"] == 3.75
 
 
+def test_one_flat_file_gives_time_and_its_tickets(workspace):
+    """A sheet made by hand repeats the ticket on each of its entries: no hour is lost or counted twice."""
+    text = "client,worked_on,hours,ticket_id,type\nA,2026-01-05,1,7,incident\nA,2026-01-06,2,7,incident\n"
+    work = rhem.load(workspace({"time.csv": text + "A,2026-01-07,4,8,change\nA,2026-01-08,8,,\n"}))
+    assert hours(work.folder)[["read", "reactive", "unclassified"]].tolist() == [15, 3, 8]
+    assert work.tickets.df()["ticket_id"].tolist() == ["7", "8"]
+    assert work.account.balanced
+
+
 def test_line_breaks_inside_quotes_do_not_shift_rows(workspace):
     text = HEADER + '1,"Café\nNord",2026-01-05,1.5,ann\n2,Café Nord,2026-01-06,x,ben\n'
     work = rhem.load(workspace({"time.csv": text}))
