@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,8 +67,7 @@ def test_stopping_leaves_no_worker(light, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         list(batch.run_jobs([job(f"j{i}") for i in range(20)], tmp_path, workers=1, tell=stop))
     for process in set(batch.active_children()) - before:
-        process.join(10)
-        assert not process.is_alive()
+        assert wait([process.sentinel], 10)  # `is_alive` may say yes while the pool's own thread reaps the process
     assert len(list(tmp_path.iterdir())) < 20
 
 
