@@ -55,8 +55,10 @@ def run(way: str, folder: Path) -> None:
     else:
         import rhem_lib as rhem
 
+        from rhem_lib.workspace import save
+
         work = rhem.load(folder)
-        work.time_entries.write_parquet(str(folder / "rhem.parquet"))
+        save(work, folder / "prepared", "")
         if not work.account.balanced:
             raise SystemExit("the account does not balance")
     seconds = time.perf_counter() - start

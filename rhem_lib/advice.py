@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import duckdb
 import pandas as pd
 
+from rhem_lib.classify import TICKET_COLUMNS
+
 SHOWN = 12
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
@@ -105,7 +107,8 @@ def _volume_warnings(con: Connection) -> Iterator[Warning_]:
     sources = {"time entries": ("worked_on", "classified_entries"), "tickets": ("opened_at", "tickets")}
     for noun, (day, table) in sources.items():
         rows = con.execute(
-            f"SELECT strftime({day}, '%Y-%m') AS month, count(*) FROM {table} WHERE {day} IS NOT NULL GROUP BY 1"
+            f"SELECT strftime(month, '%Y-%m'), n FROM (SELECT date_trunc('month', {day}) AS month, count(*) AS n "
+            f"FROM {table} WHERE {day} IS NOT NULL GROUP BY 1)"
         ).fetchall()
         counts = pd.Series(dict(rows), dtype=float).sort_index()
         if len(counts) < 2:
@@ -120,12 +123,16 @@ def _volume_warnings(con: Connection) -> Iterator[Warning_]:
 
 def _habit_warnings(con: Connection) -> Iterator[Warning_]:
     """How time is written down: rounded, late, on tickets that are not there, in another unit."""
-    rows, rounded, late, dated, orphans, tickets, median = con.execute(
+    rows, rounded, late, dated, tickets, median = con.execute(
         "SELECT count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
         f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
-        "sum(hours) FILTER (ticket_id IS NOT NULL AND ticket_id NOT IN (SELECT ticket_id FROM tickets)), "
         "(SELECT count(*) FROM tickets), median(hours) FILTER (work_class = 'reactive') FROM classified_entries"
     ).fetchall()[0]
+    bare = " AND ".join(f"{column} IS NULL" for column in TICKET_COLUMNS)  # few can be without their ticket
+    orphans = con.execute(
+        f"SELECT sum(hours) FROM (FROM classified_entries WHERE {bare} AND ticket_id IS NOT NULL) "
+        "ANTI JOIN tickets USING (ticket_id)"
+    ).fetchall()[0][0]
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
         yield (
             "rounded",

@@ -64,20 +64,33 @@ def classify(entries: Any, tickets: Any, rules: Sequence[LabelledRule], preset: 
     -------
     frame of the same kind, one row per entry
     """
+    numbered = list(enumerate(rules))
+    by_ticket, by_entry = (
+        [item for item in numbered if {*_columns(item[1])} <= {*of}] for of in (TICKET_COLUMNS, ENTRY_COLUMNS)
+    )
+    last = len(rules)
+    by_both = [item for item in numbered if item not in by_ticket and item not in by_entry]
     facts = nw.from_native(tickets).select("ticket_id", *TICKET_COLUMNS)
-    work = nw.from_native(entries).join(facts, on="ticket_id", how="left")  # type: ignore[arg-type]
-    matched = sorted({column for name, rule in rules for column in _columns(rule, name)})
-    lower = work.with_columns(nw.col(c).str.to_lowercase().alias(f"_{c}") for c in matched)
-    number = nw.lit(len(rules))
-    for place, (_, rule) in reversed(list(enumerate(rules))):
-        number = nw.when(_condition(rule)).then(nw.lit(place)).otherwise(number)
-    decided = lower.with_columns(_rule=number)
+    work = _first_match(nw.from_native(entries), by_entry, "_by_entry", last)  # type: ignore[arg-type]
+    facts = _first_match(facts, by_ticket, "_by_ticket", last)  # there are fewer tickets than entries
+    joined = _first_match(work.join(facts, on="ticket_id", how="left"), by_both, "_by_both", last)
+    decided = joined.with_columns(_rule=nw.min_horizontal("_by_entry", "_by_ticket", "_by_both"))
     classes = [*(rule.work_class for _, rule in rules), "unclassified"]
     if preset == "all-support":
         classes = ["reactive" if name in ("scheduled", "unclassified") else name for name in classes]
     labels = [*(label for label, _ in rules), "no rule"]
     done = decided.with_columns(work_class=_looked_up(classes), rule=_looked_up(labels))
-    return done.drop("_rule", *(f"_{c}" for c in matched)).to_native()
+    return done.drop("_rule", "_by_entry", "_by_ticket", "_by_both").to_native()
+
+
+def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: str, none: int) -> Any:
+    """Frame with the place of the first of these rules that matches, `none` where none does."""
+    matched = sorted({column for _, rule in rules for column in _columns(rule)})
+    place = nw.lit(none)
+    for number, (_, rule) in reversed(rules):
+        place = nw.when(_condition(rule)).then(nw.lit(number)).otherwise(place)
+    lower = frame.with_columns(nw.col(c).str.to_lowercase().alias(f"_{c}") for c in matched)
+    return lower.with_columns(place.alias(name)).drop(*(f"_{c}" for c in matched))
 
 
 def _looked_up(values: Sequence[str]) -> nw.Expr:
@@ -88,7 +101,8 @@ def _looked_up(values: Sequence[str]) -> nw.Expr:
     return found
 
 
-def _columns(rule: Rule, label: str) -> list[str]:
+def _columns(labelled: LabelledRule) -> list[str]:
+    label, rule = labelled
     unknown = [column for column in rule.when if column not in MATCHABLE]
     if unknown:
         raise SettingsError(

@@ -11,13 +11,17 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.read import RawTable
+from rhem_lib.errors import InputError
+from rhem_lib.files import quote
+from rhem_lib.read import KEYS, RawTable, stored
 from rhem_lib.settings import Settings
-from rhem_lib.typed import empty_select, hours_sql, typed_select
+from rhem_lib.typed import empty_select, typed_select
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
-WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile"  # columns that no canonical table has
-VISIT = ("ticket_id", "client", "technician", "started_at", "ended_at", "hours")
+WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place"  # no canonical table has them
+VISIT = ("ticket_id", "client", "lower(technician)", "started_at", "ended_at", "hours")
+FIRST_ROWS = 20_000  # from which the ways of writing of a file are told, and then held against the rest
+Connection = duckdb.DuckDBPyConnection
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,7 @@ class Cleaned:
     rows_read: int
 
 
-def clean(
-    con: duckdb.DuckDBPyConnection, raws: list[RawTable], settings: Settings, today: dt.date | None = None
-) -> Cleaned:
+def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.date | None = None) -> Cleaned:
     """Type every cell, set aside what cannot be used, drop what repeats an earlier row.
 
     Parameters
@@ -49,43 +51,94 @@ def clean(
     InputError
         The dates, the decimal sign or the unit of a column cannot be told.
     """
-    entries = [raw for raw in raws if raw.spec.table == "time_entries"]
-    hours = {raw.relation: hours_sql(con, raw) for raw in entries}
-    hours_read = sum((exact_hours(con, sql, relation) for relation, sql in hours.items()), Decimal(0))
+    latest = today or dt.date.today()
+    raws = [_read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)]
     for table in TABLES:
-        parts = [raw for raw in raws if raw.spec.table == table]
-        latest = today or dt.date.today()
-        selects = [typed_select(con, raw, settings, latest, hours.get(raw.relation, "")) for raw in parts]
-        con.execute(f"CREATE TABLE typed_{table} AS {' UNION ALL BY NAME '.join([empty_select(table), *selects])}")
-        _mark_repeats(con, table)
-        if table == "time_entries":  # the large ones go first
-            _drop(con, {raw.cells for raw in parts} - {raw.cells for raw in raws if raw.spec.table != table})
-    _drop(con, {raw.cells for raw in raws})
+        parts = {f"part_{number}": raw for number, raw in enumerate(raws) if raw.spec.table == table}
+        _make_typed(con, table, parts, settings, latest)
+        _mark_repeats(con, table, all(KEYS.get(table) in raw.headers for raw in parts.values()))
+    rows = [_rows(con, raw, f"part_{number}") for number, raw in enumerate(raws)]
+    for raw in raws:
+        con.execute(f"DROP VIEW IF EXISTS {raw.cells}")
+        con.execute(f"DROP TABLE IF EXISTS {raw.cells}_text")
     lost = [raw.damaged for raw in raws if len(raw.damaged)]
     quarantine = pd.concat([*(_set_aside(con, table) for table in TABLES), *lost], ignore_index=True)
-    files = [(r.label, r.profile.name, r.spec.table, r.rows + len(r.damaged), r.spec.note) for r in raws]
+    files = [(r.label, r.profile.name, r.spec.table, n, r.spec.note) for r, n in zip(raws, rows, strict=True)]
     return Cleaned(
         {t: con.sql(f"SELECT * EXCLUDE ({WORKING}) FROM typed_{t} WHERE reason IS NULL") for t in TABLES},
         schema.check(quarantine.reindex(columns=schema.columns("quarantine")), "quarantine"),
         pd.DataFrame(files, columns=["path", "profile", "table", "rows", "note"]),
-        hours_read,
-        exact_hours(con, "hours", "typed_time_entries WHERE reason IS NOT NULL"),
-        sum(raw.rows + len(raw.damaged) for raw in entries),
+        _exact_hours(con, "typed_time_entries"),
+        _exact_hours(con, "typed_time_entries WHERE reason IS NOT NULL"),
+        sum(n for raw, n in zip(raws, rows, strict=True) if raw.spec.table == "time_entries"),
     )
 
 
-def exact_hours(con: duckdb.DuckDBPyConnection, hours: str, rows: str) -> Decimal:
+def drop_typed(con: Connection, table: str) -> None:
+    """Forget the typed rows of a table."""
+    parts = con.execute(f"SELECT DISTINCT part FROM typed_{table}").fetchall()
+    con.execute(f"DROP VIEW typed_{table}")
+    for name in {f"stored_{table}"} | {part for (part,) in parts}:
+        con.execute(f"DROP TABLE {name}")
+
+
+def _read(con: Connection, raw: RawTable, part: str, settings: Settings, latest: dt.date) -> RawTable:
+    """Type the rows of a large file straight from it if its first rows tell how all are written; else store it."""
+    if raw.store is None:
+        return raw
+    try:
+        con.execute(f"CREATE OR REPLACE TABLE first_rows AS FROM {raw.relation} LIMIT {FIRST_ROWS}")
+        con.execute(f"CREATE TABLE {part} AS FROM {typed_select(con, raw, settings, latest, 'first_rows')}")
+        if not con.execute(f"FROM {part} SELECT 1 WHERE doubt LIMIT 1").fetchall():
+            return raw
+    except (duckdb.InvalidInputException, InputError):
+        pass  # damaged lines, or something that the first rows leave open
+    con.execute(f"DROP TABLE IF EXISTS {part}")
+    return stored(con, raw)
+
+
+def _make_typed(
+    con: Connection, table: str, parts: dict[str, RawTable], settings: Settings, latest: dt.date
+) -> None:
+    """View `typed_<table>`: all typed rows, each with its own table and row there (part, place), to be marked.
+
+    The rows of files that were read straight have a table each, in the order of the file; all others share one.
+    """
+    apart = [_placed(raw, f"(SELECT *, '{name}' AS part, rowid AS place FROM {name})", "place + 2")
+             for name, raw in parts.items() if raw.store]  # fmt: skip
+    shared = [_placed(raw, typed_select(con, raw, settings, latest), "record")
+              for raw in parts.values() if not raw.store]  # fmt: skip
+    con.execute(f"CREATE TABLE stored_{table} AS {' UNION ALL BY NAME '.join([empty_select(table), *shared])}")
+    marked = [f"SELECT *, 'stored_{table}' AS part, rowid AS place FROM stored_{table}", *apart]
+    con.execute(f"CREATE VIEW typed_{table} AS {' UNION ALL BY NAME '.join(marked)}")
+
+
+def _rows(con: Connection, raw: RawTable, part: str) -> int:
+    """Rows of a file, damaged lines included."""
+    read = part if raw.store else raw.relation
+    return int(con.execute(f"SELECT count(*) FROM {read}").fetchall()[0][0]) + len(raw.damaged)
+
+
+def _placed(raw: RawTable, rows: str, row: str) -> str:
+    """SQL of a file's typed rows with where they stood, and their key where the file has one."""
+    key = KEYS.get(raw.spec.table, "")
+    filled = key
+    if "@row" in raw.spec.specs(key):
+        filled = f"coalesce({key}, {quote(raw.label)} || ':' || {row})"
+    return (
+        f"SELECT * EXCLUDE (record, doubt) {f'REPLACE ({filled} AS {key})' if filled != key else ''}, "
+        f"{row} AS source_row, {quote(raw.label)} AS source_file, {quote(raw.profile.name)} AS profile, "
+        f"{filled if key in raw.headers else 'NULL'}::VARCHAR AS keyed FROM {rows}"
+    )
+
+
+def _exact_hours(con: Connection, rows: str) -> Decimal:
     """Sum of hours in units of a billionth, so that parts add up to the whole exactly."""
-    exact = f"try_cast({hours} AS DECIMAL(28, 9))"
+    exact = "try_cast(hours AS DECIMAL(28, 9))"
     return con.execute(f"SELECT sum({exact}) FROM {rows}").fetchall()[0][0] or Decimal(0)
 
 
-def _drop(con: duckdb.DuckDBPyConnection, names: set[str]) -> None:
-    for name in names:
-        con.execute(f"DROP TABLE IF EXISTS {name}")
-
-
-def _mark_repeats(con: duckdb.DuckDBPyConnection, table: str) -> None:
+def _mark_repeats(con: Connection, table: str, keyed: bool) -> None:
     """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of a ticket.
 
     A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
@@ -99,23 +152,26 @@ def _mark_repeats(con: duckdb.DuckDBPyConnection, table: str) -> None:
     tests.append(
         ("keyed, profile", "keyed IS NOT NULL", *((last, "superseded") if newest else (first, "duplicate")))
     )
-    if table == "time_entries":
+    if table == "time_entries" and not keyed:
         bare = "keyed IS NULL AND started_at IS NOT NULL AND technician IS NOT NULL"
         tests.append((", ".join(VISIT), bare, first, "duplicate"))
     for what, when, order, reason in tests:
-        rows = f"FROM typed_{table} WHERE reason IS NULL AND {when}"
+        rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         con.execute(
-            f"CREATE OR REPLACE TABLE repeated AS SELECT {what} {rows} GROUP BY {what} HAVING count(*) > 1"
+            f"CREATE OR REPLACE TABLE repeated AS SELECT digest FROM ({rows}) GROUP BY digest HAVING count(*) > 1"
         )
+        if not con.execute("FROM repeated LIMIT 1").fetchall():
+            continue
         con.execute(
-            f"CREATE OR REPLACE TABLE repeats AS SELECT row_id FROM (SELECT rowid AS row_id, * {rows}) "
-            f"SEMI JOIN repeated USING ({what}) "
-            f"QUALIFY row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1"
+            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place FROM ({rows}) SEMI JOIN repeated "
+            f"USING (digest) QUALIFY row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1"
         )
-        con.execute(f"UPDATE typed_{table} SET reason = '{reason}' WHERE rowid IN (FROM repeats)")
+        for (part,) in con.execute("SELECT DISTINCT part FROM repeats").fetchall():
+            places = f"SELECT place FROM repeats WHERE part = '{part}'"
+            con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
 
 
-def _set_aside(con: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:
+def _set_aside(con: Connection, table: str) -> pd.DataFrame:
     hours = "hours" if table == "time_entries" else "NULL::DOUBLE"
     return con.sql(
         f'SELECT source_file, source_row, \'{table}\' AS "table", bad_column AS "column", '

@@ -4,10 +4,11 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.clean import Cleaned
+from rhem_lib.clean import Cleaned, drop_typed
 from rhem_lib.settings import Settings
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
+STAND_IN = "'T' || upper(substr(md5(lower(technician)), 1, 6))"
 
 
 def unify(
@@ -35,7 +36,20 @@ def unify(
     con.register("found_names", mapping)
     con.execute("CREATE TABLE client_names AS FROM found_names")
     con.unregister("found_names")
-    return {name: _renamed(con, cleaned.tables[name], name) for name in NAMED_TABLES}
+    tables = {name: _renamed(con, cleaned.tables[name], name) for name in NAMED_TABLES}
+    if not settings.privacy.technician_names:
+        tables["time_entries"] = _without_people(con, tables["time_entries"])
+    return tables
+
+
+def _without_people(con: duckdb.DuckDBPyConnection, entries: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Time entries with a stable pseudonym in place of each technician; they are few, so each is made once."""
+    people = "SELECT DISTINCT technician FROM typed_time_entries"
+    con.execute(f"CREATE TABLE people AS SELECT technician, {STAND_IN} AS stand_in FROM ({people})")
+    joined = entries.set_alias("t").join(
+        con.table("people").set_alias("p"), "p.technician = t.technician", how="left"
+    )
+    return joined.select("t.* REPLACE (p.stand_in AS technician)")
 
 
 def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, name: str) -> duckdb.DuckDBPyRelation:
@@ -45,7 +59,7 @@ def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, nam
     if name == "time_entries":
         return renamed
     renamed.create(name)
-    con.execute(f"DROP TABLE typed_{name}")
+    drop_typed(con, name)
     return con.table(name)
 
 
@@ -69,7 +83,10 @@ def agreement_table(tables: dict[str, duckdb.DuckDBPyRelation]) -> pd.DataFrame:
 
 
 def client_table(
-    tables: dict[str, duckdb.DuckDBPyRelation], agreements: pd.DataFrame, settings: Settings
+    con: duckdb.DuckDBPyConnection,
+    tables: dict[str, duckdb.DuckDBPyRelation],
+    agreements: pd.DataFrame,
+    settings: Settings,
 ) -> pd.DataFrame:
     """Clients with their month 0: as listed, else the first agreement, else the first endpoint snapshot.
 
@@ -79,7 +96,7 @@ def client_table(
     listed = tables["clients"].df().set_index("client")
     apart = {*settings.own_company, *settings.catch_all}
     apart |= {name for name, given in settings.clients.items() if given.exclude}
-    named = {name for t in NAMED_TABLES for (name,) in tables[t].select("client").distinct().fetchall() if name}
+    named = {name for (name,) in con.execute("SELECT DISTINCT canonical FROM client_names").fetchall()}
     clients = pd.DataFrame(index=pd.Index(sorted(named - apart), name="client"))
     clients = clients.join(listed.drop(columns=["source_file", "source_row", "billing", "onboarding_source"],
                                        errors="ignore"))  # fmt: skip

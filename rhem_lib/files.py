@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,11 +23,27 @@ from rhem_lib.sheets import SHEET_SUFFIXES, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Row = tuple[int, Sequence[str | None]]
-Load = Callable[[str, str], tuple[str, pd.DataFrame]]
+Store = Callable[[str, str], pd.DataFrame]
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
+LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
 MAX_LINES_PER_RECORD = 200
 MAX_LINE = 10_000_000  # characters
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The text cells of one table of a file, in columns c0, c1, ... in the order of its header.
+
+    `store(name, select)` makes DuckDB relation `name` of SQL expressions over them and `record`, each row's number
+    (the header is 1), and returns the damaged lines (source_row, value, reason). `scan` is, for a large file of
+    text, the SQL that reads them straight from it, in its order and without their numbers.
+    """
+
+    label: str
+    header: list[str]
+    store: Store
+    scan: str = ""
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -77,33 +94,37 @@ def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
         ) from None
 
 
-def cells(
-    con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path
-) -> Iterator[tuple[str, list[str], Load]]:
-    """Each table of a file: its label, its header, and how its cells are loaded.
-
-    `load(name, select)` makes DuckDB table `name` of SQL expressions over the text columns c0, c1, ..., and
-    returns the SQL of each row's record number (the header is 1) and damaged lines (source_row, value, reason).
-    """
+def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path) -> Iterator[Cells]:
+    """Each table of a file."""
     if path.suffix.lower() in SHEET_SUFFIXES:
         for part, header, rows in sheets(path, label):
-            yield part, named(header, part), partial(load_rows, con, list(enumerate(rows, 2)), len(header))
+            yield of_rows(con, part, header, rows)
     else:
         path = as_utf8(path, label, scratch)
         delimiter, header = dialect(path, label)
-        yield label, header, partial(load_text, con, path, delimiter, len(header))
+        store = partial(_store_text, con, path, delimiter, len(header))
+        large = path.stat().st_size > LARGE
+        yield Cells(label, header, store, _scan(path, delimiter, len(header)) if large else "")
 
 
-def load_rows(
+def of_rows(
+    con: duckdb.DuckDBPyConnection, label: str, header: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> Cells:
+    """Cells of rows that are in memory already."""
+    found = named(header, label)
+    return Cells(label, found, partial(_store_rows, con, list(enumerate(rows, 2)), len(found)))
+
+
+def _store_rows(
     con: duckdb.DuckDBPyConnection, rows: Sequence[Row], width: int, name: str, select: str
-) -> tuple[str, pd.DataFrame]:
-    """Load rows of text, each with its record number, into table `name`; see `cells`."""
+) -> pd.DataFrame:
     texts = [[cells[i] if i < len(cells) else None for _, cells in rows] for i in range(width)]
     columns = {f"c{i}": pa.array(text, pa.string()) for i, text in enumerate(texts)}
     con.register("loaded_rows", pa.table({**columns, "record": pa.array([row[0] for row in rows], pa.int64())}))
-    con.execute(f"CREATE TABLE {name} AS SELECT {select}, record FROM loaded_rows")
+    con.execute(f"CREATE TABLE {name}_text AS SELECT {select}, record FROM loaded_rows")
     con.unregister("loaded_rows")
-    return "record", damaged_lines([])
+    con.execute(f"CREATE VIEW {name} AS FROM {name}_text")
+    return damaged_lines([])
 
 
 def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:
@@ -176,26 +197,35 @@ def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
     return [name or f"column {i}" for i, name in enumerate(found, 1)]
 
 
-def load_text(
-    con: duckdb.DuckDBPyConnection, path: Path, delimiter: str, width: int, name: str, select: str
-) -> tuple[str, pd.DataFrame]:
-    """Load cells of a UTF-8 text file into table `name`; see `cells`.
+def _scan(path: Path, delimiter: str, width: int) -> str:
+    """SQL that reads a UTF-8 text file.
 
-    Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen. The
-    table keeps the order of the file, so that a row's place in it tells its record.
+    Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen.
     """
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+    return (
+        f"read_csv({quote(str(path))}, delim={quote(delimiter)}, header=true, columns={{{columns}}}, quote='\"', "
+        f"escape='\"', auto_detect=false, strict_mode=true, max_line_size={MAX_LINE})"
+    )
+
+
+def _store_text(
+    con: duckdb.DuckDBPyConnection, path: Path, delimiter: str, width: int, name: str, select: str
+) -> pd.DataFrame:
+    """Store a text file; the table keeps its order, so that a row's place in it tells its record."""
     try:
-        con.execute(
-            f"CREATE TABLE {name} AS SELECT {select} "
-            f"FROM read_csv(?, delim=?, header=true, columns={{{columns}}}, quote='\"', escape='\"', "
-            f"auto_detect=false, strict_mode=true, max_line_size={MAX_LINE})",
-            [str(path), delimiter],
-        )
-        return "rowid + 2", damaged_lines([])
-    except duckdb.Error:
+        con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(path, delimiter, width)}")
+    except duckdb.InvalidInputException:
         rows, damaged = _split_lines(path, delimiter, width)
-        return load_rows(con, rows, width, name, select)[0], damaged
+        _store_rows(con, rows, width, name, select)
+        return damaged
+    con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + 2 AS record FROM {name}_text")
+    return damaged_lines([])
+
+
+def quote(text: str) -> str:
+    """Text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.DataFrame]:

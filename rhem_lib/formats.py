@@ -1,7 +1,8 @@
 """How dates, numbers and durations are written: SQL that reads them, and the choice of one way per column.
 
 A column is read in one way as a whole, never row by row: the way that reads the most cells. Where two ways read
-all cells but mean different things, the user is asked.
+all cells but mean different things, the user is asked. The way may be chosen from the first rows of a large file:
+`Reading.doubt` then finds the cells further down that could have changed the choice.
 """
 
 from collections.abc import Sequence
@@ -35,11 +36,31 @@ class Column:
     called: str
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a column is read: SQL of the value, and SQL tests that hold for cells which speak for another way.
+
+    A test matters where the cell has no value, or says `any` cell that it holds for.
+    """
+
+    sql: str
+    unread: tuple[str, ...] = ()
+    any: str = ""
+
+    def doubt(self, text: str, value: str) -> str:
+        """SQL test of a cell for which `text` stood there and `value` was read."""
+        tests = " OR ".join(f"coalesce({test}, false)" for test in self.unread)
+        told = (
+            f"CASE WHEN {value} IS NULL AND {text} IS NOT NULL THEN {tests} ELSE false END" if tests else "false"
+        )
+        return f"({told} OR coalesce({self.any}, false))" if self.any else told
+
+
 Connection = duckdb.DuckDBPyConnection
 
 
-def date_sql(con: Connection, column: Column, families: Sequence[str], date_order: str = "") -> str:
-    """SQL timestamp of a date column.
+def read_date(con: Connection, column: Column, families: Sequence[str], date_order: str = "") -> Reading:
+    """How the timestamps of a date column are read.
 
     Parameters
     ----------
@@ -55,14 +76,21 @@ def date_sql(con: Connection, column: Column, families: Sequence[str], date_orde
         They cannot be told apart and there is no answer.
     """
     ways = {name: _date_way(column.text, name) for name in families}
-    best = _settle(con, column, ways)
+    best, either = _settle(con, column, ways), ""
     if best in DAY_ORDERS and set(DAY_ORDERS) <= set(ways):
         month, day = (ways[name] for name in DAY_ORDERS)
         read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
         if read[0] == read[1] and read[2]:
             problem = "day and month cannot be told apart: no part of any date is above 12."
             best = date_order or _ask(con, column, problem, 'date_order = "day-first" or "month-first"')
-    return ways[best]
+        elif read[0] == read[1] and not date_order:
+            either = f"{month} <> {day}"
+    return Reading(ways[best], _unread(ways, best), either)
+
+
+def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
+    """Tests for cells that another way reads."""
+    return tuple(f"{sql} IS NOT NULL" for name, sql in ways.items() if name != best)
 
 
 def _date_way(text: str, family: str) -> str:
@@ -82,39 +110,43 @@ def _date_way(text: str, family: str) -> str:
     return f"try_strptime({text}, {DATES.get(family, [family])})"
 
 
-def number_sql(con: Connection, column: Column, decimal: str = "") -> str:
-    """SQL number of a column: plain, with thousands separators or decimal commas, negative in parentheses.
+def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
+    """How the numbers of a column are read: plain, with thousands separators or decimal commas, in parentheses.
 
     Raises
     ------
     InputError
         A comma may be either and `decimal` ("," or ".") does not say which.
     """
-    text = column.text
-    if _counts(con, column.relation, f"CASE WHEN starts_with({text}, '(') THEN 1 END")[0]:
-        text = f"regexp_replace({text}, '^\\((.*)\\)$', '-\\1')"
+    plain = f"try_cast({column.text} AS DOUBLE)"
+    text = f"regexp_replace({column.text}, '^\\((.*)\\)$', '-\\1')"
     point = _if_like(text, r"^-?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?$", f"replace({text}, ',', '')")
     swapped = f"replace(replace({text}, '.', ''), ',', '.')"
     comma = _if_like(text, r"^-?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?$", swapped)
-    ways = {"plain": f"try_cast({text} AS DOUBLE)", ".": point, ",": comma}
+    ways = {
+        "plain": plain,
+        "negative in ()": f"coalesce({plain}, try_cast({text} AS DOUBLE))",
+        ".": point,
+        ",": comma,
+    }
     if decimal:
-        return ways[decimal]
+        return Reading(ways[decimal])
     best = _settle(con, column, ways)
-    if best != "plain":
+    if best in (".", ","):
         read = _counts(con, column.relation, point, comma)
         if read[0] == read[1]:
             best = _ask(con, column, "a comma may be a decimal or a thousands sign.", 'decimal = "," or "."')
-    return ways[best]
+    return Reading(ways[best], _unread(ways, best))
 
 
 def _if_like(text: str, pattern: str, number: str) -> str:
     return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN try_cast({number} AS DOUBLE) END"
 
 
-def duration_sql(
+def read_duration(
     con: Connection, column: Column, forms: Sequence[str], unit: str, decimal: str = "", day_hours: float = 24.0
-) -> str:
-    """SQL hours of a duration column.
+) -> Reading:
+    """How the hours of a duration column are read.
 
     Parameters
     ----------
@@ -128,16 +160,15 @@ def duration_sql(
     """
     ways = {"clock": _clock(column.text), "words": _words(column.text, day_hours), "epoch": _epoch(column.text)}
     ways = {form: sql for form, sql in ways.items() if form in forms}
-    if list(forms) == ["number"]:
-        return f"({number_sql(con, column, decimal)}) * {UNITS[unit]!r}"
+    simple = f"regexp_matches({column.text}, '^[(-]?[\\d.,]+\\)?$')"
     if "number" in forms:
-        simple = _counts(
-            con, column.relation, f"CASE WHEN regexp_matches({column.text}, '^[(-]?[\\d.,]+\\)?$') THEN 1 END"
-        )
-        others = _counts(con, column.relation, *ways.values()) if ways else ()
-        if simple[0] >= max(others, default=0):
-            return f"({number_sql(con, column, decimal)}) * {UNITS[unit]!r}"
-    return ways[_settle(con, column, ways)]
+        plain, *others = _counts(con, column.relation, f"CASE WHEN {simple} THEN 1 END", *ways.values())
+        if plain >= max(others, default=0):
+            number = read_number(con, column, decimal)
+            other = tuple(f"{sql} IS NOT NULL" for sql in ways.values())
+            return Reading(f"({number.sql}) * {UNITS[unit]!r}", number.unread + other)
+    best = _settle(con, column, ways)
+    return Reading(ways[best], (*_unread(ways, best), *([simple] if "number" in forms else [])))
 
 
 def _clock(text: str) -> str:

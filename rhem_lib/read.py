@@ -5,6 +5,7 @@ that says what to do.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
@@ -15,18 +16,21 @@ import pandas as pd
 
 from rhem_lib.database import query
 from rhem_lib.errors import InputError
-from rhem_lib.files import Load, cells, load_rows, members, named
+from rhem_lib.files import Cells, cells, damaged_lines, members, of_rows, quote
 from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
 
+KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
+
 
 @dataclass(frozen=True)
 class RawTable:
-    """Text rows of one file for one canonical table: SQL `relation` over the DuckDB table `cells`.
+    """Text rows of one file for one canonical table: SQL `relation` over the DuckDB relation `cells`.
 
     `headers` maps canonical columns to the first header they were found under; `damaged` holds the lines that
-    could not be split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the file.
+    could not be split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the file. With
+    `store`, the cells are still read straight from the file, in its order, and `record` is NULL: see `stored`.
     """
 
     label: str
@@ -35,9 +39,18 @@ class RawTable:
     profile: Profile
     spec: TableProfile
     headers: dict[str, str]
-    rows: int
     help: FileSettings
     damaged: pd.DataFrame = field(repr=False)
+    store: Callable[[], pd.DataFrame] | None = None
+
+
+def stored(con: duckdb.DuckDBPyConnection, raw: RawTable) -> RawTable:
+    """The table with its cells in DuckDB, with their record numbers, and damaged lines set apart."""
+    if raw.store is None:
+        return raw
+    con.execute(f"DROP VIEW {raw.cells}")
+    damaged = raw.store().assign(table=raw.spec.table, source_file=raw.label)
+    return replace(raw, damaged=damaged, store=None)
 
 
 def read_exports(
@@ -48,6 +61,8 @@ def read_exports(
     scratch: Path,
 ) -> list[RawTable]:
     """Text tables of every file of a workspace (`exports/` and `clients.csv`).
+
+    Files of text are read when their rows are asked for, so `scratch` must stay until then.
 
     Raises
     ------
@@ -65,12 +80,11 @@ def read_exports(
         )
     tables: list[RawTable] = []
     for label, path in members(found, folder, scratch):
-        for part, header, load in cells(con, path, label, scratch):
-            tables += _canonical(con, part, header, load, _file_settings(part, settings), profiles, len(tables))
+        for part in cells(con, path, label, scratch):
+            tables += _canonical(con, part, _file_settings(part.label, settings), profiles, len(tables))
     for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
-        url, header, rows = query(entry, folder, number)
-        load = partial(load_rows, con, list(enumerate(rows, 2)), len(header))
-        tables += _canonical(con, url, named(header, url), load, entry, profiles, len(tables))
+        tables += _canonical(con, of_rows(con, *query(entry, folder, number)), entry, profiles, len(tables))
+    tables = [stored(con, raw) if _serves(raw, tables) else raw for raw in tables]
     _parents(con, tables)
     return [_looked_up(raw, tables) for raw in tables]
 
@@ -84,35 +98,55 @@ def _file_settings(label: str, settings: Settings) -> FileSettings:
 
 
 def _canonical(
-    con: duckdb.DuckDBPyConnection,
-    label: str,
-    header: list[str],
-    load: Load,
-    help_: FileSettings,
-    profiles: dict[str, Profile],
-    number: int,
+    con: duckdb.DuckDBPyConnection, part: Cells, help_: FileSettings, profiles: dict[str, Profile], number: int
 ) -> list[RawTable]:
-    """Load the cells of one table, and give them canonical names for each canonical table that they serve."""
-    profile, specs = recognise(header, label, help_, profiles)
-    views = [_canonical_select(spec, header, label, as_of_day(label, help_)) for spec in specs]
+    """Give the cells of one table canonical names for each canonical table that they serve."""
+    profile, specs = recognise(part.header, part.label, help_, profiles)
+    views = [_canonical_select(spec, part.header, part.label, as_of_day(part.label, help_)) for spec in specs]
     mentioned = {int(i) for select, _ in views for i in re.findall(r"\bc(\d+)\b", " ".join(select))}
-    used = sorted(mentioned & {*range(len(header))})
-    every = ", ".join(f"c{i}" for i in range(len(header)))
+    used = sorted(mentioned & {*range(len(part.header))})
     bare = [f"{_bare(f'c{i}')} AS c{i}" for i in used]
     name = f"cells_{number}"
-    record, damaged = load(name, ", ".join([*bare, f"hash({every}) AS row_hash"]))
-    rows = con.table(name).count("*").fetchall()[0][0]
+    text = ", ".join([*bare, f"{_row_hash(specs, part.header, part.label)} AS row_hash"])
+    store = partial(part.store, name, text)
+    if part.scan and len(specs) == 1 and _can_wait(specs[0]):
+        con.execute(f"CREATE VIEW {name} AS SELECT {text}, NULL::BIGINT AS record FROM {part.scan}")
+        damaged, later = damaged_lines([]), store
+    else:
+        damaged, later = store(), None
     tables = []
     for position, (spec, (select, found)) in enumerate(zip(specs, views, strict=True)):
         facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else "record, row_hash"
-        group = " GROUP BY ALL" if spec.distinct else ""
-        cells_ = f"(SELECT *{'' if record == 'record' else f', {record} AS record'} FROM {name})"
-        relation = f"(SELECT {', '.join(select)}, {facts} FROM {cells_}{group})"
-        if spec.distinct:
-            rows = con.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
-        lost = (damaged if position == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=label)
-        tables.append(RawTable(label, name, relation, profile, spec, found, rows, help_, lost))
+        relation = f"(SELECT {', '.join(select)}, {facts} FROM {name}{' GROUP BY ALL' if spec.distinct else ''})"
+        lost = (damaged if position == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=part.label)
+        tables.append(RawTable(part.label, name, relation, profile, spec, found, help_, lost, later))
     return tables
+
+
+def _can_wait(spec: TableProfile) -> bool:
+    """Whether the rows of a table can be typed before their record numbers are known."""
+    numbered = {column for column in spec.columns if "@row" in spec.specs(column)} - {KEYS["time_entries"]}
+    return not (spec.distinct or spec.hours_from_times or spec.table == "names" or numbered)
+
+
+def _row_hash(specs: list[TableProfile], header: list[str], label: str) -> str:
+    """SQL that is alike for rows with the same cells; not made for a time entry with a key, which says as much."""
+    every = f"hash({', '.join(f'c{i}' for i in range(len(header)))})"
+    position = _positions(header)
+    options = [option for option in specs[0].specs(KEYS["time_entries"]) if option[0] not in "@="]
+    keys = [cell for option in options if (cell := _cell(option, position, label, "", specs[0].missing))]
+    if [spec.table for spec in specs] != ["time_entries"] or not keys:
+        return every
+    return f"CASE WHEN trim(coalesce({', '.join(keys)}, '')) = '' THEN {every} END"
+
+
+def _serves(raw: RawTable, tables: list[RawTable]) -> bool:
+    """Whether a table is to be joined with others of its system, which keeps no order."""
+    peers = [other for other in tables if other.profile.name == raw.profile.name]
+    if raw.spec.table in ("time_entries", "tickets") and any("@ticket" in t.spec.specs("client") for t in peers):
+        return True
+    named = {column for t in peers if t.spec.table == "names" for column in t.spec.names_of}
+    return not named.isdisjoint(raw.spec.columns)
 
 
 def _looked_up(raw: RawTable, tables: list[RawTable]) -> RawTable:
@@ -167,7 +201,7 @@ def _canonical_select(
     spec: TableProfile, header: list[str], label: str, as_of: str
 ) -> tuple[list[str], dict[str, str]]:
     """SQL expression per canonical column, and the header each was first found under."""
-    position = {normal_header(name): i for i, name in reversed(list(enumerate(header)))}
+    position = _positions(header)
     select, found = [], {}
     for column in spec.columns:
         options = [_cell(option, position, label, as_of, spec.missing) for option in spec.specs(column)]
@@ -186,6 +220,10 @@ def _canonical_select(
         ]
         select += [f'c{i} AS "{name.replace(chr(34), "")}"' for i, name in free]
     return select, found
+
+
+def _positions(header: list[str]) -> dict[str, int]:
+    return {normal_header(name): i for i, name in reversed(list(enumerate(header)))}
 
 
 def _cell(option: str, position: dict[str, int], label: str, as_of: str, missing: list[str]) -> str:
@@ -251,8 +289,3 @@ def _known(cell: str, missing: list[str]) -> str:
     for mark in missing:
         cell = f"nullif({cell}, {quote(mark)})"
     return cell
-
-
-def quote(text: str) -> str:
-    """Text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

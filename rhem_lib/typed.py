@@ -1,17 +1,18 @@
 """One text table -> SQL of typed columns, with the reason of every row that cannot be used."""
 
 import datetime as dt
+from dataclasses import replace
 
 import duckdb
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.formats import Column, date_sql, duration_sql, number_sql
-from rhem_lib.read import RawTable, quote
+from rhem_lib.files import quote
+from rhem_lib.formats import Column, Reading, read_date, read_duration, read_number
+from rhem_lib.read import RawTable
 from rhem_lib.settings import Settings
 
 TOTAL = "(grand |sub-?)?totals?:?"
-KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
 FACTS = ("record", "row_hash", "aside")
 BRIEF = 60  # characters of a cell that quarantine shows
@@ -20,11 +21,12 @@ BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
 
 
-def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.date, hours: str = "") -> str:
+def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.date, look: str = "") -> str:
     """SQL of a raw table with typed columns, and reason, bad_column and bad_value where a row cannot be used.
 
-    In the conditions a bare name is the text that stood there and new_<name> its typed value. `hours` is the SQL
-    of `hours_sql` for time entries.
+    In the conditions a bare name is the text that stood there and new_<name> its typed value. How the columns are
+    written is told from all rows or, where given, from those of the relation `look`; `doubt` then marks the rows
+    that could have told otherwise.
 
     Raises
     ------
@@ -32,27 +34,24 @@ def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.
         The dates, the decimal sign or the unit of a column cannot be told.
     """
     names = [row[0] for row in con.execute(f"DESCRIBE FROM {raw.relation}").fetchall() if row[0] not in FACTS]
-    typed = {name: hours if name == "hours" else _typed(con, raw, settings, name) for name in names}
-    inner = ", ".join(f'{sql} AS "new_{name}"' for name, sql in typed.items())
+    read = {name: _reading(con, raw, settings, name, look or raw.relation) for name in names}
+    inner = ", ".join(f'{how.sql} AS "new_{name}"' for name, how in read.items())
     cases = _cases(raw, settings, latest)
     first = " ".join(f"WHEN {case[0]} THEN {number}" for number, case in enumerate(cases, 1))
-    rows = f"(SELECT *, {inner} FROM {_with_pseudonyms(raw) if 'technician' in names else raw.relation})"
-    why = f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad FROM {rows}"
-    key = KEYS.get(raw.spec.table, "")
+    doubts = [how.doubt(_mapped(raw, name), f'"new_{name}"') for name, how in read.items()] if look else []
+    why = (
+        f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad, "
+        f"{' OR '.join(doubts) or 'false'} AS doubt FROM (SELECT *, {inner} FROM {raw.relation})"
+    )
     outer = [f'"new_{name}" AS "{name}"' for name in names]
     for slot, (label, own) in enumerate({"reason": "aside", "bad_column": "NULL", "bad_value": "NULL"}.items(), 1):
         told = " ".join(f"WHEN {number} THEN {case[slot]}" for number, case in enumerate(cases, 1))
         outer.append(f"CASE WHEN bad IS NOT NULL THEN CASE bad WHEN 0 THEN {own} {told} END END AS {label}")
-    outer += [f"{quote(raw.label)} AS source_file", "record AS source_row", "row_hash"]
-    outer += [
-        f"{key if key in raw.headers else 'NULL'}::VARCHAR AS keyed",
-        f"{quote(raw.profile.name)} AS profile",
-    ]
-    return f"(SELECT {', '.join(outer)} FROM ({why}))"
+    return f"(SELECT {', '.join(outer)}, record, row_hash, doubt FROM ({why}))"
 
 
-def hours_sql(con: Connection, raw: RawTable) -> str:
-    """SQL hours of a raw time entry; from start and end where the profile says so and the cell is empty."""
+def _read_hours(con: Connection, raw: RawTable, look: str) -> Reading:
+    """How hours are read; from start and end where the profile says so and the cell is empty."""
     spec = raw.spec
     unit = raw.help.hours_unit or spec.hours_unit
     if unit == "ask":
@@ -61,58 +60,53 @@ def hours_sql(con: Connection, raw: RawTable) -> str:
             where=raw.label,
             fix=f'Say in rhem.toml [[files]]: path = "{raw.label}", hours_unit = "minutes" (or hours ...).',
         )
-    written = duration_sql(con, _column(raw, "hours"), spec.durations, unit, raw.help.decimal, spec.day_hours)
+    written = read_duration(
+        con, _column(raw, "hours", look), spec.durations, unit, raw.help.decimal, spec.day_hours
+    )
     if not spec.hours_from_times:
         return written
-    times = [_column(raw, name) for name in ("started_at", "ended_at")]
-    start, end = (date_sql(con, column, spec.dates, raw.help.date_order) for column in times)
-    return f"coalesce({written}, epoch({end} - {start}) / 3600)"
+    times = [_column(raw, name, look) for name in ("started_at", "ended_at")]
+    start, end = (read_date(con, column, spec.dates, raw.help.date_order).sql for column in times)
+    return Reading(f"coalesce({written.sql}, epoch({end} - {start}) / 3600)")
+
+
+def null_columns(table: str) -> list[str]:
+    """SQL of each column of a canonical table without a value."""
+    kinds = {"datetime64": "TIMESTAMP", "float64": "DOUBLE", "int64": "BIGINT"}
+    columns = schema.TABLES[table].to_schema().columns.items()
+    return [f"NULL::{kinds.get(str(spec.dtype).split('[')[0], 'VARCHAR')} AS {name}" for name, spec in columns]
 
 
 def empty_select(table: str) -> str:
     """No rows, all canonical columns: what a table is when no file serves it."""
-    kinds = {"datetime64": "TIMESTAMP", "float64": "DOUBLE", "int64": "BIGINT"}
-    columns = {name: str(spec.dtype) for name, spec in schema.TABLES[table].to_schema().columns.items()}
-    columns |= {
-        "source_file": "str",
-        "source_row": "int64",
-        "reason": "str",
-        "bad_column": "str",
-        "bad_value": "str",
-    }
-    columns |= {"keyed": "str", "profile": "str"}
-    typed = [f"NULL::{kinds.get(kind.split('[')[0], 'VARCHAR')} AS {name}" for name, kind in columns.items()]
-    return f"SELECT {', '.join(typed)}, NULL::UBIGINT AS row_hash WHERE false"
+    texts = ("source_file", "reason", "bad_column", "bad_value", "keyed", "profile")
+    own = [f"NULL::VARCHAR AS {name}" for name in texts]
+    columns = dict.fromkeys([*null_columns(table), *own, "NULL::BIGINT AS source_row"])
+    return f"SELECT {', '.join(columns)}, NULL::UBIGINT AS row_hash WHERE false"
 
 
-def _typed(con: Connection, raw: RawTable, settings: Settings, name: str) -> str:
-    """SQL of one column in its canonical type."""
+def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look: str) -> Reading:
+    """How one column is read in its canonical type."""
+    if name == "hours" and raw.spec.table == "time_entries":
+        return _read_hours(con, raw, look)
     columns = schema.TABLES[raw.spec.table].to_schema().columns
     kind = str(columns[name].dtype) if name in columns else "str"
-    column = _column(raw, name)
+    column = _column(raw, name, look)
     if kind.startswith("datetime") or name in DATED:
-        read = date_sql(con, column, raw.spec.dates, raw.help.date_order)
+        read = read_date(con, column, raw.spec.dates, raw.help.date_order)
+        sql = read.sql
         if name in raw.spec.utc:  # a date without a clock is a day everywhere
-            local = f"timezone('{settings.time_zone}', timezone('UTC', {read}))"
-            read = f"CASE WHEN regexp_matches({column.text}, '{BARE_DATE}') THEN {read} ELSE {local} END"
+            local = f"timezone('{settings.time_zone}', timezone('UTC', {sql}))"
+            sql = f"CASE WHEN regexp_matches({column.text}, '{BARE_DATE}') THEN {sql} ELSE {local} END"
         unit = (columns[name].metadata or {}).get("unit") if name in columns else ""
-        return f"date_trunc('day', {read})::TIMESTAMP" if unit == "date" else read
+        return replace(read, sql=f"date_trunc('day', {sql})::TIMESTAMP" if unit == "date" else sql)
     if kind == "float64":
-        return number_sql(con, column, raw.help.decimal)
-    if name == "technician" and not settings.privacy.technician_names:
-        return "pseudonym"
-    return column.text
+        return read_number(con, column, raw.help.decimal)
+    return Reading(column.text)
 
 
-def _with_pseudonyms(raw: RawTable) -> str:
-    """SQL of a raw table with the stable pseudonym of each technician, made once for each."""
-    made = "'T' || upper(substr(md5(lower(technician)), 1, 6)) AS pseudonym"
-    people = f"SELECT technician, {made} FROM (SELECT DISTINCT technician FROM {raw.relation})"
-    return f"{raw.relation} LEFT JOIN ({people}) USING (technician)"
-
-
-def _column(raw: RawTable, name: str) -> Column:
-    return Column(raw.relation, _mapped(raw, name), f"{raw.label}, column '{raw.headers.get(name, name)}'")
+def _column(raw: RawTable, name: str, look: str) -> Column:
+    return Column(look, _mapped(raw, name), f"{raw.label}, column '{raw.headers.get(name, name)}'")
 
 
 def _mapped(raw: RawTable, name: str) -> str:
@@ -136,8 +130,9 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     marks = [c for c in NAMES if c in raw.headers]
     shown = [c for c in marks if c != "technician"]
     header = " AND ".join(f"lower({c}) = lower({quote(raw.headers[c])})" for c in heads) or "false"
-    total = " OR ".join(  # few cells pass the quick test
-        f"CASE WHEN {c} ILIKE '%total%' THEN regexp_full_match(lower({c}), '{TOTAL}') ELSE false END"
+    total = " OR ".join(  # few cells pass the quick tests: most start with a digit
+        f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%total%' "
+        f"THEN regexp_full_match(lower({c}), '{TOTAL}') ELSE false END"
         for c in marks
     )
     cases = [

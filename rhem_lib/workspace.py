@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +14,19 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.account import Account, reconcile
-from rhem_lib.classify import LabelledRule, classify, rules_for
-from rhem_lib.clean import clean
+from rhem_lib.classify import TICKET_COLUMNS, classify, rules_for
+from rhem_lib.clean import clean, drop_typed
 from rhem_lib.clients import agreement_table, client_table, unify
 from rhem_lib.disk import PART, file_digest, write_whole
 from rhem_lib.errors import OutputError
-from rhem_lib.files import connect
+from rhem_lib.files import connect, quote
 from rhem_lib.profiles import Profile, read_profiles
 from rhem_lib.read import read_exports
 from rhem_lib.settings import Preset, Settings, read_settings
+from rhem_lib.typed import null_columns
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
+ENTRIES = "time_entries.parquet"
 RELATIONS = ("time_entries", "tickets", "endpoints")
 FRAMES = ("clients", "agreements", "quarantine")
 ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
@@ -47,6 +51,7 @@ class Workspace:
     account: Account = field(repr=False)
     profiles: tuple[Profile, ...] = field(repr=False)
     connection: duckdb.DuckDBPyConnection = field(repr=False)
+    entries_file: Path = field(repr=False)  # classified time entries, for as long as the connection lasts
 
     @property
     def note(self) -> str:
@@ -87,18 +92,57 @@ def load(folder: str | Path) -> Workspace:
         return _open(folder)
     settings = read_settings(folder)
     con = connect()
-    with tempfile.TemporaryDirectory(prefix="rhem-") as scratch:
-        raws = read_exports(con, folder, settings, read_profiles(folder), Path(scratch))
-        cleaned = clean(con, raws, settings)
+    scratch = Path(tempfile.mkdtemp(prefix="rhem-"))
+    weakref.finalize(con, shutil.rmtree, scratch, ignore_errors=True)  # every relation holds its connection
+    raws = read_exports(con, folder, settings, read_profiles(folder), scratch)
+    cleaned = clean(con, raws, settings)
     tables = unify(con, cleaned, settings)
     agreements = agreement_table(tables)
-    clients = client_table(tables, agreements, settings)
+    clients = client_table(con, tables, agreements, settings)
     profiles = tuple({raw.profile.name: raw.profile for raw in raws}.values())
-    work = _classified_table(con, tables, rules_for(settings, profiles, settings.preset), settings.preset)
+    classified = classify(
+        tables["time_entries"], tables["tickets"], rules_for(settings, profiles, settings.preset), settings.preset
+    )
+    empty = _empty(con, "typed_time_entries", schema.columns("time_entries")) + _empty(
+        con, "tickets", TICKET_COLUMNS
+    )
+    _write_parquet(con, classified, empty, scratch / ENTRIES)
+    drop_typed(con, "time_entries")
+    entries = _entries(con, scratch / ENTRIES)
+    entries.create_view("classified_entries")
     return Workspace(
-        folder, settings, work, tables["tickets"], tables["endpoints"], clients, agreements, cleaned.quarantine,
-        reconcile(con, cleaned, clients), profiles, con,
+        folder, settings, entries, tables["tickets"], tables["endpoints"], clients, agreements, cleaned.quarantine,
+        reconcile(con, cleaned, clients), profiles, con, scratch / ENTRIES,
     )  # fmt: skip
+
+
+def _empty(con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> list[str]:
+    """Columns without any value."""
+    counts = con.execute(f"SELECT {', '.join(f'count({column})' for column in columns)} FROM {table}").fetchall()[
+        0
+    ]
+    return [column for column, count in zip(columns, counts, strict=True) if not count]
+
+
+def _write_parquet(
+    con: duckdb.DuckDBPyConnection, classified: duckdb.DuckDBPyRelation, empty: list[str], path: Path
+) -> None:
+    """Classified time entries, less empty columns, as a file: it takes less memory than a table.
+
+    Dictionaries are kept small: most columns of text hold either the same few values or all different ones.
+    """
+    columns = ", ".join(column for column in classified.columns if column not in empty)
+    con.execute(
+        f"COPY (SELECT {columns} FROM ({classified.sql_query()})) TO {quote(str(path))} "
+        "(FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)"
+    )
+
+
+def _entries(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
+    """Classified time entries of a file, with all their columns."""
+    texts = [f"NULL::VARCHAR AS {name}" for name in (*TICKET_COLUMNS, "work_class", "rule")]
+    nothing = f"SELECT {', '.join([*null_columns('time_entries'), *texts])} WHERE false"
+    return con.sql(f"{nothing} UNION ALL BY NAME FROM read_parquet({quote(str(path))})")
 
 
 def save(work: Workspace, folder: Path, key: str) -> None:
@@ -125,6 +169,8 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         part = folder / f".{name}.{os.getpid()}{PART}"
         if name in frames:
             frames[name].to_parquet(part)
+        elif name == "time_entries":
+            shutil.copyfile(work.entries_file, part)
         else:
             try:
                 getattr(work, name).write_parquet(str(part))
@@ -159,7 +205,8 @@ def _open(folder: Path) -> Workspace:
     facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
     con = connect()
     for name in RELATIONS:
-        con.read_parquet(str(folder / f"{name}.parquet")).create(name)
+        path = folder / f"{name}.parquet"
+        (_entries(con, path) if path.name == ENTRIES else con.read_parquet(str(path))).create(name)
     frame = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet") if path.stem not in RELATIONS}
     return Workspace(
         folder=folder / facts["workspace"],
@@ -169,15 +216,5 @@ def _open(folder: Path) -> Workspace:
         account=Account(**{name: frame[f"account_{name}"] for name in ACCOUNT}),
         profiles=tuple(Profile.model_validate(given) for given in facts["profiles"]),
         connection=con,
+        entries_file=folder / ENTRIES,
     )
-
-
-def _classified_table(
-    con: duckdb.DuckDBPyConnection,
-    tables: dict[str, duckdb.DuckDBPyRelation],
-    rules: Sequence[LabelledRule],
-    preset: Preset,
-) -> duckdb.DuckDBPyRelation:
-    classify(tables["time_entries"], tables["tickets"], rules, preset).create("classified_entries")
-    con.execute("DROP TABLE typed_time_entries")
-    return con.table("classified_entries")

@@ -15,6 +15,7 @@ import pytest
 import xlsxwriter
 
 import rhem_lib as rhem
+from rhem_lib import clean, files
 from rhem_lib.errors import RhemError
 
 SEED = int(os.environ.get("RHEM_FUZZ_SEED", "20261123"))
@@ -211,6 +212,17 @@ def one_case(rng, kind, folder):
     return False
 
 
+@contextmanager
+def reading(large):
+    """Text files read as large ones are, straight and told by their first rows, or as small ones."""
+    before = files.LARGE, clean.FIRST_ROWS
+    files.LARGE, clean.FIRST_ROWS = (0, 5) if large else before
+    try:
+        yield
+    finally:
+        files.LARGE, clean.FIRST_ROWS = before
+
+
 def fuzz(workspace_folder, seed, count):
     refused, made = 0, Counter()
     for number in range(count):
@@ -219,7 +231,7 @@ def fuzz(workspace_folder, seed, count):
         kind = rng.choice(KINDS)
         made[kind.__name__] += 1
         try:
-            with no_hang(case):
+            with no_hang(case), reading(large=number % 2 == 1):
                 refused += one_case(rng, kind, workspace_folder)
         except BaseException as problem:  # a panic of a reader is no Exception
             raise AssertionError(f"case {case}: {kind.__name__}: {type(problem).__name__}: {problem}") from problem
