@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import changes, decline, laplace, tweedie
+from rhem_lib import changes, decline, laplace, mixed, tweedie
 from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.curves import half_life
 from rhem_lib.decay import fit_decay
@@ -66,6 +66,15 @@ def test_gradient_of_the_objective_against_differences(panel, shape, restricted)
     for j, step in enumerate(1e-5 * np.eye(len(theta))):
         up, down = (laplace.evaluate(model, theta + side * step, point.modes).value for side in (1, -1))
         assert point.gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=2e-3), j
+
+
+def test_shocks_are_found_as_large_and_as_lasting_as_they_are():
+    """A shock of log sd 0.25 has variance exp(0.0625) - 1; correlation 0.3 makes it count 1.3 / 0.7 times."""
+    book = replace(SCENARIOS["S2"], season=0.0, leaving=False, months=(24, 36), endpoints=(150.0, 0.3))
+    rows = fitted_months(simulate_panel(book, seed=8))
+    core = mixed.fit(lay_out(rows, client_order(rows)))
+    assert np.exp(core.point.theta[-1]) == pytest.approx(np.expm1(0.0625), rel=0.2)
+    assert (core.slow.months.shock / core.model.months.shock).mean() == pytest.approx(1.3 / 0.7, rel=0.25)
 
 
 def test_laplace_is_exact_where_clients_do_not_differ(panel):
