@@ -33,7 +33,8 @@ class Fit:
 
     slow : what theta's coefficients and spreads were fitted to: the model, with shocks that last counting for more
     covariance : (parameters, parameters), of theta; rows of dispersions and of parameters on a boundary are 0
-    spread : (clients, 3, 3), conditional covariance of every client's log parameters
+    own, spread : (clients, 3) and (clients, 3, 3), conditional mean and covariance of every client's b
+    by_theta : (clients, 3, parameters - 2), derivative of own + centre in the coefficients and log sd
     memory : variance inflation by shocks that last over months, at least 1
     df : degrees of freedom of t intervals
     stretch : (parameters,), by what the sandwich lengthened the standard errors of the inverse Hessian, at least 1
@@ -45,6 +46,8 @@ class Fit:
     slow: Model
     point: Point
     covariance: Array
+    own: Array
+    by_theta: Array
     spread: Array
     memory: float
     df: int
@@ -162,7 +165,8 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
         point = _polish(slow, point, free, inverse)
     point = _integrated(slow, point, free, inverse)
     covariance, stretch, regular = _covariance(slow, point, free)
-    return Fit(model, slow, point, covariance, client_spread(point, 1.0), memory, df, stretch, regular)
+    own, spread, by_theta = quadrature.moments(slow, point)
+    return Fit(model, slow, point, covariance, own, by_theta, spread, memory, df, stretch, regular)
 
 
 def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Array, Array, bool]:

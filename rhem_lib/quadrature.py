@@ -63,6 +63,29 @@ def _likelihood(model: Model, point: Point) -> tuple[Array, Array]:
     return np.log(total) + top + norm.sum(1) + volume, np.hstack([by_coefficient, square - 1, by_dispersion])
 
 
+def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:
+    """Each client's b given its months: mean (clients, 3), covariance (clients, 3, 3), and the mean's derivative.
+
+    That is in (coefficients by rows, log sd), (clients, 3, parameters): the covariance of b with the scores.
+    """
+    months = model.months
+    _, sd, phi, kappa = split(point.theta, months.design.shape[1])
+    precision = months.used / (months.noise * (phi / months.weight + kappa * months.shock))
+    mean, square, cube = (np.zeros_like(x) for x in (point.modes, point.hessian, point.hessian))
+    total, top = np.zeros(len(mean)), np.full(len(mean), np.nan)
+    for gap, _, log_joint in _nodes(model, point, precision):
+        top = np.where(np.isnan(top), log_joint, top)
+        share = np.exp(log_joint - top)
+        total, mean = total + share, mean + share[:, None] * gap
+        pairs = share[:, None, None] * gap[:, :, None] * gap[:, None, :]
+        square, cube = square + pairs, cube + pairs * gap[:, None, :]
+    mean, square, cube = mean / total[:, None], *(x / total[:, None, None] for x in (square, cube))
+    spread = square - mean[:, :, None] * mean[:, None, :]
+    by_sd = cube - mean[:, :, None] * np.einsum("njj->nj", square)[:, None, :]
+    by_centre = np.einsum("nij,nk->nijk", spread / sd, months.design).reshape(len(mean), 3, -1)
+    return sd * mean, np.outer(sd, sd) * spread, sd[:, None] * np.concatenate([by_centre, by_sd], axis=2)
+
+
 def _nodes(model: Model, point: Point, precision: Array) -> Iterator[tuple[Array, Array, Array]]:
     """At every node: b / sd, likelihood of months without normaliser, log of the node's share of the integral."""
     months = model.months

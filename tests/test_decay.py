@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import changes, decline, laplace, mixed, tweedie
+from rhem_lib import changes, decline, laplace, mixed, quadrature, tweedie
 from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.curves import half_life
 from rhem_lib.decay import fit_decay
@@ -66,6 +66,19 @@ def test_gradient_of_the_objective_against_differences(panel, shape, restricted)
     for j, step in enumerate(1e-5 * np.eye(len(theta))):
         up, down = (laplace.evaluate(model, theta + side * step, point.modes).value for side in (1, -1))
         assert point.gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=2e-3), j
+
+
+def test_the_mean_of_a_client_moves_with_coefficients_and_spreads_as_its_derivative_says(fit):
+    core = fit.core
+    for j, step in enumerate(1e-3 * np.eye(8)[:6]):
+        up, down = (
+            quadrature.moments(
+                core.slow, laplace.evaluate(core.slow, core.point.theta + side * step, core.point.modes)
+            )[0]
+            + side * step[:3]
+            for side in (1, -1)
+        )
+        assert core.by_theta[:, :, j] == pytest.approx((up - down) / 2e-3, abs=0.02), j
 
 
 def test_shocks_are_found_as_large_and_as_lasting_as_they_are():
