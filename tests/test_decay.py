@@ -78,16 +78,19 @@ def test_the_mean_of_a_client_moves_with_coefficients_and_spreads_as_its_derivat
             + side * step[:3]
             for side in (1, -1)
         )
-        assert core.by_theta[:, :, j] == pytest.approx((up - down) / 2e-3, abs=0.02), j
+        gap = np.abs(core.by_theta[:, :, j] - (up - down) / 2e-3)
+        assert gap.mean() < 0.01, j
+        assert gap.max() < 0.1, j
 
 
-def test_shocks_are_found_as_large_and_as_lasting_as_they_are():
-    """A shock of log sd 0.25 has variance exp(0.0625) - 1; correlation 0.3 makes it count 1.3 / 0.7 times."""
-    book = replace(SCENARIOS["S2"], season=0.0, leaving=False, months=(24, 36), endpoints=(150.0, 0.3))
-    rows = fitted_months(simulate_panel(book, seed=8))
+@pytest.mark.parametrize(("correlation", "inflation"), [(0.0, 1.0), (0.3, 1.3 / 0.7)])
+def test_shocks_are_found_as_large_and_as_lasting_as_they_are(correlation, inflation):
+    """A shock of log sd 0.25 has variance exp(0.0625) - 1; clients' curves follow some of what lasts."""
+    calm = replace(SCENARIOS["S2"], season=0.0, leaving=False, shock_memory=correlation)
+    rows = fitted_months(simulate_panel(replace(calm, months=(24, 36), endpoints=(150.0, 0.3)), seed=8))
     core = mixed.fit(lay_out(rows, client_order(rows)))
-    assert np.exp(core.point.theta[-1]) == pytest.approx(np.expm1(0.0625), rel=0.2)
-    assert (core.slow.months.shock / core.model.months.shock).mean() == pytest.approx(1.3 / 0.7, rel=0.25)
+    assert np.exp(core.point.theta[-1]) == pytest.approx(np.expm1(0.0625), rel=0.1 if correlation == 0 else 0.3)
+    assert (core.slow.months.shock / core.model.months.shock).mean() == pytest.approx(inflation, rel=0.2)
 
 
 def test_laplace_is_exact_where_clients_do_not_differ(panel):
