@@ -26,6 +26,8 @@ class Months:
         Pooled rate of the book.
     noise : array (clients, 1)
         Multiplier of each client's dispersion; 1 where clients are equally noisy.
+    shock : array (clients, months)
+        Multiplier of the shocks' dispersion: a shock multiplies hours, so it grows with the root of the rate.
     """
 
     age_start: Array
@@ -36,10 +38,11 @@ class Months:
     design: Array
     scale: float
     noise: Array
+    shock: Array
 
     def part(self, clients: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Months":
         """The same of some clients."""
-        names = ("age_start", "age_end", "rate", "weight", "used", "design", "noise")
+        names = ("age_start", "age_end", "rate", "weight", "used", "design", "noise", "shock")
         return replace(self, **{name: getattr(self, name)[clients] for name in names})
 
 
@@ -95,4 +98,5 @@ def lay_out(rows: pd.DataFrame, names: list[str], design: Array | None = None) -
         np.ones((len(names), 1)) if design is None else design,
         scale,
         np.ones((len(names), 1)),
+        np.ones(shape),
     )

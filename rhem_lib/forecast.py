@@ -61,7 +61,9 @@ def draw_months(
     share = curves.AVERAGES[fit.model.shape](age_start, age_end, tau)[0]
     rate = np.minimum((floor + (start - floor) * share) / months.scale, MOST * months.rate.max())
     _, _, phi, kappa = split(fit.point.theta, months.design.shape[1])
-    dispersion = _noise(fit, rng, slice(None) if clients is None else clients) * (phi / weight + kappa)
+    dispersion = _noise(fit, rng, slice(None) if clients is None else clients) * (
+        phi / weight + kappa * np.sqrt(rate)
+    )
     tickets = rng.poisson(2 * np.sqrt(rate) / dispersion)
     hours = rng.gamma(np.maximum(tickets, 1), dispersion * np.sqrt(rate) / 2) * (tickets > 0)
     return hours * months.scale

@@ -1,7 +1,8 @@
 """Nonlinear mixed model of hours by age: marginal likelihood by Laplace, with the exact inner Hessian.
 
 Client i has eta_i = (log start, log floor, log tau) = B z_i + b_i, b_i ~ N(0, diag(sd^2)); a month's rate is
-Tweedie (power 1.5) around the curve's average over the month, with dispersion noise_i (phi / exposure + kappa).
+Tweedie (power 1.5) around the curve's average over the month, with dispersion noise_i (phi / exposure + kappa
+shock_it), where shock is the root of the book's rate at that age.
 Parameters are theta = (B by rows, log sd, log phi, log kappa).
 
 References
@@ -146,8 +147,8 @@ def evaluate(model: Model, theta: Array, modes: Array) -> Point:
     months = model.months
     coefficients, sd, phi, kappa = split(theta, months.design.shape[1])
     centre = months.design @ coefficients.T
-    sampling = phi / months.weight
-    precision = months.used / (months.noise * (sampling + kappa))
+    sampling, shocks = phi / months.weight, kappa * months.shock
+    precision = months.used / (months.noise * (sampling + shocks))
     at = _search(model, centre, sd, precision, modes)
     norm, norm_slope = tweedie.norm_term(months.rate, precision)
     vectors, values, soft, slope = _spectrum(at)
@@ -170,7 +171,7 @@ def evaluate(model: Model, theta: Array, modes: Array) -> Point:
     by_sd = (gap**2 + ridge - gap * implicit + (direct if model.restricted else 0)) / sd**2 - 1
     by_precision = _along_precision(at, by_exact, by_fisher, implicit) + norm_slope
     by_precision += tweedie.fit_term(months.rate, at.rate, precision)
-    shares = np.stack([sampling, np.full_like(sampling, kappa)]) / (sampling + kappa)
+    shares = np.stack([sampling, shocks]) / (sampling + shocks)
     by_dispersion = -np.einsum("knt,nt,nt->nk", shares, by_precision, months.used)
     by_coefficient = np.einsum("ni,nj->nij", by_centre, months.design).reshape(len(gap), -1)
     scores = np.hstack([by_coefficient, by_sd, by_dispersion])

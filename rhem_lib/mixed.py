@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 START_SD, START_PHI, START_KAPPA = 0.3, 2.0, 0.08
 SHOCK_VARIANCE = 0.03
-FLAT_SD, FLAT_KAPPA = 0.03, 1e-3
+FLAT_SD = 0.03
 TAU_LIMITS = (0.3, 60.0)
 LEAST_CURVATURE = 1e-5
 MOST_INFLATION = 25.0
@@ -31,18 +31,23 @@ MOST_INFLATION = 25.0
 class Fit:
     """A maximised model.
 
-    covariance : (parameters, parameters), of theta; rows of parameters on a boundary are 0
-    spread : (clients, 3, 3), conditional covariance of every client's log parameters
+    slow : what theta's coefficients and spreads were fitted to: the model, with shocks that last counting for more
+    covariance : (parameters, parameters), of theta; rows of dispersions and of parameters on a boundary are 0
+    own, spread : (clients, 3) and (clients, 3, 3), conditional mean and covariance of every client's b
+    by_theta : (clients, 3, parameters - 2), derivative of own + centre in the coefficients and log sd
     memory : variance inflation by shocks that last over months, at least 1
     df : degrees of freedom of t intervals
     stretch : (parameters,), by what the sandwich lengthened the standard errors of the inverse Hessian, at least 1
     regular : the Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
-        covariance is that at known spreads and dispersions, with the sandwich
+        covariance is that at known spreads, with the sandwich
     """
 
     model: Model
+    slow: Model
     point: Point
     covariance: Array
+    own: Array
+    by_theta: Array
     spread: Array
     memory: float
     df: int
@@ -137,12 +142,13 @@ def maximise(model: Model, theta: Array, gain: float = 1e-12) -> Point:
 def fit(months: Months, shape: str = "exponential") -> Fit:
     """Restricted maximum likelihood fit of a decay shape, with intervals.
 
-    The covariance is the inverse Hessian over all inner parameters, inflated so that no variance is smaller than
-    that of the sandwich over clients (shocks that follow each other are no part of the model). Where some clients
-    are noisier than others beyond doubt, the fit is repeated with their months counting less.
+    Where some clients are noisier than others beyond doubt, the fit is repeated with their months counting less.
+    Then the dispersions are held, and coefficients and spreads fitted to months whose shocks last. The covariance
+    is the inverse Hessian over these, inflated so that no variance is smaller than the sandwich's over clients.
     """
-    model = Model(months, shape)
-    point = maximise(model, starting_values(model))
+    theta = starting_values(Model(months, shape))
+    model = noise.with_shocks(Model(months, shape), theta)
+    point = maximise(model, theta)
     for _ in range(noise.ROUNDS):
         factor = noise.client_noise(model, point)
         if (factor == 1).all():
@@ -151,14 +157,16 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
         point = maximise(model, point.theta)
     clients, columns = months.design.shape
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
+    memory, slow = noise.memory(model, point), noise.lasting(model, point)
+    point = evaluate(slow, point.theta, point.modes)
     free, inner = _with_hessian(point.theta, columns)
-    inverse = _inverse(model, point, free)
+    inverse = _inverse(slow, point, free)
     if inverse is not None and inner:
-        point = _polish(model, point, free, inverse)
-    point = _integrated(model, point, free, inverse)
-    covariance, stretch, regular = _covariance(model, point, free)
-    memory = noise.memory(model, point)
-    return Fit(model, point, covariance, client_spread(point, memory), memory, df, stretch, regular)
+        point = _polish(slow, point, free, inverse)
+    point = _integrated(slow, point, free, inverse)
+    covariance, stretch, regular = _covariance(slow, point, free)
+    own, spread, by_theta = quadrature.moments(slow, point)
+    return Fit(model, slow, point, covariance, own, by_theta, spread, memory, df, stretch, regular)
 
 
 def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Array, Array, bool]:
@@ -195,10 +203,11 @@ def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> tuple[Ar
 
 
 def _with_hessian(theta: Array, columns: int) -> tuple[NDArray[np.bool_], bool]:
-    """Parameters that enter the Hessian: all but spreads and shocks near 0; and whether none is on a bound."""
+    """Coefficients, and spreads that are not near 0: they enter the Hessian; and whether none is on a bound."""
     low, high = _bounds(columns).T
-    low[-5:-2], low[-1] = np.log(FLAT_SD), np.log(FLAT_KAPPA)
+    low[-5:-2] = np.log(FLAT_SD)
     inside = (theta > low + 1e-6) & (theta < high - 1e-6)
+    inside[-2:] = False
     return inside | (np.arange(len(theta)) < 3 * columns), bool(inside[: 3 * columns].all())
 
 

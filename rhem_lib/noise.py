@@ -1,5 +1,7 @@
 """How the months of a fitted model scatter: residuals, shocks that last, clients noisier than others."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ def expected(model: Model, point: Point) -> tuple[Array, Array, Array]:
     start, floor, tau = np.exp(months.design @ coefficients.T + point.modes).T[:, :, None]
     share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
     rate, jacobian, _ = curves.derivatives(share, start, floor)
-    return rate, jacobian, np.sqrt(months.noise * (phi / months.weight + kappa) * rate**1.5)
+    return rate, jacobian, np.sqrt(months.noise * (phi / months.weight + kappa * months.shock) * rate**1.5)
 
 
 def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
@@ -29,6 +31,41 @@ def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
     rate, jacobian, deviation = expected(model, point)
     root = model.months.used / deviation
     return (model.months.rate - rate) * root, np.einsum("int,nt->nti", jacobian, root), rate * root
+
+
+def with_shocks(model: Model, theta: Array) -> Model:
+    """The model with shocks that multiply hours: their dispersion goes with the root of theta's rate at each age.
+
+    That of the book, not of the client: by its own fitted rate, months with little by chance would count for more.
+    """
+    months = model.months
+    start, floor, tau = np.exp(months.design @ split(theta, months.design.shape[1])[0].T).T[:, :, None]
+    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)[0]
+    return replace(model, months=replace(months, shock=np.sqrt(floor + (start - floor) * share)))
+
+
+def lasting(model: Model, point: Point) -> Model:
+    """The model with the shocks' dispersion as great as it is for whole curves: (1 + rho) / (1 - rho) times.
+
+    rho is the shocks' own correlation from month to month; tickets have none. Clients fitted to such months are
+    not told apart by shocks that last.
+    """
+    months = model.months
+    residual, slope, _ = residuals(model, point)
+    _, _, phi, kappa = split(point.theta, months.design.shape[1])
+    shocks = kappa * months.shock
+    part = months.used * np.sqrt(shocks / (phi / months.weight + shocks))
+    inner = np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(np.exp(-2 * point.theta[-5:-2])))
+    taken = np.einsum("nti,nij,ntj->", slope[:, 1:], inner, slope[:, :-1], optimize=True)
+    pairs = max((part[:, 1:] * part[:, :-1]).sum(), 1e-9)
+    factor = _inflation(((residual[:, 1:] * residual[:, :-1]).sum() + taken) / pairs)
+    return replace(model, months=replace(months, shock=months.shock * factor))
+
+
+def _inflation(rho: float) -> float:
+    """By how much a correlation from month to month inflates the variance of what lasts over many months."""
+    rho = float(np.clip(rho, 0.0, MOST_MEMORY))
+    return (1 + rho) / (1 - rho)
 
 
 def _taken(point: Point, slope: Array) -> Array:
@@ -49,8 +86,7 @@ def memory(model: Model, point: Point) -> float:
     taken = _taken(point, slope).sum() / used.sum()
     pairs = max((used[:, 1:] * used[:, :-1]).sum(), 1.0)
     lagged = (residual[:, 1:] * residual[:, :-1]).sum() / pairs
-    rho = float(np.clip(lagged * used.sum() / (residual**2).sum() + taken, 0.0, MOST_MEMORY))
-    return (1 + rho) / (1 - rho)
+    return _inflation(lagged * used.sum() / (residual**2).sum() + taken)
 
 
 def client_noise(model: Model, point: Point) -> Array:

@@ -14,38 +14,40 @@ SANDWICH_ERRORS = 2.0
 def clients(fit: Fit) -> tuple[Array, Array]:
     """Log parameters of every client, (clients, 3), and their covariance given all the data, (clients, 3, 3).
 
-    The covariance adds that of the coefficients to the conditional one.
+    The covariance adds that of the coefficients and the spreads to the conditional one.
     """
-    eta = fit.model.months.design @ fit.coefficients.T + fit.point.modes
-    slope = _by_coefficients(fit)
-    return eta, fit.spread + slope @ fit.coefficient_covariance @ slope.transpose(0, 2, 1)
-
-
-def _by_coefficients(fit: Fit) -> Array:
-    """Derivative of every client's mode in the coefficients, (clients, 3, 3 * covariates)."""
-    design = fit.model.months.design
-    return np.einsum("nab,nj->nabj", fit.spread / fit.sd**2, design).reshape(len(design), 3, -1)
+    eta = fit.model.months.design @ fit.coefficients.T + fit.own
+    return eta, fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
 
 
 def draw_population(fit: Fit, size: int, rng: np.random.Generator) -> Array:
     """Coefficients from their multivariate t distribution, (size, 3 * covariates), as shifts from the estimate."""
-    values, vectors = np.linalg.eigh(fit.coefficient_covariance)
+    return _normal(fit.coefficient_covariance, size, rng) * _stretch(fit, size, rng)
+
+
+def _normal(covariance: Array, size: int, rng: np.random.Generator) -> Array:
+    values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = rng.standard_normal((size, len(root)))
-    return normal @ root.T * np.sqrt(fit.df / rng.chisquare(fit.df, size))[:, None]
+    return np.asarray(rng.standard_normal((size, len(root))) @ root.T)
+
+
+def _stretch(fit: Fit, size: int, rng: np.random.Generator) -> Array:
+    """What makes a t distribution of a normal one, (size, 1)."""
+    return np.sqrt(fit.df / rng.chisquare(fit.df, (size, 1)))
 
 
 def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[np.intp] | None = None) -> Array:
-    """Log parameters of clients together, (size, clients, 3): shared coefficients, then each client's own.
+    """Log parameters of clients together, (size, clients, 3): what they share, then each client's own.
 
-    All clients, or those at the places `which`.
+    Multivariate t, as the intervals of single clients are. All clients, or those at the places `which`.
     """
     some = slice(None) if which is None else which
-    shifts = draw_population(fit, size, rng)
+    shifts = _normal(fit.covariance[:-2, :-2], size, rng)
     eta = clients(fit)[0][some]
     root = np.linalg.cholesky(fit.spread[some])
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
-    return eta + np.einsum("nij,kj->kni", _by_coefficients(fit)[some], shifts) + own
+    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own
+    return eta + together * _stretch(fit, size, rng)[..., None]
 
 
 def log_level(age: Array | float, eta: Array) -> tuple[Array, Array]:

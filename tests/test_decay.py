@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import changes, decline, laplace, tweedie
+from rhem_lib import changes, decline, laplace, mixed, quadrature, tweedie
 from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.curves import half_life
 from rhem_lib.decay import fit_decay
@@ -66,6 +66,31 @@ def test_gradient_of_the_objective_against_differences(panel, shape, restricted)
     for j, step in enumerate(1e-5 * np.eye(len(theta))):
         up, down = (laplace.evaluate(model, theta + side * step, point.modes).value for side in (1, -1))
         assert point.gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=2e-3), j
+
+
+def test_the_mean_of_a_client_moves_with_coefficients_and_spreads_as_its_derivative_says(fit):
+    core = fit.core
+    for j, step in enumerate(1e-3 * np.eye(8)[:6]):
+        up, down = (
+            quadrature.moments(
+                core.slow, laplace.evaluate(core.slow, core.point.theta + side * step, core.point.modes)
+            )[0]
+            + side * step[:3]
+            for side in (1, -1)
+        )
+        gap = np.abs(core.by_theta[:, :, j] - (up - down) / 2e-3)
+        assert gap.mean() < 0.01, j
+        assert gap.max() < 0.1, j
+
+
+@pytest.mark.parametrize(("correlation", "inflation"), [(0.0, 1.0), (0.3, 1.3 / 0.7)])
+def test_shocks_are_found_as_large_and_as_lasting_as_they_are(correlation, inflation):
+    """A shock of log sd 0.25 has variance exp(0.0625) - 1; clients' curves follow some of what lasts."""
+    calm = replace(SCENARIOS["S2"], season=0.0, leaving=False, shock_memory=correlation)
+    rows = fitted_months(simulate_panel(replace(calm, months=(24, 36), endpoints=(150.0, 0.3)), seed=8))
+    core = mixed.fit(lay_out(rows, client_order(rows)))
+    assert np.exp(core.point.theta[-1]) == pytest.approx(np.expm1(0.0625), rel=0.1 if correlation == 0 else 0.3)
+    assert (core.slow.months.shock / core.model.months.shock).mean() == pytest.approx(inflation, rel=0.2)
 
 
 def test_laplace_is_exact_where_clients_do_not_differ(panel):

@@ -82,7 +82,7 @@ def quadrature(model, theta, point, nodes=7):
     """Marginal log likelihood by adaptive Gauss-Hermite, from the densities alone."""
     months = model.months
     coefficients, sd, phi, kappa = laplace.split(theta, 1)
-    dispersion = phi / months.weight + kappa
+    dispersion = months.noise * (phi / months.weight + kappa * months.shock)
     root = np.linalg.inv(np.linalg.cholesky(point.hessian)).transpose(0, 2, 1)
     x, weight = hermgauss(nodes)
     parts = []
@@ -101,13 +101,13 @@ def quadrature(model, theta, point, nodes=7):
 def shift_to_quadrature(scenario, seed):
     """How far our optimum is from that of the 7-point objective, in standard errors of start, floor and tau.
 
-    The objective is maximised by differences of itself, over every parameter that is inside its bounds.
+    The objective is maximised by differences of itself, over all coefficients and the spreads inside their bounds.
     """
     rows = fitted_months(simulate_panel(scenario, seed=seed))
     fit = mixed.fit(lay_out(rows, client_order(rows)))
     free, _ = mixed._with_hessian(fit.point.theta, 1)
-    unit = mixed._steps(fit.model, fit.point)
-    plain = laplace.Model(fit.model.months, restricted=False)
+    unit = mixed._steps(fit.slow, fit.point)
+    plain = laplace.Model(fit.slow.months, restricted=False)
     if fit.regular:
         root = np.linalg.cholesky(fit.covariance[np.ix_(free, free)])
     else:
@@ -116,7 +116,7 @@ def shift_to_quadrature(scenario, seed):
     def objective(x):
         theta = fit.point.theta.copy()
         theta[free] += root @ x
-        point = laplace.evaluate(fit.model, theta, fit.point.modes)
+        point = laplace.evaluate(fit.slow, theta, fit.point.modes)
         laplace_term = laplace.evaluate(plain, theta, fit.point.modes).loglik
         return -(point.value - laplace_term + quadrature(plain, theta, point))
 
