@@ -54,7 +54,6 @@ def run(way: str, folder: Path) -> None:
         pd.read_csv(folder / "exports" / "service.csv", parse_dates=["date_entered"])
     else:
         import rhem_lib as rhem
-
         from rhem_lib.workspace import save
 
         work = rhem.load(folder)
