@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
@@ -75,9 +77,9 @@ def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.d
 
 
 def drop_typed(con: Connection, table: str) -> None:
-    """Forget the typed rows of a table."""
+    """Forget the typed rows of a table, and the view of them under its name."""
     parts = con.execute(f"SELECT DISTINCT part FROM typed_{table}").fetchall()
-    con.execute(f"DROP VIEW typed_{table}")
+    con.execute(f"DROP VIEW {table}; DROP VIEW typed_{table}")
     for name in {f"stored_{table}"} | {part for (part,) in parts}:
         con.execute(f"DROP TABLE {name}")
 
@@ -157,11 +159,11 @@ def _mark_repeats(con: Connection, table: str, keyed: bool) -> None:
         tests.append((", ".join(VISIT), bare, first, "duplicate"))
     for what, when, order, reason in tests:
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
-        con.execute(
-            f"CREATE OR REPLACE TABLE repeated AS SELECT digest FROM ({rows}) GROUP BY digest HAVING count(*) > 1"
-        )
-        if not con.execute("FROM repeated LIMIT 1").fetchall():
+        digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
+        twice = np.unique(digests[1:][digests[1:] == digests[:-1]])
+        if not len(twice):
             continue
+        con.register("repeated", pa.table({"digest": twice}))
         con.execute(
             f"CREATE OR REPLACE TABLE repeats AS SELECT part, place FROM ({rows}) SEMI JOIN repeated "
             f"USING (digest) QUALIFY row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1"

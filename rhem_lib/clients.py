@@ -4,7 +4,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.clean import Cleaned, drop_typed
+from rhem_lib.clean import Cleaned
 from rhem_lib.settings import Settings
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
@@ -53,13 +53,9 @@ def _without_people(con: duckdb.DuckDBPyConnection, entries: duckdb.DuckDBPyRela
 
 
 def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, name: str) -> duckdb.DuckDBPyRelation:
-    """Table with canonical names; the many time entries stay a view until they are classified."""
+    """Table with canonical names, as a view of that name: a copy would cost more than the names."""
     rows = table.set_alias("t").join(con.table("client_names").set_alias("n"), "n.spelling = t.client", how="left")
-    renamed = rows.select("t.* REPLACE (n.canonical AS client)")
-    if name == "time_entries":
-        return renamed
-    renamed.create(name)
-    drop_typed(con, name)
+    rows.select("t.* REPLACE (n.canonical AS client)").create_view(name)
     return con.table(name)
 
 

@@ -137,7 +137,7 @@ def _row_hash(specs: list[TableProfile], header: list[str], label: str) -> str:
     keys = [cell for option in options if (cell := _cell(option, position, label, "", specs[0].missing))]
     if [spec.table for spec in specs] != ["time_entries"] or not keys:
         return every
-    return f"CASE WHEN trim(coalesce({', '.join(keys)}, '')) = '' THEN {every} END"
+    return f"CASE WHEN coalesce({', '.join(keys)}, '') < '!' THEN {every} END"  # empty, or blanks in front
 
 
 def _serves(raw: RawTable, tables: list[RawTable]) -> bool:
