@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,6 +87,8 @@ def load(folder: str | Path) -> Workspace:
         rhem.toml is missing or says something that cannot be followed.
     InputError
         A file cannot be used; the message names it and what to do.
+    OutputError
+        The disk has no room for the time entries.
     """
     folder = Path(folder)
     if (folder / PREPARED).is_file():
@@ -132,10 +135,20 @@ def _write_parquet(
     Dictionaries are kept small: most columns of text hold either the same few values or all different ones.
     """
     columns = ", ".join(column for column in classified.columns if column not in empty)
-    con.execute(
-        f"COPY (SELECT {columns} FROM ({classified.sql_query()})) TO {quote(str(path))} "
-        "(FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)"
-    )
+    with _told(path.parent):
+        con.execute(
+            f"COPY (SELECT {columns} FROM ({classified.sql_query()})) TO {quote(str(path))} "
+            "(FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)"
+        )
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say what the disk refused to the engine, whose errors are its own kind."""
+    try:
+        yield
+    except duckdb.IOException as problem:
+        raise OutputError(f"cannot be written: {problem}.", where=str(folder)) from None
 
 
 def _entries(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
@@ -172,10 +185,8 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         elif name == "time_entries":
             shutil.copyfile(work.entries_file, part)
         else:
-            try:
+            with _told(folder):
                 getattr(work, name).write_parquet(str(part))
-            except duckdb.IOException as problem:
-                raise OutputError(f"cannot be written: {problem}.", where=str(folder)) from None
         os.replace(part, folder / f"{name}.parquet")
     facts = {
         "key": key,
