@@ -97,8 +97,9 @@ def load(folder: str | Path) -> Workspace:
     con = connect()
     scratch = Path(tempfile.mkdtemp(prefix="rhem-"))
     weakref.finalize(con, shutil.rmtree, scratch, ignore_errors=True)  # every relation holds its connection
-    raws = read_exports(con, folder, settings, read_profiles(folder), scratch)
-    cleaned = clean(con, raws, settings)
+    with tempfile.TemporaryDirectory(prefix="rhem-") as unpacked:  # free text in it goes as soon as it can
+        raws = read_exports(con, folder, settings, read_profiles(folder), Path(unpacked))
+        cleaned = clean(con, raws, settings)
     tables = unify(con, cleaned, settings)
     agreements = agreement_table(tables)
     clients = client_table(con, tables, agreements, settings)
@@ -111,6 +112,7 @@ def load(folder: str | Path) -> Workspace:
     )
     _write_parquet(con, classified, empty, scratch / ENTRIES)
     drop_typed(con, "time_entries")
+    con.execute("DROP TABLE IF EXISTS people")  # names of technicians
     entries = _entries(con, scratch / ENTRIES)
     entries.create_view("classified_entries")
     return Workspace(
