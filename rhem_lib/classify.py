@@ -18,6 +18,7 @@ from rhem_lib.settings import Preset, Rule, Settings, WorkClass
 TICKET_COLUMNS = ("type", "category", "subcategory", "board", "source", "priority", "parent_id", "device_id")
 ENTRY_COLUMNS = ("ticket_id", "client", "work_type", "technician", "billable", "source_file")
 MATCHABLE = (*ENTRY_COLUMNS, *TICKET_COLUMNS)
+PLACE = "_rule"  # of the rule that decided
 BREAK_FIX = ["incident", "problem", "alert"]
 
 LabelledRule = tuple[str, Rule]
@@ -64,6 +65,17 @@ def classify(entries: Any, tickets: Any, rules: Sequence[LabelledRule], preset: 
     -------
     frame of the same kind, one row per entry
     """
+    work_class, rule = outcomes(rules, preset)
+    decided = nw.from_native(decide(entries, tickets, rules))
+    found = decided.with_columns(work_class=_looked_up(work_class), rule=_looked_up(rule))
+    return found.drop(PLACE).to_native()
+
+
+def decide(entries: Any, tickets: Any, rules: Sequence[LabelledRule]) -> Any:
+    """Time entries with the columns of their ticket and the place of the first rule that matches, in `PLACE`.
+
+    It is the number of rules where none does.
+    """
     numbered = list(enumerate(rules))
     by_ticket, by_entry = (
         [item for item in numbered if {*_columns(item[1])} <= {*of}] for of in (TICKET_COLUMNS, ENTRY_COLUMNS)
@@ -74,30 +86,44 @@ def classify(entries: Any, tickets: Any, rules: Sequence[LabelledRule], preset: 
     work = _first_match(nw.from_native(entries), by_entry, "_by_entry", last)  # type: ignore[arg-type]
     facts = _first_match(facts, by_ticket, "_by_ticket", last)  # there are fewer tickets than entries
     joined = _first_match(work.join(facts, on="ticket_id", how="left"), by_both, "_by_both", last)
-    decided = joined.with_columns(_rule=nw.min_horizontal("_by_entry", "_by_ticket", "_by_both"))
-    classes = [*(rule.work_class for _, rule in rules), "unclassified"]
+    places = ("_by_entry", "_by_ticket", "_by_both")
+    return joined.with_columns(nw.min_horizontal(*places).alias(PLACE)).drop(*places).to_native()
+
+
+def outcomes(rules: Sequence[LabelledRule], preset: Preset) -> tuple[list[str], list[str]]:
+    """Work class and name of each rule, by its place, and of none."""
+    classes: list[str] = [*(rule.work_class for _, rule in rules), "unclassified"]
     if preset == "all-support":
         classes = ["reactive" if name in ("scheduled", "unclassified") else name for name in classes]
-    labels = [*(label for label, _ in rules), "no rule"]
-    done = decided.with_columns(work_class=_looked_up(classes), rule=_looked_up(labels))
-    return done.drop("_rule", "_by_entry", "_by_ticket", "_by_both").to_native()
+    return classes, [*(label for label, _ in rules), "no rule"]
 
 
 def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: str, none: int) -> Any:
-    """Frame with the place of the first of these rules that matches, `none` where none does."""
-    matched = sorted({column for _, rule in rules for column in _columns(rule)})
-    place = nw.lit(none)
-    for number, (_, rule) in reversed(rules):
-        place = nw.when(_condition(rule)).then(nw.lit(number)).otherwise(place)
-    lower = frame.with_columns(nw.col(c).str.to_lowercase().alias(f"_{c}") for c in matched)
-    return lower.with_columns(place.alias(name)).drop(*(f"_{c}" for c in matched))
+    """Frame with the place of the first of these rules that matches, `none` where none does.
+
+    Rules are tried on the values of their columns, of which there are far fewer than rows.
+    """
+    groups: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
+    for number, labelled in rules:
+        groups.setdefault(tuple(_columns(labelled)), []).append((number, labelled[1]))
+    found = frame.with_columns(nw.lit(none).alias(name))
+    for columns, own in groups.items():
+        values = frame.select(*columns).unique()
+        lower = values.with_columns(nw.col(c).str.to_lowercase().alias(f"_{c}") for c in columns)
+        place = nw.lit(none)
+        for number, rule in reversed(own):
+            place = nw.when(_condition(rule)).then(nw.lit(number)).otherwise(place)
+        matched = lower.with_columns(place.alias("_place")).select(*columns, "_place")
+        joined = found.join(matched, on=list(columns), how="left")
+        found = joined.with_columns(nw.min_horizontal(name, "_place").alias(name)).drop("_place")
+    return found
 
 
 def _looked_up(values: Sequence[str]) -> nw.Expr:
     """Value at the place of the rule that decided."""
     found = nw.lit(values[-1])
     for place, value in enumerate(values[:-1]):
-        found = nw.when(nw.col("_rule") == place).then(nw.lit(value)).otherwise(found)
+        found = nw.when(nw.col(PLACE) == place).then(nw.lit(value)).otherwise(found)
     return found
 
 
@@ -110,7 +136,7 @@ def _columns(labelled: LabelledRule) -> list[str]:
             where=label,
             fix="Columns: " + ", ".join(MATCHABLE) + ".",
         )
-    return list(rule.when)
+    return sorted(rule.when)
 
 
 def _condition(rule: Rule) -> nw.Expr:

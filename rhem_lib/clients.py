@@ -5,6 +5,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.clean import Cleaned
+from rhem_lib.files import codes
 from rhem_lib.settings import Settings
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
@@ -46,15 +47,16 @@ def _without_people(con: duckdb.DuckDBPyConnection, entries: duckdb.DuckDBPyRela
     """Time entries with a stable pseudonym in place of each technician; they are few, so each is made once."""
     people = "SELECT DISTINCT technician FROM typed_time_entries"
     con.execute(f"CREATE TABLE people AS SELECT technician, {STAND_IN} AS stand_in FROM ({people})")
-    joined = entries.set_alias("t").join(
-        con.table("people").set_alias("p"), "p.technician = t.technician", how="left"
-    )
+    coded = con.table("people").select(f"technician, {codes(con, 'people', 'stand_in')} AS stand_in")
+    joined = entries.set_alias("t").join(coded.set_alias("p"), "p.technician = t.technician", how="left")
     return joined.select("t.* REPLACE (p.stand_in AS technician)")
 
 
 def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, name: str) -> duckdb.DuckDBPyRelation:
     """Table with canonical names, as a view of that name: a copy would cost more than the names."""
-    rows = table.set_alias("t").join(con.table("client_names").set_alias("n"), "n.spelling = t.client", how="left")
+    canonical = codes(con, "client_names", "canonical") if name == "time_entries" else "canonical"
+    names = con.table("client_names").select(f"spelling, {canonical} AS canonical")
+    rows = table.set_alias("t").join(names.set_alias("n"), "n.spelling = t.client", how="left")
     rows.select("t.* REPLACE (n.canonical AS client)").create_view(name)
     return con.table(name)
 

@@ -55,6 +55,13 @@ def connect() -> duckdb.DuckDBPyConnection:
     return con
 
 
+def codes(con: duckdb.DuckDBPyConnection, table: str, column: str) -> str:
+    """SQL of a column of text as codes (ENUM) of its values, which are joined and written faster than text."""
+    values = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"
+    con.execute(f"CREATE TYPE {table}_{column} AS ENUM ({values})")
+    return f"{column}::{table}_{column}"
+
+
 def members(found: list[Path], folder: Path, scratch: Path) -> Iterator[tuple[str, Path]]:
     """Each file with the label it is known by; archives are unpacked into `scratch`."""
     for path in found:

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +15,21 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.account import Account, reconcile
-from rhem_lib.classify import TICKET_COLUMNS, classify, rules_for
+from rhem_lib.classify import PLACE, TICKET_COLUMNS, classify, decide, outcomes, rules_for
 from rhem_lib.clean import clean, drop_typed
 from rhem_lib.clients import agreement_table, client_table, unify
 from rhem_lib.disk import PART, file_digest, write_whole
 from rhem_lib.errors import OutputError
-from rhem_lib.files import connect, quote
+from rhem_lib.files import codes, connect, quote
 from rhem_lib.profiles import Profile, read_profiles
 from rhem_lib.read import read_exports
 from rhem_lib.settings import Preset, Settings, read_settings
 from rhem_lib.typed import null_columns
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
-ENTRIES = "time_entries.parquet"
 RELATIONS = ("time_entries", "tickets", "endpoints")
+FILED = ("time_entries", "tickets")  # large: they take less memory as files than as tables
+WORDS = ("type", "category", "subcategory", "board", "source", "priority")  # of tickets, from short lists
 FRAMES = ("clients", "agreements", "quarantine")
 ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
 
@@ -52,7 +53,7 @@ class Workspace:
     account: Account = field(repr=False)
     profiles: tuple[Profile, ...] = field(repr=False)
     connection: duckdb.DuckDBPyConnection = field(repr=False)
-    entries_file: Path = field(repr=False)  # classified time entries, for as long as the connection lasts
+    files: Path = field(repr=False)  # folder of the FILED tables, for as long as the connection lasts
 
     @property
     def note(self) -> str:
@@ -104,44 +105,67 @@ def load(folder: str | Path) -> Workspace:
     agreements = agreement_table(tables)
     clients = client_table(con, tables, agreements, settings)
     profiles = tuple({raw.profile.name: raw.profile for raw in raws}.values())
-    classified = classify(
-        tables["time_entries"], tables["tickets"], rules_for(settings, profiles, settings.preset), settings.preset
-    )
-    empty = _empty(con, "typed_time_entries", schema.columns("time_entries")) + _empty(
-        con, "tickets", TICKET_COLUMNS
-    )
-    _write_parquet(con, classified, empty, scratch / ENTRIES)
-    drop_typed(con, "time_entries")
-    con.execute("DROP TABLE IF EXISTS people")  # names of technicians
-    entries = _entries(con, scratch / ENTRIES)
+    empty = {name: _empty(con, name) for name in FILED}
+    tickets = _filed(con, tables["tickets"], "tickets", empty["tickets"], scratch)
+    tickets.create_view("tickets")
+    rules = rules_for(settings, profiles, settings.preset)
+    decided = decide(tables["time_entries"], _coded(con, tickets, empty["tickets"]), rules)
+    found = [
+        f"{_listed(values)}[{PLACE} + 1] AS {name}"
+        for name, values in zip(("work_class", "rule"), outcomes(rules, settings.preset), strict=True)
+    ]
+    classified = decided.select(f"* EXCLUDE ({PLACE}), {', '.join(found)}")
+    nothing = [*empty["time_entries"], *(name for name in TICKET_COLUMNS if name in empty["tickets"])]
+    entries = _filed(con, classified, "time_entries", nothing, scratch)
     entries.create_view("classified_entries")
+    con.execute("DROP TABLE IF EXISTS people")  # names of technicians
     return Workspace(
-        folder, settings, entries, tables["tickets"], tables["endpoints"], clients, agreements, cleaned.quarantine,
-        reconcile(con, cleaned, clients), profiles, con, scratch / ENTRIES,
+        folder, settings, entries, tickets, tables["endpoints"], clients, agreements, cleaned.quarantine,
+        reconcile(con, cleaned, clients), profiles, con, scratch,
     )  # fmt: skip
 
 
-def _empty(con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> list[str]:
-    """Columns without any value."""
-    counts = con.execute(f"SELECT {', '.join(f'count({column})' for column in columns)} FROM {table}").fetchall()[
-        0
-    ]
-    return [column for column, count in zip(columns, counts, strict=True) if not count]
+def _empty(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Columns of a table without any value; none of a table without rows."""
+    columns = schema.columns(table)
+    counts = con.execute(f"SELECT {', '.join(f'count({name})' for name in columns)} FROM typed_{table}").fetchall()
+    return [name for name, count in zip(columns, counts[0], strict=True) if not count and any(counts[0])]
 
 
-def _write_parquet(
-    con: duckdb.DuckDBPyConnection, classified: duckdb.DuckDBPyRelation, empty: list[str], path: Path
-) -> None:
-    """Classified time entries, less empty columns, as a file: it takes less memory than a table.
+def _coded(
+    con: duckdb.DuckDBPyConnection, tickets: duckdb.DuckDBPyRelation, empty: list[str]
+) -> duckdb.DuckDBPyRelation:
+    """Tickets with codes in place of words that are joined to every entry."""
+    coded = [f"{codes(con, 'tickets', name)} AS {name}" for name in WORDS if name not in empty]
+    return tickets.select(f"* REPLACE ({', '.join(coded)})") if coded else tickets
+
+
+def _listed(values: list[str]) -> str:
+    """SQL of a list of codes."""
+    kind = f"ENUM({', '.join(map(quote, dict.fromkeys(values)))})"
+    return f"CAST([{', '.join(map(quote, values))}] AS {kind}[])"
+
+
+def _filed(
+    con: duckdb.DuckDBPyConnection,
+    rows: duckdb.DuckDBPyRelation,
+    table: str,
+    empty: list[str],
+    folder: Path,
+) -> duckdb.DuckDBPyRelation:
+    """Rows of a table, less empty columns, in a file and read from there; its typed rows are forgotten.
 
     Dictionaries are kept small: most columns of text hold either the same few values or all different ones.
     """
-    columns = ", ".join(column for column in classified.columns if column not in empty)
-    with _told(path.parent):
+    columns = ", ".join(name for name in rows.columns if name not in empty)
+    path = folder / f"{table}.parquet"
+    with _told(folder):
         con.execute(
-            f"COPY (SELECT {columns} FROM ({classified.sql_query()})) TO {quote(str(path))} "
+            f"COPY (SELECT {columns} FROM ({rows.sql_query()})) TO {quote(str(path))} "
             "(FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)"
         )
+    drop_typed(con, table)
+    return _read_file(con, table, path)
 
 
 @contextmanager
@@ -153,11 +177,13 @@ def _told(folder: Path) -> Iterator[None]:
         raise OutputError(f"cannot be written: {problem}.", where=str(folder)) from None
 
 
-def _entries(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
-    """Classified time entries of a file, with all their columns."""
-    texts = [f"NULL::VARCHAR AS {name}" for name in (*TICKET_COLUMNS, "work_class", "rule")]
-    nothing = f"SELECT {', '.join([*null_columns('time_entries'), *texts])} WHERE false"
-    return con.sql(f"{nothing} UNION ALL BY NAME FROM read_parquet({quote(str(path))})")
+def _read_file(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> duckdb.DuckDBPyRelation:
+    """Rows of a file that `_filed` wrote, with all columns of their table."""
+    added = (*TICKET_COLUMNS, "work_class", "rule") if table == "time_entries" else ()
+    columns = [*null_columns(table), *(f"NULL::VARCHAR AS {name}" for name in added)]
+    return con.sql(
+        f"SELECT {', '.join(columns)} WHERE false UNION ALL BY NAME FROM read_parquet({quote(str(path))})"
+    )
 
 
 def save(work: Workspace, folder: Path, key: str) -> None:
@@ -184,8 +210,8 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         part = folder / f".{name}.{os.getpid()}{PART}"
         if name in frames:
             frames[name].to_parquet(part)
-        elif name == "time_entries":
-            shutil.copyfile(work.entries_file, part)
+        elif name in FILED:
+            shutil.copyfile(work.files / f"{name}.parquet", part)
         else:
             with _told(folder):
                 getattr(work, name).write_parquet(str(part))
@@ -219,7 +245,7 @@ def _open(folder: Path) -> Workspace:
     con = connect()
     for name in RELATIONS:
         path = folder / f"{name}.parquet"
-        (_entries(con, path) if path.name == ENTRIES else con.read_parquet(str(path))).create(name)
+        (_read_file(con, name, path) if name in FILED else con.read_parquet(str(path))).create(name)
     frame = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet") if path.stem not in RELATIONS}
     return Workspace(
         folder=folder / facts["workspace"],
@@ -229,5 +255,5 @@ def _open(folder: Path) -> Workspace:
         account=Account(**{name: frame[f"account_{name}"] for name in ACCOUNT}),
         profiles=tuple(Profile.model_validate(given) for given in facts["profiles"]),
         connection=con,
-        entries_file=folder / ENTRIES,
+        files=folder,
     )
