@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from rhem_lib.laplace import evaluate
-from rhem_lib.mixed import Fit, client_spread
+from rhem_lib.laplace import Point, evaluate
+from rhem_lib.mixed import Fit
 from rhem_lib.noise import expected, residuals
 
 Array = NDArray[np.float64]
@@ -129,10 +129,23 @@ def _ratios(fit: Fit, found: NDArray[np.intp], place: NDArray[np.intp]) -> tuple
     hours = (weight * rate).sum(1)
     steep = (weight * slope).sum(2).T / hours[:, None]
     chance = fit.memory * ((weight * deviation) ** 2).sum(1) / hours**2
-    spread = client_spread(known, fit.memory)
+    spread = _spread(known, fit.memory)
     error = norm.ppf(0.975) * np.sqrt(np.einsum("ni,nij,nj->n", steep, spread, steep) + chance)
     ratio = (weight * months.rate).sum(1) / hours
     return ratio, ratio * np.exp(-error), ratio * np.exp(error)
+
+
+def _spread(point: Point, memory: float) -> Array:
+    """Conditional covariance of the clients' log parameters: inverse exact Hessian.
+
+    The data's part of it is divided by the memory of the shocks, and a client's own months cannot make it less
+    certain than the population does: eigenvalues relative to the population's precision are at least 1.
+    """
+    sd = np.exp(point.theta[-5:-2])
+    values, vectors = np.linalg.eigh(point.hessian * np.outer(sd, sd))
+    certain = 1 + np.maximum(values - 1, 0.0) / memory
+    root = sd[:, None] * vectors / np.sqrt(certain)[:, None, :]
+    return root @ root.transpose(0, 2, 1)
 
 
 def discoveries(p_values: Array, rate: float = FALSE_DISCOVERY) -> NDArray[np.bool_]:

@@ -82,7 +82,7 @@ class Claim:
 
 def check_claim(
     fit: Fit,
-    draws: Array,
+    draws: posterior.Draws,
     typical: Array,
     population: pd.DataFrame,
     left: NDArray[np.bool_] | None,
@@ -94,8 +94,8 @@ def check_claim(
     Parameters
     ----------
     fit : mixed.Fit
-    draws : array (draws, clients, 3)
-        Log parameters of all clients.
+    draws : posterior.Draws
+        Of all clients.
     typical : array (draws, 3)
         Those of the typical client.
     population : DataFrame
@@ -106,32 +106,32 @@ def check_claim(
         Level, and the age at which it is claimed.
     """
     book = fit.model.months
-    equal = np.full(draws.shape[1], 1 / draws.shape[1])
+    equal = np.full(len(book.used), 1 / len(book.used))
     size = (book.weight * book.used).sum(1) / ((book.age_end - book.age_start) * book.used).sum(1)
     weights = {"mean": equal, "portfolio": size / size.sum()}
     last = (book.age_end * book.used).max(1)
-    level = np.exp(posterior.log_level(float(months), draws)[0])
     gone = np.zeros(len(last), bool) if left is None else left & (last < months)
-    frozen = np.where(gone, np.exp(posterior.log_level(last, draws)[0]), level)
-    start = np.exp(draws[..., 0])
-    by_draw = {
-        "start_h": (start, start),
-        "level_h": (level, frozen),
-        "share_at_target": (level <= target_h, frozen <= target_h),
-    }
+    level, own = (np.exp(posterior.log_level(float(months), x)[0]) for x in (draws.whole, draws.own))
+    ends = (np.exp(posterior.log_level(last, x)[0]) for x in (draws.whole, draws.own))
+    frozen, own_frozen = (np.where(gone, end, at) for end, at in zip(ends, (level, own), strict=True))
+    start, own_start = np.exp(draws.whole[..., 0]), np.exp(draws.own[..., 0])
     there = np.exp(posterior.log_level(float(months), typical)[0]) <= target_h
     rows = {
         ("start_h", "typical"): [*population.loc["start_h", ["estimate", "low", "high"]], np.nan],
         ("level_h", "typical"): [*population.loc["rhem_12_h", ["estimate", "low", "high"]], np.nan],
         ("share_at_target", "typical"): [there.mean(), np.nan, np.nan, np.nan],
     }
-    for quantity, (as_is, if_stayed) in by_draw.items():
-        for of, weight in weights.items():
-            rows[quantity, of] = [*_interval(as_is @ weight), float(np.median(if_stayed @ weight))]
+    for of, weight in weights.items():
+        starts = posterior.interval(start @ weight, own_start @ weight)
+        levels = posterior.interval(level @ weight, own @ weight)
+        rows["start_h", of] = [*starts, starts[0]]
+        rows["level_h", of] = [*levels, _interval(own_frozen @ weight)[0]]
+        shares = _interval((level <= target_h) @ weight)
+        rows["share_at_target", of] = [*shares, _interval((frozen <= target_h) @ weight)[0]]
     index = pd.MultiIndex.from_tuples(rows, names=["quantity", "of"])
     table = pd.DataFrame(list(rows.values()), index, ["estimate", "low", "high", "if_stayed"]).astype(float)
-    order = [(quantity, of) for quantity in by_draw for of in ("typical", "mean", "portfolio")]
-    return Claim(table.loc[order], _compare(fit, level, left), target_h, months)
+    order = [(q, of) for q in ("start_h", "level_h", "share_at_target") for of in ("typical", "mean", "portfolio")]
+    return Claim(table.loc[order], _compare(fit, level, own, left), target_h, months)
 
 
 def _interval(draws: Array) -> list[float]:
@@ -139,7 +139,7 @@ def _interval(draws: Array) -> list[float]:
     return [float(x) for x in np.quantile(draws, [0.5, 0.025, 0.975], method="inverted_cdf")]
 
 
-def _compare(fit: Fit, level: Array, left: NDArray[np.bool_] | None) -> pd.DataFrame:
+def _compare(fit: Fit, level: Array, own: Array, left: NDArray[np.bool_] | None) -> pd.DataFrame:
     """Those who left against those who stayed."""
     columns = ["clients", "level_h", "low", "high", "last_ratio"]
     table = pd.DataFrame(columns=columns, index=pd.Index([], name="group"), dtype=float)
@@ -152,5 +152,9 @@ def _compare(fit: Fit, level: Array, left: NDArray[np.bool_] | None) -> pd.DataF
     rate = expected(fit.model, fit.point)[0]
     for name, group in (("stayed", ~left), ("left", left)):
         ratio = (weight * book.rate)[group].sum() / (weight * rate)[group].sum()
-        table.loc[name] = [group.sum(), *_interval(level[:, group].mean(axis=1)), ratio]
+        table.loc[name] = [
+            group.sum(),
+            *posterior.interval(level[:, group].mean(axis=1), own[:, group].mean(axis=1)),
+            ratio,
+        ]
     return table

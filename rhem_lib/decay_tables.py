@@ -35,8 +35,8 @@ def typical(core: mixed.Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def population(
     core: mixed.Fit, target_h: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, NDArray[np.float64], NDArray[np.float64]]:
-    """Population table, and the draws of log parameters behind it: (draws, 3) typical, (draws, clients, 3) all."""
+) -> tuple[pd.DataFrame, NDArray[np.float64], posterior.Draws]:
+    """Population table, and the draws of log parameters behind it: (draws, 3) typical, and of all clients."""
     eta, covariance = typical(core)
     reach = core.quantile * np.sqrt(np.diag(covariance))
     own = np.exp(np.stack([eta, eta - reach, eta + reach]))
@@ -47,18 +47,21 @@ def population(
     months = [float(curves.time_to_level(target_h, *np.exp(eta))), *limits(times)]
     size = int(np.clip(MOST_DRAWN / len(core.point.modes), FEWEST_DRAWS, CLIENT_DRAWS))
     draws = posterior.draw_clients(core, size, rng)
-    means = np.column_stack(
-        [
-            np.exp(draws[:, :, :2]).mean(axis=1),
-            curves.half_life(np.exp(draws[:, :, 2].mean(axis=1))),
-            np.exp(posterior.log_level(TARGET_MONTHS, draws)[0]).mean(axis=1),
-            _mean_arrival(draws, target_h),
-        ]
-    )
-    middle = np.quantile(means, 0.5, axis=0, method="inverted_cdf")
+    whole, alone = _means(draws.whole), _means(draws.own)
+    arrivals = _mean_arrival(draws.whole, target_h)
+    reached = [np.quantile(arrivals, 0.5, method="inverted_cdf"), *limits(arrivals)]
+    right = np.column_stack([np.array(posterior.interval(whole, alone)), reached])
     left = np.column_stack([own, np.array(level), months])
-    values = np.column_stack([left.T, middle, limits(means).T])
+    values = np.column_stack([left.T, right.T])
     return pd.DataFrame(values, POPULATION_ROWS, POPULATION_COLUMNS), arrival, draws
+
+
+def _means(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the clients in every draw: mean start, floor, half-life (geometric) and level at the target's month."""
+    start, floor = np.exp(draws[:, :, :2]).mean(axis=1).T
+    half_life = curves.half_life(np.exp(draws[:, :, 2].mean(axis=1)))
+    level = np.exp(posterior.log_level(TARGET_MONTHS, draws)[0]).mean(axis=1)
+    return np.column_stack([start, floor, half_life, level])
 
 
 def _mean_arrival(draws: NDArray[np.float64], target_h: float) -> NDArray[np.float64]:
@@ -74,7 +77,7 @@ def _mean_arrival(draws: NDArray[np.float64], target_h: float) -> NDArray[np.flo
 
 
 def clients(
-    core: mixed.Fit, names: list[str], changed: list[str], target_h: float, draws: NDArray[np.float64]
+    core: mixed.Fit, names: list[str], changed: list[str], target_h: float, draws: posterior.Draws
 ) -> pd.DataFrame:
     """Per-client table; `changed` are the clients that left their path."""
     months = core.model.months
@@ -83,7 +86,7 @@ def clients(
     values = np.exp(np.stack([eta, eta - reach, eta + reach], axis=-1))
     values[:, 2] = curves.half_life(values[:, 2])
     last = (months.age_end * months.used).max(axis=1)
-    times = curves.time_to_level(target_h, *np.moveaxis(np.exp(draws), -1, 0))
+    times = curves.time_to_level(target_h, *np.moveaxis(np.exp(draws.whole), -1, 0))
     arrival = curves.time_to_level(target_h, *np.exp(eta).T)
     parts = [
         *np.moveaxis(values, 1, 0),

@@ -57,7 +57,8 @@ def draw_months(
     array (DRAWS, clients, months), h per endpoint per month
     """
     months = fit.model.months
-    start, floor, tau = np.moveaxis(np.exp(posterior.draw_clients(fit, DRAWS, rng, clients)), -1, 0)[..., None]
+    draws = posterior.draw_clients(fit, DRAWS, rng, clients).whole
+    start, floor, tau = np.moveaxis(np.exp(draws), -1, 0)[..., None]
     share = curves.AVERAGES[fit.model.shape](age_start, age_end, tau)[0]
     rate = np.minimum((floor + (start - floor) * share) / months.scale, MOST * months.rate.max())
     _, _, phi, kappa = split(fit.point.theta, months.design.shape[1])

@@ -3,7 +3,7 @@
 References
 ----------
 Golub & Pereyra (1973), variable projection; Pinheiro & Bates (2000), Mixed-Effects Models in S and S-PLUS;
-Cameron, Gelbach & Miller (2008), few clusters.
+Cameron, Gelbach & Miller (2008), few clusters; Berndt, Hall, Hall & Hausman (1974), covariance from the scores.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from scipy.stats import t as student
 
 from rhem_lib import curves, noise, quadrature
 from rhem_lib.book import Months
-from rhem_lib.laplace import Model, Point, evaluate, split
+from rhem_lib.laplace import PRIOR_SD, Model, Point, evaluate, prior_precision, split
 
 Array = NDArray[np.float64]
 
@@ -23,6 +23,7 @@ START_SD, START_PHI, START_KAPPA = 0.3, 2.0, 0.08
 SHOCK_VARIANCE = 0.03
 FLAT_SD = 0.03
 TAU_LIMITS = (0.3, 60.0)
+MOST_SD = 2.5
 LEAST_CURVATURE = 1e-5
 MOST_INFLATION = 25.0
 
@@ -39,7 +40,7 @@ class Fit:
     df : degrees of freedom of t intervals
     stretch : (parameters,), by what the sandwich lengthened the standard errors of the inverse Hessian, at least 1
     regular : the Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
-        covariance is that at known spreads, with the sandwich
+        covariance is that of the clients' scores or, for few clients, that at known spreads with the sandwich
     """
 
     model: Model
@@ -99,7 +100,7 @@ def starting_values(model: Model) -> Array:
 def _bounds(columns: int) -> Array:
     wide = [(-4.0, 4.0)] * (columns - 1)
     rows = [(-6.0, 4.0), *wide, (-7.0, 4.0), *wide, tuple(np.log(TAU_LIMITS)), *wide]
-    rows += [tuple(np.log([0.01, 2.5]))] * 3 + [tuple(np.log([1e-3, 60.0])), tuple(np.log([1e-5, 3.0]))]
+    rows += [tuple(np.log([0.01, MOST_SD]))] * 3 + [tuple(np.log([1e-3, 60.0])), tuple(np.log([1e-5, 3.0]))]
     return np.array(rows)
 
 
@@ -176,7 +177,23 @@ def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Ar
         covariance, stretch = _inflated(point, free, inverse)
         if (np.diag(covariance)[: len(known)] <= MOST_INFLATION * np.diag(known)).all():
             return covariance, stretch, True
+    if len(point.scores) > free.sum():
+        return _outer(point, free), np.ones(len(free)), False
     return *_inflated(point, np.arange(len(free)) < len(known), known), False
+
+
+def _outer(point: Point, free: NDArray[np.bool_]) -> Array:
+    """Covariance of theta from the outer product of the clients' scores and the precision of the priors.
+
+    It takes more clients than parameters, and no Hessian (Berndt et al. 1974).
+    """
+    precision = np.zeros((len(free), len(free)))
+    precision[:-5, :-5] = prior_precision((len(free) - 5) // 3)
+    precision[range(-5, -2), range(-5, -2)] = np.exp(point.theta[-5:-2]) / PRIOR_SD
+    precision += point.scores.T @ point.scores
+    covariance = np.zeros_like(precision)
+    covariance[np.ix_(free, free)] = np.linalg.inv(precision[np.ix_(free, free)])
+    return covariance
 
 
 def _inverse(model: Model, point: Point, free: NDArray[np.bool_]) -> Array | None:
@@ -209,19 +226,6 @@ def _with_hessian(theta: Array, columns: int) -> tuple[NDArray[np.bool_], bool]:
     inside = (theta > low + 1e-6) & (theta < high - 1e-6)
     inside[-2:] = False
     return inside | (np.arange(len(theta)) < 3 * columns), bool(inside[: 3 * columns].all())
-
-
-def client_spread(point: Point, memory: float) -> Array:
-    """Conditional covariance of the clients' log parameters: inverse exact Hessian.
-
-    The data's part of it is divided by the memory of the shocks, and a client's own months cannot make it less
-    certain than the population does: eigenvalues relative to the population's precision are at least 1.
-    """
-    sd = np.exp(point.theta[-5:-2])
-    values, vectors = np.linalg.eigh(point.hessian * np.outer(sd, sd))
-    certain = 1 + np.maximum(values - 1, 0.0) / memory
-    root = sd[:, None] * vectors / np.sqrt(certain)[:, None, :]
-    return root @ root.transpose(0, 2, 1)
 
 
 def _hessian(model: Model, point: Point, free: NDArray[np.bool_]) -> Array:

@@ -1,14 +1,40 @@
 """What a fitted mixed model says: clients, levels with intervals, effects of covariates, and draws of curves."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rhem_lib.mixed import Fit
+from rhem_lib.mixed import MOST_SD, Fit
 
 Array = NDArray[np.float64]
 
 TINY = 1e-300
 SANDWICH_ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Log parameters of clients together, (draws, clients, 3).
+
+    whole : what the clients share is drawn, and each client's own
+    own : what they share is at its estimate
+    """
+
+    whole: Array
+    own: Array
+
+
+def interval(whole: Array, own: Array) -> tuple[Array, Array, Array]:
+    """Estimate and 95 % limits of positive averages over clients, from both kinds of draws, (draws, ...).
+
+    Built on the log scale around the estimate, as those of the typical client are: curves bend as what they share
+    is drawn, so that the draws of a level lie above its estimate, which itself is as much too high for that.
+    """
+    middle = np.quantile(own, 0.5, axis=0, method="inverted_cdf")
+    low, high = np.quantile(whole, [0.025, 0.975], axis=0, method="inverted_cdf")
+    reach = np.sqrt(high / low)
+    return middle, middle / reach, middle * reach
 
 
 def clients(fit: Fit) -> tuple[Array, Array]:
@@ -36,18 +62,29 @@ def _stretch(fit: Fit, size: int, rng: np.random.Generator) -> Array:
     return np.sqrt(fit.df / rng.chisquare(fit.df, (size, 1)))
 
 
-def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[np.intp] | None = None) -> Array:
-    """Log parameters of clients together, (size, clients, 3): what they share, then each client's own.
+def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[np.intp] | None = None) -> Draws:
+    """Draws of what clients share, then of each client's own, as wide as the spread drawn with it lets it be.
 
     Multivariate t, as the intervals of single clients are. All clients, or those at the places `which`.
     """
     some = slice(None) if which is None else which
     shifts = _normal(fit.covariance[:-2, :-2], size, rng)
-    eta = clients(fit)[0][some]
+    eta = (fit.model.months.design @ fit.coefficients.T + fit.own)[some]
     root = np.linalg.cholesky(fit.spread[some])
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
-    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own
-    return eta + together * _stretch(fit, size, rng)[..., None]
+    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit, shifts)[:, some]
+    return Draws(eta + together * _stretch(fit, size, rng)[..., None], eta + own)
+
+
+def _widened(fit: Fit, shifts: Array) -> Array:
+    """By what each client's own standard errors grow with the spreads drawn, (draws, clients, 3).
+
+    As precisions add up, 1 / variance = 1 / sd^2 + data: a client told by its data does not mind the spread, one
+    told by the population is as uncertain as that is wide.
+    """
+    leaning = np.minimum(np.einsum("nii->ni", fit.spread) / fit.sd**2, 1.0)
+    growth = np.exp(2 * np.minimum(shifts[:, None, -3:], np.log(MOST_SD / fit.sd)))
+    return 1 / np.sqrt(1 - leaning + leaning / growth)
 
 
 def log_level(age: Array | float, eta: Array) -> tuple[Array, Array]:

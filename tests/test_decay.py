@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import changes, decline, laplace, mixed, quadrature, tweedie
+from rhem_lib import changes, decline, laplace, mixed, posterior, quadrature, tweedie
 from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.curves import half_life
 from rhem_lib.decay import fit_decay
@@ -283,3 +283,31 @@ def test_shape_is_recognised():
     for scenario, shape in [("S2", "exponential"), ("S5-linear", "linear"), ("S4", "flat")]:
         best = [fit_decay(simulate_panel(scenario, seed=s)).shapes["aic"].idxmin() for s in range(10)]
         assert best.count(shape) >= 8, (scenario, best)
+
+
+def test_a_client_told_by_the_population_is_as_uncertain_as_the_spread_is_wide(fit):
+    """Twice the spread: twice the standard error without data; with data, precisions add up."""
+    core = fit.core
+    own = np.diag(core.sd**2)
+    told = replace(core, spread=np.stack([own, own / 2]))
+    shifts = np.r_[np.zeros(3), np.full(3, np.log(2.0))][None]
+    without, half = posterior._widened(told, shifts)[0]
+    assert without == pytest.approx(2.0)
+    assert half == pytest.approx(np.sqrt(1 / (1 / 4 + 1) * 2))
+
+
+def test_the_mean_is_centred_on_its_estimate_however_the_draws_lean():
+    own, whole = np.full(1001, 2.0), np.exp(np.linspace(0, 4, 1001))
+    middle, low, high = posterior.interval(whole, own)
+    assert middle == 2.0
+    assert np.log([low / 2, high / 2]) == pytest.approx([-1.9, 1.9], abs=0.01)
+
+
+def test_covariance_from_the_scores_is_that_of_the_hessian_in_a_regular_book():
+    core = mixed.fit(lay_out(rows := fitted_months(simulate_panel("S2", seed=3)), client_order(rows)))
+    free = np.diag(core.covariance) > 0
+    outer = mixed._outer(core.point, free)
+    plain = np.diag(core.covariance)[free] / core.stretch[free] ** 2
+    assert core.regular
+    assert np.sqrt(np.diag(outer)[free] / plain) == pytest.approx(1.0, abs=0.35)
+    assert (np.diag(outer)[~free] == 0).all()
