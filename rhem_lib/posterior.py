@@ -42,8 +42,11 @@ def clients(fit: Fit) -> tuple[Array, Array]:
 
     The covariance adds that of the coefficients and the spreads to the conditional one.
     """
-    eta = fit.model.months.design @ fit.coefficients.T + fit.own
-    return eta, fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
+    return _centres(fit), fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
+
+
+def _centres(fit: Fit) -> Array:
+    return fit.model.months.design @ fit.coefficients.T + fit.own
 
 
 def draw_population(fit: Fit, size: int, rng: np.random.Generator) -> Array:
@@ -69,7 +72,7 @@ def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[n
     """
     some = slice(None) if which is None else which
     shifts = _normal(fit.covariance[:-2, :-2], size, rng)
-    eta = (fit.model.months.design @ fit.coefficients.T + fit.own)[some]
+    eta = _centres(fit)[some]
     root = np.linalg.cholesky(fit.spread[some])
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
     together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit, shifts)[:, some]

@@ -15,7 +15,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.account import Account, reconcile
-from rhem_lib.classify import PLACE, TICKET_COLUMNS, classify, decide, outcomes, rules_for
+from rhem_lib.classify import PLACE, TICKET_COLUMNS, LabelledRule, classify, decide, outcomes, rules_for
 from rhem_lib.clean import clean, drop_typed
 from rhem_lib.clients import agreement_table, client_table, unify
 from rhem_lib.disk import PART, file_digest, write_whole
@@ -108,13 +108,12 @@ def load(folder: str | Path) -> Workspace:
     empty = {name: _empty(con, name) for name in FILED}
     tickets = _filed(con, tables["tickets"], "tickets", empty["tickets"], scratch)
     tickets.create_view("tickets")
-    rules = rules_for(settings, profiles, settings.preset)
-    decided = decide(tables["time_entries"], _coded(con, tickets, empty["tickets"]), rules)
-    found = [
-        f"{_listed(values)}[{PLACE} + 1] AS {name}"
-        for name, values in zip(("work_class", "rule"), outcomes(rules, settings.preset), strict=True)
-    ]
-    classified = decided.select(f"* EXCLUDE ({PLACE}), {', '.join(found)}")
+    classified = _classified(
+        tables["time_entries"],
+        _coded(con, tickets, empty["tickets"]),
+        rules_for(settings, profiles, settings.preset),
+        settings.preset,
+    )
     nothing = [*empty["time_entries"], *(name for name in TICKET_COLUMNS if name in empty["tickets"])]
     entries = _filed(con, classified, "time_entries", nothing, scratch)
     entries.create_view("classified_entries")
@@ -140,10 +139,18 @@ def _coded(
     return tickets.select(f"* REPLACE ({', '.join(coded)})") if coded else tickets
 
 
-def _listed(values: list[str]) -> str:
-    """SQL of a list of codes."""
-    kind = f"ENUM({', '.join(map(quote, dict.fromkeys(values)))})"
-    return f"CAST([{', '.join(map(quote, values))}] AS {kind}[])"
+def _classified(
+    entries: duckdb.DuckDBPyRelation,
+    tickets: duckdb.DuckDBPyRelation,
+    rules: list[LabelledRule],
+    preset: Preset,
+) -> duckdb.DuckDBPyRelation:
+    """What `classify` gives, with codes in place of work class and rule."""
+    found = []
+    for name, values in zip(("work_class", "rule"), outcomes(rules, preset), strict=True):
+        kind = f"ENUM({', '.join(map(quote, dict.fromkeys(values)))})"
+        found.append(f"CAST([{', '.join(map(quote, values))}] AS {kind}[])[{PLACE} + 1] AS {name}")
+    return decide(entries, tickets, rules).select(f"* EXCLUDE ({PLACE}), {', '.join(found)}")
 
 
 def _filed(
