@@ -106,17 +106,16 @@ def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: st
     groups: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
     for number, labelled in rules:
         groups.setdefault(tuple(_columns(labelled)), []).append((number, labelled[1]))
-    found = frame.with_columns(nw.lit(none).alias(name))
-    for columns, own in groups.items():
-        values = frame.select(*columns).unique()
-        lower = values.with_columns(nw.col(c).str.to_lowercase().alias(f"_{c}") for c in columns)
+    found, places = frame, [nw.lit(none)]
+    for group, (columns, own) in enumerate(groups.items()):
         place = nw.lit(none)
         for number, rule in reversed(own):
             place = nw.when(_condition(rule)).then(nw.lit(number)).otherwise(place)
-        matched = lower.with_columns(place.alias("_place")).select(*columns, "_place")
-        joined = found.join(matched, on=list(columns), how="left")
-        found = joined.with_columns(nw.min_horizontal(name, "_place").alias(name)).drop("_place")
-    return found
+        values = frame.group_by(*columns).agg(nw.len().alias("_rows"))
+        matched = values.select(*columns, place.alias(f"{name}_{group}"))
+        found = found.join(matched, on=list(columns), how="left")
+        places.append(nw.col(f"{name}_{group}"))
+    return found.select(*frame.columns, nw.min_horizontal(*places).alias(name))
 
 
 def _looked_up(values: Sequence[str]) -> nw.Expr:
@@ -142,9 +141,8 @@ def _columns(labelled: LabelledRule) -> list[str]:
 def _condition(rule: Rule) -> nw.Expr:
     """All columns of `when` must match; of a list of values any one may."""
     given = {column: [wanted] if isinstance(wanted, str) else wanted for column, wanted in rule.when.items()}
-    return nw.all_horizontal(
-        *(_matches(nw.col(f"_{c}"), wanted) for c, wanted in given.items()), ignore_nulls=True
-    )
+    tests = [_matches(nw.col(column).str.to_lowercase(), wanted) for column, wanted in given.items()]
+    return nw.all_horizontal(*tests, ignore_nulls=True)
 
 
 def _matches(lower: nw.Expr, wanted: Sequence[str]) -> nw.Expr:

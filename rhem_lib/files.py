@@ -170,7 +170,8 @@ def _is_utf8(path: Path) -> bool:
     try:
         with path.open("rb") as source:
             while block := source.read(1 << 20):
-                decoder.decode(block)
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False

@@ -126,17 +126,20 @@ def _brief(column: str) -> str:
 
 def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str, str, str, str]]:
     """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
-    heads = [c for c in raw.spec.requires if c in raw.headers][:2]
+    heads = [(c, quote(raw.headers[c])) for c in raw.spec.requires if c in raw.headers][:2]
     marks = [c for c in NAMES if c in raw.headers]
     shown = [c for c in marks if c != "technician"]
-    header = " AND ".join(f"lower({c}) = lower({quote(raw.headers[c])})" for c in heads) or "false"
+    header = " AND ".join(  # few cells are as long as the name of their column
+        f"CASE WHEN strlen({c}) = strlen({name}) THEN lower({c}) = lower({name}) ELSE false END"
+        for c, name in heads
+    )
     total = " OR ".join(  # few cells pass the quick tests: most start with a digit
         f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%total%' "
         f"THEN regexp_full_match(lower({c}), '{TOTAL}') ELSE false END"
         for c in marks
     )
     cases = [
-        (header, "'repeated-header'", "NULL", heads[0] if heads else "NULL"),
+        (header or "false", "'repeated-header'", "NULL", heads[0][0] if heads else "NULL"),
         (total or "false", "'total-row'", "NULL", f"concat_ws(' ', {', '.join(shown)})" if shown else "NULL"),
     ]
 
