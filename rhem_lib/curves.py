@@ -120,10 +120,11 @@ def exponential_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike
     x, y, width = start / tau, end / tau, (end - start) / tau
     at_start, at_end = np.exp(-x), np.exp(-y)
     average = at_start * -np.expm1(-width) / width
-    first = average + (at_start * x - at_end * y) / width
-    second = first + (at_start * x**2 - at_end * y**2) / width
-    third = first + (at_start * x**3 - at_end * y**3) / width
-    return average, first, second, third
+    at_start, at_end = at_start * x / width, at_end * y / width
+    first = average + (at_start - at_end)
+    at_start, at_end = at_start * x, at_end * y
+    second = first + (at_start - at_end)
+    return average, first, second, first + (at_start * x - at_end * y)
 
 
 def hyperbolic_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
@@ -134,7 +135,7 @@ def hyperbolic_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike)
     average = np.log1p(width * u) / width
     first = average + (v - u) / width
     second = first + (v - u + y * v**2 - x * u**2) / width
-    third = second + (v - u + y * v**2 - x * u**2 + 2 * y**2 * v**3 - 2 * x**2 * u**3) / width
+    third = second + (v - u + y * v**2 - x * u**2 + 2 * (v * (y * v) ** 2 - u * (x * u) ** 2)) / width
     return average, first, second, third
 
 
@@ -175,7 +176,7 @@ def _step_integral(x: Array) -> Derivatives:
     integral = top * (x - (above + np.log1p(tail)) / STEEPNESS)
     first = integral - top * x * share
     second = first - top * STEEPNESS * x**2 * product
-    return integral, first, second, first - top * STEEPNESS**2 * x**3 * product * (1 - 2 * share)
+    return integral, first, second, first - top * STEEPNESS**2 * x * x**2 * product * (1 - 2 * share)
 
 
 def flat_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
@@ -206,11 +207,11 @@ def derivatives(share: Derivatives, start: Array, floor: Array) -> tuple[Array, 
     """
     average, first, second, _ = share
     above, below, gap = start * average, floor * (1 - average), start - floor
-    rise, fall, zero = start * first, -floor * first, np.zeros_like(above)
     gradient = np.stack([above, below, gap * first])
-    hessian = np.stack(
-        [np.stack([above, zero, rise]), np.stack([zero, below, fall]), np.stack([rise, fall, gap * second])]
-    )
+    hessian = np.zeros((3, *gradient.shape), gradient.dtype)
+    hessian[0, 0], hessian[1, 1], hessian[2, 2] = above, below, gap * second
+    hessian[0, 2] = hessian[2, 0] = start * first
+    hessian[1, 2] = hessian[2, 1] = -floor * first
     return above + below, gradient, hessian
 
 

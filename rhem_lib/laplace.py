@@ -85,7 +85,7 @@ def _local(model: Model, eta: Array, centre: Array, inverse_variance: Array, pre
     start, floor, tau = np.exp(eta.T)[:, :, None]
     share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
     rate, jacobian, second = curves.derivatives(share, start, floor)
-    weight = precision * rate**-1.5
+    weight = precision / (rate * np.sqrt(rate))  # a general power costs as much as the curve
     score = (months.rate - rate) * weight
     curvature = weight + 1.5 * score / rate
     gap = eta - centre
@@ -162,7 +162,7 @@ def evaluate(model: Model, theta: Array, modes: Array) -> Point:
     if model.restricted:
         loglik -= log_information / 2
         by_fisher = by_fisher + pull
-    along_eta = _along_eta(at, by_exact, by_fisher, months, precision)
+    along_eta = _along_eta(at, by_exact, by_fisher, months)
     implicit = np.einsum("nik,nk,njk,nj->ni", vectors, 1 / np.maximum(values, 0.02), vectors, along_eta)
 
     gap = at.eta - centre
@@ -214,11 +214,11 @@ def _pull(form: Array, jacobian: Array) -> Array:
     return (form @ jacobian.transpose(1, 0, 2)).transpose(1, 0, 2)
 
 
-def _along_eta(at: _Local, by_exact: Array, by_fisher: Array, months: Months, precision: Array) -> Array:
+def _along_eta(at: _Local, by_exact: Array, by_fisher: Array, months: Months) -> Array:
     """Derivative in eta of tr(by_exact . exact Hessian) + tr(by_fisher . Fisher Hessian), (clients, 3)."""
     jacobian, second, rate = at.jacobian, at.second, at.rate
     exact_pull, fisher_pull = _pull(by_exact, jacobian), _pull(by_fisher, jacobian)
-    steepness = precision * (0.75 * rate - 3.75 * months.rate) * rate**-3.5
+    steepness = at.fisher * (0.75 * rate - 3.75 * months.rate) / rate**2
     exact_form = steepness * (jacobian * exact_pull).sum(0)
     exact_form += at.curvature * np.einsum("nij,ijnt->nt", by_exact, second)
     fisher_form = -1.5 * at.fisher / rate * (jacobian * fisher_pull).sum(0)
