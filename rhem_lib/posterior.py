@@ -73,20 +73,21 @@ def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[n
     some = slice(None) if which is None else which
     shifts = _normal(fit.covariance[:-2, :-2], size, rng)
     eta = _centres(fit)[some]
-    root = np.linalg.cholesky(fit.spread[some])
+    spread = fit.spread[some]
+    root = np.linalg.cholesky(spread)
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
-    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit, shifts)[:, some]
+    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit.sd, spread, shifts)
     return Draws(eta + together * _stretch(fit, size, rng)[..., None], eta + own)
 
 
-def _widened(fit: Fit, shifts: Array) -> Array:
+def _widened(sd: Array, spread: Array, shifts: Array) -> Array:
     """By what each client's own standard errors grow with the spreads drawn, (draws, clients, 3).
 
     As precisions add up, 1 / variance = 1 / sd^2 + data: a client told by its data does not mind the spread, one
     told by the population is as uncertain as that is wide.
     """
-    leaning = np.minimum(np.einsum("nii->ni", fit.spread) / fit.sd**2, 1.0)
-    growth = np.exp(2 * np.minimum(shifts[:, None, -3:], np.log(MOST_SD / fit.sd)))
+    leaning = np.minimum(np.einsum("nii->ni", spread) / sd**2, 1.0)
+    growth = np.exp(2 * np.minimum(shifts[:, None, -3:], np.log(MOST_SD / sd)))
     return 1 / np.sqrt(1 - leaning + leaning / growth)
 
 
