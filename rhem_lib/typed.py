@@ -124,8 +124,8 @@ def _brief(column: str) -> str:
     return f"CASE WHEN length({column}) > {BRIEF} THEN {told} ELSE {column} END"
 
 
-def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str, str, str, str]]:
-    """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
+def _no_facts(raw: RawTable) -> list[tuple[str, str, str, str]]:
+    """Cases, as in `_cases`, of rows that are no facts: the header once more, and totals."""
     heads = [(c, quote(raw.headers[c])) for c in raw.spec.requires if c in raw.headers][:2]
     marks = [c for c in NAMES if c in raw.headers]
     shown = [c for c in marks if c != "technician"]
@@ -138,10 +138,15 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
         f"THEN regexp_full_match(lower({c}), '{TOTAL}') ELSE false END"
         for c in marks
     )
-    cases = [
+    return [
         (header or "false", "'repeated-header'", "NULL", heads[0][0] if heads else "NULL"),
         (total or "false", "'total-row'", "NULL", f"concat_ws(' ', {', '.join(shown)})" if shown else "NULL"),
     ]
+
+
+def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str, str, str, str]]:
+    """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
+    cases = _no_facts(raw)
 
     def bad(condition: str, reason: str, column: str) -> None:
         cases.append((condition, quote(reason), quote(column), f"coalesce({_brief(column)}, '')"))
