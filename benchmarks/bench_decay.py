@@ -18,6 +18,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import methods
 import numpy as np
 
+from rhem_lib import decay_tables, mixed
+from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.decay import fit_decay
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
@@ -27,6 +29,15 @@ MOST_TIMED, BOOKS = 80, 8
 
 def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def all_intervals(panel) -> None:
+    """The fit with the intervals of the book and of every client: no other curves, no change points."""
+    rows = fitted_months(panel)
+    names = client_order(rows)
+    core = mixed.fit(lay_out(rows, names))
+    draws = decay_tables.population(core, 0.25, np.random.default_rng(0))[-1]
+    decay_tables.clients(core, names, [], 0.25, draws)
 
 
 def timed(call, panels) -> float:
@@ -48,7 +59,7 @@ def one_size(clients: int) -> dict[str, float]:
     panels = [simulate_panel(scenario, seed=seed) for seed in range(1, books + 1)]
     before = megabytes()
     out = {"clients": clients, "fit_decay, all tables [s]": timed(fit_decay, panels)}
-    out["fit with intervals only [s]"] = timed(methods.ours, panels)
+    out["fit with all intervals [s]"] = timed(all_intervals, panels)
     out["memory [kB per client]"] = 1024 * (megabytes() - before) / clients
     out["pooled NLS [s]"] = timed(methods.pooled_nls, panels)
     parts = [panel[panel["client"].isin(panel["client"].unique()[:MOST_TIMED])] for panel in panels]
