@@ -19,7 +19,6 @@ from report import markdown, replace_section
 
 from rhem_lib import curves, decline, mixed
 from rhem_lib.backtest import backtest
-from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.changes import change_points
 from rhem_lib.decay import SHAPES
 from rhem_lib.scenarios import SCENARIOS, simulate_panel, true_clients
@@ -78,9 +77,7 @@ def estimands(name: str, seed: int, table: pd.DataFrame) -> np.ndarray:
 
 def shape_and_gate(name: str, seed: int) -> tuple[str, bool, float, float]:
     """Best curve, whether a decline is detected, change points found, and judged."""
-    rows = fitted_months(simulate_panel(name, seed=seed))
-    names = client_order(rows)
-    core = mixed.fit(lay_out(rows, names))
+    core, names = methods.fitted(simulate_panel(name, seed=seed))
     found = change_points(core, names)
     aic = mixed.compare_shapes(core, SHAPES)
     declines = decline.decline_test(core.model.months).declines
@@ -93,9 +90,9 @@ def compare(pool: ProcessPoolExecutor, counts: dict[str, int]) -> tuple[pd.DataF
     lines, inside = {}, {}
     clients = 200 * counts[OURS]
     large = {name: {OURS: clients // size} for name, size in LARGE.items() if clients >= size}
-    for name, books in ({name: counts for name in CURVES} | large).items():
+    usual = {name: counts | {OURS: counts[OURS] * MORE_BOOKS.get(name, 1)} for name in CURVES}
+    for name, books in (usual | large).items():
         for method, count in books.items():
-            count *= MORE_BOOKS.get(name, 1) if method == OURS else 1
             runs = list(pool.map(partial(trial, name, method), range(FIRST_SEED, FIRST_SEED + count)))
             good = [run for run in runs if not run["failed"]]
             lines[name, method] = _line(runs, good)

@@ -18,8 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import methods
 import numpy as np
 
-from rhem_lib import decay_tables, mixed
-from rhem_lib.book import client_order, fitted_months, lay_out
+from rhem_lib import decay_tables
 from rhem_lib.decay import fit_decay
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
@@ -33,9 +32,7 @@ def megabytes() -> float:
 
 def all_intervals(panel) -> None:
     """The fit with the intervals of the book and of every client: no other curves, no change points."""
-    rows = fitted_months(panel)
-    names = client_order(rows)
-    core = mixed.fit(lay_out(rows, names))
+    core, names = methods.fitted(panel)
     draws = decay_tables.population(core, 0.25, np.random.default_rng(0))[-1]
     decay_tables.clients(core, names, [], 0.25, draws)
 

@@ -38,10 +38,16 @@ def _table(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(values, QUANTITIES, ["estimate", "low", "high"])
 
 
+def fitted(panel: pd.DataFrame) -> tuple[mixed.Fit, list[str]]:
+    """Our fit, and its clients in their order."""
+    rows = fitted_months(panel)
+    names = client_order(rows)
+    return mixed.fit(lay_out(rows, names)), names
+
+
 def ours(panel: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The intervals, and the population table of `fit_decay` (both estimands, months to target)."""
-    rows = fitted_months(panel)
-    core = mixed.fit(lay_out(rows, client_order(rows)))
+    core, _ = fitted(panel)
     table = decay_tables.population(core, 0.25, np.random.default_rng(seed))[0]
     with np.errstate(divide="ignore"):
         logs = np.log(table.iloc[:4, :3].to_numpy(float))

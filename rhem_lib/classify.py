@@ -111,7 +111,7 @@ def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: st
         place = nw.lit(none)
         for number, rule in reversed(own):
             place = nw.when(_condition(rule)).then(nw.lit(number)).otherwise(place)
-        values = frame.group_by(*columns).agg(nw.len().alias("_rows"))
+        values = frame.group_by(*columns).agg(nw.len().alias("_rows"))  # unique() would number every row
         matched = values.select(*columns, place.alias(f"{name}_{group}"))
         found = found.join(matched, on=list(columns), how="left")
         places.append(nw.col(f"{name}_{group}"))
