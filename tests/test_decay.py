@@ -287,11 +287,9 @@ def test_shape_is_recognised():
 
 def test_a_client_told_by_the_population_is_as_uncertain_as_the_spread_is_wide(fit):
     """Twice the spread: twice the standard error without data; with data, precisions add up."""
-    core = fit.core
-    own = np.diag(core.sd**2)
-    told = replace(core, spread=np.stack([own, own / 2]))
+    own = np.diag(fit.core.sd**2)
     shifts = np.r_[np.zeros(3), np.full(3, np.log(2.0))][None]
-    without, half = posterior._widened(told, shifts)[0]
+    without, half = posterior._widened(fit.core.sd, np.stack([own, own / 2]), shifts)[0]
     assert without == pytest.approx(2.0)
     assert half == pytest.approx(np.sqrt(1 / (1 / 4 + 1) * 2))
 
