@@ -12,7 +12,7 @@ from rhem_lib.profiles import read_profiles
 from rhem_lib.schema import REASONS
 from rhem_lib.simulate import write_sample
 
-BATCHES = 10
+FAST, BATCHES = 3, 10  # of 20 samples; the further ones are slow tests
 LIBRARY = Path(rhem.__file__).parent
 
 
@@ -35,7 +35,9 @@ def test_every_planted_damage_of_the_sample_is_set_aside_with_its_reason(sample_
     assert {(file, row): reason for file, row, reason in rows} == planted
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize(
+    "batch", [*range(FAST), *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(FAST, BATCHES))]
+)
 def test_200_random_dirty_samples_conserve_hours_and_rows(tmp_path, batch):
     rng = np.random.default_rng(batch)
     for number in range(200 // BATCHES):
