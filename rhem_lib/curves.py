@@ -82,10 +82,10 @@ def half_life(tau: ArrayLike) -> Array:
 
 
 def time_to_level(level: float, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Age at which an exponential comes down to a level, in months.
+    """Age at which an exponential comes down to a level for good, in months.
 
-    0 where it starts at or under the level, inf where its floor is at or above it, else
-    tau log((s - f) / (level - f)). Never average the finite ones: inf is an answer.
+    0 where start and floor are at or under the level, inf where the floor is above it (or the start is, and the
+    floor at it), else tau log((s - f) / (level - f)). Never average the finite ones: inf is an answer.
 
     Examples
     --------
@@ -95,7 +95,8 @@ def time_to_level(level: float, start: ArrayLike, floor: ArrayLike, tau: ArrayLi
     start, floor, tau = (np.asarray(x, float) for x in (start, floor, tau))
     reached = (start > level) & (floor < level)
     ratio = np.divide(start - floor, level - floor, out=np.ones(np.broadcast(start, floor).shape), where=reached)
-    return np.where(start <= level, 0.0, np.where(reached, tau * np.log(ratio), np.inf))
+    under = np.maximum(start, floor) <= level
+    return np.where(under, 0.0, np.where(reached, tau * np.log(ratio), np.inf))
 
 
 def exponential_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:

@@ -72,8 +72,8 @@ def _mean_arrival(draws: NDArray[np.float64], target_h: float) -> NDArray[np.flo
         middle = (low + high) / 2
         above = curves.exponential(middle[:, None], start, floor, tau).mean(axis=1) > target_h
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    never = floor.mean(axis=1) >= target_h
-    return np.where(start.mean(axis=1) <= target_h, 0.0, np.where(never, np.inf, high))
+    never = floor.mean(axis=1) >= target_h  # also of a mean that starts below the target and rises
+    return np.where(never, np.inf, np.where(start.mean(axis=1) <= target_h, 0.0, high))
 
 
 def clients(

@@ -58,9 +58,9 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
     level_line(ax, 60 * target_h, "", ORANGE)
     ax.set(ylim=(0, None), xlim=(0, ages[-1]), xlabel="months since onboarding")
     ax.set_ylabel("reactive minutes per endpoint a month")
-    below = ages[curve["estimate"] <= target_h]
+    over = int((curve["estimate"] > target_h).to_numpy().nonzero()[0].max(initial=-1)) + 1  # a path may also rise
     goal = f"{60 * target_h:.0f} minutes"
-    title(ax, f"{short(client, 40)} comes down to {goal} in month {below[0]:.0f}" if len(below)
+    title(ax, f"{short(client, 40)} comes down to {goal} in month {ages[over]:.0f}" if over < len(ages)
           else f"{short(client, 40)} does not come down to {goal} by month {ages[-1]:.0f}")  # fmt: skip
     return ax
 

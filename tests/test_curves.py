@@ -28,10 +28,10 @@ def test_flat_does_not_move():
 
 def test_half_life_and_time_to_level_by_hand():
     assert float(curves.exponential(curves.half_life(4.0), 1.0, 0.2, 4.0)) == pytest.approx(0.6)
-    start, floor = np.array([1.0, 0.2, 1.0, 1.0]), np.array([0.2, 0.1, 0.25, 0.3])
+    start, floor = np.array([1.0, 0.2, 1.0, 1.0, 0.2, 0.2]), np.array([0.2, 0.1, 0.25, 0.3, 0.3, 0.25])
     months = curves.time_to_level(0.25, start, floor, 4.328)
     assert months[0] == pytest.approx(12.0, abs=1e-3)
-    assert months[1:].tolist() == [0.0, np.inf, np.inf]
+    assert months[1:].tolist() == [0.0, np.inf, np.inf, np.inf, 0.0]  # a rise past the level is no arrival
 
 
 @pytest.mark.parametrize("shape", FALLING)

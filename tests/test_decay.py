@@ -309,3 +309,14 @@ def test_covariance_from_the_scores_is_that_of_the_hessian_in_a_regular_book():
     assert core.regular
     assert np.sqrt(np.diag(outer)[free] / plain) == pytest.approx(1.0, abs=0.35)
     assert (np.diag(outer)[~free] == 0).all()
+
+
+def test_a_client_that_rises_past_the_target_does_not_reach_it(panel):
+    """It starts under the target, so that asking when the curve is first under it would say: at once."""
+    risers = [one_client(f"riser {i}", np.linspace(0.1, 0.6, 24)) for i in range(4)]
+    table = fit_decay(pd.concat([panel, *risers])).clients.filter(like="riser", axis=0)
+    assert table["months_to_target"].eq(np.inf).all()
+    assert (table["p_target_24"] < 0.05).all()
+    upward = fit_decay(pd.concat([one_client(f"up {i}", np.linspace(0.1, 0.6, 24 + i)) for i in range(6)]))
+    assert upward.population.loc["months_to_target"].isna().all()
+    assert (upward.clients["p_target_24"] < 0.05).all()
