@@ -32,7 +32,8 @@ class Claim:
         earlier had stayed at the level at which it left.
     leaving : DataFrame, indexed by group (stayed, left)
         clients, level_h at `months` (mean of clients) with low and high, and last_ratio: hours of the last 3
-        months over those expected on the client's own path. No rows where it is not known who left.
+        months over those expected on the client's own path; NaN where a group has fewer than 3 clients. No rows
+        where it is not known who left.
     target_h, months
         The claim.
     """
@@ -63,21 +64,38 @@ class Claim:
         )
 
     def _leaving(self) -> str:
-        if len(self.leaving) < len(("stayed", "left")):
-            return "Nobody is known to have left."
+        if self.leaving.empty:
+            return "It is not known who left."
         left, stayed = self.leaving.loc["left"], self.leaving.loc["stayed"]
-        now, then = (60 * self.table.loc[("level_h", "mean"), column] for column in ("estimate", "if_stayed"))
+        if not left["clients"]:
+            return "Nobody is known to have left."
+        if self.leaving["level_h"].isna().any():
+            return (
+                f"{left['clients']:.0f} of {self.leaving['clients'].sum():.0f} clients left: too few left, or "
+                "stayed, to compare them."
+            )
+        now, then = (f"{60 * self.table.loc[('level_h', 'mean'), of]:.0f}" for of in ("estimate", "if_stayed"))
+        moved = f"would be {then} minutes instead of {now}" if then != now else f"would still be {now} minutes"
         return (
             f"The {left['clients']:.0f} clients that left are put at {60 * left['level_h']:.0f} minutes at month "
             f"{self.months}, the {stayed['clients']:.0f} that stayed at {60 * stayed['level_h']:.0f}; in their "
             f"last {LAST_MONTHS} months those that left ran at {left['last_ratio']:.0%} of their own path. Had "
-            f"those who left sooner stayed at the level at which they left, the mean of the clients would be "
-            f"{then:.0f} minutes instead of {now:.0f}."
+            f"those who left sooner stayed at the level at which they left, the mean of the clients {moved}."
         )
 
     def summary(self) -> pd.DataFrame:
         """Table, rounded."""
         return self.table.round(3)
+
+
+def left_book(panel: pd.DataFrame) -> pd.Series:
+    """Which clients are no longer served, by client: without endpoints and hours in the panel's last two months.
+
+    Hours alone count, since a list of endpoints can end before a client does.
+    """
+    served = (panel["exposure"] > 0) | (panel["reactive_hours"] > 0)
+    last = panel[served].groupby("client")["month"].max()
+    return last < last.max() - pd.DateOffset(months=1)
 
 
 def check_claim(
@@ -143,7 +161,7 @@ def _compare(fit: Fit, level: Array, own: Array, left: NDArray[np.bool_] | None)
     """Those who left against those who stayed."""
     columns = ["clients", "level_h", "low", "high", "last_ratio"]
     table = pd.DataFrame(columns=columns, index=pd.Index([], name="group"), dtype=float)
-    if left is None or min(left.sum(), (~left).sum()) < FEWEST:
+    if left is None:
         return table
     book = fit.model.months
     count = book.used.sum(1, keepdims=True)
@@ -151,6 +169,9 @@ def _compare(fit: Fit, level: Array, own: Array, left: NDArray[np.bool_] | None)
     weight = book.weight * book.used * ((order >= count - LAST_MONTHS) & (order < count))
     rate = expected(fit.model, fit.point)[0]
     for name, group in (("stayed", ~left), ("left", left)):
+        if group.sum() < FEWEST:
+            table.loc[name] = [group.sum(), *[np.nan] * 4]
+            continue
         ratio = (weight * book.rate)[group].sum() / (weight * rate)[group].sum()
         table.loc[name] = [
             group.sum(),

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rhem_lib import decay_tables, decline, mixed, posterior
-from rhem_lib.book import Months, client_order, fitted_months, lay_out
+from rhem_lib.book import Months, client_order, fitted_months, lay_out, typed_panel
 from rhem_lib.changes import change_points
-from rhem_lib.claim import Claim, check_claim
+from rhem_lib.claim import Claim, check_claim, left_book
 from rhem_lib.decay_tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
 from rhem_lib.decay_words import TARGET_MONTHS, tell
 from rhem_lib.decline import Gate
@@ -23,6 +23,7 @@ from rhem_lib.forecast import forecast_months
 from rhem_lib.season import Season, fit_season
 
 MIN_CLIENTS, MIN_MONTHS = 3, 4
+ALLOTTED = 1e-9  # relative spread of rates
 SHAPES = ("exponential", "hyperbolic", "linear", "step", "flat")
 
 
@@ -59,8 +60,8 @@ class DecayFit:
         The yearly wave, where one was asked for; all curves are then those of an average month.
     left_out : tuple of str
         Clients without a month of known age and exposure.
-    last_month : Series or None, indexed by client
-        Last fitted calendar month.
+    calendar : DataFrame or None, indexed by client
+        first and last fitted calendar month.
     """
 
     population: pd.DataFrame
@@ -75,7 +76,7 @@ class DecayFit:
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
     season: Season | None = None
     left_out: tuple[str, ...] = ()
-    last_month: pd.Series | None = None
+    calendar: pd.DataFrame | None = None
 
     @property
     def usable(self) -> bool:
@@ -95,31 +96,19 @@ class DecayFit:
     @property
     def text(self) -> str:
         """The finding for analysts: from 1 hour to 15 minutes in 12 months?"""
-        if self.core is None:
-            return f"The decay after onboarding cannot be estimated: {self.missing}."
-        months = self.core.model.months
-        followed = float((months.age_end * months.used).max())
-        counts = f"{len(self.clients)} clients, {int(months.used.sum()):,} client-months"
-        story = tell(self.population, self.shapes, self.gate, self.target_h, counts, followed)
-        kinds = self.clients["follows"].value_counts()
-        told = f"{story} Client by client: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()) + "."
-        return (
-            f"{told} Left out, because age or endpoints are unknown: {', '.join(self.left_out)}."
-            if self.left_out
-            else told
-        )
+        return tell(self)
 
     def summary(self) -> pd.DataFrame:
         """Population table, rounded."""
         return self.population.round(3)
 
-    def predict(self, client: str | None = None, *, age_months: Sequence[float]) -> pd.DataFrame:
+    def predict(self, client: str | None = None, *, age_months: float | Sequence[float]) -> pd.DataFrame:
         """Expected RHEM by age: of the typical client, or of a named one.
 
         Parameters
         ----------
         client : str, optional
-        age_months : sequence of float
+        age_months : float or sequence of float
             Months since onboarding, at least 0.
 
         Returns
@@ -131,10 +120,12 @@ class DecayFit:
         Raises
         ------
         ParameterError
-            The client is not in the fit.
+            The client is not in the fit, or an age is below 0.
         """
-        ages = np.asarray(age_months, float)
+        ages = np.atleast_1d(np.asarray(age_months, float))
         self._check(client)
+        if not (ages >= 0).all():
+            raise ParameterError(f"an age is at least 0 months, not {ages.min()}.", where="age_months")
         if self.core is None:
             columns: tuple = (np.full(len(ages), np.nan),) * 3
         else:
@@ -166,15 +157,19 @@ class DecayFit:
         Raises
         ------
         ParameterError
-            The client is not in the fit.
+            The client is not in the fit; months or exposure are not above 0.
         """
         self._check(client)
+        if months < 1 or not (exposure is None or 0 < exposure < np.inf):
+            raise ParameterError(
+                "months and exposure must be above 0.", where="forecast", examples=[months, exposure]
+            )
         if self.core is None:
             return pd.DataFrame(columns=["months_ahead", "age_months", "exposure", "rhem_h", "low", "high"])
         table = forecast_months(self.core, self.names.index(client), months, exposure)
-        if self.last_month is not None:
-            first = self.last_month[client] + pd.DateOffset(months=1)
-            table.insert(1, "month", pd.date_range(first, periods=months, freq="MS"))
+        last = pd.NaT if self.calendar is None else self.calendar.loc[client, "last"]
+        if not pd.isna(last):
+            table.insert(1, "month", pd.date_range(last + pd.DateOffset(months=1), periods=months, freq="MS"))
             if self.season is not None:
                 factor = self.season.factor(table["month"].dt.month)
                 table[["rhem_h", "low", "high"]] = table[["rhem_h", "low", "high"]].mul(factor, axis=0)
@@ -211,15 +206,19 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
     ------
     ParameterError
         The target is not above 0, or a season is asked of a panel without months.
+    InputError
+        A cell of the panel cannot be used; the message says which.
     """
-    if not target_h > 0:
+    if not 0 < target_h < np.inf:
         raise ParameterError(f"the target must be above 0 hours, not {target_h}.", where="target_h")
-    if season and "month" not in panel:
+    if season and ("month" not in panel or panel["month"].isna().any()):
         raise ParameterError("a season needs the column month.", where="season")
+    panel = typed_panel(panel)
     rows = fitted_months(panel)
+    left_out = tuple(sorted(set(panel["client"]) - set(rows["client"])))
     missing = _missing(rows)
     if missing:
-        return _refusal(rows, target_h, missing)
+        return _refusal(rows, target_h, missing, left_out)
     names = client_order(rows)
     months = lay_out(rows, names)
     gate = decline.decline_test(months)
@@ -233,22 +232,24 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
     population, typical, draws = decay_tables.population(core, target_h, np.random.default_rng(seed))
     changes = _changes(core, rows, names)
     clients = decay_tables.clients(core, names, changes["client"].tolist(), target_h, draws)
-    last = rows.groupby("client", observed=True)["month"].max() if "month" in rows else None
-    left = None if last is None else (last < last.max() - pd.DateOffset(months=1))[names].to_numpy()
+    calendar = left = None
+    if "month" in rows:
+        calendar = rows.groupby("client")["month"].agg(first="min", last="max")
+        left = left_book(panel)[names].to_numpy()
     claim = check_claim(core, draws, typical, population, left, target_h, TARGET_MONTHS)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan
         clients.loc[:, [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan
     return DecayFit(
         population, clients.sort_index(), shapes, gate, target_h, "", tuple(names), core, claim, changes, wave,
-        tuple(sorted(set(panel["client"]) - set(names))), last,
+        left_out, calendar,
     )  # fmt: skip
 
 
 def _by_month(rows: pd.DataFrame, names: list[str], months: Months, values: pd.Series) -> NDArray[np.float64]:
     """Values of the rows laid out as the months are, 1 where padded."""
     out = np.ones(months.used.shape)
-    place = rows.groupby("client", observed=True).cumcount().to_numpy()
+    place = rows.groupby("client").cumcount().to_numpy()
     out[pd.Index(names).get_indexer(rows["client"]), place] = values
     return out
 
@@ -264,24 +265,28 @@ def _changes(core: mixed.Fit, rows: pd.DataFrame, names: list[str]) -> pd.DataFr
 
 def _missing(rows: pd.DataFrame) -> str:
     """What the data lack for a fit, or nothing."""
-    counts = rows.groupby("client", observed=True).size()
+    counts = rows.groupby("client").size()
+    rate = rows["reactive_hours"] / rows["exposure"]
     if len(counts) < MIN_CLIENTS:
         return f"{len(counts)} client(s) with exposure and age; at least {MIN_CLIENTS} are needed"
     if counts.max() < MIN_MONTHS:
         return f"no client has {MIN_MONTHS} months of data"
     if not (rows["reactive_hours"] > 0).any():
         return "there are no reactive hours at all"
+    if np.ptp(rate) < ALLOTTED * rate.max():
+        return "every month of every client has the same hours per endpoint, so they are allotted and not worked"
     return ""
 
 
-def _refusal(rows: pd.DataFrame, target_h: float, missing: str) -> DecayFit:
+def _refusal(rows: pd.DataFrame, target_h: float, missing: str, left_out: tuple[str, ...]) -> DecayFit:
     clients = pd.DataFrame(
         np.nan,
         rows["client"].drop_duplicates().sort_values(),
         [*decay_tables.with_limits(CLIENT_NUMBERS), "p_target_24"],
     ).rename_axis("client")
-    clients["months"] = rows.groupby("client", observed=True).size().reindex(clients.index).astype(int)
+    clients["months"] = rows.groupby("client").size().reindex(clients.index).astype(int)
     clients["follows"] = "too-early"
     population = pd.DataFrame(np.nan, POPULATION_ROWS, POPULATION_COLUMNS)
     shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic"])
-    return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target_h, missing)
+    gate = Gate(*[np.nan] * 4)
+    return DecayFit(population, clients, shapes, gate, target_h, missing, left_out=left_out)

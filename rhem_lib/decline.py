@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 EARLY_MONTHS, LATE_MONTHS = 3, 4
 CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Gate:
     @property
     def declines(self) -> bool:
         """Late months are below early ones, beyond chance at 5 %."""
-        return self.high < 0
+        return self.high < -ROUNDING
 
     @property
     def text(self) -> str:
@@ -38,7 +39,7 @@ class Gate:
         if not np.isfinite(self.log_ratio):
             return "No two clients have early and late months to compare."
         ratio, low, high = np.exp([self.log_ratio, self.low, self.high])
-        change = "a rise" if self.low > 0 else "a fall" if self.declines else "no fall beyond chance"
+        change = "a rise" if self.low > ROUNDING else "a fall" if self.declines else "no fall beyond chance"
         return (
             f"The last months of a client run at {ratio:.0%} of its first months (95 % interval {low:.0%} to "
             f"{high:.0%}), which is {change}."

@@ -66,7 +66,29 @@ def test_leavers_are_set_against_stayers():
 def test_without_a_calendar_nobody_is_known_to_have_left():
     fit = fit_decay(simulate_panel(BOOK, seed=4).drop(columns="month"))
     assert fit.claim.leaving.empty
-    assert "Nobody is known to have left" in fit.claim.text
+    assert "It is not known who left" in fit.claim.text
+
+
+def months_of(clients, months):
+    """All onboarded on the same day and served for so many months each."""
+    panel = simulate_panel(replace(SCENARIOS["S1"], clients=clients, months=(24, 24)), seed=2)
+    panel["month"] = [pd.Timestamp("2023-01-01") + pd.DateOffset(months=int(a)) for a in panel["age_start"]]
+    served = dict(zip(panel["client"].unique(), months, strict=True))
+    return panel[panel["age_start"] < panel["client"].map(served)]
+
+
+@pytest.mark.parametrize(("left", "words"), [(0, "Nobody is known"), (1, "1 of 10"), (9, "9 of 10")])
+def test_few_leavers_are_counted_and_not_compared(left, words):
+    claim = fit_decay(months_of(10, [9] * left + [24] * (10 - left))).claim
+    assert claim.leaving["clients"].to_dict() == {"stayed": 10 - left, "left": left}
+    assert words in claim.text
+    assert "would be" not in claim.text
+
+
+def test_a_client_with_hours_has_not_left_when_its_endpoint_list_ends():
+    panel = months_of(10, [24] * 10)
+    panel.loc[panel["client"].isin(panel["client"].unique()[:4]) & (panel["age_start"] >= 20), "exposure"] = 0.0
+    assert fit_decay(panel).claim.leaving.loc["left", "clients"] == 0
 
 
 def test_a_season_that_imitates_a_fall_is_told_apart():

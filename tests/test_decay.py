@@ -12,7 +12,7 @@ from rhem_lib import changes, decline, laplace, mixed, posterior, quadrature, tw
 from rhem_lib.book import client_order, fitted_months, lay_out
 from rhem_lib.curves import half_life
 from rhem_lib.decay import fit_decay
-from rhem_lib.errors import ParameterError
+from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 TRUTH = {
@@ -190,7 +190,8 @@ def test_unreachable_target_is_never_and_said_so(panel):
     fit = fit_decay(panel, target_h=0.05)
     assert fit.population.loc["months_to_target", ["estimate", "low", "high", "mean_high"]].eq(np.inf).all()
     assert "never" in fit.text
-    assert "has not reached the target" in fit.text
+    assert "has not come down to that by then" in fit.text
+    assert "The target is never reached" in fit.text
     assert (fit.clients["p_target_24"] < 0.5).all()
 
 
@@ -238,6 +239,7 @@ def test_a_rebound_is_irregular(panel):
     [
         (pd.concat([one_client("a", [1.0] * 9), one_client("b", [1.0] * 9)]), "at least 3 are needed"),
         (pd.concat([one_client(c, [1.0] * 3) for c in "abcd"]), "4 months"),
+        (pd.concat([one_client(c, [0.3] * 9) for c in "abcd"]), "allotted and not worked"),
         (pd.concat([one_client(c, [0.0] * 12) for c in "abcd"]), "no reactive hours"),
         (one_client("a", [1.0]).iloc[:0], "0 client"),
     ],
@@ -254,7 +256,7 @@ def test_refusals_are_results(panel, words):
 def test_awkward_books_are_fitted_without_a_warning():
     books = [
         pd.concat([one_client(c, np.r_[1.0, np.zeros(11)]) for c in "abcd"]),
-        pd.concat([one_client(c, [1.0] * 12) for c in "abc"]),
+        pd.concat([one_client(c, [level] * 12) for c, level in zip("abc", (0.9, 1.0, 1.1), strict=True)]),
         pd.concat([one_client(c, np.linspace(0.1, 3, 12)) for c in "abc"]),
         pd.concat([one_client(c, 0.7 ** np.arange(12) * 50, size=5000.0) for c in "abc"]),
         pd.concat([one_client("a", [1.0, 0.5, 0.4, 0.3, 0.2]), one_client("b", [0.4]), one_client("c", [0.9])]),
@@ -320,3 +322,67 @@ def test_a_client_that_rises_past_the_target_does_not_reach_it(panel):
     upward = fit_decay(pd.concat([one_client(f"up {i}", np.linspace(0.1, 0.6, 24 + i)) for i in range(6)]))
     assert upward.population.loc["months_to_target"].isna().all()
     assert (upward.clients["p_target_24"] < 0.05).all()
+
+
+def test_a_start_that_nobody_was_seen_at_is_called_a_guess(panel):
+    late = [one_client(f"c{i}", 0.1 + 0.5 * np.exp(-np.arange(20 + i) / 8), first_age=24.0) for i in range(8)]
+    assert "No client was seen in its first 24 months, so the start is a guess." in fit_decay(pd.concat(late)).text
+    assert "guess" not in fit_decay(simulate_panel("S1", seed=1)).text
+
+
+def test_a_client_without_any_hours_is_named(panel):
+    text = fit_decay(pd.concat([panel, one_client("Silent & Sons", np.zeros(12))])).text
+    assert "No reactive hours at all, perhaps because they are kept elsewhere: Silent & Sons." in text
+
+
+def test_a_season_may_pass_for_a_decline_where_all_start_at_once():
+    falling = [one_client(f"c{i}", 0.2 + 0.8 * np.exp(-np.arange(12 + i) / 4)) for i in range(8)]
+    months = [pd.date_range("2024-03-01", periods=len(client), freq="MS") for client in falling]
+    dated = [client.assign(month=when) for client, when in zip(falling, months, strict=True)]
+    assert "All clients start at one time of the year" in fit_decay(pd.concat(dated)).text
+    spread = [
+        client.assign(month=when + pd.DateOffset(months=i))
+        for i, (client, when) in enumerate(zip(falling, months, strict=True))
+    ]
+    assert "one time of the year" not in fit_decay(pd.concat(spread)).text
+
+
+def test_a_panel_read_back_from_a_file_is_fitted_alike(panel, fit, tmp_path):
+    panel.to_csv(tmp_path / "panel.csv", index=False)
+    again = fit_decay(pd.read_csv(tmp_path / "panel.csv"))
+    assert again.text == fit.text
+    name = fit.names[0]
+    pd.testing.assert_series_equal(again.forecast(name)["month"], fit.forecast(name)["month"], check_dtype=False)
+    numbered = fit_decay(panel.assign(client=panel["client"].str[-3:].astype(int)))
+    assert numbered.text == fit.text
+    assert len(numbered.forecast(numbered.names[0])) == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("client", None, "column 'client', row 7: a row has no client"),
+        ("exposure", "many", "column 'exposure', row 7: this is not a number"),
+        ("reactive_hours", np.inf, "column 'reactive_hours', row 7: this is not a number"),
+        ("age_start", -2.0, "column 'age_start', row 7: a month before onboarding has no age"),
+        ("age_end", 0.1, "column 'age_end', row 7: a month ends before it starts"),
+        ("age_start", 1.0, "column 'age_start', row 7: two rows of a client cover the same time"),
+        ("month", "soon", "column 'month', row 7: this is not a month"),
+    ],
+)
+def test_a_cell_that_cannot_be_used_is_shown(panel, column, value, words):
+    wrong = panel.reset_index(drop=True).astype({column: object})
+    wrong.loc[7, column] = value
+    with pytest.raises(InputError, match=words):
+        fit_decay(wrong)
+
+
+def test_a_missing_column_and_a_wrong_argument_are_said(panel, fit):
+    with pytest.raises(InputError, match="there is no column 'exposure'"):
+        fit_decay(panel.drop(columns="exposure"))
+    assert fit.predict(age_months=12)["estimate"].item() == fit.predict(age_months=[12.0])["estimate"].item()
+    with pytest.raises(ParameterError, match="at least 0 months, not -3"):
+        fit.predict(age_months=[1.0, -3.0])
+    for given in ({"months": 0}, {"exposure": 0.0}, {"exposure": np.nan}):
+        with pytest.raises(ParameterError, match="must be above 0"):
+            fit.forecast(fit.names[0], **given)
