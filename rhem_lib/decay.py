@@ -16,7 +16,7 @@ from rhem_lib.book import Months, client_order, fitted_months, lay_out, typed_pa
 from rhem_lib.changes import change_points
 from rhem_lib.claim import Claim, check_claim, left_book
 from rhem_lib.decay_tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
-from rhem_lib.decay_words import TARGET_MONTHS, tell
+from rhem_lib.decay_words import TARGET_MONTHS, tell, tell_clients, tell_season
 from rhem_lib.decline import Gate
 from rhem_lib.errors import ParameterError
 from rhem_lib.forecast import forecast_months
@@ -96,7 +96,17 @@ class DecayFit:
     @property
     def text(self) -> str:
         """The finding for analysts: from 1 hour to 15 minutes in 12 months?"""
-        return tell(self)
+        told = [f"The decay after onboarding cannot be estimated: {self.missing}."]
+        if self.core is not None:
+            months = self.core.model.months
+            told = [
+                tell(self.population, self.shapes, self.gate, self.target_h, months),
+                tell_season(self.season, self.gate, self.calendar),
+                tell_clients(self.names, self.clients["follows"], months),
+            ]
+        if self.left_out:
+            told.append(f"Left out, because age or endpoints are unknown: {', '.join(self.left_out)}.")
+        return " ".join(filter(None, told))
 
     def summary(self) -> pd.DataFrame:
         """Population table, rounded."""
@@ -216,8 +226,7 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
     panel = typed_panel(panel)
     rows = fitted_months(panel)
     left_out = tuple(sorted(set(panel["client"]) - set(rows["client"])))
-    missing = _missing(rows)
-    if missing:
+    if missing := _missing(rows):
         return _refusal(rows, target_h, missing, left_out)
     names = client_order(rows)
     months = lay_out(rows, names)
@@ -233,7 +242,7 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
     changes = _changes(core, rows, names)
     clients = decay_tables.clients(core, names, changes["client"].tolist(), target_h, draws)
     calendar = left = None
-    if "month" in rows:
+    if "month" in panel:
         calendar = rows.groupby("client")["month"].agg(first="min", last="max")
         left = left_book(panel)[names].to_numpy()
     claim = check_claim(core, draws, typical, population, left, target_h, TARGET_MONTHS)
@@ -281,12 +290,11 @@ def _missing(rows: pd.DataFrame) -> str:
 def _refusal(rows: pd.DataFrame, target_h: float, missing: str, left_out: tuple[str, ...]) -> DecayFit:
     clients = pd.DataFrame(
         np.nan,
-        rows["client"].drop_duplicates().sort_values(),
+        pd.Index(sorted(set(rows["client"])), name="client"),
         [*decay_tables.with_limits(CLIENT_NUMBERS), "p_target_24"],
-    ).rename_axis("client")
+    )
     clients["months"] = rows.groupby("client").size().reindex(clients.index).astype(int)
     clients["follows"] = "too-early"
     population = pd.DataFrame(np.nan, POPULATION_ROWS, POPULATION_COLUMNS)
     shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic"])
-    gate = Gate(*[np.nan] * 4)
-    return DecayFit(population, clients, shapes, gate, target_h, missing, left_out=left_out)
+    return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target_h, missing, left_out=left_out)

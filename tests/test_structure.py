@@ -24,8 +24,8 @@ workspace
 frames panel interval
 measure
 causes moved definitions business patches given_back
-book scenarios laplace quadrature noise mixed posterior decline decay_words decay_tables changes
-claim season forecast pooled backtest decay
+book scenarios laplace quadrature noise mixed posterior decline season decay_words decay_tables changes
+claim forecast pooled backtest decay
 cohort groups usual switchers recording billing_words billing_checks billing power
 recovery review_facts review_words review_why review_findings review_worth review_method review
 portfolio_facts portfolio_study portfolio workbook
