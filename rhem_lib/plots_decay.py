@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from rhem_lib.claim import left_book
 from rhem_lib.plots_style import BLUE, GREY, ORANGE, axes, level_line, say_missing, short, styled, title
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
 
 @styled
 def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
-    """Small multiples: every client's last year, and the coming months with 90 % prediction intervals."""
-    names = list(fit.clients.index) if fit.usable else []
+    """Small multiples: every client still served, its last year and coming months, with 90 % intervals."""
+    left = left_book(panel)
+    names = [name for name in fit.clients.index if not left[name]] if fit.usable else []
     columns = min(columns, max(len(names), 1))
     lines = max(1, -(-len(names) // columns))
     size = (1.65 * columns + 0.6, 1.35 * lines + 0.9)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from rhem_lib import forecast
+from rhem_lib import forecast, plots_decay
 from rhem_lib.backtest import OURS, RIVALS, Backtest, backtest
 from rhem_lib.decay import fit_decay
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
@@ -102,3 +102,14 @@ def test_forecasts_beat_all_four_on_real_outages(lanl_folder):
     for _, block in scores.groupby(level="horizon"):
         assert block["crps"].droplevel("horizon").idxmin() == OURS
     assert scores.xs(OURS, level="method")["covered_percent"].between(86, 94).all()
+
+
+def test_a_client_that_left_has_no_coming_months(panel):
+    """All are served to the same month but the first, who left half a year before."""
+    ago = panel.groupby("client")["age_start"].transform("max") - panel["age_start"]
+    month = [pd.Timestamp("2026-06-01") - pd.DateOffset(months=round(n)) for n in ago]
+    dated = panel.assign(month=month, rhem_h=panel["reactive_hours"] / panel["exposure"])
+    first, *others = sorted(panel["client"].unique())
+    kept = dated[(dated["client"] != first) | (dated["month"] < "2026-01-01")]
+    grid = plots_decay.forecasts(fit_decay(kept), kept)
+    assert {ax.get_title(loc="left") for ax in grid.flat} - {""} == set(others)
