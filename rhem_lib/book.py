@@ -76,6 +76,8 @@ def typed_panel(panel: pd.DataFrame) -> pd.DataFrame:
 def fitted_months(panel: pd.DataFrame) -> pd.DataFrame:
     """Rows of a panel that can be fitted: exposure above 0, ages and hours known; ordered by client and age.
 
+    A month whose corrections leave fewer than 0 hours hands them to the month before, whose work they correct.
+
     Raises
     ------
     InputError
@@ -89,7 +91,16 @@ def fitted_months(panel: pd.DataFrame) -> pd.DataFrame:
     _refuse(rows, rows["age_end"] < rows["age_start"], "age_end", "a month ends before it starts")
     last = rows["age_end"].shift().where(rows["client"] == rows["client"].shift())
     _refuse(rows, rows["age_start"] < last - MOST_OVERLAP, "age_start", "two rows of a client cover the same time")
-    return rows
+    return rows.assign(reactive_hours=_corrected(rows)) if (rows["reactive_hours"] < 0).any() else rows
+
+
+def _corrected(rows: pd.DataFrame) -> Array:
+    hours, first = rows["reactive_hours"].to_numpy(copy=True), ~rows["client"].duplicated().to_numpy()
+    for place in range(len(hours) - 1, -1, -1):
+        if hours[place] < 0 and not first[place]:
+            hours[place - 1] += hours[place]
+            hours[place] = 0.0
+    return hours
 
 
 def _refuse(rows: pd.DataFrame, wrong: pd.Series, name: str, what: str) -> None:
@@ -118,7 +129,7 @@ def lay_out(rows: pd.DataFrame, names: list[str], design: Array | None = None) -
     Parameters
     ----------
     rows : DataFrame from `fitted_months`
-        A month whose corrections leave fewer than 0 hours counts as 0.
+        A first month whose corrections leave fewer than 0 hours counts as 0.
     names : list of str
         Clients, in the order of the arrays.
     design : array (clients, covariates), optional

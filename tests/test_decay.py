@@ -386,3 +386,9 @@ def test_a_missing_column_and_a_wrong_argument_are_said(panel, fit):
     for given in ({"months": 0}, {"exposure": 0.0}, {"exposure": np.nan}):
         with pytest.raises(ParameterError, match="must be above 0"):
             fit.forecast(fit.names[0], **given)
+
+
+def test_a_correction_is_taken_off_the_months_before():
+    panel = pd.concat([one_client(c, [0.5, 0.4, 0.3, 0.2], size=10.0) for c in "ab"], ignore_index=True)
+    panel.loc[[1, 2, 3, 4], "reactive_hours"] = [6.0, 1.0, -3.0, -2.0]
+    assert fitted_months(panel)["reactive_hours"].tolist() == [5.0, 4.0, 0.0, 0.0, -2.0, 4.0, 3.0, 2.0]
