@@ -5,7 +5,6 @@ be split into the header's number of cells is kept apart with its reason.
 """
 
 import codecs
-import csv
 import shutil
 import tempfile
 import zipfile
@@ -18,17 +17,15 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from rhem_lib.damaged import MAX_LINE, Row, cells_of, damaged_lines, split_lines
 from rhem_lib.errors import InputError
 from rhem_lib.sheets import SHEET_SUFFIXES, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
-Row = tuple[int, Sequence[str | None]]
 Store = Callable[[str, str], pd.DataFrame]
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
-MAX_LINES_PER_RECORD = 200
-MAX_LINE = 10_000_000  # characters
 
 
 @dataclass(frozen=True)
@@ -134,11 +131,6 @@ def _store_rows(
     return damaged_lines([])
 
 
-def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:
-    """Frame of lines that could not be split into cells."""
-    return pd.DataFrame(found, columns=["source_row", "value", "reason"])
-
-
 def as_utf8(path: Path, label: str, scratch: Path) -> Path:
     """Return the file if it is UTF-8, else a UTF-8 copy (UTF-16 by its mark, Windows-1252 otherwise)."""
     start = path.open("rb").read(4096)
@@ -180,10 +172,10 @@ def _is_utf8(path: Path) -> bool:
 
 def dialect(path: Path, label: str) -> tuple[str, list[str]]:
     """Delimiter and header cells; the header is the first line."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as source:
+    with path.open(encoding="utf-8-sig", errors="replace") as source:
         line = source.readline(MAX_LINE)
     delimiter = max(DELIMITERS, key=line.count)
-    return delimiter, named(_cells_of(line, delimiter), label, line)
+    return delimiter, named(cells_of(line, delimiter), label, line)
 
 
 def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
@@ -224,7 +216,7 @@ def _store_text(
     try:
         con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(path, delimiter, width)}")
     except duckdb.InvalidInputException:
-        rows, damaged = _split_lines(path, delimiter, width)
+        rows, damaged = split_lines(path, delimiter, width)
         _store_rows(con, rows, width, name, select)
         return damaged
     con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + 2 AS record FROM {name}_text")
@@ -234,49 +226,3 @@ def _store_text(
 def quote(text: str) -> str:
     """Text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.DataFrame]:
-    """Split a file that has damaged lines, record by record, and keep the damaged ones apart.
-
-    A record ends where its quotes balance; a line whose quote is never closed stands alone, so that it cannot
-    swallow the rows after it. What stands in it is not kept: it may be a note.
-    """
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines(keepends=True)
-    rows: list[Row] = []
-    damaged: list[tuple[int, str, str]] = []
-    position, record = 0, 0
-    while position < len(lines):
-        end = _record_end(lines, position)
-        text = "".join(lines[position:end]).replace("\0", "")
-        position, record = end, record + 1
-        if record == 1 or not text.strip():
-            continue
-        parts = _cells_of(text, delimiter)
-        if len(text) > MAX_LINE:
-            damaged.append((record, f"{len(text):,} characters", "line-too-long"))
-        elif text.count('"') % 2:
-            damaged.append((record, f"{len(text):,} characters", "unclosed-quote"))
-        elif len(parts) != width:
-            damaged.append((record, f"{len(parts)} cells, not {width}", "wrong-number-of-cells"))
-        else:
-            rows.append((record, [part or None for part in parts]))
-    return rows, damaged_lines(damaged)
-
-
-def _cells_of(text: str, delimiter: str) -> list[str]:
-    """Cells of one record; none where a cell is longer than the reader takes."""
-    try:
-        return next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
-def _record_end(lines: list[str], start: int) -> int:
-    """Line after the record that starts here; the next line if its quotes never balance."""
-    quotes = 0
-    for end in range(start, min(start + MAX_LINES_PER_RECORD, len(lines))):
-        quotes += lines[end].count('"')
-        if quotes % 2 == 0:
-            return end + 1
-    return start + 1

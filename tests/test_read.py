@@ -1,12 +1,17 @@
 """Files as received: encodings, delimiters, archives, damaged lines, and files that are none of ours."""
 
 import io
+import re
 import zipfile
 
 import pytest
 import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import rhem_lib as rhem
+from rhem_lib import files
+from rhem_lib.damaged import split_lines
 from rhem_lib.errors import InputError
 from rhem_lib.profiles import normal_header, read_profiles
 
@@ -66,6 +71,52 @@ def test_damaged_lines_are_kept_apart_with_their_row_and_swallow_nothing(workspa
     assert damaged == [[4, "unclosed-quote"], [5, "wrong-number-of-cells"], [6, "wrong-number-of-cells"]]
     assert hours(work.folder)["unclassified"] == 9.75
     assert work.account.balanced
+
+
+OPEN = '1,Nord,2026-01-05,1,"open\n2,Nord,2026-01-06,2,x\n3,Nord,2026-01-07,4,"open\n4,Nord,2026-01-08,8,z\n'
+INCHES = (
+    '1,Nord,2026-01-05,1,Monitor 24" broken\n2,Nord,2026-01-06,2,x\n3,Nord,2026-01-07,3,y\n'
+    '4,Nord,2026-01-08,4,Disk 3.5" broken\n5,Nord,2026-01-09\n'
+)
+BROKEN = '1,"Nord\nSouth",2026-01-05,1,ann,x,y\n2,Nord,2026-01-06,2,"a"b\n3,Nord,2026-01-07,4," ""c"" " \n'
+
+
+@pytest.mark.parametrize(
+    ("rows", "entries", "hours", "damaged"),
+    [
+        (OPEN, "24", 10, [[2, "unclosed-quote"], [4, "unclosed-quote"]]),
+        (INCHES, "1234", 10, [[6, "wrong-number-of-cells"]]),
+        (BROKEN, "3", 4, [[2, "wrong-number-of-cells"], [3, "wrong-number-of-cells"], [4, "unclosed-quote"]]),
+        ("1,Nord,2026-01-05,1,a\u2028b\n2,Nord\n", "1", 1, [[3, "wrong-number-of-cells"]]),
+        ("1,Nord,2026-01-05,1,ann,,\n2,Nord\n", "1", 1, [[3, "wrong-number-of-cells"]]),
+    ],
+)
+@pytest.mark.parametrize("large", [False, True])
+def test_a_quote_swallows_no_rows(workspace, monkeypatch, rows, entries, hours, damaged, large):
+    monkeypatch.setattr(files, "LARGE", 0 if large else files.LARGE)
+    work = rhem.load(workspace({"time.csv": HEADER + rows}))
+    read = work.time_entries.df()
+    assert "".join(read["entry_id"]) == entries and read["hours"].sum() == hours
+    assert work.quarantine[["source_row", "reason"]].values.tolist() == damaged
+    assert work.account.balanced
+
+
+PIECES = st.lists(st.sampled_from(['"', '""', ",", '","', '",', ' "', " ", "x", "\u2028"]), max_size=5)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(PIECES, PIECES), min_size=1, max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_every_line_is_in_a_row_or_damaged(tmp_path, made, end):
+    lines = [f"{''.join(before)}id{i}{''.join(after)}" for i, (before, after) in enumerate(made)]
+    path = tmp_path / "t.csv"
+    path.write_bytes(end.join(["a,b", *lines]).encode())
+    rows, damaged = split_lines(path, ",", 2)
+    texts = ["\n".join(cell or "" for cell in cells) for _, cells in rows]
+    found = [re.findall(r"id(\d+)", text) for text in texts]
+    numbers = sorted([record for record, _ in rows] + damaged["source_row"].tolist())
+    assert sum(map(len, found)) + len(damaged) == len(lines)
+    assert numbers == list(range(2, 2 + len(numbers))), "no record number is left out"
+    assert [int(i) for part in found for i in part] == sorted({int(i) for part in found for i in part})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ LIBRARY = Path(__file__).parent.parent / "rhem_lib"
 LAYERS = """
 errors schema words curves tweedie formats disk
 settings
-profiles sheets database files
+profiles sheets database damaged files
 recognise read typed
 simulate_work simulate_msp simulate_export simulate_rmm simulate_connectwise simulate_desk simulate_autotask
 simulate_itsm simulate_jira simulate_sources simulate_dirt simulate
