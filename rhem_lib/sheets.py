@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,11 @@ from rhem_lib.errors import InputError
 SHEET_SUFFIXES = {".xlsx", ".ods", ".json", ".jsonl", ".parquet"}
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # what a workbook with a password is wrapped in, and an old .xls
 MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
+NO_RECORDS = "it holds no list of records with fields"
+PAGING = """
+page pages paging per total totals totalcount count next prev previous link links meta metadata cursor offset limit
+size max self odata success status error message more first last start end after before expand include extra
+""".split()  # words in the names of what stands beside a list of records; no record has such fields alone
 AGAIN = "Export it again, or take it out of the folder."
 Sheet = tuple[str, list[str], list[list[str | None]]]
 
@@ -30,7 +36,7 @@ def sheets(path: Path, label: str) -> Iterator[Sheet]:
     kind = path.suffix.lower()
     try:
         if kind in (".json", ".jsonl"):
-            yield label, *_from_records(_json_records(path, kind))
+            yield from _json(path, label)
         elif kind == ".parquet":
             frame = duckdb.read_parquet(str(path)).df()
             yield label, *_from_records(frame.astype(object).where(frame.notna(), None).to_dict("records"))
@@ -91,39 +97,49 @@ def _workbook(path: Path, label: str) -> Iterator[Sheet]:
         raise InputError("no sheet of this workbook has a row below its header.", where=label, fix=AGAIN)
 
 
-def _json_records(path: Path, kind: str) -> list[dict[str, Any]]:
+def _json(path: Path, label: str) -> Iterator[Sheet]:
+    """Each list of records of a JSON file; where there are several, under the name of the list."""
     text = path.read_text(encoding="utf-8-sig")
-    documents = (
-        [json.loads(line) for line in text.splitlines() if line.strip()] if kind == ".jsonl" else json.loads(text)
-    )
-    return [record for page in _pages(documents) for record in page]
+    lines = path.suffix.lower() == ".jsonl"
+    found = _lists([json.loads(line) for line in text.split("\n") if line.strip()] if lines else json.loads(text))
+    full = {name: records for name, records in found.items() if records}
+    if not full:
+        raise InputError("this file holds no records.", where=label, fix=AGAIN)
+    for name, records in full.items():
+        yield f"{label}/{name}" if len(full) > 1 else label, *_from_records(records)
 
 
-def _pages(document: Any) -> list[list[dict[str, Any]]]:
-    """Lists of records in a document: a list, an envelope that holds one, or a list of such envelopes."""
+def _lists(document: Any) -> dict[str, list[dict[str, Any]]]:
+    """Records by the name of their list: of a list, of an envelope of lists, or of a list of such pages."""
     if isinstance(document, dict):
-        lists = [
-            value
-            for value in document.values()
-            if isinstance(value, list) and value and isinstance(value[0], dict)
-        ]
-        return (
-            [max(lists, key=len)] if lists else ([] if any(v == [] for v in document.values()) else [[document]])
-        )
-    if isinstance(document, list) and all(isinstance(part, dict) for part in document):
-        paged = [
-            _pages(part)
-            for part in document
-            if len(part) <= ENVELOPE_KEYS and any(isinstance(v, list) for v in part.values())
-        ]
-        return (
-            [page for pages in paged for page in pages] if len(paged) == len(document) and document else [document]
-        )
-    raise ValueError(NO_RECORDS)
+        lists = _enveloped(document)
+        alone = "id" not in document and any(lists.values())  # a title or a day beside the list is no record
+        return lists if alone or _is_page(document) else {"": [document]}
+    if not isinstance(document, list) or len({type(part) for part in document} - {dict, list}):
+        raise ValueError(NO_RECORDS)
+    if all(isinstance(part, dict) for part in document) and not all(map(_is_page, document)):
+        return {"": document}
+    joined: dict[str, list[dict[str, Any]]] = {}
+    for page in document:
+        for name, records in _lists(page).items():
+            joined.setdefault(name, []).extend(records)
+    return joined
 
 
-ENVELOPE_KEYS = 6
-NO_RECORDS = "it holds no list of records with fields"
+def _enveloped(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The lists of objects that a document holds, but not its links to other pages."""
+    return {
+        name: value
+        for name, value in document.items()
+        if isinstance(value, list) and all(isinstance(v, dict) for v in value) and name.strip("_") != "links"
+    }
+
+
+def _is_page(document: dict[str, Any]) -> bool:
+    """Whether a document is a page of an API: lists of records, and beside them nothing but where it stands."""
+    lists = _enveloped(document)
+    words = [re.findall(r"[A-Z]?[a-z]+", name) for name in document.keys() - lists]
+    return bool(lists) and all(any(word.lower() in PAGING for word in part) for part in words)
 
 
 def _from_records(records: list[dict[str, Any]]) -> tuple[list[str], list[list[str | None]]]:

@@ -1,6 +1,7 @@
 """Files as received: encodings, delimiters, archives, damaged lines, and files that are none of ours."""
 
 import io
+import json
 import re
 import zipfile
 
@@ -159,6 +160,49 @@ def test_the_wrong_file_gives_one_clear_message(workspace, name, content, said):
     with pytest.raises(InputError) as raised:
         rhem.load(workspace({name: content}))
     assert said in str(raised.value)
+
+
+SPENT = [
+    {"id": i, "ticket_id": 7, "time_spent": "01:00", "executed_at": "2026-05-01T12:00:00Z", "department_name": "C"}
+    for i in range(3)
+]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        SPENT,
+        [record | {"tags": tags} for record, tags in zip(SPENT, [["vip"], [], []], strict=True)],
+        [record | {"tags": []} for record in SPENT],
+        [record | {"parts": [{"id": 1, "price": 2}]} for record in SPENT],
+        {"time_entries": SPENT, "meta": {"page": 1}, "exported_by": "Ann", "links": [{"rel": "self"}]},
+        [{"time_entries": SPENT[:2], "nextPage": 2}, {"time_entries": SPENT[2:]}, {"time_entries": []}],
+        [SPENT[:2], SPENT[2:], []],
+        {"time_entries": SPENT, "tickets": []},
+    ],
+)
+def test_json_records_pages_and_envelopes_give_the_same_rows(workspace, document):
+    work = rhem.load(workspace({"time.json": json.dumps(document)}))
+    assert work.time_entries.df()["entry_id"].tolist() == ["0", "1", "2"]
+    assert work.account.files["path"].tolist() == ["exports/time.json"]
+    assert hours(work.folder)["read"] == 3
+
+
+def test_each_list_of_a_json_file_is_a_table_of_its_own(workspace):
+    ticket = {"id": 7, "subject": "x", "type": "Incident", "category": "Mail", "department_name": "C"}
+    ticket |= {"created_at": "2026-05-01T12:00:00Z", "workspace_id": 1, "source": 2}
+    lines = [{"time_entries": SPENT[:2], "tickets": [ticket]}, {"time_entries": SPENT[2:], "tickets": []}]
+    work = rhem.load(workspace({"all.jsonl": "\n".join(map(json.dumps, lines))}))
+    assert work.account.files["path"].tolist() == ["exports/all.jsonl/time_entries", "exports/all.jsonl/tickets"]
+    assert hours(work.folder)[["read", "reactive"]].tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("document", ["[]", "[[]]", '{"items": [], "page": 1}', '[{"items": []}]'])
+def test_json_without_records_is_named(workspace, document):
+    with pytest.raises(
+        InputError, match=r"exports/time\.json: this file holds no records\. Export it again, or take"
+    ):
+        rhem.load(workspace({"time.json": document}))
 
 
 def workbook(*rows):
