@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from rhem_lib.damaged import MAX_LINE, Row, cells_of, damaged_lines, split_lines
 from rhem_lib.errors import InputError
-from rhem_lib.sheets import SHEET_SUFFIXES, check_unpacked, sheets
+from rhem_lib.sheets import AGAIN, SHEET_SUFFIXES, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
@@ -69,22 +69,32 @@ def members(found: list[Path], folder: Path, scratch: Path) -> Iterator[tuple[st
         elif kind in TEXT_SUFFIXES | SHEET_SUFFIXES:
             yield label, path
         else:
-            raise InputError(
-                f"'{path.suffix}' files are not read.",
-                where=label,
-                fix="Export it as CSV, XLSX or JSON, or as ZIP of these.",
-            )
+            raise _not_read(label, "or as ZIP of these")
+
+
+def _not_read(label: str, instead: str) -> InputError:
+    fix = f"Export it as CSV, XLSX or JSON, {instead}."
+    return InputError(f"'{Path(label).suffix}' files are not read.", where=label, fix=fix)
+
+
+def _is_export(part: zipfile.ZipInfo) -> bool:
+    """Whether a file in an archive is one that the user put there; hidden ones are passed over, as in a folder."""
+    parents, name = Path(part.filename).parent.parts, Path(part.filename).name
+    return not part.is_dir() and "__MACOSX" not in parents and name[:1] not in ("~", ".")
 
 
 def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            inside = [
-                i for i in archive.infolist() if Path(i.filename).suffix.lower() in TEXT_SUFFIXES | SHEET_SUFFIXES
-            ]
+            inside = [i for i in archive.infolist() if _is_export(i)]
+            if not inside:
+                raise InputError("this archive holds no files.", where=label, fix=AGAIN)
             check_unpacked(inside, path, label)
             for part in sorted(inside, key=lambda i: i.filename):
-                target = scratch / f"{len(list(scratch.iterdir()))}{Path(part.filename).suffix.lower()}"
+                kind = Path(part.filename).suffix.lower()
+                if kind not in TEXT_SUFFIXES | SHEET_SUFFIXES:
+                    raise _not_read(f"{label}/{part.filename}", "or take it out of the archive")
+                target = scratch / f"{len(list(scratch.iterdir()))}{kind}"
                 with archive.open(part) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy, 1 << 20)
                 yield f"{label}/{part.filename}", target
@@ -135,7 +145,7 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
     """Return the file if it is UTF-8, else a UTF-8 copy (UTF-16 by its mark, Windows-1252 otherwise)."""
     start = path.open("rb").read(4096)
     if not start.strip():
-        raise InputError("the file is empty.", where=label, fix="Export it again, or take it out of the folder.")
+        raise InputError("the file is empty.", where=label, fix=AGAIN)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in start or start.startswith((b"%PDF", b"PK\x03\x04")):

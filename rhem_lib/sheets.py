@@ -180,8 +180,9 @@ def text_of(cell: Any) -> str | None:
     if isinstance(cell, float):
         return repr(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, dt.timedelta):
-        minutes, seconds = divmod(round(cell.total_seconds()), 60)
-        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+        minutes, seconds = divmod(round(abs(cell.total_seconds())), 60)
+        sign = "-" if cell < dt.timedelta(0) else ""
+        return f"{sign}{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     if isinstance(cell, dt.datetime | dt.date | dt.time):
         return cell.isoformat(" ") if isinstance(cell, dt.datetime) else cell.isoformat()
     return str(cell)

@@ -43,10 +43,42 @@ def test_archives_are_read_member_by_member(workspace):
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("jan.csv", HEADER + ROWS)
         archive.writestr("feb.csv", HEADER + "3,Café Nord,2026-02-02,2,ann\n")
-        archive.writestr("readme.pdf", "%PDF")
+        archive.writestr("__MACOSX/._jan.csv", b"\0\5\x16\7")
+        archive.writestr("__MACOSX/jan.csv", b"\0")
+        archive.writestr("old/.DS_Store", b"\0")
+        archive.writestr("~$jan.xlsx", b"\0")
     work = rhem.load(workspace({"year.zip": packed.getvalue()}))
     assert sorted(work.account.files["path"]) == ["exports/year.zip/feb.csv", "exports/year.zip/jan.csv"]
     assert hours(work.folder)["read"] == 3.75
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "old/june.xls",
+            "exports/year.zip/old/june.xls: '.xls' files are not read. Export it as CSV, XLSX or JSON, or",
+        ),
+        ("july.zip", "exports/year.zip/july.zip: '.zip' files are not read."),
+        ("aug.csv.gz", "exports/year.zip/aug.csv.gz: '.gz' files are not read."),
+    ],
+)
+def test_a_file_of_an_archive_that_is_not_read_is_named(workspace, name, said):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("jan.csv", HEADER + ROWS)
+        archive.writestr(name, b"\x1f")
+    with pytest.raises(InputError, match=re.escape(said)):
+        rhem.load(workspace({"year.zip": packed.getvalue()}))
+
+
+def test_an_archive_of_hidden_files_alone_is_empty(workspace):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("__MACOSX/._jan.csv", b"\0")
+        archive.mkdir("exports")
+    with pytest.raises(InputError, match=r"exports/year\.zip: this archive holds no files\. Export it again"):
+        rhem.load(workspace({"year.zip": packed.getvalue()}))
 
 
 def test_one_flat_file_gives_time_and_its_tickets(workspace):
@@ -212,6 +244,19 @@ def workbook(*rows):
         for number, row in enumerate(rows):
             sheet.write_row(number, 0, row)
     return packed.getvalue()
+
+
+def test_a_negative_duration_of_a_workbook_keeps_its_size(workspace):
+    packed = io.BytesIO()
+    with xlsxwriter.Workbook(packed, {"in_memory": True}) as book:
+        sheet, form = book.add_worksheet(), book.add_format({"num_format": "[h]:mm"})
+        sheet.write_row(0, 0, ["Client", "Date", "Time Taken", "Ticket ID", "Agent"])
+        for row, days in enumerate([-0.0625, 26 / 24, 0.25], 1):
+            sheet.write_row(row, 0, ["Nord", f"2026-01-0{row}", None, 40, "Ann"])
+            sheet.write_number(row, 2, days, form)
+    work = rhem.load(workspace({"time.xlsx": packed.getvalue()}))
+    assert work.time_entries.df()["hours"].tolist() == [-1.5, 6]
+    assert work.quarantine[["value", "reason"]].values.tolist() == [["26:00:00", "impossible-hours"]]
 
 
 def test_a_workbook_of_a_header_alone_is_named(workspace):
