@@ -91,8 +91,14 @@ def profiles(
     for profile in read_profiles(folder).values():
         typer.echo(f"{profile.name}: {profile.title}")
         for table in profile.tables:
-            needs = ", ".join(f"{column} ({' or '.join(table.headers(column)[:2])})" for column in table.requires)
+            needs = ", ".join(f"{column} ({' or '.join(_sources(table, column))})" for column in table.requires)
             typer.echo(f"  {table.table} needs {needs}" + (f". {table.note}" if table.note else ""))
+
+
+def _sources(table: Any, column: str) -> list[str]:
+    """Where a column is found: its first headers, or the day in the name of the file."""
+    dated = ["the day in the file's name"] if "@as_of" in table.specs(column) else []
+    return table.headers(column)[:3] + dated
 
 
 @app.command()

@@ -35,7 +35,12 @@ def recognise(
     if not best[1].one_file:
         return best[1], [best[2]]
     ranked = sorted(reversed(scores), key=lambda s: s[0])  # the best last, the first listed last among equals
-    own = {spec.table: spec for _, profile, spec in ranked if profile is best[1]}
+    inside = names - {"@as_of"}  # the day in a file's name makes no list of endpoints of a list of work
+    own = {
+        spec.table: spec
+        for _, profile, spec in ranked
+        if profile is best[1] and (spec is best[2] or all(_resolves(spec, c, inside) for c in spec.requires))
+    }
     return best[1], [spec for spec in best[1].tables if own.get(spec.table) is spec]
 
 
@@ -67,6 +72,13 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
             "this is a list of endpoints, but not of which day.",
             where=label,
             fix="Put the day into its name (devices-2026-06-30.csv), or into rhem.toml: [[files]] path, as_of.",
+        )
+    if label == "clients.csv":
+        return InputError(
+            "a list of clients needs the columns client and onboarded_on.",
+            where=label,
+            examples=header,
+            fix="Add the column that is missing; a cell of onboarded_on may stay empty.",
         )
     return InputError(
         "no profile knows these columns.",

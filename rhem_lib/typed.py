@@ -9,6 +9,7 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError
 from rhem_lib.files import quote
 from rhem_lib.formats import Column, Reading, read_date, read_duration, read_number
+from rhem_lib.profiles import normal_header
 from rhem_lib.read import RawTable
 from rhem_lib.settings import Settings
 
@@ -126,7 +127,11 @@ def _brief(column: str) -> str:
 
 def _no_facts(raw: RawTable) -> list[tuple[str, str, str, str]]:
     """Cases, as in `_cases`, of rows that are no facts: the header once more, and totals."""
-    heads = [(c, quote(raw.headers[c])) for c in raw.spec.requires if c in raw.headers][:2]
+    heads = [
+        (c, quote(raw.headers[c]))
+        for c in raw.spec.requires
+        if c in raw.headers and normal_header(raw.headers[c]) in map(normal_header, raw.spec.specs(c))
+    ][:2]  # of a template, the cell is not what the column holds
     marks = [c for c in NAMES if c in raw.headers]
     shown = [c for c in marks if c != "technician"]
     header = " AND ".join(  # few cells are as long as the name of their column

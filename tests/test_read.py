@@ -90,6 +90,21 @@ def test_one_flat_file_gives_time_and_its_tickets(workspace):
     assert work.account.balanced
 
 
+def test_a_day_in_the_name_of_a_list_of_work_makes_no_endpoints_of_it(workspace):
+    """Ten computers by the list of computers: time and tickets name clients and devices, but count none."""
+    devices = "client,device_id\nA,pc1\nclient,device_id\n,pc2\nA,\n"
+    files = {
+        "time-2026-06-30.csv": "client,worked_on,hours,technician\nA,2026-06-29,1,ann\nA,2026-06-30,2,ann\n",
+        "tickets-2026-06-30.csv": "ticket_id,type,client,device_id\n7,incident,A,pc1\n",
+        "pcs-2026-06-30.csv": "client,count\nA,10\n",
+        "pcs-2026-05-31.csv": devices,
+    }
+    work = rhem.load(workspace(files))
+    counted = work.endpoints.df().groupby("as_of")["count"].sum()
+    assert counted.tolist() == [2, 10]
+    assert work.quarantine[["source_row", "reason"]].values.tolist() == [[3, "repeated-header"], [4, "no-client"]]
+
+
 def test_line_breaks_inside_quotes_do_not_shift_rows(workspace):
     text = HEADER + '1,"Café\nNord",2026-01-05,1.5,ann\n2,Café Nord,2026-01-06,x,ben\n'
     work = rhem.load(workspace({"time.csv": text}))
@@ -180,6 +195,13 @@ def test_every_line_is_in_a_row_or_damaged(tmp_path, made, end):
             "pcs.csv",
             b"client,device_id,kind\nA,pc,server\n",
             "a list of endpoints, but not of which day. Put the day",
+        ),
+        ("sums.csv", b"Client,Sum of hours\nA,3\n", "no profile knows these columns"),
+        ("invoices-2026-06-30.csv", b"Client,Invoice Number,Amount\nA,1,9\n", "no profile knows these columns"),
+        (
+            "clients.csv",
+            b"client,billing\nA,hourly\n",
+            "clients.csv: a list of clients needs the columns client and onboarded_on. For example",
         ),
         (
             "invoice.csv",
