@@ -14,11 +14,12 @@ from rhem_lib.errors import InputError
 
 CLOCKS = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
 DATES = {
-    "month-first": [d + clock for d in ("%m/%d/%Y", "%m/%d/%y") for clock in CLOCKS],
-    "day-first": [d + clock for d in ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%y") for clock in CLOCKS],
+    "month-first": [f"%m/%d/%Y{clock}" for clock in CLOCKS],
+    "day-first": [f"%d/%m/%Y{clock}" for clock in CLOCKS],
     "named-month": [d + clock for d in ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y") for clock in CLOCKS],
     "spreadsheet-month": ["%y-%b", "%b-%y"],
 }
+SEPARATORS = {"month-first": "-", "day-first": "-."}  # beside /; nobody puts the month first and a dot after it
 OFFSET = r"([+-]\d{2}):?(\d{2})$"
 NO_YEAR = "TIMESTAMP '1000-01-01'"
 DAY_ORDERS = ("month-first", "day-first")
@@ -107,7 +108,15 @@ def _date_way(text: str, family: str) -> str:
     if family == "offset":
         zoned = f"try_cast(regexp_replace({text}, '{OFFSET}', '\\1:\\2') AS TIMESTAMPTZ)"
         return f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN timezone('UTC', {zoned}) END"
-    return f"try_strptime({text}, {DATES.get(family, [family])})"
+    written = DATES.get(family, [family])
+    for mark in SEPARATORS.get(family, ""):
+        text = f"replace({text}, '{mark}', '/')"
+    long = f"try_strptime({text}, {written})"
+    if family not in SEPARATORS:
+        return long
+    short = [way.replace("%Y", "%y") for way in written]  # %Y takes two digits for a year of the first century
+    two_digits = f"{text} LIKE '%/__' OR {text} LIKE '%/__ %'"
+    return f"CASE WHEN {two_digits} THEN try_strptime({text}, {short}) ELSE {long} END"
 
 
 def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:

@@ -82,6 +82,15 @@ def test_the_same_device_in_two_snapshots_is_two_facts(workspace):
         (["01/02/2026", "02/25/2026"], "2026-01-02"),
         (["2026-02-01", "2026-02-25"], "2026-02-01"),
         (["1/2/2026 3:05 PM", "2/25/2026 4:00 PM"], "2026-01-02"),
+        (["01-02-2026", "25-02-2026"], "2026-02-01"),
+        (["01-02-2026", "02-25-2026"], "2026-01-02"),
+        (["01.02.2026", "02.03.2026"], "2026-02-01"),
+        (["1/2/26", "2/25/26"], "2026-01-02"),
+        (["1/2/26 3:05 PM", "2/25/2026 4:00 PM"], "2026-01-02"),
+        (["01/02/26", "25/02/26"], "2026-02-01"),
+        (["01.02.26", "02.03.26 14:30"], "2026-02-01"),
+        (["01-02-26", "25-02-26"], "2026-02-01"),
+        (["01-02-26", "02-25-26"], "2026-01-02"),
     ],
 )
 def test_day_and_month_are_told_apart_for_the_whole_column(workspace, dates, first):
@@ -91,13 +100,25 @@ def test_day_and_month_are_told_apart_for_the_whole_column(workspace, dates, fir
     assert str(work.time_entries.df()["worked_on"].iloc[0])[:10] == first
 
 
-def test_undecidable_dates_are_refused_with_a_question_that_settings_answer(workspace):
-    text = "client,worked_on,hours\nNord,01/02/2026,1\nNord,03/02/2026,1\n"
+@pytest.mark.parametrize("mark", ["/", "-"])
+def test_undecidable_dates_are_refused_with_a_question_that_settings_answer(workspace, mark):
+    text = "client,worked_on,hours\nNord,01/02/2026,1\nNord,03/02/2026,1\n".replace("/", mark)
     with pytest.raises(InputError, match="day and month cannot be told apart") as raised:
         rhem.load(workspace({"time.csv": text}))
     assert "exports/time.csv, column 'worked_on'" in str(raised.value)
     settings = 'name = "T"\n[[files]]\npath = "exports/time.csv"\ndate_order = "day-first"\n'
     assert str(rhem.load(workspace({}, settings)).time_entries.df()["worked_on"].min().date()) == "2026-02-01"
+
+
+def test_dates_of_clients_are_asked_about_as_well(workspace):
+    files = {
+        "time.csv": HEADER + "1,,Nord,2026-05-05,,1,ann\n",
+        "clients.csv": "client,onboarded_on\nNord,03-04-26\n",
+    }
+    with pytest.raises(InputError, match="column 'onboarded_on': day and month cannot be told apart"):
+        rhem.load(workspace(files))
+    settings = 'name = "T"\n[[files]]\npath = "clients.csv"\ndate_order = "day-first"\n'
+    assert str(rhem.load(workspace({}, settings)).clients["onboarded_on"][0].date()) == "2026-04-03"
 
 
 def test_spreadsheet_months_of_the_lanl_log(workspace):
