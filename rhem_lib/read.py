@@ -21,6 +21,8 @@ from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, norm
 from rhem_lib.recognise import as_of_day, recognise
 from rhem_lib.settings import FileSettings, Settings
 
+# No, as databases and spreadsheets in English, German and French write it; and numbers of what there is not.
+NO = ("0", "-1", "0.0", "false", "f", "no", "n", "none", "null", "falsch", "nein", "faux", "non")
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 
 
@@ -264,7 +266,7 @@ def _aside(spec: TableProfile, position: dict[str, int]) -> str:
 def _holds(cell: str, wanted: list[str]) -> str:
     """SQL test whether a cell is one of the values (* as wildcard); without values, whether it is a yes."""
     if not wanted:
-        return f"coalesce(lower({cell}) NOT IN ('0', '-1', 'false', 'no'), false)"
+        return f"coalesce(lower({cell}) NOT IN {NO}, false)"
     tests = [
         f"lower(coalesce({cell}, '')) LIKE {quote(value.lower().replace('*', '%'))}"
         if "*" in value
@@ -277,11 +279,13 @@ def _holds(cell: str, wanted: list[str]) -> str:
 def _bare(cell: str) -> str:
     """SQL of a cell without blanks around it and without the apostrophe that keeps spreadsheets from computing.
 
-    Few cells start with a sign before "(", or end in a blank: all others are left alone, which is faster.
+    Few cells start with a sign before "(", or end in a blank: all others are left alone, which is faster. NULL, as
+    database tools write an empty cell, is empty.
     """
     guarded = f"starts_with({cell}, '''')"
     text = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
-    return f"CASE WHEN {cell} < '(' OR ends_with({cell}, ' ') THEN nullif(trim({text}), '') ELSE {cell} END"
+    rare = f"{cell} < '(' OR ends_with({cell}, ' ')"
+    return f"CASE WHEN {rare} THEN nullif(trim({text}), '') ELSE nullif({cell}, 'NULL') END"
 
 
 def _known(cell: str, missing: list[str]) -> str:

@@ -638,6 +638,27 @@ def test_conditions_in_a_template_and_flags_that_set_a_row_aside(workspace):
     assert work.quarantine[["source_row", "reason"]].values.tolist() == [[len(cells) + 1, "void-entry"]]
 
 
+def test_null_in_words_is_an_empty_cell(workspace):
+    """As a database tool saves a view: no project, no merged ticket, and an entry of nobody."""
+    time = CONNECTWISE_VIEW["time.csv"].replace("0.75,1,0,,NB", "0.75,1,0,NULL,NB")
+    nobody = "9003,NULL,NULL,asmith,2026-03-31,22:30:00,23:15:00,4,2,0,NULL,B\n"
+    halo = "Faultid,Client,Date Opened,Team,Requesttype,Fdeleted,Fmergedintofaultid\n"
+    halo += "7,Nord,2026-03-01,Desk,1,False,NULL\n"
+    work = rhem.load(workspace(CONNECTWISE_VIEW | {"time.csv": time + nobody, "halo.csv": halo}, SETTINGS))
+    classes = work.time_entries.df().set_index("entry_id")["work_class"]
+    assert classes.to_dict() == {"9001": "reactive", "9002": "project"}
+    assert work.quarantine[["source_row", "reason"]].values.tolist() == [[4, "no-client"]]
+
+
+def test_no_is_no_in_every_way_of_writing(workspace):
+    words = ["FALSE", "FALSCH", "N", "NULL", "null", "0.0", "0", "No", "", "TRUE", "Y", "1", "WAHR"]
+    rows = "".join(f"Nord,pc{i},Workstation,{word}\n" for i, word in enumerate(words))
+    files = {"list-2026-06-30.csv": "Company_Name,Config_Name,Config_Type,ClosedFlag\n" + rows}
+    work = rhem.load(workspace(files, SETTINGS))
+    assert work.endpoints.df()["device_id"].tolist() == [f"pc{i}" for i in range(9)]
+    assert set_aside(work) == ["retired-device"] * 4
+
+
 def test_the_client_of_a_ticket_is_the_one_it_was_last_exported_with(workspace):
     moved = SYNCRO_TICKET | {"customer_business_then_name": "Sued GmbH"}
     files = {"timers.json": [SYNCRO_TIMER], "tickets-1.json": [SYNCRO_TICKET], "tickets-2.json": [moved]}

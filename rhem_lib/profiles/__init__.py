@@ -8,12 +8,12 @@ A column is one spec or a list of them; the first that yields a value wins, row 
 `Header name` (case, spaces, punctuation and word order forgiven), `=constant`, `@row` (file and row, for
 exports without a key), `@as_of` (the snapshot date of the file), `@ticket` (the client of the ticket, last in the
 list), or `Text {Header}` (a template). `{Header?a*|b}` in a template puts nothing in, but lets it hold only where
-the cell is a..., or b; `{Header?}` only where it is filled and not 0, -1, false or no. Nested JSON is read by its
-path: `company.name`.
+the cell is a..., or b; `{Header?}` only where it is filled and no no (0, false, N and what else `read.NO` lists).
+Nested JSON is read by its path: `company.name`.
 
 `dates` and `durations` name the ways of writing to try (see `formats`), one for the whole column. `utc` lists
 columns that are in UTC. `[[tables.aside]]` sets rows aside: when the header holds one of the values (`""` is an
-empty cell, * a wildcard), or without values when it is filled and not 0, -1, false or no. A table called `names`
+empty cell, * a wildcard), or without values when it is filled and no no. A table called `names`
 (columns id, name) gives names in place of the ids in the column `names_of` of the same system: of several columns,
 where its column `of` says of which; found by the columns `names_by`, joined by /, if not by the column itself. Its
 column `parent`, the id or name of the account above, becomes a suggestion. `note` is what an analyst must know of
