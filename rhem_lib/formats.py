@@ -12,17 +12,19 @@ import duckdb
 
 from rhem_lib.errors import InputError
 
-CLOCKS = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
+HALF_DAY = [" %I:%M %p", " %I:%M:%S %p"]
+CLOCKS = ["", " %H:%M", " %H:%M:%S", *HALF_DAY]
 DATES = {
-    "month-first": [f"%m/%d/%Y{clock}" for clock in CLOCKS],
-    "day-first": [f"%d/%m/%Y{clock}" for clock in CLOCKS],
     "named-month": [d + clock for d in ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y") for clock in CLOCKS],
     "spreadsheet-month": ["%y-%b", "%b-%y"],
 }
-SEPARATORS = {"month-first": "-", "day-first": "-."}  # beside /; nobody puts the month first and a dot after it
+SLASHED = r"^(\d\d?)/(\d\d?)/(\d{4})( \d\d?:\d\d(?::\d\d)?)?$"
+ORDERS = {  # the same as ISO, as a format, and what may stand for /: nobody puts a month and a dot first
+    "month-first": (r"\3-\1-\2\4", "%m/%d/%Y", "-"),
+    "day-first": (r"\3-\2-\1\4", "%d/%m/%Y", "-."),
+}
 OFFSET = r"([+-]\d{2}):?(\d{2})$"
 NO_YEAR = "TIMESTAMP '1000-01-01'"
-DAY_ORDERS = ("month-first", "day-first")
 UNITS = {"hours": 1.0, "quarter-hours": 0.25, "minutes": 1 / 60, "seconds": 1 / 3600, "days": 24.0}
 WORDS = {"w": "w(?:ks?|eeks?)?", "d": "d(?:ays?)?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
          "s": "s(?:ec(?:ond)?s?)?"}  # fmt: skip
@@ -78,8 +80,8 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     """
     ways = {name: _date_way(column.text, name) for name in families}
     best, either = _settle(con, column, ways), ""
-    if best in DAY_ORDERS and set(DAY_ORDERS) <= set(ways):
-        month, day = (ways[name] for name in DAY_ORDERS)
+    if best in ORDERS and set(ORDERS) <= set(ways):
+        month, day = (ways[name] for name in ORDERS)
         read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
         if read[0] == read[1] and read[2]:
             problem = "day and month cannot be told apart: no part of any date is above 12."
@@ -96,8 +98,11 @@ def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
 
 def _date_way(text: str, family: str) -> str:
     if family == "iso":  # the engine's own reader is many times faster than a list of formats
+        half = f"strlen({text}) > 15 AND (ends_with({text}, 'M') OR ends_with({text}, 'm'))"  # it passes PM over
+        clocks = [f"%Y-%m-%d{clock}" for clock in HALF_DAY]
         local = f"strlen({text}) < 20 OR NOT regexp_matches({text}, '{OFFSET}')"
-        read = f"greatest(CASE WHEN {local} THEN try_cast({text} AS TIMESTAMP) END, {NO_YEAR})"
+        told = f"WHEN {half} THEN try_strptime({text}, {clocks}) WHEN {local} THEN try_cast({text} AS TIMESTAMP)"
+        read = f"greatest(CASE {told} END, {NO_YEAR})"
         return f"nullif({read}, {NO_YEAR})"  # 12-11-24 is no day of the year 12
     if family == "epoch":
         number = f"try_cast({text} AS DOUBLE)"
@@ -108,15 +113,26 @@ def _date_way(text: str, family: str) -> str:
     if family == "offset":
         zoned = f"try_cast(regexp_replace({text}, '{OFFSET}', '\\1:\\2') AS TIMESTAMPTZ)"
         return f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN timezone('UTC', {zoned}) END"
-    written = DATES.get(family, [family])
-    for mark in SEPARATORS.get(family, ""):
+    if family in ORDERS:
+        return _slashed(text, *ORDERS[family])
+    read = f"try_strptime({text}, {DATES.get(family, [family])})"
+    return f"CASE WHEN regexp_matches({text}, '[A-Za-z]{{3}}') THEN {read} END" if family in DATES else read
+
+
+def _slashed(text: str, iso: str, written: str, marks: str) -> str:
+    """Day and month as numbers; by the engine's own reader where it can, since each format that fails is slow."""
+    for mark in marks:
         text = f"replace({text}, '{mark}', '/')"
-    long = f"try_strptime({text}, {written})"
-    if family not in SEPARATORS:
-        return long
-    short = [way.replace("%Y", "%y") for way in written]  # %Y takes two digits for a year of the first century
-    two_digits = f"{text} LIKE '%/__' OR {text} LIKE '%/__ %'"
-    return f"CASE WHEN {two_digits} THEN try_strptime({text}, {short}) ELSE {long} END"
+    two_digits = written.replace("%Y", "%y")  # %Y takes 26 for a year of the first century
+    short, half = (
+        [day + clock for clock in clocks] for day, clocks in ((two_digits, CLOCKS), (written, HALF_DAY))
+    )
+    return (
+        f"CASE WHEN {text} LIKE '%/__' OR {text} LIKE '%/__ %' THEN try_strptime({text}, {short}) "
+        f"WHEN regexp_matches({text}, '{SLASHED}') "
+        f"THEN try_cast(regexp_replace({text}, '{SLASHED}', '{iso}') AS TIMESTAMP) "
+        f"ELSE try_strptime({text}, {half}) END"
+    )
 
 
 def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:

@@ -110,6 +110,22 @@ def test_undecidable_dates_are_refused_with_a_question_that_settings_answer(work
     assert str(rhem.load(workspace({}, settings)).time_entries.df()["worked_on"].min().date()) == "2026-02-01"
 
 
+@pytest.mark.parametrize("day", ["2026-06-01", "6/1/2026", "6/1/26"])
+@pytest.mark.parametrize(
+    ("clocks", "hours"),
+    [(("11:30 AM", "1:00 PM"), 1.5), (("11:30:00 am", "1:15:00 pm"), 1.75), (("9:30", "13:00"), 3.5)],
+)
+def test_half_days_are_read_with_every_way_of_writing_the_day(workspace, day, clocks, hours):
+    """The engine's own reader of ISO dates passes PM over, so that a visit would end before it starts."""
+    start, end = (f'"{day} {clock}"' for clock in clocks)
+    later = f'"{day.replace("-01", "-25").replace("/1/", "/25/")} 8:30 AM"'
+    rows = f"Nord,2026-06-01,1,{start},{end}\nNord,2026-06-25,1,{later},{later}\n"
+    text = f"client,worked_on,hours,started_at,ended_at\n{rows}"
+    visit = rhem.load(workspace({"time.csv": text})).time_entries.df().iloc[0]
+    assert (visit["ended_at"] - visit["started_at"]).total_seconds() / 3600 == hours
+    assert str(visit["started_at"])[:10] == "2026-06-01"
+
+
 def test_dates_of_clients_are_asked_about_as_well(workspace):
     files = {
         "time.csv": HEADER + "1,,Nord,2026-05-05,,1,ann\n",
