@@ -5,6 +5,7 @@ be split into the header's number of cells is kept apart with its reason.
 """
 
 import codecs
+import re
 import shutil
 import tempfile
 import zipfile
@@ -142,8 +143,9 @@ def _store_rows(
 
 
 def as_utf8(path: Path, label: str, scratch: Path) -> Path:
-    """Return the file if it is UTF-8, else a UTF-8 copy (UTF-16 by its mark, Windows-1252 otherwise)."""
-    start = path.open("rb").read(4096)
+    """Return the file if it is UTF-8, else a UTF-8 copy (UTF-16 by its mark; otherwise see `_encoding`)."""
+    with path.open("rb") as source:
+        start = source.read(4096)
     if not start.strip():
         raise InputError("the file is empty.", where=label, fix=AGAIN)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -156,11 +158,11 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
     elif _is_utf8(path):
         return path
     else:
-        encoding = "cp1252"
+        encoding = _encoding(path)
     target = scratch / f"utf8-{len(list(scratch.iterdir()))}.csv"
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,
-        target.open("w", newline="") as copy,
+        target.open("w", encoding="utf-8", newline="") as copy,
     ):
         while block := source.read(1 << 20):
             copy.write(block)
@@ -178,6 +180,16 @@ def _is_utf8(path: Path) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+def _encoding(path: Path) -> str:
+    """UTF-8 with damage if more of its characters beyond ASCII are whole than broken, else Windows-1252."""
+    whole = broken = 0
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as source:
+        while block := source.read(1 << 20):
+            broken += len(re.findall("[\udc80-\udcff]", block))
+            whole += len(re.findall("[^\0-\x7f\udc80-\udcff]", block))
+    return "utf-8" if whole > broken else "cp1252"
+
+
 
 
 def dialect(path: Path, label: str) -> tuple[str, list[str]]:

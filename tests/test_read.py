@@ -286,6 +286,14 @@ def test_a_workbook_of_a_header_alone_is_named(workspace):
         rhem.load(workspace({"time.xlsx": workbook(HEADER.strip().split(","))}))
 
 
+def test_a_bad_byte_leaves_the_rest_of_utf_8_as_it_is(workspace):
+    text = HEADER + "1,Müller,2026-01-05,1,ann\n2,Café,2026-01-06,2,b?n\n3,Nørd,2026-01-07,4,ann\n"
+    work = rhem.load(workspace({"time.csv": text.encode().replace(b"b?n", b"b\xe9n")}))
+    entries = work.time_entries.df()
+    assert entries["client"].tolist() == ["Müller", "Café", "Nørd"]
+    assert entries["hours"].sum() == 7
+
+
 def test_the_lock_file_of_an_open_workbook_is_passed_over(workspace):
     rows = [line.split(",") for line in (HEADER + ROWS).splitlines()]
     work = rhem.load(
