@@ -1,14 +1,14 @@
 """Text files with damaged lines -> their rows, record by record, and the damaged lines apart."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from rhem_lib.sheets import Row
+
 MAX_LINES_PER_RECORD = 200
 MAX_LINE = 10_000_000  # characters
-Row = tuple[int, Sequence[str | None]]
 
 
 def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:

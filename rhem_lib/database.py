@@ -40,7 +40,8 @@ def query(entry: FileSettings, folder: Path, number: int) -> Sheet:
             url = url.set(database=str(file))
         with create_engine(url).connect() as connection:
             found = connection.execute(text(entry.query))
-            return label, list(found.keys()), [[text_of(cell) for cell in row] for row in found]
+            rows = [(number, [text_of(cell) for cell in row]) for number, row in enumerate(found, 2)]
+            return label, list(found.keys()), rows
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise InputError(
             "this is not the address of a database.",

@@ -18,9 +18,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rhem_lib.damaged import MAX_LINE, Row, cells_of, damaged_lines, split_lines
+from rhem_lib.damaged import MAX_LINE, cells_of, damaged_lines, split_lines
 from rhem_lib.errors import InputError
-from rhem_lib.sheets import AGAIN, SHEET_SUFFIXES, check_unpacked, sheets
+from rhem_lib.sheets import AGAIN, SHEET_SUFFIXES, Row, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
@@ -122,12 +122,10 @@ def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path)
         yield Cells(label, header, store, _scan(path, delimiter, len(header)) if large else "")
 
 
-def of_rows(
-    con: duckdb.DuckDBPyConnection, label: str, header: Sequence[str], rows: Sequence[Sequence[str | None]]
-) -> Cells:
-    """Cells of rows that are in memory already."""
+def of_rows(con: duckdb.DuckDBPyConnection, label: str, header: Sequence[str], rows: Sequence[Row]) -> Cells:
+    """Cells of rows that are in memory already, each with its number."""
     found = named(header, label)
-    return Cells(label, found, partial(_store_rows, con, list(enumerate(rows, 2)), len(found)))
+    return Cells(label, found, partial(_store_rows, con, rows, len(found)))
 
 
 def _store_rows(
@@ -180,6 +178,8 @@ def _is_utf8(path: Path) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
 def _encoding(path: Path) -> str:
     """UTF-8 with damage if more of its characters beyond ASCII are whole than broken, else Windows-1252."""
     whole = broken = 0
@@ -188,8 +188,6 @@ def _encoding(path: Path) -> str:
             broken += len(re.findall("[\udc80-\udcff]", block))
             whole += len(re.findall("[^\0-\x7f\udc80-\udcff]", block))
     return "utf-8" if whole > broken else "cp1252"
-
-
 
 
 def dialect(path: Path, label: str) -> tuple[str, list[str]]:
@@ -236,13 +234,25 @@ def _store_text(
 ) -> pd.DataFrame:
     """Store a text file; the table keeps its order, so that a row's place in it tells its record."""
     try:
-        con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(path, delimiter, width)}")
+        if not _has_empty_lines(path):
+            con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(path, delimiter, width)}")
+            con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + 2 AS record FROM {name}_text")
+            return damaged_lines([])
     except duckdb.InvalidInputException:
-        rows, damaged = split_lines(path, delimiter, width)
-        _store_rows(con, rows, width, name, select)
-        return damaged
-    con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + 2 AS record FROM {name}_text")
-    return damaged_lines([])
+        pass  # damaged lines
+    rows, damaged = split_lines(path, delimiter, width)
+    _store_rows(con, rows, width, name, select)
+    return damaged
+
+
+def _has_empty_lines(path: Path) -> bool:
+    """Whether a file has empty lines between its records, which the strict reader passes over uncounted."""
+    if path.stat().st_size > LARGE:
+        return False  # reading a large file once more would cost more than right row numbers are worth
+    text = path.read_bytes().rstrip()
+    found = [mark for mark in (b"\n\n", b"\n\r\n", b"\r\r") if mark in text]
+    outside = b'"'.join(text.split(b'"')[::2]) if found else b""  # of quotes, where notes have empty lines
+    return any(mark in outside for mark in found)
 
 
 def quote(text: str) -> str:

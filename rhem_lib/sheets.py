@@ -22,7 +22,8 @@ page pages paging per total totals totalcount count next prev previous link link
 size max self odata success status error message more first last start end after before expand include extra
 """.split()  # words in the names of what stands beside a list of records; no record has such fields alone
 AGAIN = "Export it again, or take it out of the folder."
-Sheet = tuple[str, list[str], list[list[str | None]]]
+Row = tuple[int, list[str | None]]  # number in the file, and cells
+Sheet = tuple[str, list[str], list[Row]]
 
 
 def sheets(path: Path, label: str) -> Iterator[Sheet]:
@@ -88,11 +89,13 @@ def _workbook(path: Path, label: str) -> Iterator[Sheet]:
     workbook = CalamineWorkbook.from_path(str(path))
     found = False
     for name in workbook.sheet_names:
-        rows = [[text_of(cell) for cell in row] for row in workbook.get_sheet_by_name(name).to_python()]
-        rows = [row for row in rows if any(row)]
+        sheet = workbook.get_sheet_by_name(name)
+        first = sheet.start[0] + 1 if sheet.start else 1  # empty rows above the first are not in the sheet
+        texts = [(number, [text_of(cell) for cell in row]) for number, row in enumerate(sheet.to_python(), first)]
+        rows = [row for row in texts if any(row[1])]
         if len(rows) > 1:
             found = True
-            yield f"{label}/{name}", [cell or "" for cell in rows[0]], rows[1:]
+            yield f"{label}/{name}", [cell or "" for cell in rows[0][1]], rows[1:]
     if not found:
         raise InputError("no sheet of this workbook has a row below its header.", where=label, fix=AGAIN)
 
@@ -142,12 +145,14 @@ def _is_page(document: dict[str, Any]) -> bool:
     return bool(lists) and all(any(word.lower() in PAGING for word in part) for part in words)
 
 
-def _from_records(records: list[dict[str, Any]]) -> tuple[list[str], list[list[str | None]]]:
+def _from_records(records: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
     flat = [dict(_flatten(one)) for record in records for one in _options(record)]
     header = list(dict.fromkeys(key for record in flat for key in record))
     if records and len(header) < 2:
         raise ValueError(NO_RECORDS)
-    return header, [[text_of(record.get(key)) for key in header] for record in flat]
+    return header, [
+        (number, [text_of(record.get(key)) for key in header]) for number, record in enumerate(flat, 2)
+    ]
 
 
 def _options(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -286,6 +286,22 @@ def test_a_workbook_of_a_header_alone_is_named(workspace):
         rhem.load(workspace({"time.xlsx": workbook(HEADER.strip().split(","))}))
 
 
+def test_rows_of_a_workbook_are_named_by_their_place_in_the_sheet(workspace):
+    rows = [line.split(",") for line in (HEADER + ROWS).splitlines()]
+    made = workbook([], [], *rows, [], ["3", "Nord", "2026-01-07", "x", "ann"])
+    work = rhem.load(workspace({"time.xlsx": made}))
+    assert work.time_entries.df()["source_row"].tolist() == [4, 5]
+    assert work.quarantine[["source_row", "reason"]].values.tolist() == [[7, "unreadable-hours"]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_empty_lines_shift_no_row(workspace, end):
+    text = HEADER + "\n1,Nord,2026-01-05,1,ann\n\n2,Nord,2026-01-06,x,ben\n\n"
+    work = rhem.load(workspace({"time.csv": text.replace("\n", end)}))
+    assert work.time_entries.df()["source_row"].tolist() == [3]
+    assert work.quarantine[["source_row", "reason"]].values.tolist() == [[5, "unreadable-hours"]]
+
+
 def test_a_bad_byte_leaves_the_rest_of_utf_8_as_it_is(workspace):
     text = HEADER + "1,Müller,2026-01-05,1,ann\n2,Café,2026-01-06,2,b?n\n3,Nørd,2026-01-07,4,ann\n"
     work = rhem.load(workspace({"time.csv": text.encode().replace(b"b?n", b"b\xe9n")}))
