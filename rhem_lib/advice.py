@@ -45,6 +45,12 @@ def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFram
         if not (files["table"] == table).any():
             more = f", and {told}, so they are set aside" if table == "tickets" and len(lost) else ""
             yield "missing-table", f"{text}{more}.", "", ""
+    for entries, hours in con.execute("FROM shared_numbers").fetchall():
+        text = (
+            f"{entries:,} time entries ({hours:,.1f} hours) have the number of an entry of another client or "
+            "ticket: all count. One that was moved since its first export counts twice."
+        )
+        yield "shared-number", text, "", ""
     if len(lost) and (files["table"] == "tickets").any():
         yield "no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.", "", ""
     for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):

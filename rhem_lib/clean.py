@@ -21,7 +21,10 @@ from rhem_lib.typed import empty_select, typed_select
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place"  # no canonical table has them
-VISIT = ("ticket_id", "client", "lower(technician)", "started_at", "ended_at", "hours")
+NUMBER = "keyed, profile"
+ENTRY = f"{NUMBER}, lower(client), coalesce(ticket_id, lower(technician))"  # lists made by hand may all start at 1
+FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
+VISIT = "ticket_id, client, lower(technician), started_at, ended_at, hours"
 FIRST_ROWS = 20_000  # from which the ways of writing of a file are told, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 
@@ -54,6 +57,7 @@ def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.d
         The dates, the decimal sign or the unit of a column cannot be told.
     """
     latest = today or dt.date.today()
+    con.execute("CREATE TABLE shared_numbers (entries BIGINT, hours DOUBLE)")
     raws = [_read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)]
     for table in TABLES:
         parts = {f"part_{number}": raw for number, raw in enumerate(raws) if raw.spec.table == table}
@@ -141,23 +145,15 @@ def _exact_hours(con: Connection, rows: str) -> Decimal:
 
 
 def _mark_repeats(con: Connection, table: str, keyed: bool) -> None:
-    """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of a ticket.
+    """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
 
     A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
     in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries.
+    technicians on one visit are two entries. Of tickets and time entries with one key, the last row is so; but an
+    entry of another client or ticket is another entry, and table `shared_numbers` says how many there are.
     """
-    first, last = "source_file, source_row", "source_file DESC, source_row DESC"
-    day = ", as_of" if table == "endpoints" else ""  # the same device on two days is two facts
-    tests = [(f"row_hash, profile{day}", "row_hash <> 0", first, "duplicate")]
-    newest = table == "tickets"
-    tests.append(
-        ("keyed, profile", "keyed IS NOT NULL", *((last, "superseded") if newest else (first, "duplicate")))
-    )
-    if table == "time_entries" and not keyed:
-        bare = "keyed IS NULL AND started_at IS NOT NULL AND technician IS NOT NULL"
-        tests.append((", ".join(VISIT), bare, first, "duplicate"))
-    for what, when, order, reason in tests:
+    hours = "hours" if table == "time_entries" else "NULL AS hours"
+    for what, when, reasons in _repeat_tests(table, keyed):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
         twice = np.unique(digests[1:][digests[1:] == digests[:-1]])
@@ -165,12 +161,46 @@ def _mark_repeats(con: Connection, table: str, keyed: bool) -> None:
             continue
         con.register("repeated", pa.table({"digest": twice}))
         con.execute(
-            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place FROM ({rows}) SEMI JOIN repeated "
-            f"USING (digest) QUALIFY row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1"
+            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, {NUMBER}, {hours}, "
+            f"CASE {reasons} END AS reason FROM ({rows}) SEMI JOIN repeated USING (digest)"
         )
-        for (part,) in con.execute("SELECT DISTINCT part FROM repeats").fetchall():
-            places = f"SELECT place FROM repeats WHERE part = '{part}'"
+        found = con.execute("SELECT DISTINCT part, reason FROM repeats WHERE reason IS NOT NULL").fetchall()
+        for part, reason in found:
+            places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
             con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
+        if table == "time_entries" and what == NUMBER:
+            con.execute(
+                "INSERT INTO shared_numbers SELECT count(*), sum(hours) FROM (FROM repeats WHERE reason IS NULL "
+                f"QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1) HAVING count(*) > 0"
+            )
+
+
+def _repeat_tests(table: str, keyed: bool) -> list[tuple[str, str, str]]:
+    """What rows that may be one have in common, which rows may be, and why all but one of them are left out."""
+    first, last = "source_file, source_row", "source_file DESC, source_row DESC"
+
+    def all_but_one(what: str, order: str, reason: str) -> str:
+        return f"WHEN row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1 THEN '{reason}'"
+
+    day = ", as_of" if table == "endpoints" else ""  # the same device on two days is two facts
+    states = all_but_one(NUMBER, last, "superseded")
+    if table == "time_entries":
+        whole = (
+            f"OVER (PARTITION BY {ENTRY} ORDER BY {last} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+        )
+        states = f"WHEN {FACT} <> first({FACT}) {whole} THEN 'superseded' "
+        states += all_but_one(f"{ENTRY}, {FACT}", first, "duplicate")
+    elif table != "tickets":
+        states = all_but_one(NUMBER, first, "duplicate")
+    cells = f"row_hash, profile{day}"
+    tests = [
+        (cells, "row_hash <> 0", all_but_one(cells, first, "duplicate")),
+        (NUMBER, "keyed IS NOT NULL", states),
+    ]
+    if table == "time_entries" and not keyed:
+        bare = "keyed IS NULL AND started_at IS NOT NULL AND technician IS NOT NULL"
+        tests.append((VISIT, bare, all_but_one(VISIT, first, "duplicate")))
+    return tests
 
 
 def _set_aside(con: Connection, table: str) -> pd.DataFrame:

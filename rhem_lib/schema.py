@@ -32,7 +32,7 @@ FLAGS = {
 
 REASONS = {
     "duplicate": "the same as another row, which is counted",
-    "superseded": "an earlier state of a ticket; its last row is counted",
+    "superseded": "an earlier state of a ticket or time entry; its last row is counted",
     "total-row": "a sum of other rows, not work",
     "repeated-header": "the header again, in the middle of a file",
     "unclosed-quote": "a line that is damaged: a quote never ends",

@@ -30,7 +30,6 @@ def test_each_reason_is_given_once_with_column_and_value(workspace):
         "8,,Nord,2026-01-05,,25,ann",
         "9,,,2026-01-05,,1,ann",
         "1,,Nord,2026-01-05,,1.5,ann",
-        "1,,Nord,2026-01-06,,2.5,ben",
     ]
     assert quarantine(workspace({"time.csv": HEADER + "\n".join(rows) + "\n"})) == [
         [3, "", "client", "repeated-header"],
@@ -44,7 +43,6 @@ def test_each_reason_is_given_once_with_column_and_value(workspace):
         [11, "hours", "25", "impossible-hours"],
         [12, "client", "", "no-client"],
         [13, "", "", "duplicate"],
-        [14, "", "", "duplicate"],
     ]
 
 
@@ -66,6 +64,34 @@ def test_overlapping_monthly_files_count_an_entry_once(workspace):
     work = rhem.load(workspace({"jan.csv": head + a + b, "feb.csv": head + b + c}))
     assert work.time_entries.df()["hours"].sum() == 7
     assert work.account.table.loc["quarantined", "rows"] == 1
+
+
+def test_of_two_states_of_an_entry_the_last_counts(workspace):
+    """4 h corrected to 1 h in the file of the next month; its technician's name is written in another case."""
+    may = "1,5,Nord,2026-05-01,,4,ann\n2,5,Nord,2026-05-02,,2,ann\n"
+    june = "2,5,NORD,2026-05-02,,2,Ann\n1,5,Nord,2026-05-01,,1,ann\n1,5,Nord,2026-05-01,,1,ann\n"
+    folder = workspace({"t-2026-05.csv": HEADER + may, "t-2026-06.csv": HEADER + june})
+    work = rhem.load(folder)
+    assert sorted(work.time_entries.df()["hours"]) == [1, 2]
+    aside = work.quarantine[["source_file", "source_row", "reason", "hours"]].values.tolist()
+    assert aside == [
+        ["exports/t-2026-05.csv", 2, "superseded", 4],
+        ["exports/t-2026-06.csv", 2, "duplicate", 2],
+        ["exports/t-2026-06.csv", 4, "duplicate", 1],
+    ]
+    assert work.account.balanced and "shared-number" not in set(work.account.warnings["code"])
+
+
+def test_lists_made_by_hand_that_all_number_from_one_lose_nothing_and_are_named(workspace):
+    head = "entry_id,client,worked_on,hours,technician\n"
+    ann, ben = (
+        "1,Nord,2026-05-01,4,ann\n2,Sued,2026-05-02,2,ann\n",
+        "1,Nord,2026-05-01,8,ben\n3,Nord,2026-05-02,1,ben\n",
+    )
+    work = rhem.load(workspace({"ann.csv": head + ann, "ben.csv": head + ben}))
+    assert work.time_entries.df()["hours"].sum() == 15
+    warned = work.account.warnings.set_index("code")["text"]
+    assert "2 time entries (12.0 hours) have the number of an entry of another" in warned["shared-number"]
 
 
 def test_the_same_device_in_two_snapshots_is_two_facts(workspace):
