@@ -96,9 +96,13 @@ def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look
     if kind.startswith("datetime") or name in DATED:
         read = read_date(con, column, raw.spec.dates, raw.help.date_order)
         sql = read.sql
-        if name in raw.spec.utc:  # a date without a clock is a day everywhere
-            local = f"timezone('{settings.time_zone}', timezone('UTC', {sql}))"
-            sql = f"CASE WHEN regexp_matches({column.text}, '{BARE_DATE}') THEN {sql} ELSE {local} END"
+        if name in raw.spec.utc:  # a date without a clock is a day everywhere, and so are those of all midnights
+            clock = f"{sql} <> date_trunc('day', {sql})"
+            if con.execute(f"SELECT count(*) FROM {look} WHERE {clock}").fetchall()[0][0]:
+                local = f"timezone('{settings.time_zone}', timezone('UTC', {sql}))"
+                sql = f"CASE WHEN regexp_matches({column.text}, '{BARE_DATE}') THEN {sql} ELSE {local} END"
+            else:
+                read = replace(read, any=" OR ".join(filter(None, [read.any, clock])))
         unit = (columns[name].metadata or {}).get("unit") if name in columns else ""
         return replace(read, sql=f"date_trunc('day', {sql})::TIMESTAMP" if unit == "date" else sql)
     if kind == "float64":

@@ -186,3 +186,20 @@ def test_technicians_become_stable_pseudonyms(workspace):
     names = rhem.load(workspace({"t.csv": text})).time_entries.df()["technician"]
     assert names.nunique() == 1
     assert "ann" not in names[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("dates", "day"),
+    [
+        (["2026-06-01 00:00:00", "2026-06-14 00:00:00"], "2026-06-01"),
+        (["6/1/2026 12:00:00 AM", "6/14/2026 12:00:00 AM"], "2026-06-01"),
+        (["2026-06-01", "2026-06-14"], "2026-06-01"),
+        (["2026-06-01 00:00:00", "2026-06-14 09:15:00"], "2026-05-31"),
+    ],
+)
+def test_days_written_as_midnight_are_not_moved_by_the_time_zone(workspace, dates, day):
+    """HaloPSA writes in UTC: where a cell has a time of day, midnight in UTC is the evening before in New York."""
+    rows = "".join(f"{n},{n},Nord,{date},0.5,ann\n" for n, date in enumerate(dates, 1))
+    files = {"time.csv": f"Ticket ID,Action Number,Client,Date,Time Taken,Agent\n{rows}"}
+    work = rhem.load(workspace(files, 'name = "T"\ntime_zone = "America/New_York"\n'))
+    assert str(work.time_entries.df().sort_values("entry_id")["worked_on"].iloc[0].date()) == day
