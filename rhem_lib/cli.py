@@ -71,18 +71,21 @@ def check(
 
 def _write_quarantine(work: Any) -> Path:
     """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
+    from rhem_lib.disk import writing
     from rhem_lib.workbook import safe_cells
 
     path = Path("reports") / work.folder.resolve().name / "quarantine.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    safe_cells(work.quarantine).to_csv(path, index=False)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        safe_cells(work.quarantine).to_csv(path, index=False)
     return path
 
 
 @app.command()
 def profiles(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="workspace with profiles of its own")
+        Path | None,
+        typer.Argument(metavar="[DIR]", exists=True, file_okay=False, help="workspace with profiles of its own"),
     ] = None,
 ) -> None:
     """Systems whose exports are recognised, and the columns each needs."""

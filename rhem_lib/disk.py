@@ -15,7 +15,10 @@ from rhem_lib.errors import OutputError
 PART = ".part"
 AGAIN = "run the same command again: what is finished is kept."
 ELSEWHERE = "Reports are written to reports/ under the current folder: go to one that you may write to."
+MOVE = "A file stands where a folder is needed: move it, or choose another folder."
 FIXES = {
+    errno.ENOTDIR: MOVE,
+    errno.EEXIST: MOVE,
     errno.ENOSPC: f"Make room, and {AGAIN}",
     errno.EDQUOT: f"Make room, and {AGAIN}",
     errno.EROFS: ELSEWHERE,
@@ -48,7 +51,7 @@ def writing(folder: Path) -> Iterator[None]:
     Raises
     ------
     OutputError
-        The disk is full or read-only, or the folder is somebody else's.
+        The disk is full or read-only, the folder is somebody else's, or a file stands in its place.
     """
     try:
         yield

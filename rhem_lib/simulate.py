@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from rhem_lib.errors import ParameterError
+from rhem_lib.disk import writing
+from rhem_lib.errors import OutputError, ParameterError
 from rhem_lib.simulate_desk import whole_minutes
 from rhem_lib.simulate_dirt import DIRT_SHARE, Soiled, soil
 from rhem_lib.simulate_export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, write_zip
@@ -105,7 +106,7 @@ def write_sample(
     Parameters
     ----------
     folder : Path
-        Made if it does not exist; files of the same name are replaced.
+        Made if it does not exist; an earlier sample in it is replaced.
     clients, months, seed : int
         Size of the MSP; the last month is June 2026. Same seed, same bytes.
     dirt : none, some or much
@@ -117,7 +118,13 @@ def write_sample(
     ------
     ParameterError
         A source or amount of dirt that is not known, or too small a size.
+    OutputError
+        The folder holds something else than a sample, or cannot be written.
     """
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth.json").is_file():
+        fix = "Choose a new folder: a sample has a rhem.toml and a clients.csv of its own."
+        raise OutputError("this folder is not empty, and no earlier sample.", where=str(folder), fix=fix)
     for name, value, allowed in (("source", source, WRITERS), ("dirt", dirt, DIRT_SHARE)):
         if value not in allowed:
             raise ParameterError(
@@ -126,10 +133,6 @@ def write_sample(
     msp = book(clients=clients, months=months, seed=seed, source=source)
     export = WRITERS[source](msp, untyped=dirt != "none")
     soiled = soil(export, msp.clients, streams(seed)["dirt"], dirt)
-    exports = Path(folder) / "exports"
-    exports.mkdir(parents=True, exist_ok=True)
-    for name, files in soiled.archives.items():
-        write_zip(exports / name, files)
     truth = _truth(msp, soiled, dirt)
     listed = msp.clients[["client", "onboarded_on", "ended_on", "billing", "industry"]]
     texts = {
@@ -137,8 +140,12 @@ def write_sample(
         "rhem.toml": _settings(soiled.aliases, export.settings),
         "truth.json": truth.to_json(),
     }
-    for name, text in texts.items():
-        (Path(folder) / name).write_bytes(text.encode())
+    with writing(folder):
+        (folder / "exports").mkdir(parents=True, exist_ok=True)
+        for name, files in soiled.archives.items():
+            write_zip(folder / "exports" / name, files)
+        for name, text in texts.items():
+            (folder / name).write_bytes(text.encode())
     return truth
 
 

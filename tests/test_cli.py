@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rhem_lib.cli import app, main
+from rhem_lib.errors import OutputError
+from rhem_lib.simulate import write_sample
 
 runner = CliRunner()
 
@@ -49,6 +51,7 @@ def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix)
         (["check", "nowhere"], "rhem: nowhere: there is no rhem.toml here"),
         (["review", "data/sample", "--quarter", "Q2"], "--quarter: 'Q2' is not a quarter. Write it like 2026Q2."),
         (["sample", "x", "--source", "abacus"], "connectwise"),
+        (["profiles", "nowhere"], "'nowhere' does not exist"),
     ],
 )
 def test_what_the_user_can_mend_is_one_message_and_exit_code_2(args, said, monkeypatch, tmp_path, capsys):
@@ -61,6 +64,31 @@ def test_what_the_user_can_mend_is_one_message_and_exit_code_2(args, said, monke
     assert said in shown
     assert "Traceback" not in shown
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_replaces_an_earlier_sample_and_nothing_else(tmp_path):
+    small = {"clients": 1, "months": 3}
+    write_sample(tmp_path / "new", **small)
+    write_sample(tmp_path / "new", **small)
+    mine = tmp_path / "mine" / "rhem.toml"
+    mine.parent.mkdir()
+    mine.write_text('name = "Mine"')
+    with pytest.raises(OutputError, match="mine: this folder is not empty, and no earlier sample"):
+        write_sample(mine.parent, **small)
+    assert mine.read_text() == 'name = "Mine"'
+    with pytest.raises(OutputError, match="A file stands where a folder is needed"):
+        write_sample(mine, **small)
+
+
+def test_a_file_in_the_place_of_reports_is_one_sentence(workspace, tmp_path, monkeypatch, capsys):
+    folder = workspace({"time.csv": "client,worked_on,hours\nNord,2026-01-05,1\nNord,someday,1\n"})
+    (tmp_path / "reports").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rhem", "check", str(folder)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_bad_usage_is_exit_code_2():
