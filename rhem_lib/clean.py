@@ -54,7 +54,8 @@ def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.d
     Raises
     ------
     InputError
-        The dates, the decimal sign or the unit of a column cannot be told.
+        The dates, the decimal sign or the unit of a column cannot be told, or a list of clients has a billing
+        model or an end that cannot be.
     """
     latest = today or dt.date.today()
     con.execute("CREATE TABLE shared_numbers (entries BIGINT, hours DOUBLE)")
@@ -63,6 +64,7 @@ def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.d
         parts = {f"part_{number}": raw for number, raw in enumerate(raws) if raw.spec.table == table}
         _make_typed(con, table, parts, settings, latest)
         _mark_repeats(con, table, all(KEYS.get(table) in raw.headers for raw in parts.values()))
+    _check_clients(con)
     rows = [_rows(con, raw, f"part_{number}") for number, raw in enumerate(raws)]
     for raw in raws:
         con.execute(f"DROP VIEW IF EXISTS {raw.cells}")
@@ -173,6 +175,22 @@ def _mark_repeats(con: Connection, table: str, keyed: bool) -> None:
                 "INSERT INTO shared_numbers SELECT count(*), sum(hours) FROM (FROM repeats WHERE reason IS NULL "
                 f"QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1) HAVING count(*) > 0"
             )
+
+
+def _check_clients(con: Connection) -> None:
+    """Stop where a list of clients, which is short and written by hand, says what cannot be followed."""
+    fixes = {
+        "unknown-billing-model": ("is no billing model.", f"Known: {', '.join(schema.BILLING_MODELS)}."),
+        "unreadable-date": ("is no day.", "Write it like 2026-06-30, or leave the cell empty."),
+        "impossible-date": ("is before the onboarding.", "Mend one of the two days."),
+    }
+    found = con.execute(
+        "SELECT source_file, source_row, bad_column, bad_value, reason FROM typed_clients "
+        f"WHERE reason IN {tuple(fixes)} ORDER BY ALL LIMIT 1"
+    ).fetchall()
+    for file, row, column, value, reason in found:
+        what, fix = fixes[reason]
+        raise InputError(f"'{value}' {what}", where=f"{file}, row {row}, column '{column}'", fix=fix)
 
 
 def _repeat_tests(table: str, keyed: bool) -> list[tuple[str, str, str]]:

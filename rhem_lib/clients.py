@@ -5,6 +5,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.clean import Cleaned
+from rhem_lib.errors import InputError
 from rhem_lib.files import codes
 from rhem_lib.settings import Settings
 
@@ -90,8 +91,20 @@ def client_table(
 
     A client whose listed date is not a date ('before tracking') stays without one: its age is unknown. Own
     company, catch-all and excluded clients are left out.
+
+    Raises
+    ------
+    InputError
+        A client is listed twice.
     """
-    listed = tables["clients"].df().set_index("client")
+    listed = tables["clients"].df()
+    twice = listed[listed["client"].duplicated(keep=False)].sort_values(["client", "source_row"])
+    if len(twice):
+        one = twice[twice["client"] == twice["client"].iloc[0]]
+        rows = " and ".join(one["source_file"] + ", row " + one["source_row"].astype(str))
+        said = f"'{one['client'].iloc[0]}' is listed more than once (case, blanks and aliases apart)."
+        raise InputError(said, where=rows, fix="Keep one row of it.")
+    listed = listed.set_index("client")
     apart = {*settings.own_company, *settings.catch_all}
     apart |= {name for name, given in settings.clients.items() if given.exclude}
     named = {name for (name,) in con.execute("SELECT DISTINCT canonical FROM client_names").fetchall()}

@@ -175,8 +175,13 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
         bad("ticket_id IS NULL", "no-ticket-number", "ticket_id")
         return cases
     elif table == "agreements":
-        models = ", ".join(map(quote, schema.BILLING_MODELS))
-        bad(f"coalesce(new_billing, '') NOT IN ({models})", "unknown-billing-model", "billing")
+        bad(f"coalesce(new_billing, '') NOT IN {schema.BILLING_MODELS}", "unknown-billing-model", "billing")
+    elif table == "clients":
+        if "billing" in raw.spec.columns:
+            bad(f"new_billing NOT IN {schema.BILLING_MODELS}", "unknown-billing-model", "billing")
+        if "ended_on" in raw.spec.columns:
+            bad("ended_on IS NOT NULL AND new_ended_on IS NULL", "unreadable-date", "ended_on")
+            bad("new_ended_on < new_onboarded_on", "impossible-date", "ended_on")
     ticket = "'ticket ' || ticket_id" if table == "time_entries" and raw.spec.specs("ticket_id") else "NULL"
     cases.append(("client IS NULL", "'no-client'", "'client'", f"coalesce({ticket}, '')"))
     return cases

@@ -181,6 +181,31 @@ def test_spreadsheet_months_of_the_lanl_log(workspace):
     assert {k: str(v.date()) for k, v in as_of.items()} == {"A": "2002-03-01", "B": "1996-11-01"}
 
 
+@pytest.mark.parametrize("word", ["Fixed-Fee", "fixed fee", "FIXED-FEE"])
+def test_a_billing_model_may_be_written_with_capitals_and_blanks(workspace, word):
+    files = {"clients.csv": f"client,onboarded_on,billing\nNord,2026-01-01,{word}\n", "t.csv": HEADER}
+    assert rhem.load(workspace(files)).agreements["billing"].tolist() == ["fixed-fee"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "Sued,2026-01-01,,T&M",
+            "clients.csv, row 3, column 'billing': 'T&M' is no billing model. Known: fixed-fee",
+        ),
+        ("Sued,2026-01-01,soon,hourly", "clients.csv, row 3, column 'ended_on': 'soon' is no day. Write it like"),
+        ("Sued,2026-02-01,2026-01-31,", "row 3, column 'ended_on': '2026-01-31' is before the onboarding."),
+        ("NORD,2026-01-01,,", "clients.csv, row 2 and clients.csv, row 3: 'NORD' is listed more than once"),
+    ],
+)
+def test_what_a_list_of_clients_cannot_mean_is_an_error(workspace, row, said):
+    text = f"client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n{row}\n"
+    with pytest.raises(InputError) as raised:
+        rhem.load(workspace({"clients.csv": text, "t.csv": HEADER}))
+    assert said in str(raised.value)
+
+
 def test_technicians_become_stable_pseudonyms(workspace):
     text = "client,worked_on,hours,technician\nNord,2026-01-05,1,Ann Example\nNord,2026-01-06,1,ann example\n"
     names = rhem.load(workspace({"t.csv": text})).time_entries.df()["technician"]
