@@ -83,7 +83,8 @@ def read_exports(
     tables: list[RawTable] = []
     for label, path in members(found, folder, scratch):
         for part in cells(con, path, label, scratch):
-            tables += _canonical(con, part, _file_settings(part.label, settings), profiles, len(tables))
+            entry = _file_settings(part.label, settings)
+            tables += [] if entry.skip else _canonical(con, part, entry, profiles, len(tables))
     for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
         tables += _canonical(con, of_rows(con, *query(entry, folder, number)), entry, profiles, len(tables))
     tables = [stored(con, raw) if _serves(raw, tables) else raw for raw in tables]

@@ -85,7 +85,8 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         where=label,
         examples=header,
         fix="`rhem profiles` lists the columns that each system's exports need. Take a file that is not needed, "
-        "such as invoices, out of exports/; describe the columns of another system in profiles/<name>.toml.",
+        f'such as invoices, out of exports/, or say in rhem.toml [[files]]: path = "{label}", skip = true. '
+        "Describe the columns of another system in profiles/<name>.toml.",
     )
 
 

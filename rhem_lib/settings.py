@@ -133,6 +133,7 @@ class FileSettings(_Section):
     decimal: Literal["", ",", "."] = ""
     hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""
     query: str = ""
+    skip: bool = False  # a sheet or a list beside others that is of no use
 
 
 class Brand(_Section):
