@@ -7,7 +7,6 @@ that says what to do.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from rhem_lib.database import query
 from rhem_lib.errors import InputError
 from rhem_lib.files import Cells, cells, damaged_lines, members, of_rows, quote
 from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
-from rhem_lib.recognise import as_of_day, recognise
+from rhem_lib.recognise import as_of_day, check_files, file_settings, recognise
 from rhem_lib.settings import FileSettings, Settings
 
 # No, as databases and spreadsheets in English, German and French write it; and numbers of what there is not.
@@ -70,6 +69,8 @@ def read_exports(
     ------
     InputError
         No file at all, or a file that is empty, not text, or matches no profile (its headers are shown).
+    SettingsError
+        rhem.toml speaks of a file that is not there.
     """
     found = sorted(p for p in (folder / "exports").rglob("*") if p.is_file() and p.name[0] not in "~.")
     if (folder / "clients.csv").is_file():
@@ -81,23 +82,18 @@ def read_exports(
             fix="Put the files of your PSA and RMM in this folder.",
         )
     tables: list[RawTable] = []
+    labels: set[str] = set()
     for label, path in members(found, folder, scratch):
         for part in cells(con, path, label, scratch):
-            entry = _file_settings(part.label, settings)
+            labels.add(part.label)
+            entry = file_settings(part.label, settings)
             tables += [] if entry.skip else _canonical(con, part, entry, profiles, len(tables))
     for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
         tables += _canonical(con, of_rows(con, *query(entry, folder, number)), entry, profiles, len(tables))
+    check_files(settings, labels)
     tables = [stored(con, raw) if _serves(raw, tables) else raw for raw in tables]
     _parents(con, tables)
     return [_looked_up(raw, tables) for raw in tables]
-
-
-def _file_settings(label: str, settings: Settings) -> FileSettings:
-    """What rhem.toml says of a file: its own path, a folder or archive that it is in, or a pattern with *."""
-    for entry in settings.files:
-        if label == entry.path or label.startswith(entry.path.rstrip("/") + "/") or fnmatch(label, entry.path):
-            return entry
-    return FileSettings(path=label)
 
 
 def _canonical(

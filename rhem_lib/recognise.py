@@ -1,10 +1,13 @@
 """Which profile, and which of its tables, a header belongs to; and the day of a snapshot."""
 
+import difflib
 import re
+from collections.abc import Collection
+from fnmatch import fnmatch
 
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
-from rhem_lib.settings import FileSettings
+from rhem_lib.settings import FileSettings, Settings
 
 FILE_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 
@@ -88,6 +91,31 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         f'such as invoices, out of exports/, or say in rhem.toml [[files]]: path = "{label}", skip = true. '
         "Describe the columns of another system in profiles/<name>.toml.",
     )
+
+
+def _speaks_of(entry: FileSettings, label: str) -> bool:
+    """Whether an entry of rhem.toml is the file's path, a folder or archive that it is in, or a pattern with *."""
+    return label == entry.path or label.startswith(entry.path.rstrip("/") + "/") or fnmatch(label, entry.path)
+
+
+def file_settings(label: str, settings: Settings) -> FileSettings:
+    """What rhem.toml says of a file; the first entry that speaks of it counts."""
+    return next((entry for entry in settings.files if _speaks_of(entry, label)), FileSettings(path=label))
+
+
+def check_files(settings: Settings, labels: Collection[str]) -> None:
+    """Stop where rhem.toml helps with a file that is not there.
+
+    Raises
+    ------
+    SettingsError
+        Names the nearest files.
+    """
+    for entry in settings.files:
+        if "://" not in entry.path and not any(_speaks_of(entry, label) for label in labels):
+            near = difflib.get_close_matches(entry.path, labels, 3, cutoff=0.0)
+            raise SettingsError("there is no such file.", where=f"rhem.toml, [[files]] path = '{entry.path}'",
+                                fix=f"Did you mean {' or '.join(map(repr, near))}?" if near else "")  # fmt: skip
 
 
 def as_of_day(label: str, help_: FileSettings) -> str:

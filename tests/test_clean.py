@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, SettingsError
 
 HEADER = "entry_id,ticket_id,client,worked_on,started_at,hours,technician\n"
 
@@ -150,6 +150,14 @@ def test_half_days_are_read_with_every_way_of_writing_the_day(workspace, day, cl
     visit = rhem.load(workspace({"time.csv": text})).time_entries.df().iloc[0]
     assert (visit["ended_at"] - visit["started_at"]).total_seconds() / 3600 == hours
     assert str(visit["started_at"])[:10] == "2026-06-01"
+
+
+def test_help_for_a_file_that_is_not_there_is_an_error(workspace):
+    settings = 'name = "T"\n[[files]]\npath = "time.csv"\ndate_order = "day-first"\n'
+    with pytest.raises(
+        SettingsError, match=r"\[\[files\]\] path = 'time.csv': .* Did you mean 'exports/time.csv'\?"
+    ):
+        rhem.load(workspace({"time.csv": HEADER + "1,,Nord,01/02/2026,,1,ann\n"}, settings))
 
 
 def test_dates_of_clients_are_asked_about_as_well(workspace):
