@@ -222,7 +222,7 @@ def _repeat_tests(table: str, keyed: bool) -> list[tuple[str, str, str]]:
 
 
 def _set_aside(con: Connection, table: str) -> pd.DataFrame:
-    hours = "hours" if table == "time_entries" else "NULL::DOUBLE"
+    hours = "CASE WHEN isfinite(hours) THEN hours END" if table == "time_entries" else "NULL::DOUBLE"
     return con.sql(
         f'SELECT source_file, source_row, \'{table}\' AS "table", bad_column AS "column", '
         f"bad_value AS value, reason, {hours} AS hours FROM typed_{table} WHERE reason IS NOT NULL "

@@ -1,15 +1,17 @@
 """Which profile, and which of its tables, a header belongs to; and the day of a snapshot."""
 
+import datetime as dt
 import difflib
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from fnmatch import fnmatch
 
 from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
-FILE_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
+FILE_DATE = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # a clock may follow
 
 
 def recognise(
@@ -122,5 +124,7 @@ def as_of_day(label: str, help_: FileSettings) -> str:
     """Day of a snapshot: from rhem.toml, else from the file name."""
     if help_.as_of:
         return help_.as_of.isoformat()
-    dated = FILE_DATE.findall(label)
-    return "-".join(dated[-1]) if dated else ""
+    for parts in reversed(FILE_DATE.findall(label)):
+        with suppress(ValueError):  # not every number of eight digits is a day
+            return dt.date(*map(int, parts)).isoformat()
+    return ""

@@ -170,7 +170,7 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
         bad("new_hours IS NULL", "unreadable-hours", "hours")
         bad(f"abs(new_hours) > {limits.max_hours_per_entry}", "impossible-hours", "hours")
     elif table == "endpoints":
-        bad("new_count IS NULL OR new_count < 0", "no-count", "count")
+        bad("new_count IS NULL OR new_count < 0 OR NOT isfinite(new_count)", "no-count", "count")
     elif table == "tickets":
         bad("ticket_id IS NULL", "no-ticket-number", "ticket_id")
         return cases

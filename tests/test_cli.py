@@ -36,6 +36,16 @@ def test_check_json_is_one_object(sample_folder):
     assert made["hours"]["read"] == pytest.approx(sum(v for k, v in made["hours"].items() if k != "read"))
 
 
+def test_a_number_without_end_is_set_aside_with_hours_unknown(workspace):
+    time = "client,worked_on,hours\nNord,2026-01-05,1\nNord,2026-01-05,inf\nNord,2026-01-05,nan\n"
+    folder = workspace({"time.csv": time, "pcs.csv": "client,as_of,count\nNord,2026-01-31,inf\n"})
+    shown = runner.invoke(app, ["check", str(folder), "--json"]).stdout
+    made = json.loads(shown, parse_constant=pytest.fail)
+    found = {row["reason"]: (row["rows"], row["hours"]) for row in made["quarantine"]}
+    assert found == {"impossible-hours": (2, 0), "no-count": (1, 0)}
+    assert made["hours"]["read"] == 1 and made["rows"]["read"] == 3
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix):
     out = tmp_path / f"panel.{suffix}"

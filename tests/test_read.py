@@ -15,6 +15,8 @@ from rhem_lib import files
 from rhem_lib.damaged import split_lines
 from rhem_lib.errors import InputError
 from rhem_lib.profiles import normal_header, read_profiles
+from rhem_lib.recognise import as_of_day
+from rhem_lib.settings import FileSettings
 
 HEADER = "entry_id,client,worked_on,hours,technician\n"
 ROWS = "1,Café Nord,2026-01-05,1.5,ann\n2,Café Nord,2026-01-06,0.25,ben\n"
@@ -165,6 +167,22 @@ def test_every_line_is_in_a_row_or_damaged(tmp_path, made, end):
     assert sum(map(len, found)) + len(damaged) == len(lines)
     assert numbers == list(range(2, 2 + len(numbers))), "no record number is left out"
     assert [int(i) for part in found for i in part] == sorted({int(i) for part in found for i in part})
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("pcs-2026-06-30", "2026-06-30"),
+        ("2026-05-31/pcs_20260630", "2026-06-30"),
+        ("pcs_20260630153000", "2026-06-30"),
+        ("pcs-2026-06-30-118", "2026-06-30"),
+        ("pcs-2026-06-31", ""),
+        ("pcs06302026", ""),
+        ("pcs-120260630", ""),
+    ],
+)
+def test_only_a_day_that_there_is_is_taken_from_a_name(name, day):
+    assert as_of_day(f"exports/{name}.csv", FileSettings(path="")) == day
 
 
 @pytest.mark.parametrize(
