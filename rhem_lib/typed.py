@@ -13,7 +13,9 @@ from rhem_lib.profiles import normal_header
 from rhem_lib.read import RawTable
 from rhem_lib.settings import Settings
 
-TOTAL = "(grand |sub-?)?totals?:?"
+TOTAL = "(grand |sub-?)?totals?:?|totale:?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
+SUM_OF = "(grand )?total *[:(].*|sub-?total .*|(gesamt|zwischen)?summe *[:(].*"  # in a row that lacks a fact
+SUMMED = ("worked_on", "opened_at", "ticket_id", "device_id")  # what a sum has none of
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
 FACTS = ("record", "row_hash", "aside")
 BRIEF = 60  # characters of a cell that quarantine shows
@@ -142,9 +144,12 @@ def _no_facts(raw: RawTable) -> list[tuple[str, str, str, str]]:
         f"CASE WHEN strlen({c}) = strlen({name}) THEN lower({c}) = lower({name}) ELSE false END"
         for c, name in heads
     )
+    bare = " OR ".join(f"{c} IS NULL" for c in SUMMED if c in raw.headers) or "false"
     total = " OR ".join(  # few cells pass the quick tests: most start with a digit
-        f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%total%' "
-        f"THEN regexp_full_match(lower({c}), '{TOTAL}') ELSE false END"
+        f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%total%' OR starts_with({c}, 'Gesamt') "
+        f"OR starts_with({c}, 'Summe') OR starts_with({c}, 'Zwischensumme') "
+        f"THEN regexp_full_match(lower({c}), '{TOTAL}') "
+        f"OR (({bare}) AND regexp_full_match(lower({c}), '{SUM_OF}')) ELSE false END"
         for c in marks
     )
     return [

@@ -10,6 +10,9 @@ from rhem_lib.errors import InputError, SettingsError
 HEADER = "entry_id,ticket_id,client,worked_on,started_at,hours,technician\n"
 
 
+PCS = "client,device_id\nTotal Wine,pc1\nTotal Wine,\nTotal: 2 devices,\n"
+
+
 def quarantine(folder):
     frame = rhem.load(folder).quarantine
     return frame[["source_row", "column", "value", "reason"]].fillna("").values.tolist()
@@ -44,6 +47,19 @@ def test_each_reason_is_given_once_with_column_and_value(workspace):
         [12, "client", "", "no-client"],
         [13, "", "", "duplicate"],
     ]
+
+
+def test_sums_are_no_work_in_other_languages_and_with_more_words(workspace):
+    """A client whose name starts with Total is a client, in its rows with a fact missing as well."""
+    sums = ["Gesamt", "Summe:", "Gesamtsumme", "Total général", "Totale", "Subtotal Nord",
+            "Total (2 entries)", "Total: 3 devices", "Summe (2 Einträge)"]  # fmt: skip
+    real = ["Total Wine", "Gesamtschule Nord", "Summers & Sons", "Totally Fine"]
+    rows = [f",,{name},,,9," for name in sums]
+    rows += [f"{n},{n},{name},2026-01-05,,1,ann" for n, name in enumerate(real)]
+    work = rhem.load(workspace({"time.csv": HEADER + "\n".join(rows) + "\n", "pcs-2026-01-31.csv": PCS}))
+    assert set(work.quarantine["reason"]) == {"total-row"} and len(work.quarantine) == 10
+    assert sorted(work.time_entries.df()["client"]) == sorted(real)
+    assert work.endpoints.df()["client"].tolist() == ["Total Wine", "Total Wine"]
 
 
 def test_two_technicians_on_one_visit_are_no_duplicates_and_corrections_are_kept(workspace):
