@@ -8,8 +8,6 @@ import rhem_lib as rhem
 from rhem_lib.errors import InputError, SettingsError
 
 HEADER = "entry_id,ticket_id,client,worked_on,started_at,hours,technician\n"
-
-
 PCS = "client,device_id\nTotal Wine,pc1\nTotal Wine,\nTotal: 2 devices,\n"
 
 
@@ -33,6 +31,7 @@ def test_each_reason_is_given_once_with_column_and_value(workspace):
         "8,,Nord,2026-01-05,,25,ann",
         "9,,,2026-01-05,,1,ann",
         "1,,Nord,2026-01-05,,1.5,ann",
+        "1,,Nord,2026-01-06,,2.5,ben",  # the number of another's entry: it counts, and is warned of
     ]
     assert quarantine(workspace({"time.csv": HEADER + "\n".join(rows) + "\n"})) == [
         [3, "", "client", "repeated-header"],
