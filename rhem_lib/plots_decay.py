@@ -69,8 +69,7 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
 @styled
 def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
     """Small multiples: every client still served, its last year and coming months, with 90 % intervals."""
-    left = left_book(panel)
-    names = [name for name in fit.clients.index if not left[name]] if fit.usable else []
+    names = fit.clients.index[~left_book(panel)[fit.clients.index]].tolist() if fit.usable else []
     columns = min(columns, max(len(names), 1))
     lines = max(1, -(-len(names) // columns))
     size = (1.65 * columns + 0.6, 1.35 * lines + 0.9)
