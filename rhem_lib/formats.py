@@ -14,14 +14,18 @@ from rhem_lib.errors import InputError
 
 HALF_DAY = [" %I:%M %p", " %I:%M:%S %p"]
 CLOCKS = ["", " %H:%M", " %H:%M:%S", *HALF_DAY]
-DATES = {
-    "named-month": [d + clock for d in ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y") for clock in CLOCKS],
-    "spreadsheet-month": ["%y-%b", "%b-%y"],
-}
+DATES = {"spreadsheet-month": ["%y-%b", "%b-%y"]}
+RESAVED = ("month-first", "day-first", "named-month")  # as a spreadsheet may write an ISO date
 SLASHED = r"^(\d\d?)/(\d\d?)/(\d{4})( \d\d?:\d\d(?::\d\d)?)?$"
 ORDERS = {  # the same as ISO, as a format, and what may stand for /: nobody puts a month and a dot first
     "month-first": (r"\3-\1-\2\4", "%m/%d/%Y", "-"),
     "day-first": (r"\3-\2-\1\4", "%d/%m/%Y", "-."),
+}
+MONTHS = "['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']"
+WEEKDAY, YEAR = "^(?:[A-Za-z]{3}[a-z]*,? )?", r"(\d{4}|\d\d)\b,?(?: at)?"
+NAMED = {  # a date with the name of its month -> month/day/year
+    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-z]{{3}})[a-z]*[-/., ]+{YEAR}": r"\2/\1/\3",
+    rf"{WEEKDAY}([A-Za-z]{{3}})[a-z]*\.? (\d\d?),? {YEAR}": r"\1/\2/\3",
 }
 OFFSET = r"([+-]\d{2}):?(\d{2})$"
 NO_YEAR = "TIMESTAMP '1000-01-01'"
@@ -68,8 +72,9 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     Parameters
     ----------
     families : sequence of str
-        `iso`, keys of DATES, `epoch` (seconds or milliseconds since 1970), `offset` (ISO with a UTC offset),
-        `serial` (days since 1899-12-30, as spreadsheets count), or strptime formats, in order of preference.
+        `iso`, `epoch` (seconds or milliseconds since 1970), `offset` (ISO with a UTC offset), `serial` (days since
+        1899-12-30, as spreadsheets count), keys of DATES, or strptime formats, in order of preference; RESAVED
+        are tried after them.
     date_order : str
         The user's answer where day and month cannot be told apart: day-first, month-first or empty.
 
@@ -78,9 +83,9 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     InputError
         They cannot be told apart and there is no answer.
     """
-    ways = {name: _date_way(column.text, name) for name in families}
+    ways = {name: _date_way(column.text, name) for name in (*families, *RESAVED)}
     best, either = _settle(con, column, ways), ""
-    if best in ORDERS and set(ORDERS) <= set(ways):
+    if best in ORDERS:
         month, day = (ways[name] for name in ORDERS)
         read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
         if read[0] == read[1] and read[2]:
@@ -98,7 +103,7 @@ def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
 
 def _date_way(text: str, family: str) -> str:
     if family == "iso":  # the engine's own reader is many times faster than a list of formats
-        half = f"strlen({text}) > 15 AND (ends_with({text}, 'M') OR ends_with({text}, 'm'))"  # it passes PM over
+        half = f"(ends_with({text}, 'M') OR ends_with({text}, 'm')) AND {text} LIKE '____-%'"  # it passes PM over
         clocks = [f"%Y-%m-%d{clock}" for clock in HALF_DAY]
         local = f"strlen({text}) < 20 OR NOT regexp_matches({text}, '{OFFSET}')"
         told = f"WHEN {half} THEN try_strptime({text}, {clocks}) WHEN {local} THEN try_cast({text} AS TIMESTAMP)"
@@ -115,6 +120,11 @@ def _date_way(text: str, family: str) -> str:
         return f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN timezone('UTC', {zoned}) END"
     if family in ORDERS:
         return _slashed(text, *ORDERS[family])
+    if family == "named-month":
+        for written, slashed in NAMED.items():
+            text = f"regexp_replace({text}, '{written}', '{slashed}')"
+        number = f"list_position({MONTHS}, lower({text}[:3]))"
+        return _slashed(f"({number} || {text}[4:])", *ORDERS["month-first"])
     read = f"try_strptime({text}, {DATES.get(family, [family])})"
     return f"CASE WHEN regexp_matches({text}, '[A-Za-z]{{3}}') THEN {read} END" if family in DATES else read
 
@@ -128,10 +138,10 @@ def _slashed(text: str, iso: str, written: str, marks: str) -> str:
         [day + clock for clock in clocks] for day, clocks in ((two_digits, CLOCKS), (written, HALF_DAY))
     )
     return (
-        f"CASE WHEN {text} LIKE '%/__' OR {text} LIKE '%/__ %' THEN try_strptime({text}, {short}) "
+        f"CASE WHEN regexp_matches({text}, '^\\d\\d?/\\d\\d?/\\d\\d( |$)') THEN try_strptime({text}, {short}) "
         f"WHEN regexp_matches({text}, '{SLASHED}') "
         f"THEN try_cast(regexp_replace({text}, '{SLASHED}', '{iso}') AS TIMESTAMP) "
-        f"ELSE try_strptime({text}, {half}) END"
+        f"WHEN regexp_matches({text}, '^\\d\\d?/\\d\\d?/\\d{{4}} .*[Mm]$') THEN try_strptime({text}, {half}) END"
     )
 
 

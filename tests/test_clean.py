@@ -132,13 +132,27 @@ def test_the_same_device_in_two_snapshots_is_two_facts(workspace):
         (["01.02.26", "02.03.26 14:30"], "2026-02-01"),
         (["01-02-26", "25-02-26"], "2026-02-01"),
         (["01-02-26", "02-25-26"], "2026-01-02"),
+        (["01-Feb-26", "25-Feb-2026"], "2026-02-01"),
+        (["1 Feb 26", "2 March 2026 10:00"], "2026-02-01"),
+        (["01/Feb/26 3:05 PM", "25. Feb 2026"], "2026-02-01"),
+        (["Feb 1, 2026 3:05 PM", "Sept 3, 2026 at 10:00 AM", "May 2 2026"], "2026-02-01"),
+        (["Sun, 1 Feb 2026 10:00:00", "Wednesday, February 25, 2026"], "2026-02-01"),
     ],
 )
 def test_day_and_month_are_told_apart_for_the_whole_column(workspace, dates, first):
-    text = "client,worked_on,hours\n" + "".join(f"Nord,{d},1\n" for d in dates)
+    text = "client,worked_on,hours\n" + "".join(f'Nord,"{d}",1\n' for d in dates)
     work = rhem.load(workspace({"time.csv": text}))
     assert work.quarantine.empty
     assert str(work.time_entries.df()["worked_on"].iloc[0])[:10] == first
+
+
+@pytest.mark.parametrize("day", ["2026-03-14", "3/14/2026", "14.03.26", "14-Mar-26", "Mar 14, 2026 10:00 AM"])
+def test_what_a_spreadsheet_saved_again_is_read_in_every_system(workspace, day):
+    time = f'id,ticketID,dateWorked,hoursWorked,resourceID\n1,7,"{day}",1.5,3\n'
+    tickets = f'id,companyID,queueID,createDate,ticketType\n7,Nord,5,"{day}",2\n'
+    work = rhem.load(workspace({"time.csv": time, "tickets.csv": tickets}))
+    assert str(work.time_entries.df()["worked_on"].iloc[0].date()) == "2026-03-14"
+    assert work.quarantine.empty
 
 
 @pytest.mark.parametrize("mark", ["/", "-"])

@@ -67,7 +67,7 @@ class TableProfile(BaseModel):
     durations: list[str] = ["number"]
     day_hours: float = 24.0
     hours_from_times: bool = False
-    dates: list[str] = ["iso", "month-first", "day-first"]
+    dates: list[str] = ["iso"]
     utc: list[str] = []
     values: dict[str, dict[str, str]] = {}
     aside: list[Aside] = []
