@@ -12,22 +12,22 @@ import duckdb
 
 from rhem_lib.errors import InputError
 
-HALF_DAY = [" %I:%M %p", " %I:%M:%S %p"]
-CLOCKS = ["", " %H:%M", " %H:%M:%S", *HALF_DAY]
+HALF_DAY = ["%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p"]
 DATES = {"spreadsheet-month": ["%y-%b", "%b-%y"]}
-RESAVED = ("month-first", "day-first", "named-month")  # as a spreadsheet may write an ISO date
-SLASHED = r"^(\d\d?)/(\d\d?)/(\d{4})( \d\d?:\d\d(?::\d\d)?)?$"
-ORDERS = {  # the same as ISO, as a format, and what may stand for /: nobody puts a month and a dot first
-    "month-first": (r"\3-\1-\2\4", "%m/%d/%Y", "-"),
-    "day-first": (r"\3-\2-\1\4", "%d/%m/%Y", "-."),
-}
+RESAVED = ("month-first", "day-first", "named-month", "serial")  # as a spreadsheet may write an ISO date
+BLANK, APOSTROPHE = r"[ \x{A0}\x{202F}]", r"[\x27\x{2019}]"
+WEEKDAY = "^(?:[A-Za-z]{3}[a-z]*,? )?"
+CLOCK = rf"(?:,?(?: at)?{BLANK}+(\d\d?:\d\d(?::\d\d)?))?(?:{BLANK}*[AaPp][./]?{BLANK}?[Mm][./]?)?$"
+SLASHED = rf"{WEEKDAY}(\d\d?)/(\d\d?)/(\d{{4}}){CLOCK}"
+SHORT_YEARS = {"20": r"^([^:]*/)([0-6]\d)([ ,]|$)", "19": r"^([^:]*/)([7-9]\d)([ ,]|$)"}
+# ISO of the parts, and what may stand for /: nobody puts a month and a dot first
+ORDERS = {"month-first": (r"\3-\1-\2 \4", "-"), "day-first": (r"\3-\2-\1 \4", "-.")}
 MONTHS = "['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']"
-WEEKDAY, YEAR = "^(?:[A-Za-z]{3}[a-z]*,? )?", r"(\d{4}|\d\d)\b,?(?: at)?"
 NAMED = {  # a date with the name of its month -> month/day/year
-    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-z]{{3}})[a-z]*[-/., ]+{YEAR}": r"\2/\1/\3",
-    rf"{WEEKDAY}([A-Za-z]{{3}})[a-z]*\.? (\d\d?),? {YEAR}": r"\1/\2/\3",
+    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-z]{{3}})[a-z]*[-/., ]+(\d{{4}}|\d\d)\b": r"\2/\1/\3",
+    rf"{WEEKDAY}([A-Za-z]{{3}})[a-z]*\.? (\d\d?),? (\d{{4}}|\d\d)\b": r"\1/\2/\3",
 }
-OFFSET = r"([+-]\d{2}):?(\d{2})$"
+ZONED = r":\d\d(\.\d+)? ?[+-]\d\d(:?\d\d)?$"
 NO_YEAR = "TIMESTAMP '1000-01-01'"
 UNITS = {"hours": 1.0, "quarter-hours": 0.25, "minutes": 1 / 60, "seconds": 1 / 3600, "days": 24.0}
 WORDS = {"w": "w(?:ks?|eeks?)?", "d": "d(?:ays?)?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
@@ -72,7 +72,7 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     Parameters
     ----------
     families : sequence of str
-        `iso`, `epoch` (seconds or milliseconds since 1970), `offset` (ISO with a UTC offset), `serial` (days since
+        `iso` (a UTC offset is taken off), `epoch` (seconds or milliseconds since 1970), `serial` (days since
         1899-12-30, as spreadsheets count), keys of DATES, or strptime formats, in order of preference; RESAVED
         are tried after them.
     date_order : str
@@ -83,15 +83,16 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     InputError
         They cannot be told apart and there is no answer.
     """
-    ways = {name: _date_way(column.text, name) for name in (*families, *RESAVED)}
+    names = [name for name in (*families, *RESAVED) if name not in ORDERS or date_order in ("", name)]
+    ways = {name: _date_way(column.text, name) for name in names}
     best, either = _settle(con, column, ways), ""
-    if best in ORDERS:
+    if best in ORDERS and not date_order:
         month, day = (ways[name] for name in ORDERS)
         read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
         if read[0] == read[1] and read[2]:
             problem = "day and month cannot be told apart: no part of any date is above 12."
-            best = date_order or _ask(con, column, problem, 'date_order = "day-first" or "month-first"')
-        elif read[0] == read[1] and not date_order:
+            _ask(con, column, problem, 'date_order = "day-first" or "month-first"')
+        if read[0] == read[1]:
             either = f"{month} <> {day}"
     return Reading(ways[best], _unread(ways, best), either)
 
@@ -104,9 +105,12 @@ def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
 def _date_way(text: str, family: str) -> str:
     if family == "iso":  # the engine's own reader is many times faster than a list of formats
         half = f"(ends_with({text}, 'M') OR ends_with({text}, 'm')) AND {text} LIKE '____-%'"  # it passes PM over
-        clocks = [f"%Y-%m-%d{clock}" for clock in HALF_DAY]
-        local = f"strlen({text}) < 20 OR NOT regexp_matches({text}, '{OFFSET}')"
-        told = f"WHEN {half} THEN try_strptime({text}, {clocks}) WHEN {local} THEN try_cast({text} AS TIMESTAMP)"
+        zoned = f"strlen({text}) > 19 AND regexp_matches({text}, '{ZONED}')"  # and offsets
+        instant = f"try_cast(replace(replace({text}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ)"
+        told = (
+            f"WHEN {half} THEN try_strptime({text}, {HALF_DAY}) WHEN {zoned} THEN timezone('UTC', {instant}) "
+            f"ELSE try_cast({text} AS TIMESTAMP)"
+        )
         read = f"greatest(CASE {told} END, {NO_YEAR})"
         return f"nullif({read}, {NO_YEAR})"  # 12-11-24 is no day of the year 12
     if family == "epoch":
@@ -114,10 +118,8 @@ def _date_way(text: str, family: str) -> str:
         return f"CASE WHEN {number} > 0 THEN epoch_ms(({number} * IF({number} > 1e11, 1, 1000))::BIGINT) END"
     if family == "serial":
         days = f"try_cast({text} AS DOUBLE)"
-        return f"CASE WHEN {days} BETWEEN 1 AND 100000 THEN TIMESTAMP '1899-12-30' + {days} * INTERVAL 1 DAY END"
-    if family == "offset":
-        zoned = f"try_cast(regexp_replace({text}, '{OFFSET}', '\\1:\\2') AS TIMESTAMPTZ)"
-        return f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN timezone('UTC', {zoned}) END"
+        since = f"TIMESTAMP '1899-12-30' + to_seconds(round({days} * 86400)::BIGINT)"
+        return f"CASE WHEN {days} BETWEEN 20000 AND 80000 THEN {since} END"
     if family in ORDERS:
         return _slashed(text, *ORDERS[family])
     if family == "named-month":
@@ -129,19 +131,20 @@ def _date_way(text: str, family: str) -> str:
     return f"CASE WHEN regexp_matches({text}, '[A-Za-z]{{3}}') THEN {read} END" if family in DATES else read
 
 
-def _slashed(text: str, iso: str, written: str, marks: str) -> str:
-    """Day and month as numbers; by the engine's own reader where it can, since each format that fails is slow."""
+def _slashed(text: str, iso: str, marks: str) -> str:
+    """Day and month as numbers, put into ISO for the engine's own reader: formats that fail are slow."""
     for mark in marks:
         text = f"replace({text}, '{mark}', '/')"
-    two_digits = written.replace("%Y", "%y")  # %Y takes 26 for a year of the first century
-    short, half = (
-        [day + clock for clock in clocks] for day, clocks in ((two_digits, CLOCKS), (written, HALF_DAY))
+    for century, written in SHORT_YEARS.items():
+        text = f"regexp_replace({text}, '{written}', '\\1{century}\\2\\3')"
+    day = f"try_cast(rtrim(regexp_replace({text}, '{SLASHED}', '{iso}')) AS TIMESTAMP)"
+    afternoon, noon = f"regexp_matches({text}, '[Pp][./]?{BLANK}?[Mm]')", f"date_part('hour', {day}) >= 12"
+    half = (
+        f"CASE WHEN {afternoon} <> ({noon}) THEN {day} + IF({afternoon}, 12, -12) * INTERVAL 1 HOUR ELSE {day} END"
     )
     return (
-        f"CASE WHEN regexp_matches({text}, '^\\d\\d?/\\d\\d?/\\d\\d( |$)') THEN try_strptime({text}, {short}) "
-        f"WHEN regexp_matches({text}, '{SLASHED}') "
-        f"THEN try_cast(regexp_replace({text}, '{SLASHED}', '{iso}') AS TIMESTAMP) "
-        f"WHEN regexp_matches({text}, '^\\d\\d?/\\d\\d?/\\d{{4}} .*[Mm]$') THEN try_strptime({text}, {half}) END"
+        f"CASE WHEN regexp_matches({text}, '{SLASHED}') "
+        f"THEN IF(regexp_matches({text}, '[AaPp][./]?{BLANK}?[Mm][./]?$'), {half}, {day}) END"
     )
 
 
@@ -154,10 +157,9 @@ def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
         A comma may be either and `decimal` ("," or ".") does not say which.
     """
     plain = f"try_cast({column.text} AS DOUBLE)"
-    text = f"regexp_replace({column.text}, '^\\((.*)\\)$', '-\\1')"
-    point = _if_like(text, r"^-?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?$", f"replace({text}, ',', '')")
-    swapped = f"replace(replace({text}, '.', ''), ',', '.')"
-    comma = _if_like(text, r"^-?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?$", swapped)
+    bare = f"regexp_replace({column.text}, '{BLANK}+$', '')"
+    text = f"regexp_replace({bare}, '^\\((.*)\\)$', '-\\1')"
+    point, comma = (_grouped(text, decimal, group) for decimal, group in ((".", ","), (",", ".")))
     ways = {
         "plain": plain,
         "negative in ()": f"coalesce({plain}, try_cast({text} AS DOUBLE))",
@@ -168,14 +170,18 @@ def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
         return Reading(ways[decimal])
     best = _settle(con, column, ways)
     if best in (".", ","):
-        read = _counts(con, column.relation, point, comma)
-        if read[0] == read[1]:
+        read = _counts(con, column.relation, point, comma, f"CASE WHEN {point} <> {comma} THEN 1 END")
+        if read[0] == read[1] and read[2]:
             best = _ask(con, column, "a comma may be a decimal or a thousands sign.", 'decimal = "," or "."')
     return Reading(ways[best], _unread(ways, best))
 
 
-def _if_like(text: str, pattern: str, number: str) -> str:
-    return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN try_cast({number} AS DOUBLE) END"
+def _grouped(text: str, decimal: str, group: str) -> str:
+    """SQL of a number with thousands apart, by a sign, a blank or an apostrophe."""
+    groups = f"(?:[{group}]|{BLANK}|{APOSTROPHE})"
+    pattern = rf"^-?(\d{{1,3}}({groups}\d{{3}})+|\d+)([{decimal}]\d*)?$"
+    number = f"try_cast(replace(regexp_replace({text}, '{groups}', '', 'g'), '{decimal}', '.') AS DOUBLE)"
+    return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN {number} END"
 
 
 def read_duration(
@@ -195,7 +201,7 @@ def read_duration(
     """
     ways = {"clock": _clock(column.text), "words": _words(column.text, day_hours), "epoch": _epoch(column.text)}
     ways = {form: sql for form, sql in ways.items() if form in forms}
-    simple = f"regexp_matches({column.text}, '^[(-]?[\\d.,]+\\)?$')"
+    simple = f"regexp_matches({column.text}, '^[(-]?([\\d.,]|{BLANK}|{APOSTROPHE})+\\)?$')"
     if "number" in forms:
         plain, *others = _counts(con, column.relation, f"CASE WHEN {simple} THEN 1 END", *ways.values())
         if plain >= max(others, default=0):
@@ -226,7 +232,7 @@ def _words(text: str, day_hours: float) -> str:
         "m": 1 / 60,
         "s": 1 / 3600,
     }
-    low = f"lower({text})"
+    low = f"regexp_replace(lower({text}), '(\\d),(\\d)', '\\1.\\2', 'g')"
     whole = "^(?:" + "".join(rf"(?:\d+(?:\.\d+)?\s*{word}[\s,]*)?" for word in WORDS.values()) + ")$"
     parts = []
     for name, word in WORDS.items():
@@ -242,14 +248,18 @@ def _epoch(text: str) -> str:
 def _settle(con: Connection, column: Column, ways: dict[str, str]) -> str:
     """Way that reads the most cells; the earlier one where two read as many.
 
-    The others are counted over all cells only where one of them reads a cell that the first does not.
+    Another is counted over all cells only where it reads a cell that the first does not.
     """
-    first, *others = ways.values()
-    there, read = _counts(con, column.relation, column.text, first)
-    unread = f"{column.relation} WHERE {column.text} IS NOT NULL AND {first} IS NULL"
-    if there == read or not others or not any(_counts(con, unread, *others)):
-        return next(iter(ways))
-    counts = dict(zip(ways, _counts(con, column.relation, *ways.values()), strict=True))
+    first = next(iter(ways))
+    there, read = _counts(con, column.relation, column.text, ways[first])
+    if there == read or len(ways) == 1:
+        return first
+    unread = f"{column.relation} WHERE {column.text} IS NOT NULL AND {ways[first]} IS NULL"
+    more = dict(zip(list(ways)[1:], _counts(con, unread, *list(ways.values())[1:]), strict=True))
+    if read and any(more.values()):  # cells that the first way reads may be read by others as well
+        rivals = [name for name, count in more.items() if count]
+        more = dict(zip(rivals, _counts(con, column.relation, *(ways[name] for name in rivals)), strict=True))
+    counts = {first: read, **more}
     return max(counts, key=lambda name: counts[name])
 
 

@@ -20,8 +20,10 @@ from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, norm
 from rhem_lib.recognise import as_of_day, check_files, file_settings, recognise
 from rhem_lib.settings import FileSettings, Settings
 
-# No, as databases and spreadsheets in English, German and French write it; and numbers of what there is not.
-NO = ("0", "-1", "0.0", "false", "f", "no", "n", "none", "null", "falsch", "nein", "faux", "non")
+# No, as databases and spreadsheets write it in many languages; and numbers of what there is not.
+NO = """
+0 -1 0.0 false f no n none null falsch nein faux non falso não nao onwaar nee falsk falskt nej nei fałsz nie
+""".split()
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 
 
@@ -263,7 +265,7 @@ def _aside(spec: TableProfile, position: dict[str, int]) -> str:
 def _holds(cell: str, wanted: list[str]) -> str:
     """SQL test whether a cell is one of the values (* as wildcard); without values, whether it is a yes."""
     if not wanted:
-        return f"coalesce(lower({cell}) NOT IN {NO}, false)"
+        return f"coalesce(lower({cell}) NOT IN {tuple(NO)}, false)"
     tests = [
         f"lower(coalesce({cell}, '')) LIKE {quote(value.lower().replace('*', '%'))}"
         if "*" in value

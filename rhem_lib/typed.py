@@ -13,13 +13,20 @@ from rhem_lib.profiles import normal_header
 from rhem_lib.read import RawTable
 from rhem_lib.settings import Settings
 
-TOTAL = "(grand |sub-?)?totals?:?|totale:?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
-SUM_OF = "(grand )?total *[:(].*|sub-?total .*|(gesamt|zwischen)?summe *[:(].*"  # in a row that lacks a fact
+TOTAL = "(grand |sub-?)?tot(als?|aal|ales?):?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
+SUM_OF = (  # in a row that lacks a fact
+    "(grand )?total *[:(].*|sub-?total .*|(gesamt|zwischen)?summe *[:(].*|(suma|somm[ae]) *(total|:).*"
+)
 SUMMED = ("worked_on", "opened_at", "ticket_id", "device_id")  # what a sum has none of
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
 FACTS = ("record", "row_hash", "aside")
 BRIEF = 60  # characters of a cell that quarantine shows
+NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
+UNREADABLE = (
+    """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
+)
 DATED = ("onboarded_on", "ended_on")
+ZONE = r":\d\d(\.\d+)? ?(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)$"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
 
@@ -98,11 +105,15 @@ def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look
     if kind.startswith("datetime") or name in DATED:
         read = read_date(con, column, raw.spec.dates, raw.help.date_order)
         sql = read.sql
-        if name in raw.spec.utc:  # a date without a clock is a day everywhere, and so are those of all midnights
-            clock = f"{sql} <> date_trunc('day', {sql})"
+        zoned = "true" if name in raw.spec.utc else f"regexp_matches({column.text}, '{ZONE}')"
+        if name in raw.spec.utc or not raw.spec.utc:  # a cell may tell where the profile does not
+            clock = (
+                f"{zoned} AND {sql} <> date_trunc('day', {sql})"  # a day is one everywhere, so all midnights are
+            )
             if con.execute(f"SELECT count(*) FROM {look} WHERE {clock}").fetchall()[0][0]:
                 local = f"timezone('{settings.time_zone}', timezone('UTC', {sql}))"
-                sql = f"CASE WHEN regexp_matches({column.text}, '{BARE_DATE}') THEN {sql} ELSE {local} END"
+                bare = f"regexp_matches({column.text}, '{BARE_DATE}')"
+                sql = f"CASE WHEN {bare} OR NOT {zoned} THEN {sql} ELSE {local} END"
             else:
                 read = replace(read, any=" OR ".join(filter(None, [read.any, clock])))
         unit = (columns[name].metadata or {}).get("unit") if name in columns else ""
@@ -146,8 +157,7 @@ def _no_facts(raw: RawTable) -> list[tuple[str, str, str, str]]:
     )
     bare = " OR ".join(f"{c} IS NULL" for c in SUMMED if c in raw.headers) or "false"
     total = " OR ".join(  # few cells pass the quick tests: most start with a digit
-        f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%total%' OR starts_with({c}, 'Gesamt') "
-        f"OR starts_with({c}, 'Summe') OR starts_with({c}, 'Zwischensumme') "
+        f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%tota%' OR {c}[:3] IN ('Ges', 'Zwi', 'Sum', 'Som') "
         f"THEN regexp_full_match(lower({c}), '{TOTAL}') "
         f"OR (({bare}) AND regexp_full_match(lower({c}), '{SUM_OF}')) ELSE false END"
         for c in marks
@@ -163,7 +173,7 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
     cases = _no_facts(raw)
 
     def bad(condition: str, reason: str, column: str) -> None:
-        cases.append((condition, quote(reason), quote(column), f"coalesce({_brief(column)}, '')"))
+        cases.append((condition, quote(reason), quote(column), f"""coalesce({_brief(f'"{column}"')}, '')"""))
 
     table, limits = raw.spec.table, settings.limits
     if table in ("time_entries", "endpoints"):
@@ -176,11 +186,17 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str
         bad(f"abs(new_hours) > {limits.max_hours_per_entry}", "impossible-hours", "hours")
     elif table == "endpoints":
         bad("new_count IS NULL OR new_count < 0 OR NOT isfinite(new_count)", "no-count", "count")
+        if "last_seen" in raw.headers:
+            never = f"regexp_full_match(lower(last_seen), '{NEVER}') OR new_last_seen < DATE '{limits.earliest}'"
+            bad(never, "never-seen-device", "last_seen")
+            bad(UNREADABLE.format("last_seen"), "unreadable-date", "last_seen")
     elif table == "tickets":
         bad("ticket_id IS NULL", "no-ticket-number", "ticket_id")
         return cases
     elif table == "agreements":
         bad(f"coalesce(new_billing, '') NOT IN {schema.BILLING_MODELS}", "unknown-billing-model", "billing")
+        for day in {"start", "end"} & raw.headers.keys():
+            bad(UNREADABLE.format(day), "unreadable-date", day)
     elif table == "clients":
         if "billing" in raw.spec.columns:
             bad(f"new_billing NOT IN {schema.BILLING_MODELS}", "unknown-billing-model", "billing")

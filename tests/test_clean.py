@@ -181,6 +181,15 @@ def test_half_days_are_read_with_every_way_of_writing_the_day(workspace, day, cl
     assert str(visit["started_at"])[:10] == "2026-06-01"
 
 
+def test_an_order_of_dates_that_was_given_holds_against_a_slip(workspace):
+    """One 02/25/2026 made March to August of six days of February, although the settings said day-first."""
+    days = ["03/02/2026", "04/02/2026", "02/25/2026"]
+    settings = 'name = "T"\n[[files]]\npath = "exports/time.csv"\ndate_order = "day-first"\n'
+    work = rhem.load(workspace({"time.csv": HEADER + "".join(f"{d},,Nord,{d},,1,ann\n" for d in days)}, settings))
+    assert sorted(str(day.date()) for day in work.time_entries.df()["worked_on"]) == ["2026-02-03", "2026-02-04"]
+    assert work.quarantine["value"].tolist() == ["02/25/2026"]
+
+
 def test_help_for_a_file_that_is_not_there_is_an_error(workspace):
     settings = 'name = "T"\n[[files]]\npath = "time.csv"\ndate_order = "day-first"\n'
     with pytest.raises(
@@ -218,18 +227,29 @@ def test_spreadsheet_months_of_the_lanl_log(workspace):
     assert {k: str(v.date()) for k, v in as_of.items()} == {"A": "2002-03-01", "B": "1996-11-01"}
 
 
-@pytest.mark.parametrize("word", ["Fixed-Fee", "fixed fee", "FIXED-FEE"])
-def test_a_billing_model_may_be_written_with_capitals_and_blanks(workspace, word):
+@pytest.mark.parametrize(
+    ("word", "model"),
+    [
+        ("Fixed-Fee", "fixed-fee"),
+        ("fixed fee", "fixed-fee"),
+        ("FIXED-FEE", "fixed-fee"),
+        ("Managed services", "fixed-fee"),
+        ("T&M", "hourly"),
+        ("Break/Fix", "hourly"),
+        ("Pre-paid block", "block-hours"),
+    ],
+)
+def test_a_billing_model_may_be_written_as_it_is_said(workspace, word, model):
     files = {"clients.csv": f"client,onboarded_on,billing\nNord,2026-01-01,{word}\n", "t.csv": HEADER}
-    assert rhem.load(workspace(files)).agreements["billing"].tolist() == ["fixed-fee"]
+    assert rhem.load(workspace(files)).agreements["billing"].tolist() == [model]
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
         (
-            "Sued,2026-01-01,,T&M",
-            "clients.csv, row 3, column 'billing': 'T&M' is no billing model. Known: fixed-fee",
+            "Sued,2026-01-01,,barter",
+            "clients.csv, row 3, column 'billing': 'barter' is no billing model. Known: fixed-fee",
         ),
         ("Sued,2026-01-01,soon,hourly", "clients.csv, row 3, column 'ended_on': 'soon' is no day. Write it like"),
         ("Sued,2026-02-01,2026-01-31,", "row 3, column 'ended_on': '2026-01-31' is before the onboarding."),
@@ -248,6 +268,88 @@ def test_technicians_become_stable_pseudonyms(workspace):
     names = rhem.load(workspace({"t.csv": text})).time_entries.df()["technician"]
     assert names.nunique() == 1
     assert "ann" not in names[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("seen", "reasons"),
+    [
+        (["2026-01-30", "Never"], ["never-seen-device"]),
+        (["2026-01-30 10:00:00", "0001-01-01 00:00:00"], ["never-seen-device"]),
+        (["2026-01-30 10:00:00", "3 months ago"], ["unreadable-date"]),
+        (["2026-01-30T10:00:00Z", "2026-01-29T10:00:00+00:00"], []),
+        (["01/30/2026 02:05 PM", "01/29/2026 02:05 PM"], []),
+        (["2026-01-30", ""], []),
+        (["2026-01-30", "online"], []),
+    ],
+)
+def test_a_last_contact_that_cannot_be_read_is_not_taken_for_a_recent_one(workspace, seen, reasons):
+    rows = "".join(f"Nord,pc{n},workstation,{day}\n" for n, day in enumerate(seen))
+    files = {"pcs-2026-01-31.csv": f"client,device_id,kind,last_seen\n{rows}", "t.csv": HEADER}
+    work = rhem.load(workspace(files))
+    assert work.quarantine["reason"].tolist() == reasons
+    assert len(work.endpoints.df()) == len(seen) - len(reasons)
+
+
+@pytest.mark.parametrize("kind", ["Workstation", "Laptop", "PC", "SERVER", "Windows Server", "MacBook", "desktop"])
+def test_kinds_of_endpoints_may_be_written_as_they_are_said(workspace, kind):
+    files = {"pcs-2026-01-31.csv": f"client,device_id,kind\nNord,pc1,{kind}\n", "t.csv": HEADER}
+    kinds = rhem.load(workspace(files)).endpoints.df()["kind"]
+    assert kinds.tolist() == ["server" if "server" in kind.lower() else "workstation"]
+
+
+def test_the_end_of_an_agreement_that_cannot_be_read_is_not_left_open(workspace):
+    rows = "Nord,fixed-fee,2025-01-01,31.12.2025 (cancelled)\nSued,hourly,2025-01-01,open\n"
+    work = rhem.load(workspace({"agreements.csv": f"client,billing,start,end\n{rows}", "t.csv": HEADER}))
+    assert work.agreements["client"].tolist() == ["Sued"]
+    assert work.quarantine[["column", "reason"]].values.tolist() == [["end", "unreadable-date"]]
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00", " +0000", "+00"])
+def test_a_time_that_names_its_zone_is_put_into_that_of_the_msp(workspace, zone):
+    rows = f"1,,Nord,2026-04-01T02:00:00{zone},,1,ann\n2,,Nord,2026-04-01 02:00:00,,1,ann\n"
+    settings = 'name = "T"\ntime_zone = "America/New_York"\n'
+    days = rhem.load(workspace({"t.csv": HEADER + rows}, settings)).time_entries.df().set_index("entry_id")
+    assert days["worked_on"].astype(str).to_dict() == {"1": "2026-03-31", "2": "2026-04-01"}
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00"])
+def test_days_as_midnights_of_a_zone_stay_the_same_days(workspace, zone):
+    rows = "".join(f"{n},,Nord,2026-04-0{n}T00:00:00{zone},,1,ann\n" for n in (1, 2))
+    settings = 'name = "T"\ntime_zone = "America/New_York"\n'
+    days = rhem.load(workspace({"t.csv": HEADER + rows}, settings)).time_entries.df()["worked_on"]
+    assert sorted(days.astype(str)) == ["2026-04-01", "2026-04-02"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "hours"),
+    [
+        (["1:30", "0:15"], [1.5, 0.25]),
+        (["1:30:00", "0:15:00"], [1.5, 0.25]),
+        (["1h 30m", "15 min"], [1.5, 0.25]),
+        (["1,5 h", "0,25 h"], [1.5, 0.25]),
+        (["1.5\u00a0", "0.25"], [1.5, 0.25]),
+        (["1\u202f250,5", "0,25"], [None, 0.25]),
+        (["1'250.5", "0.25"], [None, 0.25]),
+        (["1 30", "0.25"], [None, 0.25]),
+    ],
+)
+def test_hours_are_read_as_people_and_spreadsheets_write_them(workspace, cells, hours):
+    """The column is settled as a whole; more hours than a day has are read, and set aside as impossible."""
+    rows = "".join(f'{n},,Nord,2026-04-01,,"{cell}",ann\n' for n, cell in enumerate(cells))
+    work = rhem.load(workspace({"t.csv": HEADER + rows}))
+    assert sorted(work.time_entries.df()["hours"]) == sorted(h for h in hours if h is not None)
+    read = work.quarantine["reason"].tolist()
+    assert read == (
+        [] if None not in hours else ["unreadable-hours" if cells[0] == "1 30" else "impossible-hours"]
+    )
+
+
+@pytest.mark.parametrize("name", ["Totaal", "Totale", "Totales", "Gesamt", "TOTAL"])
+def test_sums_of_many_languages_are_no_clients(workspace, name):
+    files = {"pcs.csv": f"client,as_of,count\nNord,2026-01-31,4\n{name},2026-01-31,4\n", "t.csv": HEADER}
+    work = rhem.load(workspace(files))
+    assert work.quarantine["reason"].tolist() == ["total-row"]
+    assert work.endpoints.df()["client"].tolist() == ["Nord"]
 
 
 @pytest.mark.parametrize(

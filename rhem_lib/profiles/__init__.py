@@ -64,7 +64,7 @@ class TableProfile(BaseModel):
     requires: list[str] = Field(min_length=1)
     columns: dict[str, str | list[str]]
     hours_unit: Unit = "hours"
-    durations: list[str] = ["number"]
+    durations: list[str] = ["number", "clock", "words"]
     day_hours: float = 24.0
     hours_from_times: bool = False
     dates: list[str] = ["iso"]
