@@ -51,6 +51,12 @@ def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFram
             "ticket: all count. One that was moved since its first export counts twice."
         )
         yield "shared-number", text, "", ""
+    for entries, hours in con.execute("FROM alike_rows").fetchall():
+        text = (
+            f"{entries:,} time entries without a number ({hours:,.1f} hours) are in two files, alike but for "
+            "cells that are not read: all count. If the files overlap, export them with each entry's number."
+        )
+        yield "alike-rows", text, "", ""
     if len(lost) and (files["table"] == "tickets").any():
         yield "no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.", "", ""
     for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):

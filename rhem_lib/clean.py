@@ -8,23 +8,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import duckdb
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
 from rhem_lib.files import quote
 from rhem_lib.read import KEYS, RawTable, stored
+from rhem_lib.repeats import mark_repeats
 from rhem_lib.settings import Settings
 from rhem_lib.typed import empty_select, typed_select
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place"  # no canonical table has them
-NUMBER = "keyed, profile"
-ENTRY = f"{NUMBER}, lower(client), coalesce(ticket_id, lower(technician))"  # lists made by hand may all start at 1
-FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
-VISIT = "ticket_id, client, lower(technician), started_at, ended_at, hours"
 FIRST_ROWS = 20_000  # from which the ways of writing of a file are told, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 
@@ -58,22 +53,26 @@ def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.d
         model or an end that cannot be.
     """
     latest = today or dt.date.today()
-    con.execute("CREATE TABLE shared_numbers (entries BIGINT, hours DOUBLE)")
     raws = [_read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)]
     for table in TABLES:
         parts = {f"part_{number}": raw for number, raw in enumerate(raws) if raw.spec.table == table}
         _make_typed(con, table, parts, settings, latest)
-        _mark_repeats(con, table, all(KEYS.get(table) in raw.headers for raw in parts.values()))
+        keyed = all(KEYS.get(table) in raw.headers for raw in parts.values())
+        mark_repeats(con, table, keyed, settings)
     _check_clients(con)
     rows = [_rows(con, raw, f"part_{number}") for number, raw in enumerate(raws)]
     for raw in raws:
         con.execute(f"DROP VIEW IF EXISTS {raw.cells}")
         con.execute(f"DROP TABLE IF EXISTS {raw.cells}_text")
     lost = [raw.damaged for raw in raws if len(raw.damaged)]
+    numbers = _ticket_numbers(con)
     quarantine = pd.concat([*(_set_aside(con, table) for table in TABLES), *lost], ignore_index=True)
     files = [(r.label, r.profile.name, r.spec.table, n, r.spec.note) for r, n in zip(raws, rows, strict=True)]
     return Cleaned(
-        {t: con.sql(f"SELECT * EXCLUDE ({WORKING}) FROM typed_{t} WHERE reason IS NULL") for t in TABLES},
+        {
+            t: con.sql(f"SELECT * EXCLUDE ({WORKING}) {numbers.get(t, '')} FROM typed_{t} WHERE reason IS NULL")
+            for t in TABLES
+        },
         schema.check(quarantine.reindex(columns=schema.columns("quarantine")), "quarantine"),
         pd.DataFrame(files, columns=["path", "profile", "table", "rows", "note"]),
         _exact_hours(con, "typed_time_entries"),
@@ -146,35 +145,27 @@ def _exact_hours(con: Connection, rows: str) -> Decimal:
     return con.execute(f"SELECT sum({exact}) FROM {rows}").fetchall()[0][0] or Decimal(0)
 
 
-def _mark_repeats(con: Connection, table: str, keyed: bool) -> None:
-    """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
+def _ticket_numbers(con: Connection) -> dict[str, str]:
+    """SQL that tells the tickets of several systems apart, which may all start at 1: numbers become system:number.
 
-    A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
-    in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries. Of tickets and time entries with one key, the last row is so; but an
-    entry of another client or ticket is another entry, and table `shared_numbers` says how many there are.
+    An entry is on a ticket of its own system; where that has none, of the one system that has its number.
     """
-    hours = "hours" if table == "time_entries" else "NULL AS hours"
-    for what, when, reasons in _repeat_tests(table, keyed):
-        rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
-        digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
-        twice = np.unique(digests[1:][digests[1:] == digests[:-1]])
-        if not len(twice):
-            continue
-        con.register("repeated", pa.table({"digest": twice}))
-        con.execute(
-            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, {NUMBER}, {hours}, "
-            f"CASE {reasons} END AS reason FROM ({rows}) SEMI JOIN repeated USING (digest)"
-        )
-        found = con.execute("SELECT DISTINCT part, reason FROM repeats WHERE reason IS NOT NULL").fetchall()
-        for part, reason in found:
-            places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
-            con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
-        if table == "time_entries" and what == NUMBER:
-            con.execute(
-                "INSERT INTO shared_numbers SELECT count(*), sum(hours) FROM (FROM repeats WHERE reason IS NULL "
-                f"QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1) HAVING count(*) > 0"
-            )
+    held = "FROM typed_tickets WHERE reason IS NULL"
+    systems = [name for (name,) in con.execute(f"SELECT DISTINCT profile {held} ORDER BY 1").fetchall()]
+    if len(systems) < 2:
+        return {}
+    con.execute(
+        f"CREATE TABLE ticket_systems AS SELECT ticket_id AS number, min(profile) AS system {held} "
+        "GROUP BY number HAVING count(DISTINCT profile) = 1"
+    )
+    known = ", ".join(map(quote, systems))
+    other = "(SELECT system FROM ticket_systems WHERE number = ticket_id)"
+    system = f"CASE WHEN profile IN ({known}) THEN profile ELSE {other} END"
+    own = "profile || ':' || ticket_id AS ticket_id, profile || ':' || parent_id AS parent_id"
+    return {
+        "tickets": f"REPLACE ({own})",
+        "time_entries": f"REPLACE (coalesce({system} || ':' || ticket_id, ticket_id) AS ticket_id)",
+    }
 
 
 def _check_clients(con: Connection) -> None:
@@ -191,34 +182,6 @@ def _check_clients(con: Connection) -> None:
     for file, row, column, value, reason in found:
         what, fix = fixes[reason]
         raise InputError(f"'{value}' {what}", where=f"{file}, row {row}, column '{column}'", fix=fix)
-
-
-def _repeat_tests(table: str, keyed: bool) -> list[tuple[str, str, str]]:
-    """What rows that may be one have in common, which rows may be, and why all but one of them are left out."""
-    first, last = "source_file, source_row", "source_file DESC, source_row DESC"
-
-    def all_but_one(what: str, order: str, reason: str) -> str:
-        return f"WHEN row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1 THEN '{reason}'"
-
-    day = ", as_of" if table == "endpoints" else ""  # the same device on two days is two facts
-    states = all_but_one(NUMBER, last, "superseded")
-    if table == "time_entries":
-        whole = (
-            f"OVER (PARTITION BY {ENTRY} ORDER BY {last} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
-        )
-        states = f"WHEN {FACT} <> first({FACT}) {whole} THEN 'superseded' "
-        states += all_but_one(f"{ENTRY}, {FACT}", first, "duplicate")
-    elif table != "tickets":
-        states = all_but_one(NUMBER, first, "duplicate")
-    cells = f"row_hash, profile{day}"
-    tests = [
-        (cells, "row_hash <> 0", all_but_one(cells, first, "duplicate")),
-        (NUMBER, "keyed IS NOT NULL", states),
-    ]
-    if table == "time_entries" and not keyed:
-        bare = "keyed IS NULL AND started_at IS NOT NULL AND technician IS NOT NULL"
-        tests.append((VISIT, bare, all_but_one(VISIT, first, "duplicate")))
-    return tests
 
 
 def _set_aside(con: Connection, table: str) -> pd.DataFrame:

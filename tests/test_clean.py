@@ -97,6 +97,92 @@ def test_of_two_states_of_an_entry_the_last_counts(workspace):
     assert work.account.balanced and "shared-number" not in set(work.account.warnings["code"])
 
 
+@pytest.mark.parametrize("names", [("t-2025-9.csv", "t-2025-10.csv"), ("t-jan.csv", "t-feb.csv")])
+def test_the_last_state_is_that_of_the_file_that_goes_on_longest(workspace, names):
+    """By name, September comes after October."""
+    first = "1,5,Nord,2025-09-30,,3,ann\n"
+    then = "1,5,Nord,2025-09-30,,1,ann\n2,5,Nord,2025-10-01,,2,ann\n"
+    work = rhem.load(workspace({names[0]: HEADER + first, names[1]: HEADER + then}))
+    assert sorted(work.time_entries.df()["hours"]) == [1, 2]
+
+
+@pytest.mark.parametrize("old", ["Contoso", "contoso  ltd"])
+def test_an_entry_under_an_older_name_of_its_client_counts_once(workspace, old):
+    files = {
+        "t-01.csv": HEADER + f"1,5,{old},2026-01-31,,1,ann\n",
+        "t-02.csv": HEADER + "1,5,Contoso Ltd,2026-01-31,,1,ann\n2,5,Contoso Ltd,2026-02-01,,2,ann\n",
+    }
+    settings = 'name = "T"\n[clients."Contoso Ltd"]\naliases = ["Contoso"]\n'
+    work = rhem.load(workspace(files, settings))
+    assert work.time_entries.df()["hours"].sum() == 3
+    assert work.quarantine["reason"].tolist() == ["duplicate"]
+
+
+HALO_TIME = "Ticket ID,Action Number,Client,Date,Time Taken,Agent\n"
+HALO_TICKETS = "Faultid,Client,Date Opened,Team,Requesttype\n"
+GRID = "Ticket #,Company,Board,Date Entered,Type\n"
+
+
+@pytest.mark.parametrize(
+    ("halo", "grid", "classes"),
+    [
+        ("10,A,2026-01-05,Desk,Incident\n", "10,B,Projects,2025-11-01,Incident\n", {"10": "reactive"}),
+        ("11,A,2026-01-05,Desk,Incident\n", "10,B,Projects,2025-11-01,Incident\n", {"10": "unclassified"}),
+    ],
+)
+def test_the_ticket_of_another_system_is_another_ticket(workspace, halo, grid, classes):
+    """An MSP that went from one PSA to another has both exports, and both number from 1."""
+    files = {
+        "time.csv": HALO_TIME + "10,1,A,2026-01-05,1,ann\n",
+        "halo.csv": HALO_TICKETS + halo,
+        "cw.csv": GRID + grid,
+    }
+    work = rhem.load(workspace(files))
+    found = work.time_entries.df()
+    assert found["hours"].sum() == 1 and work.account.balanced
+    assert found["work_class"].tolist() == list(classes.values())
+
+
+def test_time_of_a_system_without_tickets_finds_those_of_the_one_that_has_its_number(workspace):
+    files = {
+        "t.csv": HEADER + "1,10,A,2026-01-05,,1,ann\n2,11,A,2026-01-05,,2,ann\n3,12,A,2026-01-05,,4,ann\n",
+        "halo.csv": HALO_TICKETS + "10,A,2026-01-05,Desk,Incident\n12,A,2026-01-05,Desk,Incident\n",
+        "cw.csv": GRID + "11,A,Projects,2025-11-01,Incident\n12,B,Projects,2025-11-01,Incident\n",
+    }
+    found = rhem.load(workspace(files)).time_entries.df().set_index("entry_id")["work_class"]
+    assert found.to_dict() == {"1": "reactive", "2": "project", "3": "unclassified"}
+
+
+VISITS = "client,worked_on,started_at,hours,ticket_id,technician,work_type\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "hours"),
+    [
+        ([("2026-03-02 09:00", "Remote"), ("2026-03-02 09:00", "Remote")], 0.5),
+        ([("2026-03-02 09:00", "Remote"), ("2026-03-02 09:00", "Onsite")], 1.0),
+        ([("2026-03-02", "Remote"), ("2026-03-02", "Phone")], 1.0),
+    ],
+)
+def test_a_visit_without_a_number_is_told_by_its_clock_and_its_kind(workspace, rows, hours):
+    text = "".join(f"Nord,2026-03-02,{start},0.5,7,Ann,{kind},{n}\n" for n, (start, kind) in enumerate(rows))
+    work = rhem.load(workspace({"t.csv": VISITS.replace("type", "type,colour") + text}))
+    assert work.time_entries.df()["hours"].sum() == hours
+
+
+def test_rows_without_a_number_in_two_files_count_and_are_named(workspace):
+    """Invoiced in between; or another half hour on the same ticket: nobody can tell, so the user is asked to."""
+    head = "client,worked_on,hours,ticket_id,technician,invoice\n"
+    files = {
+        "jan.csv": head + "Nord,2026-01-30,1,7,Ann,\nNord,2026-01-31,2,7,Ann,\nNord,2026-01-31,2,7,Ann,4\n",
+        "feb.csv": head + "Nord,2026-01-31,2,7,Ann,9\nNord,2026-02-01,4,7,Ann,\n",
+    }
+    work = rhem.load(workspace(files))
+    assert work.time_entries.df()["hours"].sum() == 11
+    warned = work.account.warnings.set_index("code")["text"]
+    assert "1 time entries without a number (2.0 hours) are in two files" in warned["alike-rows"]
+
+
 def test_lists_made_by_hand_that_all_number_from_one_lose_nothing_and_are_named(workspace):
     head = "entry_id,client,worked_on,hours,technician\n"
     ann, ben = (

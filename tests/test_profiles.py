@@ -651,7 +651,24 @@ def test_null_in_words_is_an_empty_cell(workspace):
 
 
 def test_no_is_no_in_every_way_of_writing(workspace):
-    words = ["FALSE", "FALSCH", "N", "NULL", "null", "0.0", "0", "No", "", "FALSO", "ONWAAR", "Não", "TRUE", "Y", "1", "WAHR"]
+    words = [
+        "FALSE",
+        "FALSCH",
+        "N",
+        "NULL",
+        "null",
+        "0.0",
+        "0",
+        "No",
+        "",
+        "FALSO",
+        "ONWAAR",
+        "Não",
+        "TRUE",
+        "Y",
+        "1",
+        "WAHR",
+    ]
     rows = "".join(f"Nord,pc{i},Workstation,{word}\n" for i, word in enumerate(words))
     files = {"list-2026-06-30.csv": "Company_Name,Config_Name,Config_Type,ClosedFlag\n" + rows}
     work = rhem.load(workspace(files, SETTINGS))

@@ -17,6 +17,7 @@ profiles sheets database damaged files
 recognise read typed
 simulate_work simulate_msp simulate_export simulate_rmm simulate_connectwise simulate_desk simulate_autotask
 simulate_itsm simulate_jira simulate_sources simulate_dirt simulate
+repeats
 clean
 clients classify
 advice account
