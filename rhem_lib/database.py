@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, say
 from rhem_lib.settings import FileSettings
 from rhem_lib.sheets import Sheet, text_of
 
-EXAMPLE = '[[files]] path = "sqlite:///helpdesk.db", query = "select ... from ..."'
+QUERY = 'query = "select ... from ..."'
 
 
 def query(entry: FileSettings, folder: Path, number: int) -> Sheet:
@@ -33,7 +33,7 @@ def query(entry: FileSettings, folder: Path, number: int) -> Sheet:
         url = make_url(entry.path)
         label = f"{url.render_as_string(hide_password=True)}, query {number}"
         if not entry.query.strip():
-            raise InputError("no query is given for this database.", where=label, fix=f"In rhem.toml: {EXAMPLE}.")
+            raise InputError("no query is given for this database.", where=label, fix=say(label, QUERY))
         if url.get_backend_name() == "sqlite" and url.database:
             file = folder / url.database
             _check_sqlite(file, label)
@@ -46,7 +46,8 @@ def query(entry: FileSettings, folder: Path, number: int) -> Sheet:
         raise InputError(
             "this is not the address of a database.",
             where=entry.path.split("://")[0] + "://...",
-            fix=f"Write it like sqlite:///file.db or postgresql://user:password@host/name: {EXAMPLE}.",
+            fix="Write it like this in rhem.toml:\n[[files]]\n"
+            f'path = "sqlite:///file.db"  # or "postgresql://user:password@host/name"\n{QUERY}',
         ) from None
     except ModuleNotFoundError as problem:
         raise InputError(

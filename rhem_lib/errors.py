@@ -1,5 +1,6 @@
 """Errors a user can act on: what is wrong, where, how many, examples, what to do."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,6 +49,18 @@ class RhemError(Exception):
 
 def _rebuild(kind: type[RhemError], what: str, kwargs: dict[str, Any]) -> RhemError:
     return kind(what, **kwargs)
+
+
+def toml_text(value: str) -> str:
+    """Text as a TOML string."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON, save for one character
+
+
+def say(label: str, line: str) -> str:
+    """What to add to rhem.toml about a file, ready to be pasted; a query has its entry there already."""
+    if "://" in label:
+        return f"Add to its entry of [[files]] in rhem.toml:\n{line}"
+    return f"Add to rhem.toml:\n[[files]]\npath = {toml_text(label)}\n{line}"
 
 
 class InputError(RhemError):

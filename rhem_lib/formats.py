@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, say
 
 HALF_DAY = ["%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p"]
 DATES = {"spreadsheet-month": ["%y-%b", "%b-%y"]}
@@ -91,7 +91,7 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
         read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
         if read[0] == read[1] and read[2]:
             problem = "day and month cannot be told apart: no part of any date is above 12."
-            _ask(con, column, problem, 'date_order = "day-first" or "month-first"')
+            _ask(con, column, problem, 'date_order = "day-first"  # or "month-first"')
         if read[0] == read[1]:
             either = f"{month} <> {day}"
     return Reading(ways[best], _unread(ways, best), either)
@@ -172,7 +172,7 @@ def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
     if best in (".", ","):
         read = _counts(con, column.relation, point, comma, f"CASE WHEN {point} <> {comma} THEN 1 END")
         if read[0] == read[1] and read[2]:
-            best = _ask(con, column, "a comma may be a decimal or a thousands sign.", 'decimal = "," or "."')
+            best = _ask(con, column, "a comma may be a decimal or a thousands sign.", 'decimal = ","  # or "."')
     return Reading(ways[best], _unread(ways, best))
 
 
@@ -277,5 +277,5 @@ def _ask(con: Connection, column: Column, problem: str, answer: str) -> str:
         problem,
         where=column.called,
         examples=[row[0] for row in shown],
-        fix=f'Say in rhem.toml [[files]]: path = "{path}", {answer}.',
+        fix=say(path, answer),
     )

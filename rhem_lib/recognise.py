@@ -3,11 +3,12 @@
 import datetime as dt
 import difflib
 import re
+from collections import ChainMap
 from collections.abc import Collection
 from contextlib import suppress
 from fnmatch import fnmatch
 
-from rhem_lib.errors import InputError, SettingsError
+from rhem_lib.errors import InputError, SettingsError, say, toml_text
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
@@ -61,13 +62,12 @@ def _resolves(spec: TableProfile, column: str, names: set[str]) -> bool:
 
 
 def _undecided(header: list[str], label: str, rivals: list[Profile]) -> InputError:
+    first, *others = (toml_text(profile.name) for profile in rivals)
     return InputError(
         f"these columns fit {' and '.join(profile.title for profile in rivals)} alike.",
         where=label,
         examples=header,
-        fix=f'Say in rhem.toml [[files]]: path = "{label}", profile = "{rivals[0].name}" (or '
-        + ", ".join(f'"{profile.name}"' for profile in rivals[1:])
-        + ").",
+        fix=say(label, f"profile = {first}  # or {', '.join(others)}"),
     )
 
 
@@ -76,7 +76,8 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         return InputError(
             "this is a list of endpoints, but not of which day.",
             where=label,
-            fix="Put the day into its name (devices-2026-06-30.csv), or into rhem.toml: [[files]] path, as_of.",
+            fix="Put the day into its name (devices-2026-06-30.csv), or give it in rhem.toml. "
+            + say(label, "as_of = 2026-06-30  # put its day here"),
         )
     if label == "clients.csv":
         return InputError(
@@ -89,9 +90,9 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         "no profile knows these columns.",
         where=label,
         examples=header,
-        fix="`rhem profiles` lists the columns that each system's exports need. Take a file that is not needed, "
-        f'such as invoices, out of exports/, or say in rhem.toml [[files]]: path = "{label}", skip = true. '
-        "Describe the columns of another system in profiles/<name>.toml.",
+        fix="`rhem profiles` lists the columns that each system's exports need. Describe the columns of another "
+        "system in profiles/<name>.toml. Take a file that is not needed, such as invoices, out of exports/, or "
+        "leave it out. " + say(label, "skip = true"),
     )
 
 
@@ -101,8 +102,9 @@ def _speaks_of(entry: FileSettings, label: str) -> bool:
 
 
 def file_settings(label: str, settings: Settings) -> FileSettings:
-    """What rhem.toml says of a file; the first entry that speaks of it counts."""
-    return next((entry for entry in settings.files if _speaks_of(entry, label)), FileSettings(path=label))
+    """What rhem.toml says of a file: of all entries that speak of it, the first that has a key counts."""
+    said = [entry.model_dump(exclude_unset=True) for entry in settings.files if _speaks_of(entry, label)]
+    return FileSettings.model_validate(dict(ChainMap(*said)) | {"path": label})
 
 
 def check_files(settings: Settings, labels: Collection[str]) -> None:

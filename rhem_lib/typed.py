@@ -6,7 +6,7 @@ from dataclasses import replace
 import duckdb
 
 from rhem_lib import schema
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, say
 from rhem_lib.files import quote
 from rhem_lib.formats import Column, Reading, read_date, read_duration, read_number
 from rhem_lib.profiles import normal_header
@@ -68,7 +68,7 @@ def _read_hours(con: Connection, raw: RawTable, look: str) -> Reading:
         raise InputError(
             f"{raw.profile.title} does not say in which unit time is written: it is a setting of that system.",
             where=raw.label,
-            fix=f'Say in rhem.toml [[files]]: path = "{raw.label}", hours_unit = "minutes" (or hours ...).',
+            fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
         )
     written = read_duration(
         con, _column(raw, "hours", look), spec.durations, unit, raw.help.decimal, spec.day_hours

@@ -54,7 +54,11 @@ def test_tables_of_a_database_become_entries_and_tickets(helpdesk):
 @pytest.mark.parametrize(
     ("path", "query", "said"),
     [
-        ("sqlite:///helpdesk.db", "", "query 1: no query is given for this database. In rhem.toml: [[files]]"),
+        (
+            "sqlite:///helpdesk.db",
+            "",
+            "query 1: no query is given for this database. Add to its entry of [[files]]",
+        ),
         (
             "sqlite:///typo.db",
             "SELECT 1",

@@ -374,7 +374,7 @@ def test_a_unit_that_is_a_setting_is_asked_for(workspace, name):
     with pytest.raises(InputError) as raised:
         rhem.load(folder)
     assert f"{path}: {title} does not say in which unit time is written" in str(raised.value)
-    assert f'[[files]]: path = "{path}", hours_unit = "minutes"' in str(raised.value)
+    assert f'[[files]]\npath = "{path}"\nhours_unit = "minutes"' in str(raised.value)
     (folder / "rhem.toml").write_text(SETTINGS + f'[[files]]\npath = "{path}"\nhours_unit = "minutes"\n')
     work = rhem.load(folder)
     assert entries(work) == [NORD]
@@ -573,7 +573,7 @@ def test_two_systems_with_the_same_headers_are_asked_about(workspace):
     with pytest.raises(InputError) as raised:
         rhem.load(folder)
     assert "these columns fit System one and System two alike" in str(raised.value)
-    assert 'path = "exports/zeiten.csv", profile = "one" (or "two")' in str(raised.value)
+    assert 'path = "exports/zeiten.csv"\nprofile = "one"  # or "two"' in str(raised.value)
     (folder / "rhem.toml").write_text(SETTINGS + '[[files]]\npath = "exports/zeiten.csv"\nprofile = "two"\n')
     assert rhem.load(folder).account.files["profile"].tolist() == ["two"]
 

@@ -374,7 +374,7 @@ def test_a_list_that_is_of_no_use_is_left_out_where_settings_say_so(workspace):
     """Zendesk sends its users along with the tickets; a workbook may have a sheet about itself."""
     entry = {"client": "Nord", "worked_on": "2026-06-01", "hours": 1.5, "ticket_id": 7}
     files = {"page.json": json.dumps({"entries": [entry], "users": [{"nick": "ann", "shoe": 38}]})}
-    with pytest.raises(InputError, match=r'path = "exports/page\.json/users", skip = true') as raised:
+    with pytest.raises(InputError, match=r'path = "exports/page\.json/users"\nskip = true') as raised:
         rhem.load(workspace(files))
     assert "exports/page.json/users: no profile knows these columns" in str(raised.value)
     settings = 'name = "T"\n[[files]]\npath = "exports/page.json/users"\nskip = true\n'

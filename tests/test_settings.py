@@ -1,8 +1,11 @@
 """rhem.toml: defaults, and errors by their text."""
 
+import tomllib
+
 import pytest
 
-from rhem_lib.errors import SettingsError
+import rhem_lib as rhem
+from rhem_lib.errors import InputError, SettingsError, toml_text
 from rhem_lib.settings import read_settings
 
 
@@ -40,3 +43,72 @@ def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, said):
 def test_a_folder_without_settings_says_what_to_do(tmp_path):
     with pytest.raises(SettingsError, match=r"is not a workspace\. Create it with one line"):
         read_settings(tmp_path)
+
+
+TIME = "client,worked_on,hours\n"
+OWN = """name = "{name}"\ntitle = "{name}"\n[[tables]]\ntable = "time_entries"\nrequires = ["client"]
+[tables.columns]\nclient = "Kunde"\nworked_on = "Tag"\nhours = "Stunden"
+"""
+
+
+def settled(folder):
+    """Every question of a workspace, each answered by pasting what the message says below rhem.toml."""
+    asked = []
+    while len(asked) < 5:
+        try:
+            rhem.load(folder)
+            return asked
+        except InputError as question:
+            asked.append(str(question))
+            with (folder / "rhem.toml").open("a") as settings:
+                settings.write("\n" + asked[-1][asked[-1].index("[[files]]") :])
+    raise AssertionError(asked)
+
+
+@pytest.mark.parametrize(
+    ("files", "questions"),
+    [
+        ({"time.csv": TIME + "Nord,01/02/2026,1\n"}, ["day and month cannot be told apart"]),
+        ({"time.csv": TIME + 'Nord,2026-01-02,"1,250"\n'}, ["a comma may be a decimal"]),
+        (
+            {"time.csv": TIME + 'Nord,01/02/2026,"1,250"\n'},
+            ["day and month cannot be told apart", "a comma may be a decimal"],
+        ),
+        ({"zeiten.csv": "Kunde,Tag,Stunden\nNord,2026-01-02,1\n"}, ["these columns fit one and two alike"]),
+        ({'in "x".csv': "Invoice,Sum\n1,2\n", "time.csv": TIME}, ["no profile knows these columns"]),
+        ({"pcs.csv": "client,device_id\nNord,pc1\n", "time.csv": TIME}, ["a list of endpoints, but not of which"]),
+        (
+            {"t.csv": "Ticket,Client,Date,Time Spent\n1,Nord,2026-01-02,30\n"},
+            ["does not say in which unit time is written"],
+        ),
+    ],
+    ids=["date", "decimal", "both", "profile", "skip", "as_of", "unit"],
+)
+def test_what_a_message_says_to_add_settles_it_when_it_is_pasted(workspace, files, questions):
+    folder = workspace(files)
+    (folder / "profiles").mkdir()
+    for name in ("one", "two"):
+        (folder / "profiles" / f"{name}.toml").write_text(OWN.format(name=name))
+    unit = 'name = "u"\ntitle = "U"\n[[tables]]\ntable = "time_entries"\nrequires = ["hours"]\n'
+    columns = 'hours_unit = "ask"\n[tables.columns]\nclient = "Client"\nworked_on = "Date"\nhours = "Time Spent"\n'
+    (folder / "profiles" / "u.toml").write_text(unit + columns)
+    asked = settled(folder)
+    assert len(asked) == len(questions)
+    assert all(part in said for part, said in zip(questions, asked, strict=True))
+
+
+def test_any_text_is_written_as_toml_that_reads_back():
+    text = "".join(map(chr, range(0xD7FF))) + "\U0001f600"
+    assert tomllib.loads(f"text = {toml_text(text)}") == {"text": text}
+
+
+def test_of_entries_that_speak_of_one_file_the_first_that_has_a_key_counts(workspace):
+    given = '[[files]]\npath = "exports"\ndate_order = "{}"\n[[files]]\npath = "exports/time.csv"\n{}\n'
+    folder = workspace({"time.csv": TIME + 'Nord,01/02/2026,"1,250"\n'})
+    answers = {("day-first", 'date_order = "month-first"\ndecimal = ","'): ("2026-02-01", 1.25),
+               ("month-first", 'decimal = "."'): ("2026-01-02", 1250)}  # fmt: skip
+    for parts, expected in answers.items():
+        limits = "[limits]\nmax_hours_per_entry = 9999\n"
+        (folder / "rhem.toml").write_text('name = "T"\n' + limits + given.format(*parts))
+        entry = rhem.load(folder).time_entries.df().iloc[0]
+        assert (str(entry["worked_on"].date()), entry["hours"]) == expected
