@@ -5,12 +5,43 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.clean import Cleaned
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.files import codes
 from rhem_lib.settings import Settings
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
 STAND_IN = "'T' || upper(substr(md5(lower(technician)), 1, 6))"
+
+
+def normal_name(name: str) -> str:
+    """Name of a client without what may differ: case and blanks."""
+    return " ".join(name.lower().split())
+
+
+def check_aliases(settings: Settings) -> None:
+    """Stop where one name is given to two clients, of which only the order of the settings would choose.
+
+    Raises
+    ------
+    SettingsError
+        Names both places.
+    """
+    owners: dict[str, str] = {}
+
+    def refuse(name: str, places: str) -> SettingsError:
+        fix = "Name it in one of the two alone; one client needs one section, with its other names as aliases."
+        return SettingsError(f"'{name}' cannot be both {places}.", where="rhem.toml and clients/*.toml", fix=fix)
+
+    for client, given in settings.clients.items():
+        for name in (client, *given.aliases):
+            other = owners.setdefault(normal_name(name), client)
+            if other != client:
+                raise refuse(name, f"a name of client '{other}' and of client '{client}'")
+    for key in ("own_company", "catch_all"):
+        for name in getattr(settings, key):
+            other = owners.get(normal_name(name), name)
+            if normal_name(other) != normal_name(name):
+                raise refuse(name, f"an alias of client '{other}' and in {key}")
 
 
 def unify(
@@ -25,16 +56,18 @@ def unify(
         for name in NAMED_TABLES
     ]
     spellings = pd.concat([frame.assign(order=position > 0) for position, frame in enumerate(counted)])
-    spellings["normal"] = [_normal(name) for name in spellings["spelling"]]
+    spellings["normal"] = [normal_name(name) for name in spellings["spelling"]]
     ranked = spellings.groupby(["order", "normal", "spelling"], as_index=False)["n"].sum()
     ranked = ranked.sort_values(["order", "n", "spelling"], ascending=[True, False, True])
     names = dict(ranked.drop_duplicates("normal")[["normal", "spelling"]].itertuples(index=False))
     for client, given in settings.clients.items():
-        names |= {_normal(alias): client for alias in [client, *given.aliases]}
+        names |= {normal_name(alias): client for alias in [client, *given.aliases]}
     for own in (settings.own_company, settings.catch_all):
-        names |= {_normal(name): name for name in own}
+        names |= {normal_name(name): name for name in own}
     known = sorted(set(spellings["spelling"]))
-    mapping = pd.DataFrame({"spelling": known, "canonical": [names[_normal(name)] for name in known]}, dtype=str)
+    mapping = pd.DataFrame(
+        {"spelling": known, "canonical": [names[normal_name(name)] for name in known]}, dtype=str
+    )
     con.register("found_names", mapping)
     con.execute("CREATE TABLE client_names AS FROM found_names")
     con.unregister("found_names")
@@ -60,10 +93,6 @@ def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, nam
     rows = table.set_alias("t").join(names.set_alias("n"), "n.spelling = t.client", how="left")
     rows.select("t.* REPLACE (n.canonical AS client)").create_view(name)
     return con.table(name)
-
-
-def _normal(name: str) -> str:
-    return " ".join(name.lower().split())
 
 
 def agreement_table(tables: dict[str, duckdb.DuckDBPyRelation]) -> pd.DataFrame:

@@ -59,6 +59,14 @@ class Rule(_Section):
     when: dict[str, str | list[str]] = Field(min_length=1)
     work_class: WorkClass
 
+    @field_validator("when")
+    @classmethod
+    def _values(cls, when: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        for column, wanted in when.items():
+            if not wanted and wanted != "":
+                raise ValueError(f"no value is given for {column}; write one or take {column} out")
+        return when
+
 
 class Action(_Section):
     """Something agreed with a client: what, who and by when."""
@@ -246,13 +254,14 @@ def _read(path: Path, model: type[Any]) -> Any:
 def _explain(problem: ValidationError, path: Path, model: type[Any]) -> SettingsError:
     """Turn the first validation error into a sentence that names the key and the nearest known one."""
     first = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    said = first["msg"].removeprefix("Value error, ")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, cutoff=0.5)
         hint = f"Did you mean '{near[0]}'?" if near else "Known here: " + ", ".join(sorted(known)) + "."
         return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=hint)
-    return SettingsError(f"'{key}' cannot be used: {first['msg']}.", where=str(path))
+    return SettingsError(f"'{key}' cannot be used: {said}.", where=str(path))
 
 
 def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:

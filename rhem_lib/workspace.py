@@ -17,7 +17,7 @@ from rhem_lib import schema
 from rhem_lib.account import Account, reconcile
 from rhem_lib.classify import PLACE, TICKET_COLUMNS, LabelledRule, classify, decide, outcomes, rules_for
 from rhem_lib.clean import clean, drop_typed
-from rhem_lib.clients import agreement_table, client_table, unify
+from rhem_lib.clients import agreement_table, check_aliases, client_table, unify
 from rhem_lib.disk import PART, file_digest, write_whole
 from rhem_lib.errors import OutputError
 from rhem_lib.files import codes, connect, quote
@@ -95,6 +95,7 @@ def load(folder: str | Path) -> Workspace:
     if (folder / PREPARED).is_file():
         return _open(folder)
     settings = read_settings(folder)
+    check_aliases(settings)
     con = connect()
     scratch = Path(tempfile.mkdtemp(prefix="rhem-"))
     weakref.finalize(con, shutil.rmtree, scratch, ignore_errors=True)  # every relation holds its connection

@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 import rhem_lib as rhem
+from rhem_lib.clients import check_aliases
 from rhem_lib.errors import InputError, SettingsError, toml_text
 from rhem_lib.settings import read_settings
 
@@ -31,6 +32,10 @@ def test_a_name_is_enough_and_the_defaults_are_those_of_the_claim(tmp_path):
         ('name = "A"\npreset = "everything"', "'preset' cannot be used"),
         ('name = "A', "this is not valid TOML"),
         ('name = "A"\n[[rules]]\nwhen = {}\nwork_class = "project"', "'rules.0.when' cannot be used"),
+        (
+            'name = "A"\n[[rules]]\nwhen = { type = "x", work_type = [] }\nwork_class = "project"',
+            "'rules.0.when' cannot be used: no value is given for work_type; write one or take work_type out.",
+        ),
     ],
 )
 def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, said):
@@ -38,6 +43,42 @@ def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, said):
         settings_of(tmp_path, text)
     assert said in str(raised.value)
     assert "rhem.toml" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[clients.A]\naliases = ["X"]\n[clients.B]\naliases = ["x "]',
+            "'x ' cannot be both a name of client 'A' and",
+        ),
+        ('[clients.A]\naliases = ["B"]\n[clients.B]\naliases = ["C"]', "a name of client 'A' and of client 'B'"),
+        ('[clients.A]\naliases = ["B"]\n[clients.b]', "a name of client 'A' and of client 'b'"),
+        (
+            'own_company = ["Us  Ltd"]\n[clients.A]\naliases = ["us ltd"]',
+            "an alias of client 'A' and in own_company",
+        ),
+        ('catch_all = ["Z"]\n[clients.A]\naliases = ["Z"]', "an alias of client 'A' and in catch_all"),
+    ],
+)
+def test_one_name_is_not_two_clients(tmp_path, text, said):
+    with pytest.raises(SettingsError) as raised:
+        check_aliases(settings_of(tmp_path, f'name = "A"\n{text}\n'))
+    assert said in str(raised.value)
+    assert "rhem.toml" in str(raised.value)
+
+
+def test_a_name_given_twice_to_one_client_is_harmless(tmp_path):
+    text = (
+        'name = "A"\nown_company = ["Us"]\n[clients.A]\naliases = ["a", "X", "x"]\n[clients.us]\naliases = ["We"]'
+    )
+    check_aliases(settings_of(tmp_path, text))
+
+
+def test_a_workspace_is_not_read_while_a_name_is_two_clients(workspace):
+    text = 'name = "A"\n[clients.A]\naliases = ["X"]\n[clients.B]\naliases = ["X"]\n'
+    with pytest.raises(SettingsError, match="'X' cannot be both a name of client 'A' and of client 'B'"):
+        rhem.load(workspace({"time.csv": TIME + "X,2026-01-02,1\n"}, text))
 
 
 def test_a_folder_without_settings_says_what_to_do(tmp_path):
