@@ -10,6 +10,7 @@ import pandas as pd
 from rhem_lib import schema
 from rhem_lib.advice import suggestions, warnings
 from rhem_lib.clean import Cleaned
+from rhem_lib.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ class Account:
         return {"files": records.pop("files"), "hours": hours, "rows": rows, **records}
 
 
-def reconcile(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, clients: pd.DataFrame) -> Account:
+def reconcile(
+    con: duckdb.DuckDBPyConnection, cleaned: Cleaned, clients: pd.DataFrame, settings: Settings
+) -> Account:
     """Account of the classified entries in `con`; hours are summed as decimals so that the balance is exact."""
     sums = con.execute(
         "SELECT work_class, sum(hours::DECIMAL(28, 9)), count(*) FROM classified_entries GROUP BY work_class"
@@ -125,7 +128,7 @@ def reconcile(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, clients: pd.Data
         files=cleaned.files.drop(columns="note"),
         quarantine=_reasons(cleaned.quarantine),
         warnings=warnings(con, clients, cleaned.files, cleaned.quarantine),
-        suggestions=suggestions(con, clients),
+        suggestions=suggestions(con, clients, settings),
     )
 
 

@@ -6,6 +6,9 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.classify import TICKET_COLUMNS
+from rhem_lib.clients import normal_name
+from rhem_lib.errors import toml_text
+from rhem_lib.settings import Settings
 
 SHOWN = 12
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
@@ -64,11 +67,26 @@ def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFram
             yield "empty-file", f"{path} has a header and no rows.", "", ""
         elif rows % PAGE == 0:
             yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
+    yield from _none_kept(files, quarantine)
     for table, day, noun in (
         ("classified_entries", "worked_on", "time entries"),
         ("endpoints", "as_of", "endpoints"),
     ):
         yield from _two_systems(con, files, table, day, noun)
+
+
+def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
+    """Tables of a file that were lost whole; one that repeats other files is not."""
+    reasons = {key: lost for key, lost in quarantine.groupby(["source_file", "table"])["reason"]}
+    for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
+        lost = reasons.get((path, table), quarantine["reason"].iloc[:0])
+        most = lost.mode().min()
+        if not len(lost) or len(lost) < rows or most in ("duplicate", "superseded"):
+            continue
+        text = f"{path}: none of its {rows:,} row{'s' * (rows != 1)} of {table} could be used; most: {most}."
+        if most in ("unreadable-date", "unreadable-hours"):
+            text += " Tell how that column is written in profiles/<name>.toml (keys dates and durations)."
+        yield "none-kept", text, "", ""
 
 
 def _two_systems(con: Connection, files: pd.DataFrame, table: str, day: str, noun: str) -> Iterator[Warning_]:
@@ -164,9 +182,9 @@ def _habit_warnings(con: Connection) -> Iterator[Warning_]:
         yield "magnitude", text, "", ""
 
 
-def suggestions(con: Connection, clients: pd.DataFrame) -> pd.DataFrame:
+def suggestions(con: Connection, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """What to settle, most hours first: text, the TOML that settles it, hours at stake."""
-    found = [*_rules(con), *_aliases(con, clients), *_families(con, clients)]
+    found = [*_rules(con), *_aliases(con, clients, settings)]
     table = pd.DataFrame(found, columns=["text", "toml", "hours"])
     return table.sort_values("hours", ascending=False, kind="stable", ignore_index=True)
 
@@ -188,7 +206,7 @@ def _rules(con: Connection) -> list[tuple[str, str, float]]:
             hours[key] = hours.get(key, 0.0) + sum_
     found = []
     for key, sum_ in sorted(hours.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]:
-        pairs = ", ".join(f"{column} = {_toml(value)}" for column, value in key)
+        pairs = ", ".join(f"{column} = {toml_text(value)}" for column, value in key)
         words = ", ".join(f"{column} '{value}'" for column, value in key)
         toml = f'[[rules]]\nwhen = {{ {pairs} }}\nwork_class = "reactive"  # or scheduled, project, ...'
         found.append((f"{sum_:,.1f} hours with {words} match no rule.", toml, sum_))
@@ -205,41 +223,80 @@ def _meets_others(con: Connection, key: tuple[tuple[str, str], ...]) -> bool:
     return bool(found.fetchall())
 
 
-def _aliases(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
-    """Names with hours alone, and those with endpoints alone that are like them; never joined unasked."""
+def _aliases(con: Connection, clients: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, str, float]]:
+    """Names that may be one client, with the one section that joins them; never joined unasked."""
+    joins = [*_near_names(con, clients), *_families(con, clients, settings)]
+    above: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while name in above:
+            name = above[name]
+        return name
+
+    for client, names, _, _ in joins:
+        for name in names:
+            if top(name) != top(client):
+                above[top(name)] = top(client)
+    groups = pd.DataFrame(joins, columns=["client", "names", "text", "hours"])
+    for client, group in groups.groupby(groups["client"].map(top), sort=False):
+        names = [name for name in above if top(name) == client]
+        yield " ".join(group["text"]), _section(str(client), names, settings), float(group["hours"].sum())
+
+
+def _section(client: str, names: list[str], settings: Settings) -> str:
+    """TOML that gives a client more names; a comment where some of them have settings, which TOML takes once."""
+    given = [name for name in (client, *names) if name in settings.clients]
+    kept = [alias for name in given for alias in settings.clients[name].aliases]
+    lines = f"[clients.{toml_text(client)}]\naliases = [{', '.join(map(toml_text, [*kept, *names]))}]"
+    if not given:
+        return lines
+    told = " and ".join(f"[clients.{toml_text(name)}]" for name in given)
+    return "\n".join(
+        f"# {line}" for line in (f"{told} is there already; all in one section:", *lines.splitlines())
+    )
+
+
+def _near_names(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:
+    """Names with hours alone, each with the name with endpoints alone that is most like it; best pairs first."""
     from rapidfuzz import fuzz, process, utils
 
     counted = {name for (name,) in con.execute("SELECT DISTINCT client FROM endpoints").fetchall()}
     worked = dict(con.execute("SELECT client, sum(hours) FROM classified_entries GROUP BY client").fetchall())
     known = set(clients["client"])
     lonely = sorted((counted - set(worked)) & known)
-    for name in sorted((set(worked) - counted) & known):
-        near = process.extractOne(
-            name, lonely, scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=LIKENESS
+    pairs = [
+        (-likeness, -worked[name], name, near)
+        for name in (set(worked) - counted) & known
+        for near, likeness, _ in process.extract(
+            name, lonely, scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=LIKENESS, limit=None
         )
-        if near:
-            text = (
-                f"'{near[0]}' in the RMM may be '{name}' in the PSA ({worked[name]:,.1f} hours without endpoints)."
-            )
-            yield text, f"[clients.{_toml(name)}]\naliases = [{_toml(near[0])}]", worked[name]
+    ]
+    taken: set[str] = set()
+    for _, _, name, near in sorted(pairs):
+        if taken.isdisjoint((name, near)):
+            taken |= {name, near}
+            text = f"'{near}' in the RMM may be '{name}' in the PSA ({worked[name]:,.1f} hours without endpoints)."
+            yield name, [near], text, worked[name]
 
 
-def _families(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
+def _families(
+    con: Connection, clients: pd.DataFrame, settings: Settings
+) -> Iterator[tuple[str, list[str], str, float]]:
     """Accounts below another account; nothing is lost while they stay apart, so no hours are at stake."""
-    known = {str(name).lower(): str(name) for name in clients["client"]}
-    pairs = con.execute("SELECT DISTINCT parent, client FROM parents ORDER BY ALL").df()
-    pairs = pairs[pairs["client"].str.lower().isin(known)]
-    for parent, group in pairs.groupby("parent"):
-        name = known.get(str(parent).lower(), str(parent))
-        children = [known[child.lower()] for child in group["client"] if known[child.lower()] != name]
-        if children:
-            text = (
-                f"'{name}' is the parent account of {', '.join(map(repr, children))}; each is counted as a client "
-                "of its own. If they are one client to you, join them."
-            )
-            yield text, f"[clients.{_toml(name)}]\naliases = [{', '.join(map(_toml, children))}]", 0.0
-
-
-def _toml(value: str) -> str:
-    """Text as a TOML string."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    known = {normal_name(name): name for name in clients["client"]}
+    named = {
+        normal_name(n): client for client, given in settings.clients.items() for n in (client, *given.aliases)
+    }
+    pairs = con.execute("SELECT DISTINCT client, parent FROM parents ORDER BY ALL").fetchall()
+    families: dict[str, dict[str, None]] = {}
+    for child, parent in pairs:
+        name = (known | named).get(normal_name(parent), parent)
+        own = known.get(normal_name(child), name)
+        if own != name:
+            families.setdefault(name, {})[own] = None
+    for name, children in sorted(families.items()):
+        text = (
+            f"'{name}' is the parent account of {', '.join(map(repr, children))}; each is counted as a client "
+            "of its own. If they are one client to you, join them."
+        )
+        yield name, [*children], text, 0.0

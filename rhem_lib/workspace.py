@@ -121,7 +121,7 @@ def load(folder: str | Path) -> Workspace:
     con.execute("DROP TABLE IF EXISTS people")  # names of technicians
     return Workspace(
         folder, settings, entries, tickets, tables["endpoints"], clients, agreements, cleaned.quarantine,
-        reconcile(con, cleaned, clients), profiles, con, scratch,
+        reconcile(con, cleaned, clients, settings), profiles, con, scratch,
     )  # fmt: skip
 
 

@@ -128,6 +128,33 @@ def test_a_file_of_a_header_alone_is_named(workspace):
     assert found == [("empty-file", "exports/time.csv has a header and no rows.")]
 
 
+HOW = "Tell how that column is written in profiles/<name>.toml (keys dates and durations)."
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"time.csv": TIME + "1,,Nord,soon,1\n2,,Nord,later,1\n3,,Nord,2026-01-05,99\n"},
+            [f"exports/time.csv: none of its 3 rows of time_entries could be used; most: unreadable-date. {HOW}"],
+        ),
+        (
+            {"time.csv": TIME + "1,,Nord,2026-01-05,one\n"},
+            [f"exports/time.csv: none of its 1 row of time_entries could be used; most: unreadable-hours. {HOW}"],
+        ),
+        (
+            {"time.csv": TIME + "1,,Nord,2026-01-05,1\n", "pcs-2026-01-31.csv": "client,device_id\n,pc1\n,pc2\n"},
+            ["exports/pcs-2026-01-31.csv: none of its 2 rows of endpoints could be used; most: no-client."],
+        ),
+        ({"time.csv": TIME + "1,,Nord,2026-01-05,1\n2,,Nord,soon,1\n"}, []),
+        ({name: TIME + "1,,Nord,2026-01-05,1\n" for name in ("time.csv", "time2.csv")}, []),
+    ],
+    ids=["dates", "hours", "endpoints", "one kept", "twice exported"],
+)
+def test_a_table_of_which_nothing_could_be_used_is_warned_about(workspace, files, said):
+    assert [text for code, text in warned(workspace(files)) if code == "none-kept"] == said
+
+
 def test_entries_whose_ticket_is_in_no_export_are_told_apart_from_a_missing_ticket_file(workspace):
     timers = json.dumps({"ticket_timers": [TIMER, TIMER | {"id": 2, "ticket_id": 71}]})
     folder = workspace({"timers.json": timers, "pcs-2026-01-31.csv": COMPUTER})
@@ -221,3 +248,58 @@ def test_what_was_set_aside_is_told_in_words_with_places_and_a_line_to_see_it(wo
     assert eval(line, {"quarantine": work.quarantine})["value"].tolist() == ["48", "36", "99", "30"]
     assert work.account.balance == "216 hours read = 1 unclassified + 215 quarantined"
     assert "Of the 1.00 hours kept, 0.00 (0.0 %) are reactive and 1.00 (100.0 %) could not" in work.account.text
+
+
+def pasted(folder):
+    """Load a workspace after all that is suggested about its clients was pasted below its rhem.toml."""
+    made = rhem.load(folder).account.suggestions["toml"]
+    with (folder / "rhem.toml").open("a") as settings:
+        settings.write("\n" + "\n".join(made[made.str.contains("[clients.", regex=False)]))
+    return rhem.load(folder)
+
+
+def test_a_name_of_the_rmm_is_proposed_for_one_client_the_most_like(workspace):
+    rows = "1,,Contoso Dental Inc,2026-01-05,1\n2,,Contoso Dental Ltd Bern,2026-01-05,2\n"
+    folder = workspace({"time.csv": TIME + rows, "pcs-2026-01-31.csv": "client,device_id\nContoso Dental,pc1\n"})
+    told = rhem.load(folder).account.suggestions
+    told = told.loc[told["toml"].str.contains("clients."), "toml"]
+    assert told.str.contains('aliases = ["Contoso Dental"]', regex=False).sum() == len(told) == 1
+    assert len(pasted(folder).clients) == 2
+
+
+def parents_of(**above):
+    """Export of accounts, each with the account above it."""
+    ids = {name: number for number, name in enumerate(above, 1)}
+    items = [{"id": ids[n], "companyName": n, "parentCompanyID": ids.get(p)} for n, p in above.items()]
+    return json.dumps({"items": items})
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        {"Nord": None, "Contoso": "Nord", "Kappa": "Contoso"},
+        {"Nord": "Kappa", "Contoso": "Nord", "Kappa": "Contoso"},
+        {"Contoso": None, "Nord": "Contoso", "Kappa": "Contoso"},
+    ],
+    ids=["chain", "ring", "same section"],
+)
+def test_all_that_is_suggested_of_clients_can_be_pasted_at_once(workspace, above):
+    names = "Contoso", "Nord", "Kappa"
+    rows = "".join(f"{i},,{name},2026-01-05,1\n" for i, name in enumerate(names))
+    files = {"time.csv": TIME + rows, "companies.json": parents_of(**above),
+             "pcs-2026-01-31.csv": "client,device_id\nContoso Ltd,pc1\n"}  # fmt: skip
+    work = pasted(workspace(files))
+    assert len(work.clients) == 1
+    assert work.account.table.loc["read", "hours"] == 3
+
+
+def test_a_section_that_is_there_already_is_told_what_to_hold(workspace):
+    rows = "1,,Nord,2026-01-05,1\n2,,Contoso,2026-01-05,1\n"
+    files = {"time.csv": TIME + rows, "companies.json": parents_of(Nord=None, Contoso="Nord")}
+    folder = workspace(files, 'name = "T"\n[clients.Nord]\naliases = ["North"]\n')
+    toml = rhem.load(folder).account.suggestions["toml"].iloc[-1]
+    assert toml == (
+        '# [clients."Nord"] is there already; all in one section:\n'
+        '# [clients."Nord"]\n# aliases = ["North", "Contoso"]'
+    )
+    assert len(pasted(folder).clients) == 2, "a comment changes nothing"
