@@ -817,3 +817,29 @@ def test_a_profile_is_held_to_the_columns_of_its_table(tmp_path, old, new, said)
     with pytest.raises(SettingsError) as raised:
         read_profiles(tmp_path)
     assert f"own.toml: this profile cannot be used: tables.1: {said}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            'durations = ["hms"]',
+            "durations: there is no way of writing 'hms'; known are number, clock, words, epoch.",
+        ),
+        (
+            'dates = ["iso", "dd-mmm"]',
+            "dates: there is no way of writing 'dd-mmm'; known are iso, offset, epoch, serial",
+        ),
+        ('dates = ["dd-mmm"]', "spreadsheet-month, or a format such as %d.%m.%Y."),
+    ],
+)
+def test_ways_of_writing_that_nobody_reads_are_refused(tmp_path, line, said):
+    (tmp_path / "profiles").mkdir()
+    path = tmp_path / "profiles" / "own.toml"
+    own = TWIN.format(name="x", title="X")
+    path.write_text(own.replace("[[tables]]", f"[[tables]]\n{line}"))
+    with pytest.raises(SettingsError) as raised:
+        read_profiles(tmp_path)
+    assert said in str(raised.value)
+    path.write_text(own.replace("[[tables]]", '[[tables]]\ndates = ["named-month", "%d.%m.%Y"]'))
+    assert read_profiles(tmp_path)["x"].own

@@ -27,10 +27,19 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from rhem_lib import schema
 from rhem_lib.errors import SettingsError
+from rhem_lib.formats import DATES, RESAVED
 from rhem_lib.settings import Rule
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
@@ -44,6 +53,8 @@ NEEDED = {
     "clients": ("client",),
     "names": ("id", "name"),
 }
+DATE_WAYS = ("iso", "offset", "epoch", "serial", *RESAVED, *DATES)
+DURATIONS = ("number", "clock", "words", "epoch")
 PLACEHOLDER = re.compile(r"{([^}]+)}")  # a header, or header?patterns
 
 
@@ -92,6 +103,18 @@ class TableProfile(BaseModel):
             said = f"has no column '{unknown[0]}'" if unknown else f"needs the column '{lost[0]}'"
             raise ValueError(f"the table {self.table} {said} (data/codebook.md lists them)")
         return self
+
+    @field_validator("dates", "durations")
+    @classmethod
+    def _known_ways(cls, ways: list[str], info: ValidationInfo) -> list[str]:
+        """Hold a profile to the ways of writing that `formats` reads; a date may have a format of its own."""
+        dates = info.field_name == "dates"
+        known = DATE_WAYS if dates else DURATIONS
+        for way in ways:
+            if way not in known and not (dates and "%" in way):
+                own = ", or a format such as %d.%m.%Y" if dates else ""
+                raise ValueError(f"there is no way of writing '{way}'; known are {', '.join(known)}{own}")
+        return ways
 
     def headers(self, column: str) -> list[str]:
         """Headers that the specs of a column name, templates included."""
