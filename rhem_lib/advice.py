@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import duckdb
+import narwhals as nw
 import pandas as pd
 
-from rhem_lib.classify import TICKET_COLUMNS
+from rhem_lib.classify import TICKET_COLUMNS, condition
 from rhem_lib.clients import normal_name
 from rhem_lib.errors import toml_text
-from rhem_lib.settings import Settings
+from rhem_lib.settings import Rule, Settings
 
 SHOWN = 12
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
@@ -118,12 +119,8 @@ def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning
             text = f"{name} has {worked[name]:,.1f} reactive hours but no endpoint list, so it has no RHEM."
             yield "no-endpoints", text, name, ""
         if worked and name in counted and name not in worked:
-            yield (
-                "no-hours",
-                f"{name} has endpoints but no time entry; is it named otherwise in the PSA?",
-                name,
-                "",
-            )
+            text = f"{name} has endpoints but no time entry; is it named otherwise in the PSA?"
+            yield "no-hours", text, name, ""
         if name not in counted and name not in worked and row.onboarding_source == "clients":
             text = f"{name} is listed in clients.csv, but no time entry and no endpoint list names it."
             yield "no-data", text, name, ""
@@ -159,17 +156,14 @@ def _habit_warnings(con: Connection) -> Iterator[Warning_]:
         "(SELECT count(*) FROM tickets), median(hours) FILTER (work_class = 'reactive') FROM classified_entries"
     ).fetchall()[0]
     bare = " AND ".join(f"{column} IS NULL" for column in TICKET_COLUMNS)  # few can be without their ticket
-    orphans = con.execute(
-        f"SELECT sum(hours) FROM (FROM classified_entries WHERE {bare} AND ticket_id IS NOT NULL) "
-        "ANTI JOIN tickets USING (ticket_id)"
-    ).fetchall()[0][0]
+    orphans, aside, reasons = con.execute(
+        "SELECT sum(hours) FILTER (reason IS NULL), sum(hours) FILTER (reason IS NOT NULL), "
+        f"string_agg(DISTINCT reason, ', ' ORDER BY reason) FROM (FROM classified_entries WHERE {bare} "
+        "AND ticket_id IS NOT NULL) ANTI JOIN tickets USING (ticket_id) LEFT JOIN tickets_aside USING (ticket_id)"
+    ).fetchall()[0]
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
-        yield (
-            "rounded",
-            f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time.",
-            "",
-            "",
-        )
+        text = f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time."
+        yield "rounded", text, "", ""
     if dated and late > LATE * dated:
         text = (
             f"{100 * late / dated:.0f} % of entries were written down more than {LATE_DAYS} days after the work."
@@ -177,6 +171,9 @@ def _habit_warnings(con: Connection) -> Iterator[Warning_]:
         yield "late-entry", text, "", ""
     if orphans and tickets:
         yield "no-ticket", f"{orphans:,.1f} hours are on tickets that the ticket export does not hold.", "", ""
+    if aside:
+        text = f"{aside:,.1f} hours are on tickets that were set aside ({reasons}), so their type is unknown."
+        yield "no-ticket", text, "", ""
     if median and median > LONG_ENTRY_HOURS:
         text = f"the middle reactive entry is {median:,.0f} hours long: are these minutes read as hours?"
         yield "magnitude", text, "", ""
@@ -214,13 +211,13 @@ def _rules(con: Connection) -> list[tuple[str, str, float]]:
 
 
 def _meets_others(con: Connection, key: tuple[tuple[str, str], ...]) -> bool:
-    """Whether a rule on these values would also match work that is classified already."""
-    tests = " AND ".join(f"lower({column}) = lower(?)" for column, _ in key)
-    found = con.execute(
-        f"SELECT 1 FROM classified_entries WHERE work_class <> 'unclassified' AND {tests} LIMIT 1",
-        [v for _, v in key],
+    """Whether a rule on these values would also match classified work or, by a * in them, other values."""
+    others = [nw.col("work_class") != "unclassified", *(nw.col(c) != value for c, value in key if "*" in value)]
+    rule = Rule(when=dict(key), work_class="reactive")
+    met = nw.from_native(con.table("classified_entries")).filter(
+        condition(rule), nw.any_horizontal(*others, ignore_nulls=True)
     )
-    return bool(found.fetchall())
+    return bool(met.head(1).to_native().fetchall())
 
 
 def _aliases(con: Connection, clients: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, str, float]]:

@@ -110,7 +110,7 @@ def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: st
     for group, (columns, own) in enumerate(groups.items()):
         place = nw.lit(none)
         for number, rule in reversed(own):
-            place = nw.when(_condition(rule)).then(nw.lit(number)).otherwise(place)
+            place = nw.when(condition(rule)).then(nw.lit(number)).otherwise(place)
         values = frame.group_by(*columns).agg(nw.len().alias("_rows"))  # unique() would number every row
         matched = values.select(*columns, place.alias(f"{name}_{group}"))
         found = found.join(matched, on=list(columns), how="left")
@@ -138,28 +138,35 @@ def _columns(labelled: LabelledRule) -> list[str]:
     return sorted(rule.when)
 
 
-def _condition(rule: Rule) -> nw.Expr:
-    """All columns of `when` must match; of a list of values any one may."""
-    given = {column: [wanted] if isinstance(wanted, str) else wanted for column, wanted in rule.when.items()}
-    tests = [_matches(nw.col(column).str.to_lowercase(), wanted) for column, wanted in given.items()]
+def condition(rule: Rule) -> nw.Expr:
+    """All columns of `when` must match; of a list of values any one may, case forgiven.
+
+    Engines differ in the lower case of other scripts, so a value of theirs is tried as it is written too.
+    """
+    tests = []
+    for column, given in rule.when.items():
+        wanted = [given] if isinstance(given, str) else given
+        test = _matches(nw.col(column).str.to_lowercase(), [value.lower() for value in wanted])
+        odd = [value for value in wanted if not value.isascii()]
+        tests.append(test | _matches(nw.col(column), odd) if odd else test)
     return nw.all_horizontal(*tests, ignore_nulls=True)
 
 
-def _matches(lower: nw.Expr, wanted: Sequence[str]) -> nw.Expr:
-    """Any of the wanted values, case forgiven; regular expressions only where a * is inside."""
+def _matches(text: nw.Expr, wanted: Sequence[str]) -> nw.Expr:
+    """Any of the wanted values; regular expressions only where a * is inside."""
     tests = []
-    for value in dict.fromkeys(value.lower() for value in wanted):
+    for value in dict.fromkeys(wanted):
         core = value.strip("*")
         if "*" in core or core == "":
-            tests.append(lower.str.contains(f"(?s)^{_regex(value)}$"))
+            tests.append(text.str.contains(f"(?s)^{_regex(value)}$"))
         elif value == core:
-            tests.append(lower == value)
+            tests.append(text == value)
         elif value == f"{core}*":
-            tests.append(lower.str.starts_with(core))
+            tests.append(text.str.starts_with(core))
         elif value == f"*{core}":
-            tests.append(lower.str.ends_with(core))
+            tests.append(text.str.ends_with(core))
         else:
-            tests.append(lower.str.contains(core, literal=True))
+            tests.append(text.str.contains(core, literal=True))
     return nw.any_horizontal(*(test.fill_null(False) for test in tests), ignore_nulls=True)
 
 

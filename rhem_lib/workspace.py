@@ -107,6 +107,10 @@ def load(folder: str | Path) -> Workspace:
     clients = client_table(con, tables, agreements, settings)
     profiles = tuple({raw.profile.name: raw.profile for raw in raws}.values())
     empty = {name: _empty(con, name) for name in FILED}
+    con.execute(
+        "CREATE TABLE tickets_aside AS SELECT ticket_id, min(reason) AS reason FROM typed_tickets "
+        "WHERE reason IS NOT NULL GROUP BY ticket_id"
+    )
     tickets = _filed(con, tables["tickets"], "tickets", empty["tickets"], scratch)
     tickets.create_view("tickets")
     classified = _classified(

@@ -303,3 +303,42 @@ def test_a_section_that_is_there_already_is_told_what_to_hold(workspace):
         '# [clients."Nord"]\n# aliases = ["North", "Contoso"]'
     )
     assert len(pasted(folder).clients) == 2, "a comment changes nothing"
+
+
+@pytest.mark.parametrize("value", ["ΤΕΧΝΙΚΟΣ", "ΟΔΟΣ ΑΕΒΕΣ", "İade", "*Triage*", 'tab\there \x0b "x" \\'])
+def test_a_suggested_rule_places_its_hours_whatever_signs_are_in_it(workspace, value):
+    others = "2,1,Nord,2026-01-05,5,Old Triage board\n3,2,Nord,2026-01-05,7,Triage\n"
+    quoted = '"' + value.replace('"', '""') + '"'
+    tickets = "ticket_id,type,category\n1,incident,Email\n2,,Quote\n3,,Sales\n"
+    header = "entry_id,ticket_id,client,worked_on,hours,work_type\n"
+    text = f"{header}1,3,Nord,2026-01-05,3,{quoted}\n{others}"
+    folder = workspace({"time.csv": text, "tickets.csv": tickets})
+    before = rhem.load(folder).account
+    assert (before.table.loc["unclassified", "hours"], before.table.loc["reactive", "hours"]) == (10, 5)
+    own = before.suggestions[before.suggestions["hours"] == 3].iloc[0]
+    assert value in own["text"]
+    assert ("Sales" in own["text"]) == ("*" in value), "a wildcard that meets others is narrowed"
+    (folder / "rhem.toml").write_text('name = "T"\n' + own["toml"].replace('"reactive"', '"project"'))
+    after = rhem.load(folder).account.table["hours"]
+    assert (after["project"], after["unclassified"], after["reactive"]) == (3, 7, 5)
+
+
+@pytest.mark.parametrize("name", ["ΤΕΧΝΙΚΟΣ", "ΟΔΟΣ ΑΕΒΕΣ", "İade Ltd"])
+def test_the_own_company_is_known_in_every_script(workspace, name):
+    files = {"time.csv": TIME + f"1,,{name},2026-01-05,3\n"}
+    account = rhem.load(workspace(files, f'name = "T"\nown_company = ["{name}"]\n')).account
+    assert account.table.loc["internal", "hours"] == 3
+
+
+def test_hours_on_tickets_set_aside_are_told_from_those_on_tickets_not_exported(workspace):
+    entry = "{0},A,{0},2026-01-05T15:00:00Z,,{0},ann\n"
+    time = "id,company.name,ticket.id,timeStart,timeEnd,actualHours,member.identifier\n"
+    tickets = (
+        "id,company.name,board.name,type.name,_info.dateEntered,mergedParentTicket.id\n"
+        "1,A,Help,Incident,2025-11-01T00:00:00Z,\n2,A,Help,Incident,2025-11-01T00:00:00Z,1\n"
+    )
+    folder = workspace({"time.csv": time + "".join(map(entry.format, (1, 2, 4))), "tickets.csv": tickets})
+    assert [text for code, text in warned(folder) if code == "no-ticket"] == [
+        "4.0 hours are on tickets that the ticket export does not hold.",
+        "2.0 hours are on tickets that were set aside (merged-ticket), so their type is unknown.",
+    ]
