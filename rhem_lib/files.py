@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from rhem_lib.damaged import MAX_LINE, cells_of, damaged_lines, split_lines
 from rhem_lib.errors import InputError
-from rhem_lib.sheets import AGAIN, SHEET_SUFFIXES, Row, check_unpacked, sheets
+from rhem_lib.sheets import AGAIN, SHEET_SUFFIXES, Row, Skip, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
@@ -60,13 +60,15 @@ def codes(con: duckdb.DuckDBPyConnection, table: str, column: str) -> str:
     return f"{column}::{table}_{column}"
 
 
-def members(found: list[Path], folder: Path, scratch: Path) -> Iterator[tuple[str, Path]]:
+def members(found: list[Path], folder: Path, scratch: Path, skip: Skip) -> Iterator[tuple[str, Path]]:
     """Each file with the label it is known by; archives are unpacked into `scratch`."""
     for path in found:
         label = path.relative_to(folder).as_posix()
         kind = path.suffix.lower()
+        if skip(label):
+            continue
         if kind == ".zip":
-            yield from _unzip(path, label, scratch)
+            yield from _unzip(path, label, scratch, skip)
         elif kind in TEXT_SUFFIXES | SHEET_SUFFIXES:
             yield label, path
         else:
@@ -84,7 +86,7 @@ def _is_export(part: zipfile.ZipInfo) -> bool:
     return not part.is_dir() and "__MACOSX" not in parents and name[:1] not in ("~", ".")
 
 
-def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
+def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[str, Path]]:
     try:
         with zipfile.ZipFile(path) as archive:
             inside = [i for i in archive.infolist() if _is_export(i)]
@@ -92,6 +94,8 @@ def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
                 raise InputError("this archive holds no files.", where=label, fix=AGAIN)
             check_unpacked(inside, path, label)
             for part in sorted(inside, key=lambda i: i.filename):
+                if skip(f"{label}/{part.filename}"):
+                    continue
                 kind = Path(part.filename).suffix.lower()
                 if kind not in TEXT_SUFFIXES | SHEET_SUFFIXES:
                     raise _not_read(f"{label}/{part.filename}", "or take it out of the archive")
@@ -109,10 +113,10 @@ def _unzip(path: Path, label: str, scratch: Path) -> Iterator[tuple[str, Path]]:
         ) from None
 
 
-def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path) -> Iterator[Cells]:
+def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Cells]:
     """Each table of a file."""
     if path.suffix.lower() in SHEET_SUFFIXES:
-        for part, header, rows in sheets(path, label):
+        for part, header, rows in sheets(path, label, skip):
             yield of_rows(con, part, header, rows)
     else:
         path = as_utf8(path, label, scratch)

@@ -17,7 +17,7 @@ from rhem_lib.database import query
 from rhem_lib.errors import InputError
 from rhem_lib.files import Cells, cells, damaged_lines, members, of_rows, quote
 from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
-from rhem_lib.recognise import as_of_day, check_files, file_settings, recognise
+from rhem_lib.recognise import as_of_day, check_files, file_settings, recognise, skipped
 from rhem_lib.settings import FileSettings, Settings
 
 # No, as databases and spreadsheets write it in many languages; and numbers of what there is not.
@@ -85,11 +85,14 @@ def read_exports(
         )
     tables: list[RawTable] = []
     labels: set[str] = set()
-    for label, path in members(found, folder, scratch):
-        for part in cells(con, path, label, scratch):
-            labels.add(part.label)
-            entry = file_settings(part.label, settings)
-            tables += [] if entry.skip else _canonical(con, part, entry, profiles, len(tables))
+
+    def skip(label: str) -> bool:
+        labels.add(label)
+        return skipped(label, settings)
+
+    for label, path in members(found, folder, scratch, skip):
+        for part in cells(con, path, label, scratch, skip):
+            tables += _canonical(con, part, file_settings(part.label, settings), profiles, len(tables))
     for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
         tables += _canonical(con, of_rows(con, *query(entry, folder, number)), entry, profiles, len(tables))
     check_files(settings, labels)

@@ -107,6 +107,12 @@ def file_settings(label: str, settings: Settings) -> FileSettings:
     return FileSettings.model_validate(dict(ChainMap(*said)) | {"path": label})
 
 
+def skipped(label: str, settings: Settings) -> bool:
+    """Whether rhem.toml skips a file, and no entry of it asks for a part of that file (a sheet, a member)."""
+    part = any(entry.path.startswith(f"{label}/") and not entry.skip for entry in settings.files)
+    return file_settings(label, settings).skip and not part
+
+
 def check_files(settings: Settings, labels: Collection[str]) -> None:
     """Stop where rhem.toml helps with a file that is not there.
 

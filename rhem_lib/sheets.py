@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ size max self odata success status error message more first last start end after
 AGAIN = "Export it again, or take it out of the folder."
 Row = tuple[int, list[str | None]]  # number in the file, and cells
 Sheet = tuple[str, list[str], list[Row]]
+Skip = Callable[[str], bool]  # asked of each label before anything of it is read
 
 
-def sheets(path: Path, label: str) -> Iterator[Sheet]:
-    """Label, header and rows as text of each table in a file; sheets without a header and a row are left out.
+def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
+    """Label, header and rows as text of each table in a file, but for those to skip and sheets without two rows.
 
     Raises
     ------
@@ -37,12 +38,12 @@ def sheets(path: Path, label: str) -> Iterator[Sheet]:
     kind = path.suffix.lower()
     try:
         if kind in (".json", ".jsonl"):
-            yield from _json(path, label)
+            yield from _json(path, label, skip)
         elif kind == ".parquet":
             frame = duckdb.read_parquet(str(path)).df()
             yield label, *_from_records(frame.astype(object).where(frame.notna(), None).to_dict("records"))
         else:
-            yield from _workbook(path, label)
+            yield from _workbook(path, label, skip)
     except InputError:
         raise
     except Exception as problem:  # every reader has errors of its own; all mean the same to the user
@@ -81,7 +82,7 @@ def _check_package(path: Path, label: str) -> None:
         check_unpacked(package.infolist(), path, label)
 
 
-def _workbook(path: Path, label: str) -> Iterator[Sheet]:
+def _workbook(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     """Every sheet of a workbook whose first row with cells is taken as the header."""
     from python_calamine import CalamineWorkbook
 
@@ -89,6 +90,9 @@ def _workbook(path: Path, label: str) -> Iterator[Sheet]:
     workbook = CalamineWorkbook.from_path(str(path))
     found = False
     for name in workbook.sheet_names:
+        if skip(f"{label}/{name}"):
+            found = True
+            continue
         sheet = workbook.get_sheet_by_name(name)
         first = sheet.start[0] + 1 if sheet.start else 1  # empty rows above the first are not in the sheet
         texts = [(number, [text_of(cell) for cell in row]) for number, row in enumerate(sheet.to_python(), first)]
@@ -100,7 +104,7 @@ def _workbook(path: Path, label: str) -> Iterator[Sheet]:
         raise InputError("no sheet of this workbook has a row below its header.", where=label, fix=AGAIN)
 
 
-def _json(path: Path, label: str) -> Iterator[Sheet]:
+def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     """Each list of records of a JSON file; where there are several, under the name of the list."""
     text = path.read_text(encoding="utf-8-sig")
     lines = path.suffix.lower() == ".jsonl"
@@ -109,7 +113,9 @@ def _json(path: Path, label: str) -> Iterator[Sheet]:
     if not full:
         raise InputError("this file holds no records.", where=label, fix=AGAIN)
     for name, records in full.items():
-        yield f"{label}/{name}" if len(full) > 1 else label, *_from_records(records)
+        part = f"{label}/{name}" if len(full) > 1 else label
+        if not skip(part):
+            yield part, *_from_records(records)
 
 
 def _lists(document: Any) -> dict[str, list[dict[str, Any]]]:

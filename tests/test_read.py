@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import rhem_lib as rhem
 from rhem_lib import files
 from rhem_lib.damaged import split_lines
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.profiles import normal_header, read_profiles
 from rhem_lib.recognise import as_of_day
 from rhem_lib.settings import FileSettings
@@ -277,12 +277,22 @@ def test_json_without_records_is_named(workspace, document):
         rhem.load(workspace({"time.json": document}))
 
 
-def workbook(*rows):
+def workbook(*rows, **others):
+    """A workbook of the sheet `time` and of others, by name, each of rows."""
     packed = io.BytesIO()
     with xlsxwriter.Workbook(packed, {"in_memory": True}) as book:
-        sheet = book.add_worksheet("time")
-        for number, row in enumerate(rows):
-            sheet.write_row(number, 0, row)
+        for name, lines in {**others, "time": rows}.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(lines):
+                sheet.write_row(number, 0, row)
+    return packed.getvalue()
+
+
+def archive(**parts):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as made:
+        for name, content in parts.items():
+            made.writestr(name, content)
     return packed.getvalue()
 
 
@@ -379,3 +389,42 @@ def test_a_list_that_is_of_no_use_is_left_out_where_settings_say_so(workspace):
     assert "exports/page.json/users: no profile knows these columns" in str(raised.value)
     settings = 'name = "T"\n[[files]]\npath = "exports/page.json/users"\nskip = true\n'
     assert rhem.load(workspace({}, settings)).account.table.loc["read", "hours"] == 1.5
+
+
+GRID = [line.split(",") for line in (HEADER + ROWS).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "path", "read"),
+    [
+        ("readme.txt", b"Read me first.\n", "exports/readme.txt", 1.75),
+        ("logo.png", b"\x89PNG", "exports/logo.png", 1.75),
+        ("2026/Thumbs.db", LOCKED, "*/Thumbs.db", 1.75),
+        ("locked.xlsx", LOCKED, "exports/locked.xlsx", 1.75),
+        ("old.zip", b"PK\x03\x04 not really", "exports/old.zip", 1.75),
+        ("part.zip", archive(**{"a.csv": HEADER + ROWS, "mail/b.msg": b"\0"}), "exports/part.zip/mail", 3.5),
+        ("book.xlsx", workbook(*GRID, Cover=[["Our report"], [], ["of June"]]), "exports/book.xlsx/Cover", 3.5),
+        ("book.xlsx", workbook(*GRID, Title=[["Our report"]]), "exports/book.xlsx/Title", 3.5),
+        ("book.xlsx", workbook(["Our report"]), "exports/book.xlsx/time", 1.75),
+        ("page.json", json.dumps({"rows": [{"a": 1}], "time_entries": []}), "exports/page.json", 1.75),
+        ("page.json", json.dumps({"rows": [{"a": 1}], "time_entries": SPENT}), "exports/page.json/rows", 4.75),
+    ],
+)
+def test_what_settings_skip_is_not_opened(workspace, name, content, path, read):
+    settings = f'name = "T"\n[[files]]\npath = "{path}"\nskip = true\n'
+    (folder := workspace({"time.csv": HEADER + ROWS}, settings)).joinpath("exports/2026").mkdir()
+    (folder / "exports" / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    assert hours(folder)["read"] == read
+
+
+def test_a_part_is_read_that_settings_ask_for_before_the_rest_is_skipped(workspace):
+    settings = 'name = "T"\n[[files]]\npath = "exports/book.xlsx/time"\nprofile = "generic"\n'
+    settings += '[[files]]\npath = "exports/book.xlsx"\nskip = true\n'
+    made = workbook(*GRID, Cover=[["Our report"], [], ["of June"]])
+    assert hours(workspace({"book.xlsx": made}, settings))["read"] == 1.75
+
+
+def test_settings_cannot_skip_what_is_not_there(workspace):
+    settings = 'name = "T"\n[[files]]\npath = "exports/book.xlsx/Cover"\nskip = true\n'
+    with pytest.raises(SettingsError, match=r"Did you mean 'exports/book\.xlsx/Notes'"):
+        rhem.load(workspace({"book.xlsx": workbook(*GRID, Notes=[["a", "b"]])}, settings))
