@@ -20,10 +20,11 @@ import pyarrow as pa
 
 from rhem_lib.damaged import MAX_LINE, cells_of, damaged_lines, split_lines
 from rhem_lib.errors import InputError
-from rhem_lib.sheets import AGAIN, SHEET_SUFFIXES, Row, Skip, check_unpacked, sheets
+from rhem_lib.sheets import SHEET_SUFFIXES, Row, Skip, check_unpacked, leave_out, sheets
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
+MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
@@ -72,12 +73,15 @@ def members(found: list[Path], folder: Path, scratch: Path, skip: Skip) -> Itera
         elif kind in TEXT_SUFFIXES | SHEET_SUFFIXES:
             yield label, path
         else:
-            raise _not_read(label, "or as ZIP of these")
+            raise _not_read(label, ", or as ZIP of these")
 
 
-def _not_read(label: str, instead: str) -> InputError:
-    fix = f"Export it as CSV, XLSX or JSON, {instead}."
-    return InputError(f"'{Path(label).suffix}' files are not read.", where=label, fix=fix)
+def _not_read(label: str, instead: str = "") -> InputError:
+    kind = Path(label).suffix
+    if kind.lower() == ".xls":
+        instead += ", or open it in a spreadsheet and save it as .xlsx (some systems name a web page .xls)"
+    fix = f"Export it as CSV, XLSX or JSON{instead}, or {leave_out(label)}"
+    return InputError(f"'{kind}' files are not read.", where=label, fix=fix)
 
 
 def _is_export(part: zipfile.ZipInfo) -> bool:
@@ -91,14 +95,15 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
         with zipfile.ZipFile(path) as archive:
             inside = [i for i in archive.infolist() if _is_export(i)]
             if not inside:
-                raise InputError("this archive holds no files.", where=label, fix=AGAIN)
+                fix = f"Export it again, or {leave_out(label)}"
+                raise InputError("this archive holds no files.", where=label, fix=fix)
             check_unpacked(inside, path, label)
             for part in sorted(inside, key=lambda i: i.filename):
                 if skip(f"{label}/{part.filename}"):
                     continue
                 kind = Path(part.filename).suffix.lower()
                 if kind not in TEXT_SUFFIXES | SHEET_SUFFIXES:
-                    raise _not_read(f"{label}/{part.filename}", "or take it out of the archive")
+                    raise _not_read(f"{label}/{part.filename}")
                 target = scratch / f"{len(list(scratch.iterdir()))}{kind}"
                 with archive.open(part) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy, 1 << 20)
@@ -109,12 +114,13 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
         raise InputError(
             f"this archive cannot be opened: {problem}.",
             where=label,
-            fix="If it has a password, pack it without; otherwise export it again.",
+            fix=f"If it has a password, pack it without; otherwise export it again, or {leave_out(label)}",
         ) from None
 
 
 def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Cells]:
     """Each table of a file."""
+    _check_markup(path, label)
     if path.suffix.lower() in SHEET_SUFFIXES:
         for part, header, rows in sheets(path, label, skip):
             yield of_rows(con, part, header, rows)
@@ -124,6 +130,21 @@ def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path,
         store = partial(_store_text, con, path, delimiter, len(header))
         large = path.stat().st_size > LARGE
         yield Cells(label, header, store, _scan(path, delimiter, len(header)) if large else "")
+
+
+def _check_markup(path: Path, label: str) -> None:
+    """Refuse a web page or a table in XML, whatever its name says; a spreadsheet can open such a table."""
+    with path.open("rb") as source:
+        start = source.read(4096).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff \t\r\n").lower()
+    if not start.startswith(MARKUP):
+        return
+    if b"<table" in start or not (b"<html" in start or b"<!doctype" in start):
+        what, fix = "this is a table in HTML or XML under another name.", "Open it"
+    else:
+        what = "this is a web page, not a table."
+        fix = "Sign in, export again, and look at the file before you put it here. If it shows the table, open it"
+    fix += f" in a spreadsheet and save it as .xlsx or .csv, or {leave_out(label)}"
+    raise InputError(what, where=label, fix=fix)
 
 
 def of_rows(con: duckdb.DuckDBPyConnection, label: str, header: Sequence[str], rows: Sequence[Row]) -> Cells:
@@ -149,14 +170,12 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
     with path.open("rb") as source:
         start = source.read(4096)
     if not start.strip():
-        raise InputError("the file is empty.", where=label, fix=AGAIN)
+        raise InputError("the file is empty.", where=label, fix=f"Export it again, or {leave_out(label)}")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in start or start.startswith((b"%PDF", b"PK\x03\x04")):
-        raise InputError("this is not a text file.", where=label, fix="Export it as CSV; renaming is not enough.")
-    elif start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        fix = "Sign in, export again, and look at the file before you put it here."
-        raise InputError("this is a web page, not a table.", where=label, fix=fix)
+        fix = f"Export it as CSV; renaming is not enough. Otherwise {leave_out(label)}"
+        raise InputError("this is not a text file.", where=label, fix=fix)
     elif _is_utf8(path):
         return path
     else:
@@ -216,7 +235,7 @@ def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
             "the first line is not a header of several columns.",
             where=label,
             examples=[line.strip()] if line.strip() else found,
-            fix="The first line must hold the column names: take out any title above them.",
+            fix=f"The first line must hold the column names: take out any title above them, or {leave_out(label)}",
         )
     return [name or f"column {i}" for i, name in enumerate(found, 1)]
 

@@ -21,7 +21,6 @@ PAGING = """
 page pages paging per total totals totalcount count next prev previous link links meta metadata cursor offset limit
 size max self odata success status error message more first last start end after before expand include extra
 """.split()  # words in the names of what stands beside a list of records; no record has such fields alone
-AGAIN = "Export it again, or take it out of the folder."
 Row = tuple[int, list[str | None]]  # number in the file, and cells
 Sheet = tuple[str, list[str], list[Row]]
 Skip = Callable[[str], bool]  # asked of each label before anything of it is read
@@ -50,8 +49,16 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
         raise InputError(
             f"this file cannot be opened as {kind[1:].upper()}: {str(problem)[:120]}.",
             where=label,
-            fix=AGAIN,
+            fix=f"Export it again, or {leave_out(label)}",
         ) from None
+
+
+def leave_out(label: str) -> str:
+    """How to go on without a file (or a query of a database), as the end of a sentence."""
+    if "://" in label:
+        return "take the query out of rhem.toml."
+    path = json.dumps(label, ensure_ascii=False)  # a string of JSON is one of TOML
+    return f"take it out of the folder, or say in rhem.toml:\n[[files]]\npath = {path}\nskip = true"
 
 
 def check_unpacked(parts: list[zipfile.ZipInfo], path: Path, label: str) -> None:
@@ -65,7 +72,7 @@ def check_unpacked(parts: list[zipfile.ZipInfo], path: Path, label: str) -> None
     size = sum(part.file_size for part in parts)
     if size > max(MAX_UNPACKED_RATIO * path.stat().st_size, MAX_UNPACKED_ALWAYS):
         said = f"this archive would unpack to {size / 1e9:,.1f} GB."
-        raise InputError(said, where=label, fix="Unpack and check it by hand.")
+        raise InputError(said, where=label, fix=f"Unpack and check it by hand, or {leave_out(label)}")
 
 
 def _check_package(path: Path, label: str) -> None:
@@ -76,7 +83,8 @@ def _check_package(path: Path, label: str) -> None:
         raise InputError(
             "this workbook is locked with a password, or in the old .xls format.",
             where=label,
-            fix="Open it, take the password off (File > Info > Protect Workbook), and save it as .xlsx or CSV.",
+            fix="Open it, take the password off (File > Info > Protect Workbook), and save it as .xlsx or CSV, "
+            f"or {leave_out(label)}",
         )
     with zipfile.ZipFile(path) as package:
         check_unpacked(package.infolist(), path, label)
@@ -101,7 +109,8 @@ def _workbook(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
             found = True
             yield f"{label}/{name}", [cell or "" for cell in rows[0][1]], rows[1:]
     if not found:
-        raise InputError("no sheet of this workbook has a row below its header.", where=label, fix=AGAIN)
+        said = "no sheet of this workbook has a row below its header."
+        raise InputError(said, where=label, fix=f"Export it again, or {leave_out(label)}")
 
 
 def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
@@ -111,7 +120,7 @@ def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     found = _lists([json.loads(line) for line in text.split("\n") if line.strip()] if lines else json.loads(text))
     full = {name: records for name, records in found.items() if records}
     if not full:
-        raise InputError("this file holds no records.", where=label, fix=AGAIN)
+        raise InputError("this file holds no records.", where=label, fix=f"Export it again, or {leave_out(label)}")
     for name, records in full.items():
         part = f"{label}/{name}" if len(full) > 1 else label
         if not skip(part):

@@ -185,6 +185,9 @@ def test_only_a_day_that_there_is_is_taken_from_a_name(name, day):
     assert as_of_day(f"exports/{name}.csv", FileSettings(path="")) == day
 
 
+TABLE_PAGE = "a table in HTML or XML under another name. Open it in a spreadsheet and save it as .xlsx or .csv"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -203,6 +206,12 @@ def test_only_a_day_that_there_is_is_taken_from_a_name(name, day):
             b"\n<!DOCTYPE html><title>Sign in, please</title>",
             "this is a web page, not a table. Sign in",
         ),
+        ("x.csv", "\ufeff\n<table border=1><tr><td>Member".encode(), TABLE_PAGE),
+        ("x.csv", "<html><body><table>".encode("utf-16"), TABLE_PAGE),
+        ("x.xlsx", b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>', TABLE_PAGE),
+        ("x.xlsx", b"<html><body><TABLE>", TABLE_PAGE),
+        ("x.json", b"<html><body><h1>Sign in</h1>", "this is a web page, not a table. Sign in, export again"),
+        ("x.xls", b"<table>", "or open it in a spreadsheet and save it as .xlsx (some systems name a web page"),
         ("page.json", b'{"error": "unauthorized"}', "cannot be opened as JSON: it holds no list of records"),
         ("half.json", b'[{"id": 1, "client":', "this file cannot be opened as JSON"),
         ("title.csv", b"Time report,,\nclient,worked_on,hours\n", "take out any title above them"),
@@ -392,6 +401,34 @@ def test_a_list_that_is_of_no_use_is_left_out_where_settings_say_so(workspace):
 
 
 GRID = [line.split(",") for line in (HEADER + ROWS).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ('a "plan".csv', b"%PDF-1.7"),
+        ("page.csv", b"<table><tr>"),
+        ("page.csv", b"<!DOCTYPE html>"),
+        ("title.csv", b"Time report\n"),
+        ("logo.png", b"\x89PNG"),
+        ("old.xls", LOCKED),
+        ("locked.xlsx", LOCKED),
+        ("book.xlsx", b"PK"),
+        ("book.xlsx", workbook(["a", "b"])),
+        ("page.json", b"[]"),
+        ("old.zip", b"PK"),
+        ("old.zip", archive()),
+        ("mail.zip", archive(**{"mail/b.msg": b"\0"})),
+        ("book.xlsx", workbook(*GRID, Cover=[["Our report"], ["of June"]])),
+    ],
+)
+def test_the_lines_that_a_message_gives_are_enough_to_go_on(workspace, name, content):
+    with pytest.raises(InputError) as raised:
+        rhem.load(folder := workspace({"time.csv": HEADER + ROWS, name: content}))
+    lines = str(raised.value).split("rhem.toml:\n")[1]
+    (folder / "rhem.toml").write_text('name = "T"\n' + lines)
+    assert hours(folder)["read"] in (1.75, 3.5)
 
 
 @pytest.mark.parametrize(
