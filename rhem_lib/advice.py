@@ -74,6 +74,7 @@ def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFram
         ("endpoints", "as_of", "endpoints"),
     ):
         yield from _two_systems(con, files, table, day, noun)
+    yield from _parted_lists(con, files)
 
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
@@ -95,15 +96,50 @@ def _two_systems(con: Connection, files: pd.DataFrame, table: str, day: str, nou
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     if profiles[profiles.index.isin(files.loc[files["table"] == noun.replace(" ", "_"), "path"])].nunique() < 2:
         return
-    rows = con.execute(f"SELECT DISTINCT client, strftime({day}, '%Y-%m') AS month, source_file FROM {table}").df()
-    systems = (
-        rows.assign(profile=rows["source_file"].map(profiles)).groupby(["client", "month"])["profile"].unique()
-    )
-    both = systems[systems.map(len) > 1].reset_index()
-    for client, group in both.groupby("client"):
-        names = " and ".join(sorted(group["profile"].iloc[0]))
-        text = f"{client} has {noun} of {group['month'].iloc[0]} from {names}: what both hold counts twice."
-        yield "two-systems", text, str(client), str(group["month"].iloc[0])
+    month = f"strftime({day}, '%Y-%m')"
+    span = day if noun == "endpoints" else month  # within which facts add up; of endpoints, days are averaged
+    rows = con.execute(f"SELECT DISTINCT client, {month} AS month, {span} AS span, source_file FROM {table}").df()
+    rows["profile"] = rows["source_file"].map(profiles)
+    systems = rows.groupby(["client", "month"])["profile"].unique()
+    adding = rows.groupby(["client", "month", "span"])["profile"].nunique().groupby(["client", "month"]).max() > 1
+    both = systems[systems.map(len) > 1].reset_index().drop_duplicates("client")
+    for client, first, names in both.itertuples(index=False):
+        if adding[client, first]:
+            told = "what both hold counts twice" + (", unless by the same id" if noun == "endpoints" else "")
+        else:
+            told = "their days differ, so the mean is taken, and what only one holds counts in part"
+            told += ". If each holds a part, give both the same day (as_of in [[files]])"
+        text = f"{client} has {noun} of {first} from {' and '.join(sorted(names))}: {told}."
+        yield "two-systems", text, str(client), str(first)
+
+
+def _parted_lists(con: Connection, files: pd.DataFrame) -> Iterator[Warning_]:
+    """Clients with lists of endpoints of one system that, a day apart, may be parts of one: the mean halves them.
+
+    Days next to each other in a month are compared, first by one device of each, which is quick and nearly always
+    enough. A day with a row that names no device is not.
+    """
+    rows = con.execute(
+        "WITH days AS (SELECT client, as_of, min(source_file) AS file, "
+        "CASE WHEN count(*) = count(device_id) THEN min(device_id) END AS device FROM endpoints GROUP BY ALL), "
+        "pairs AS (SELECT client, lag(as_of) OVER month AS earlier, as_of, lag(file) OVER month AS part, file, "
+        "lag(device) OVER month AS other, device FROM days "
+        "WINDOW month AS (PARTITION BY client, date_trunc('month', as_of) ORDER BY as_of)), "
+        "doubt AS MATERIALIZED (FROM pairs WHERE other <> device AND part <> file), "
+        "shared AS (SELECT DISTINCT client, d.as_of FROM doubt d JOIN endpoints a USING (client) "
+        "JOIN endpoints b USING (client, device_id) WHERE a.as_of = d.earlier AND b.as_of = d.as_of) "
+        "SELECT client, strftime(earlier, '%Y-%m-%d') AS earlier, strftime(as_of, '%Y-%m-%d') AS day, part, file "
+        "FROM doubt ANTI JOIN shared USING (client, as_of) ORDER BY client, as_of"
+    ).df()
+    profiles = files.drop_duplicates("path").set_index("path")["profile"]
+    rows = rows[rows["part"].map(profiles) == rows["file"].map(profiles)]  # else `_two_systems` tells
+    for client, earlier, day, part, _ in rows.drop_duplicates("client").itertuples(index=False):
+        text = (
+            f"{client}: the endpoint lists of {earlier} and {day} share no device, and the mean of both is taken. "
+            f"If they are parts of one list, give both the same day in rhem.toml:\n"
+            f"[[files]]\npath = {_toml(part)}\nas_of = {day}"
+        )
+        yield "parted-list", text, client, day[:7]
 
 
 def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning_]:

@@ -177,6 +177,63 @@ def test_a_month_told_by_two_systems_is_warned_about(workspace):
     assert ("two-systems", said) in warned(both)
 
 
+AUTOMATE = "ComputerName,ClientName,Type,LastContact\npc9,Nord,Workstation,2026-01-30 10:00:00\n"
+SYSTEMS = "Nord has endpoints of 2026-01 from automate and generic: "
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "count"),
+    [
+        (
+            "a-2026-01-30.csv",
+            "their days differ, so the mean is taken, and what only one holds counts in part.",
+            1,
+        ),
+        ("a-2026-01-31.csv", "what both hold counts twice, unless by the same id.", 2),
+    ],
+)
+def test_endpoints_of_two_systems_are_told_as_they_are_counted(workspace, name, said, count):
+    files = {"time.csv": TIME + "1,1,Nord,2026-01-05,1\n", "pcs-2026-01-31.csv": COMPUTER, name: AUTOMATE}
+    folder = workspace(files | {"clients.csv": "client,onboarded_on\nNord,2025-01-01\n"})
+    texts = [text for code, text in warned(folder) if code in ("two-systems", "parted-list")]
+    assert len(texts) == 1 and texts[0].startswith(SYSTEMS + said)
+    assert rhem.measure(rhem.load(folder))["endpoints"].tolist() == [count]
+
+
+def parted(workspace, *lists):
+    """What is said of lists of endpoints, each a day and its devices."""
+    made = {
+        f"pcs-{day}.csv": "client,device_id\n" + "".join(f"Nord,{device}\n" for device in devices.split("|"))
+        for day, devices in lists
+    }
+    work = rhem.load(workspace(made | {"clients.csv": "client,onboarded_on\nNord,2025-01-01\n"}))
+    return work.account.warnings.query("code == 'parted-list'")
+
+
+def test_lists_of_one_month_that_share_no_device_may_be_parts_of_one(workspace):
+    parts = [(f"2026-0{month}-{day}", name) for month in (1, 2) for day, name in ((27, "a|b"), (28, "s"))]
+    found = parted(workspace, *parts)
+    assert found[["client", "month"]].values.tolist() == [["Nord", "2026-01"]], "once, of the first month"
+    text, lines = found["text"].iloc[0].split("in rhem.toml:")
+    assert text.startswith("Nord: the endpoint lists of 2026-01-27 and 2026-01-28 share no device")
+    folder = workspace({}, 'name = "T"' + lines)
+    work = rhem.load(folder)
+    assert work.endpoints.df().groupby("as_of")["count"].sum().iloc[0] == 3
+    assert work.account.warnings.query("code == 'parted-list'")["month"].tolist() == ["2026-02"]
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [("2026-01-31", "a|b"), ("2026-02-28", "c|d")],
+        [("2026-01-07", "a|b"), ("2026-01-14", "b|c"), ("2026-01-21", "c|d"), ("2026-01-28", "d|e")],
+        [("2026-01-30", "|"), ("2026-01-31", "a")],
+    ],
+)
+def test_usual_snapshots_are_no_parts_of_a_list(workspace, lists):
+    assert parted(workspace, *lists).empty
+
+
 def test_clients_without_hours_endpoints_or_both_are_listed(workspace):
     files = {
         "time.csv": TIME + "1,,Nord,2026-01-05,1\n2,,Ost,2026-01-05,1\n",
