@@ -8,7 +8,7 @@ import pandas as pd
 
 from rhem_lib.classify import TICKET_COLUMNS, condition
 from rhem_lib.clients import normal_name
-from rhem_lib.errors import toml_text
+from rhem_lib.errors import say, toml_text
 from rhem_lib.settings import Rule, Settings
 
 SHOWN = 12
@@ -136,8 +136,7 @@ def _parted_lists(con: Connection, files: pd.DataFrame) -> Iterator[Warning_]:
     for client, earlier, day, part, _ in rows.drop_duplicates("client").itertuples(index=False):
         text = (
             f"{client}: the endpoint lists of {earlier} and {day} share no device, and the mean of both is taken. "
-            f"If they are parts of one list, give both the same day in rhem.toml:\n"
-            f"[[files]]\npath = {_toml(part)}\nas_of = {day}"
+            f"If they are parts of one list, give both the same day. {say(part, f'as_of = {day}')}"
         )
         yield "parted-list", text, client, day[:7]
 

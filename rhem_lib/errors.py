@@ -63,6 +63,13 @@ def say(label: str, line: str) -> str:
     return f"Add to rhem.toml:\n[[files]]\npath = {toml_text(label)}\n{line}"
 
 
+def leave_out(label: str) -> str:
+    """How to go on without a file (or a query of a database), as the end of a sentence."""
+    if "://" in label:
+        return "take the query out of rhem.toml."
+    return f"take it out of the folder, or a{say(label, 'skip = true')[1:]}"
+
+
 class InputError(RhemError):
     """An export or table cannot be used as it is."""
 

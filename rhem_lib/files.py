@@ -19,14 +19,15 @@ import pandas as pd
 import pyarrow as pa
 
 from rhem_lib.damaged import MAX_LINE, cells_of, damaged_lines, split_lines
-from rhem_lib.errors import InputError
-from rhem_lib.sheets import SHEET_SUFFIXES, Row, Skip, check_unpacked, leave_out, sheets
+from rhem_lib.errors import InputError, leave_out
+from rhem_lib.sheets import SHEET_SUFFIXES, Row, Skip, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
+LOOKED_AT = 10  # lines, in which the header is looked for where the first is none
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
 
 
@@ -36,13 +37,15 @@ class Cells:
 
     `store(name, select)` makes DuckDB relation `name` of SQL expressions over them and `record`, each row's number
     (the header is 1), and returns the damaged lines (source_row, value, reason). `scan` is, for a large file of
-    text, the SQL that reads them straight from it, in its order and without their numbers.
+    text, the SQL that reads them straight from it, in its order and without their numbers. `below` has the
+    next few lines of a text file by their number, for one of them may be the header.
     """
 
     label: str
     header: list[str]
     store: Store
     scan: str = ""
+    below: tuple[tuple[int, list[str]], ...] = ()
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -126,10 +129,10 @@ def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path,
             yield of_rows(con, part, header, rows)
     else:
         path = as_utf8(path, label, scratch)
-        delimiter, header = dialect(path, label)
+        delimiter, header, below = dialect(path, label)
         store = partial(_store_text, con, path, delimiter, len(header))
         large = path.stat().st_size > LARGE
-        yield Cells(label, header, store, _scan(path, delimiter, len(header)) if large else "")
+        yield Cells(label, header, store, _scan(path, delimiter, len(header)) if large else "", below)
 
 
 def _check_markup(path: Path, label: str) -> None:
@@ -213,12 +216,13 @@ def _encoding(path: Path) -> str:
     return "utf-8" if whole > broken else "cp1252"
 
 
-def dialect(path: Path, label: str) -> tuple[str, list[str]]:
-    """Delimiter and header cells; the header is the first line."""
+def dialect(path: Path, label: str) -> tuple[str, list[str], tuple[tuple[int, list[str]], ...]]:
+    """Delimiter, header cells, and those of the next few lines; the header is the first line."""
     with path.open(encoding="utf-8-sig", errors="replace") as source:
-        line = source.readline(MAX_LINE)
+        line, *others = (source.readline(MAX_LINE) for _ in range(LOOKED_AT))
     delimiter = max(DELIMITERS, key=line.count)
-    return delimiter, named(cells_of(line, delimiter), label, line)
+    below = tuple((number, cells_of(other, delimiter)) for number, other in enumerate(others, 2) if other.strip())
+    return delimiter, named(cells_of(line, delimiter), label, line), below
 
 
 def named(header: Sequence[str], label: str, line: str = "") -> list[str]:

@@ -17,7 +17,7 @@ from rhem_lib.database import query
 from rhem_lib.errors import InputError
 from rhem_lib.files import Cells, cells, damaged_lines, members, of_rows, quote
 from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
-from rhem_lib.recognise import as_of_day, check_files, file_settings, recognise, skipped
+from rhem_lib.recognise import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.settings import FileSettings, Settings
 
 # No, as databases and spreadsheets write it in many languages; and numbers of what there is not.
@@ -105,7 +105,10 @@ def _canonical(
     con: duckdb.DuckDBPyConnection, part: Cells, help_: FileSettings, profiles: dict[str, Profile], number: int
 ) -> list[RawTable]:
     """Give the cells of one table canonical names for each canonical table that they serve."""
-    profile, specs = recognise(part.header, part.label, help_, profiles)
+    try:
+        profile, specs = recognise(part.header, part.label, help_, profiles)
+    except InputError as problem:
+        raise looked_below(problem, part.below, part.label, help_, profiles) from None
     views = [_canonical_select(spec, part.header, part.label, as_of_day(part.label, help_)) for spec in specs]
     mentioned = {int(i) for select, _ in views for i in re.findall(r"\bc(\d+)\b", " ".join(select))}
     used = sorted(mentioned & {*range(len(part.header))})

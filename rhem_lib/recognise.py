@@ -4,11 +4,11 @@ import datetime as dt
 import difflib
 import re
 from collections import ChainMap
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from fnmatch import fnmatch
 
-from rhem_lib.errors import InputError, SettingsError, say, toml_text
+from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
 from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
@@ -48,6 +48,22 @@ def recognise(
         if profile is best[1] and (spec is best[2] or all(_resolves(spec, c, inside) for c in spec.requires))
     }
     return best[1], [spec for spec in best[1].tables if own.get(spec.table) is spec]
+
+
+def looked_below(
+    problem: InputError,
+    below: Iterable[tuple[int, list[str]]],
+    label: str,
+    help_: FileSettings,
+    profiles: dict[str, Profile],
+) -> InputError:
+    """The error of a header that is none, or the same with the line below it that a profile knows."""
+    for number, header in below:
+        with suppress(InputError):
+            recognise(header, label, help_, profiles)
+            fix = f"Line {number} looks like the header: take out the lines above it."
+            return InputError(problem.what, where=label, examples=problem.examples, fix=fix)
+    return problem
 
 
 def _resolves(spec: TableProfile, column: str, names: set[str]) -> bool:
@@ -91,8 +107,7 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         where=label,
         examples=header,
         fix="`rhem profiles` lists the columns that each system's exports need. Describe the columns of another "
-        "system in profiles/<name>.toml. Take a file that is not needed, such as invoices, out of exports/, or "
-        "leave it out. " + say(label, "skip = true"),
+        f"system in profiles/<name>.toml. If this file is not needed, as invoices are, {leave_out(label)}",
     )
 
 

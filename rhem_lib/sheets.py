@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, leave_out
 
 SHEET_SUFFIXES = {".xlsx", ".ods", ".json", ".jsonl", ".parquet"}
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # what a workbook with a password is wrapped in, and an old .xls
@@ -51,14 +51,6 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
             where=label,
             fix=f"Export it again, or {leave_out(label)}",
         ) from None
-
-
-def leave_out(label: str) -> str:
-    """How to go on without a file (or a query of a database), as the end of a sentence."""
-    if "://" in label:
-        return "take the query out of rhem.toml."
-    path = json.dumps(label, ensure_ascii=False)  # a string of JSON is one of TOML
-    return f"take it out of the folder, or say in rhem.toml:\n[[files]]\npath = {path}\nskip = true"
 
 
 def check_unpacked(parts: list[zipfile.ZipInfo], path: Path, label: str) -> None:

@@ -215,6 +215,12 @@ TABLE_PAGE = "a table in HTML or XML under another name. Open it in a spreadshee
         ("page.json", b'{"error": "unauthorized"}', "cannot be opened as JSON: it holds no list of records"),
         ("half.json", b'[{"id": 1, "client":', "this file cannot be opened as JSON"),
         ("title.csv", b"Time report,,\nclient,worked_on,hours\n", "take out any title above them"),
+        (
+            "time.csv",
+            b"Time report,My MSP,2026-06\n\nclient,worked_on,hours\nA,2026-06-01,1\n",
+            "no profile knows these columns. For example: Time report, My MSP, 2026-06. "
+            "Line 3 looks like the header: take out the lines above it.",
+        ),
         ("memo.docx", b"PK\x03\x04", "'.docx' files are not read"),
         ("year.zip", b"PK\x03\x04 not really", "this archive cannot be opened"),
         ("one.csv", b"hello\nworld\n", "the first line is not a header of several columns"),

@@ -53,7 +53,7 @@ NEEDED = {
     "clients": ("client",),
     "names": ("id", "name"),
 }
-DATE_WAYS = ("iso", "offset", "epoch", "serial", *RESAVED, *DATES)
+DATE_WAYS = ("iso", "epoch", *RESAVED, *DATES)
 DURATIONS = ("number", "clock", "words", "epoch")
 PLACEHOLDER = re.compile(r"{([^}]+)}")  # a header, or header?patterns
 
