@@ -8,9 +8,10 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.advice import suggestions, warnings
+from rhem_lib.advice import warnings
 from rhem_lib.clean import Cleaned
 from rhem_lib.settings import Settings
+from rhem_lib.suggest import suggestions
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def reconcile(
         table=table.astype({"rows": int}).rename_axis("work_class"),
         files=cleaned.files.drop(columns="note"),
         quarantine=_reasons(cleaned.quarantine),
-        warnings=warnings(con, clients, cleaned.files, cleaned.quarantine),
+        warnings=warnings(con, clients, cleaned.files, cleaned.quarantine, settings),
         suggestions=suggestions(con, clients, settings),
     )
 

@@ -26,7 +26,8 @@ UNREADABLE = (
     """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
 )
 DATED = ("onboarded_on", "ended_on")
-ZONE = r":\d\d(\.\d+)? ?(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)$"
+ZONE = r":\d\d(\.\d+)? ?(UTC|GMT|[+-]\d\d(:?\d\d)?)$"
+ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "'))"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
 
@@ -105,7 +106,7 @@ def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look
     if kind.startswith("datetime") or name in DATED:
         read = read_date(con, column, raw.spec.dates, raw.help.date_order)
         sql = read.sql
-        zoned = "true" if name in raw.spec.utc else f"regexp_matches({column.text}, '{ZONE}')"
+        zoned = "true" if name in raw.spec.utc else ZONED.format(column.text)
         if name in raw.spec.utc or not raw.spec.utc:  # a cell may tell where the profile does not
             clock = (
                 f"{zoned} AND {sql} <> date_trunc('day', {sql})"  # a day is one everywhere, so all midnights are

@@ -234,6 +234,18 @@ def test_usual_snapshots_are_no_parts_of_a_list(workspace, lists):
     assert parted(workspace, *lists).empty
 
 
+def test_a_client_without_endpoints_of_a_kind_that_counts_is_named(workspace):
+    rows = "Nord,p1,Printer\nNord,s1,Switch\nSued,pc1,Laptop\n"
+    files = {
+        "pcs-2026-01-31.csv": f"client,device_id,kind\n{rows}",
+        "t.csv": "client,worked_on,hours\nNord,2026-01-05,1\n",
+    }
+    found = rhem.load(workspace(files)).account.warnings
+    assert found.loc[found["code"] == "no-endpoints", "text"].tolist() == [
+        "Nord has endpoints, but none of a kind that counts (workstation and server), so it has no RHEM."
+    ]
+
+
 def test_clients_without_hours_endpoints_or_both_are_listed(workspace):
     files = {
         "time.csv": TIME + "1,,Nord,2026-01-05,1\n2,,Ost,2026-01-05,1\n",

@@ -20,7 +20,7 @@ simulate_itsm simulate_jira simulate_sources simulate_dirt simulate
 repeats
 clean
 clients classify
-advice account
+advice suggest account
 workspace
 frames panel interval
 measure
