@@ -117,9 +117,15 @@ def _speaks_of(entry: FileSettings, label: str) -> bool:
 
 
 def file_settings(label: str, settings: Settings) -> FileSettings:
-    """What rhem.toml says of a file: of all entries that speak of it, the first that has a key counts."""
-    said = [entry.model_dump(exclude_unset=True) for entry in settings.files if _speaks_of(entry, label)]
-    return FileSettings.model_validate(dict(ChainMap(*said)) | {"path": label})
+    """What rhem.toml says of a file: of all entries that speak of it, the first that has a key counts.
+
+    Whether it is skipped is told by entries of the first one's path alone: an entry that asks for a sheet goes
+    before one that skips its workbook.
+    """
+    told = [entry for entry in settings.files if _speaks_of(entry, label)]
+    keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in told)))
+    skip = any(entry.skip for entry in told if entry.path == told[0].path)
+    return FileSettings.model_validate(keys | {"path": label, "skip": skip})
 
 
 def skipped(label: str, settings: Settings) -> bool:

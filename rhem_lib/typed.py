@@ -105,23 +105,27 @@ def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look
     column = _column(raw, name, look)
     if kind.startswith("datetime") or name in DATED:
         read = read_date(con, column, raw.spec.dates, raw.help.date_order)
-        sql = read.sql
-        zoned = "true" if name in raw.spec.utc else ZONED.format(column.text)
-        if name in raw.spec.utc or not raw.spec.utc:  # a cell may tell where the profile does not
-            clock = (
-                f"{zoned} AND {sql} <> date_trunc('day', {sql})"  # a day is one everywhere, so all midnights are
-            )
-            if con.execute(f"SELECT count(*) FROM {look} WHERE {clock}").fetchall()[0][0]:
-                local = f"timezone('{settings.time_zone}', timezone('UTC', {sql}))"
-                bare = f"regexp_matches({column.text}, '{BARE_DATE}')"
-                sql = f"CASE WHEN {bare} OR NOT {zoned} THEN {sql} ELSE {local} END"
-            else:
-                read = replace(read, any=" OR ".join(filter(None, [read.any, clock])))
+        if name in raw.spec.utc:
+            read = _localised(con, read, f"NOT regexp_matches({column.text}, '{BARE_DATE}')", settings, look)
+        elif not raw.spec.utc:  # where the profile does not tell, a cell may
+            read = _localised(con, read, ZONED.format(column.text), settings, look)
         unit = (columns[name].metadata or {}).get("unit") if name in columns else ""
-        return replace(read, sql=f"date_trunc('day', {sql})::TIMESTAMP" if unit == "date" else sql)
+        return replace(read, sql=f"date_trunc('day', {read.sql})::TIMESTAMP") if unit == "date" else read
     if kind == "float64":
         return read_number(con, column, raw.help.decimal)
     return Reading(column.text)
+
+
+def _localised(con: Connection, read: Reading, utc: str, settings: Settings, look: str) -> Reading:
+    """The reading of times with those for which test `utc` holds in the MSP's time zone.
+
+    A day without a clock is that day everywhere, and so are the days of a column of midnights.
+    """
+    clock = f"{utc} AND {read.sql} <> date_trunc('day', {read.sql})"
+    if not con.execute(f"SELECT count(*) FROM {look} WHERE {clock}").fetchall()[0][0]:
+        return replace(read, any=" OR ".join(filter(None, [read.any, clock])))
+    local = f"timezone('{settings.time_zone}', timezone('UTC', {read.sql}))"
+    return replace(read, sql=f"CASE WHEN {utc} THEN {local} ELSE {read.sql} END")
 
 
 def _column(raw: RawTable, name: str, look: str) -> Column:

@@ -214,7 +214,7 @@ def test_lists_of_one_month_that_share_no_device_may_be_parts_of_one(workspace):
     parts = [(f"2026-0{month}-{day}", name) for month in (1, 2) for day, name in ((27, "a|b"), (28, "s"))]
     found = parted(workspace, *parts)
     assert found[["client", "month"]].values.tolist() == [["Nord", "2026-01"]], "once, of the first month"
-    text, lines = found["text"].iloc[0].split("in rhem.toml:")
+    text, lines = found["text"].iloc[0].split("Add to rhem.toml:")
     assert text.startswith("Nord: the endpoint lists of 2026-01-27 and 2026-01-28 share no device")
     folder = workspace({}, 'name = "T"' + lines)
     work = rhem.load(folder)
@@ -295,7 +295,7 @@ def test_child_accounts_are_suggested_as_aliases_and_never_joined_unasked(worksp
 def test_every_reason_of_the_package_is_explained():
     profiles = read_profiles().values()
     given = {rule.reason for profile in profiles for table in profile.tables for rule in table.aside}
-    sources = [(LIBRARY / f"{name}.py").read_text() for name in ("typed", "files", "clean")]
+    sources = [(LIBRARY / f"{name}.py").read_text() for name in ("typed", "files", "repeats", "clean")]
     written = {word for text in sources for word in re.findall(r"""["']+([a-z]+(?:-[a-z]+)+)["']+""", text)}
     given |= {word for word in written if word.startswith(("no-", "un", "imp", "total-", "repeated-", "wrong-"))}
     assert given and given <= set(REASONS)
@@ -309,7 +309,8 @@ def test_what_was_set_aside_is_told_in_words_with_places_and_a_line_to_see_it(wo
         "(more hours than one entry can have, see [limits])\n"
         "    for example time.csv:3 '48', time.csv:4 '36', time.csv:5 '99'\n"
         "    all of them: work.quarantine.query(\"reason == 'impossible-hours' and table == 'time_entries'\")\n"
-        "unreadable-date: 1 row of time_entries, 2.00 hours (what stands there is no day)\n"
+        "unreadable-date: 1 row of time_entries, 2.00 hours "
+        "(what stands there is no day, or is written otherwise than most of its column)\n"
         "    for example time.csv:7 'soon'\n"
         "    all of them: work.quarantine.query(\"reason == 'unreadable-date' and table == 'time_entries'\")"
     )

@@ -828,7 +828,7 @@ def test_a_profile_is_held_to_the_columns_of_its_table(tmp_path, old, new, said)
         ),
         (
             'dates = ["iso", "dd-mmm"]',
-            "dates: there is no way of writing 'dd-mmm'; known are iso, offset, epoch, serial",
+            "dates: there is no way of writing 'dd-mmm'; known are iso, epoch, month-first",
         ),
         ('dates = ["dd-mmm"]', "spreadsheet-month, or a format such as %d.%m.%Y."),
     ],
