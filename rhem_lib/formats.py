@@ -104,11 +104,12 @@ def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
 
 def _date_way(text: str, family: str) -> str:
     if family == "iso":  # the engine's own reader is many times faster than a list of formats
-        half = f"(ends_with({text}, 'M') OR ends_with({text}, 'm')) AND {text} LIKE '____-%'"  # it passes PM over
+        half = f"ends_with({text}, 'M') OR ends_with({text}, 'm')"  # it passes PM over
+        clock = f"CASE WHEN {text} LIKE '____-%' THEN try_strptime({text}, {HALF_DAY}) END"
         zoned = f"strlen({text}) > 19 AND regexp_matches({text}, '{ZONED}')"  # and offsets
         instant = f"try_cast(replace(replace({text}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ)"
         told = (
-            f"WHEN {half} THEN try_strptime({text}, {HALF_DAY}) WHEN {zoned} THEN timezone('UTC', {instant}) "
+            f"WHEN {half} THEN {clock} WHEN {zoned} THEN timezone('UTC', {instant}) "
             f"ELSE try_cast({text} AS TIMESTAMP)"
         )
         read = f"greatest(CASE {told} END, {NO_YEAR})"

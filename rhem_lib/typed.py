@@ -121,7 +121,7 @@ def _localised(con: Connection, read: Reading, utc: str, settings: Settings, loo
 
     A day without a clock is that day everywhere, and so are the days of a column of midnights.
     """
-    clock = f"{utc} AND {read.sql} <> date_trunc('day', {read.sql})"
+    clock = f"CASE WHEN {utc} THEN {read.sql} <> date_trunc('day', {read.sql}) END"  # AND would work out both
     if not con.execute(f"SELECT count(*) FROM {look} WHERE {clock}").fetchall()[0][0]:
         return replace(read, any=" OR ".join(filter(None, [read.any, clock])))
     local = f"timezone('{settings.time_zone}', timezone('UTC', {read.sql}))"
