@@ -60,14 +60,18 @@ def say(label: str, line: str) -> str:
     """What to add to rhem.toml about a file, ready to be pasted; a query has its entry there already."""
     if "://" in label:
         return f"Add to its entry of [[files]] in rhem.toml:\n{line}"
-    return f"Add to rhem.toml:\n[[files]]\npath = {toml_text(label)}\n{line}"
+    return f"Add to rhem.toml:\n{_entry(label, line)}"
 
 
 def leave_out(label: str) -> str:
     """How to go on without a file (or a query of a database), as the end of a sentence."""
     if "://" in label:
         return "take the query out of rhem.toml."
-    return f"take it out of the folder, or a{say(label, 'skip = true')[1:]}"
+    return f"take it out of the folder, or add to rhem.toml:\n{_entry(label, 'skip = true')}"
+
+
+def _entry(label: str, line: str) -> str:
+    return f"[[files]]\npath = {toml_text(label)}\n{line}"
 
 
 class InputError(RhemError):
