@@ -7,15 +7,10 @@ from rhem_lib import schema
 from rhem_lib.clean import Cleaned
 from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.files import codes
-from rhem_lib.settings import Settings
+from rhem_lib.settings import Settings, normal_name
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
 STAND_IN = "'T' || upper(substr(md5(lower(technician)), 1, 6))"
-
-
-def normal_name(name: str) -> str:
-    """Name of a client without what may differ: case and blanks."""
-    return " ".join(name.lower().split())
 
 
 def check_aliases(settings: Settings) -> None:

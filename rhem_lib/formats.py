@@ -27,7 +27,7 @@ NAMED = {  # a date with the name of its month -> month/day/year
     rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-z]{{3}})[a-z]*[-/., ]+(\d{{4}}|\d\d)\b": r"\2/\1/\3",
     rf"{WEEKDAY}([A-Za-z]{{3}})[a-z]*\.? (\d\d?),? (\d{{4}}|\d\d)\b": r"\1/\2/\3",
 }
-ZONED = r":\d\d(\.\d+)? ?[+-]\d\d(:?\d\d)?$"
+ZONE = r":\d\d(\.\d+)? ?(UTC|GMT|[+-]\d\d(:?\d\d)?)$"  # after a clock; Z alone is read by the engine
 NO_YEAR = "TIMESTAMP '1000-01-01'"
 UNITS = {"hours": 1.0, "quarter-hours": 0.25, "minutes": 1 / 60, "seconds": 1 / 3600, "days": 24.0}
 WORDS = {"w": "w(?:ks?|eeks?)?", "d": "d(?:ays?)?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
@@ -91,7 +91,7 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
         read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
         if read[0] == read[1] and read[2]:
             problem = "day and month cannot be told apart: no part of any date is above 12."
-            _ask(con, column, problem, 'date_order = "day-first"  # or "month-first"')
+            raise _question(con, column, problem, 'date_order = "day-first"  # or "month-first"')
         if read[0] == read[1]:
             either = f"{month} <> {day}"
     return Reading(ways[best], _unread(ways, best), either)
@@ -106,7 +106,7 @@ def _date_way(text: str, family: str) -> str:
     if family == "iso":  # the engine's own reader is many times faster than a list of formats
         half = f"ends_with({text}, 'M') OR ends_with({text}, 'm')"  # it passes PM over
         clock = f"CASE WHEN {text} LIKE '____-%' THEN try_strptime({text}, {HALF_DAY}) END"
-        zoned = f"strlen({text}) > 19 AND regexp_matches({text}, '{ZONED}')"  # and offsets
+        zoned = f"strlen({text}) > 19 AND regexp_matches({text}, '{ZONE}')"  # and offsets
         instant = f"try_cast(replace(replace({text}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ)"
         told = (
             f"WHEN {half} THEN {clock} WHEN {zoned} THEN timezone('UTC', {instant}) "
@@ -173,7 +173,8 @@ def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
     if best in (".", ","):
         read = _counts(con, column.relation, point, comma, f"CASE WHEN {point} <> {comma} THEN 1 END")
         if read[0] == read[1] and read[2]:
-            best = _ask(con, column, "a comma may be a decimal or a thousands sign.", 'decimal = ","  # or "."')
+            problem = "a comma may be a decimal or a thousands sign."
+            raise _question(con, column, problem, 'decimal = ","  # or "."')
     return Reading(ways[best], _unread(ways, best))
 
 
@@ -269,12 +270,12 @@ def _counts(con: Connection, relation: str, *expressions: str) -> tuple[int, ...
     return con.execute(f"SELECT {', '.join(f'count({sql})' for sql in expressions)} FROM {relation}").fetchall()[0]
 
 
-def _ask(con: Connection, column: Column, problem: str, answer: str) -> str:
+def _question(con: Connection, column: Column, problem: str, answer: str) -> InputError:
     shown = con.execute(
         f"SELECT DISTINCT {column.text} AS cell FROM {column.relation} ORDER BY 1 LIMIT 3"
     ).fetchall()
     path = column.called.split(", column ")[0]
-    raise InputError(
+    return InputError(
         problem,
         where=column.called,
         examples=[row[0] for row in shown],

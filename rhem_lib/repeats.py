@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from rhem_lib.files import quote
-from rhem_lib.settings import Settings
+from rhem_lib.settings import Settings, normal_name
 
 NUMBER = "keyed, profile"
 FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
@@ -35,6 +35,9 @@ def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -
         "SELECT source_file, row_number() OVER (ORDER BY last, source_file) AS age FROM "
         f"(SELECT source_file, {DAYS.get(table, 'NULL')} AS last FROM typed_{table} GROUP BY source_file)"
     )
+    if table == "time_entries":
+        for name in ("shared_numbers", "alike_rows"):
+            con.execute(f"CREATE TABLE {name} (entries BIGINT, hours DOUBLE)")
     for what, when, reasons in _repeat_tests(table, keyed, settings):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
@@ -53,12 +56,11 @@ def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -
             con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
         if table == "time_entries" and what == NUMBER:
             con.execute(
-                "CREATE TABLE shared_numbers AS SELECT count(*) AS entries, sum(hours) AS hours FROM "
-                "(FROM repeats WHERE reason IS NULL "
+                "INSERT INTO shared_numbers SELECT count(*), sum(hours) FROM (FROM repeats WHERE reason IS NULL "
                 f"QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1) HAVING count(*) > 0"
             )
-    if table == "time_entries":
-        _count_alike(con, keyed)
+    if table == "time_entries" and not keyed:
+        _count_alike(con)
 
 
 def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str, str, str]]:
@@ -95,23 +97,19 @@ def _one_name(settings: Settings) -> str:
     """SQL of a client's name, case and blanks forgiven: the one that rhem.toml gives to its aliases."""
     name = "lower(regexp_replace(trim(client), '\\s+', ' ', 'g'))"
     whens = [
-        f"WHEN {quote(' '.join(alias.lower().split()))} THEN {quote(' '.join(client.lower().split()))}"
+        f"WHEN {quote(normal_name(alias))} THEN {quote(normal_name(client))}"
         for client, given in settings.clients.items()
         for alias in given.aliases
     ]
     return f"CASE {name} {' '.join(whens)} ELSE {name} END" if whens else name
 
 
-def _count_alike(con: Connection, keyed: bool) -> None:
-    """Make tables `shared_numbers`, if there is none yet, and `alike_rows`: entries and hours, if there are any.
+def _count_alike(con: Connection) -> None:
+    """Fill table `alike_rows` with entries and hours, if there are any.
 
     A row without a key that is in another file as well, but for cells that nobody reads, may be one exported twice
     or another quarter of an hour on the same ticket: it counts, and the user is told.
     """
-    con.execute("CREATE TABLE IF NOT EXISTS shared_numbers (entries BIGINT, hours DOUBLE)")
-    con.execute("CREATE TABLE alike_rows (entries BIGINT, hours DOUBLE)")
-    if keyed:
-        return
     per_file = (
         f"SELECT profile, lower(client) AS client, ticket_id, {FACT} AS fact, source_file, count(*) AS n, "
         "any_value(hours) AS hours FROM typed_time_entries WHERE reason IS NULL AND keyed IS NULL "

@@ -275,6 +275,11 @@ def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields)
 
 
+def normal_name(name: str) -> str:
+    """Name of a client without what may differ: case and blanks."""
+    return " ".join(name.lower().split())
+
+
 def check_names(settings: Settings, known: Iterable[str]) -> None:
     """Stop where words for a review are kept under a name that no client has.
 

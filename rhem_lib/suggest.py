@@ -7,9 +7,8 @@ import narwhals as nw
 import pandas as pd
 
 from rhem_lib.classify import condition
-from rhem_lib.clients import normal_name
 from rhem_lib.errors import toml_text
-from rhem_lib.settings import Rule, Settings
+from rhem_lib.settings import Rule, Settings, normal_name
 
 SHOWN = 12
 LIKENESS = 85  # of 100, above which two names may be one client

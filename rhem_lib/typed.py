@@ -8,7 +8,7 @@ import duckdb
 from rhem_lib import schema
 from rhem_lib.errors import InputError, say
 from rhem_lib.files import quote
-from rhem_lib.formats import Column, Reading, read_date, read_duration, read_number
+from rhem_lib.formats import ZONE, Column, Reading, read_date, read_duration, read_number
 from rhem_lib.profiles import normal_header
 from rhem_lib.read import RawTable
 from rhem_lib.settings import Settings
@@ -26,7 +26,6 @@ UNREADABLE = (
     """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
 )
 DATED = ("onboarded_on", "ended_on")
-ZONE = r":\d\d(\.\d+)? ?(UTC|GMT|[+-]\d\d(:?\d\d)?)$"
 ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "'))"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
