@@ -9,7 +9,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.advice import warnings
-from rhem_lib.clean import Cleaned
+from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Settings
 from rhem_lib.suggest import suggestions
 

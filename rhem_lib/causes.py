@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rhem_lib.frames import Tables, to_pandas
+from rhem_lib.language import mark
 from rhem_lib.measure import counted_entries, first_days
-from rhem_lib.words import mark
 from rhem_lib.workspace import Workspace
 
 ALARM = 0.05  # chance of calling any cause rising where none rose

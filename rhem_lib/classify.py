@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 
 from rhem_lib.errors import SettingsError
-from rhem_lib.profiles import Profile
+from rhem_lib.exports import Profile
 from rhem_lib.settings import Preset, Rule, Settings, WorkClass
 
 TICKET_COLUMNS = ("type", "category", "subcategory", "board", "source", "priority", "parent_id", "device_id")

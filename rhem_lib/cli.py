@@ -71,7 +71,7 @@ def check(
 
 def _write_quarantine(work: Any) -> Path:
     """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
-    from rhem_lib.disk import writing
+    from rhem_lib.storage import writing
     from rhem_lib.workbook import safe_cells
 
     path = Path("reports") / work.folder.resolve().name / "quarantine.csv"
@@ -89,7 +89,7 @@ def profiles(
     ] = None,
 ) -> None:
     """Systems whose exports are recognised, and the columns each needs."""
-    from rhem_lib.profiles import read_profiles
+    from rhem_lib.exports import read_profiles
 
     for profile in read_profiles(folder).values():
         typer.echo(f"{profile.name}: {profile.title}")

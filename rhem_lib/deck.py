@@ -9,10 +9,10 @@ from pptx.util import Emu, Inches
 
 from rhem_lib import deck_charts, deck_table, deck_template
 from rhem_lib.deck_slide import add, note, put, slide
+from rhem_lib.language import day, mark, number, percent, sentence_case, speaking, t
 from rhem_lib.review import Review
 from rhem_lib.review_words import Section
 from rhem_lib.settings import Brand
-from rhem_lib.words import day, mark, number, percent, sentence_case, speaking, t
 
 APPENDIX_SIZE = 18
 MOST_COMPUTERS = 5

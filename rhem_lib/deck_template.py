@@ -13,9 +13,9 @@ from pptx.exc import PythonPptxError
 from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.presentation import Presentation as Deck
 
-from rhem_lib.disk import write_whole
 from rhem_lib.errors import SettingsError
 from rhem_lib.settings import Brand
+from rhem_lib.storage import write_whole
 
 LAYOUTS = {
     "Cover": {"Title", "Subtitle", "Prepared by"},

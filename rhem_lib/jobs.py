@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rhem_lib import kernels, page
-from rhem_lib.disk import write_whole
 from rhem_lib.notebooks import NOTEBOOKS, check_parameters
+from rhem_lib.storage import write_whole
 
 TIMEOUT_SECONDS = 900.0
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rhem_lib.disk import write_whole
 from rhem_lib.groups import FALSE_DISCOVERY, MIN_GROUP, MIN_MONTHS
 from rhem_lib.settings import Settings
+from rhem_lib.storage import write_whole
 
 ANALYSES = (
     "tickets in place of hours",

@@ -8,13 +8,13 @@ import pandas as pd
 from rhem_lib import portfolio_study
 from rhem_lib.billing import BillingComparison, compare_billing
 from rhem_lib.decay import DecayFit, fit_decay
+from rhem_lib.language import count, mark, minutes, month_name, number, percent, speaking, t
 from rhem_lib.measure import measure
 from rhem_lib.portfolio_facts import BookFacts, gather_book
 from rhem_lib.review import Review, brand_of
 from rhem_lib.review_facts import Z95
 from rhem_lib.review_words import Section, against_line, firmness, names, noun, trend
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.words import count, mark, minutes, month_name, number, percent, speaking, t
 from rhem_lib.workspace import Workspace, load
 
 IMPROVES, STUCK = "decaying", ("flat", "rising", "irregular")

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from rhem_lib.language import count, mark, minutes, number, percent, t
 from rhem_lib.portfolio_facts import BookFacts
 from rhem_lib.review_method import PRESETS
 from rhem_lib.review_words import Section, names
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.words import count, mark, minutes, number, percent, t
 
 SHOWN_MONTHS = 36
 OPEN_SHARE = 0.02  # share of unsorted or set-aside hours that the leadership should hear of

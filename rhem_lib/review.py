@@ -12,13 +12,13 @@ import pandas as pd
 from rhem_lib import review_findings, review_method, review_why, review_words, review_worth
 from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.errors import InputError, ParameterError
+from rhem_lib.language import speaking, t
 from rhem_lib.measure import measure, reactive_entries
 from rhem_lib.patches import PatchEffect, patch_effect
 from rhem_lib.review_facts import Facts, gather, quarter_bounds
 from rhem_lib.review_words import Section, line, noun
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Edit
-from rhem_lib.words import speaking, t
 from rhem_lib.workspace import Workspace, load
 
 FORMAT = 2

@@ -8,9 +8,9 @@ import pandas as pd
 from rhem_lib.causes import cause_table, computer_table
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.language import mark, month
 from rhem_lib.patches import PatchEffect
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
-from rhem_lib.words import mark, month
 
 MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
                  "reactive_tickets", "unclassified_hours", "outside_hours", "rhem_h", "flags"]  # fmt: skip

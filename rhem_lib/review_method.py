@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from rhem_lib.language import mark, minutes, month, number, percent, sentence_case, t
 from rhem_lib.review_facts import Facts
 from rhem_lib.review_words import Section, line, named
 from rhem_lib.schema import FLAGS, METRIC_VERSION
-from rhem_lib.words import mark, minutes, month, number, percent, sentence_case, t
 
 PRESETS = {
     "unscheduled": mark("Unplanned work here means incidents, problems, worked alerts and user requests."),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from rhem_lib.language import mark, minutes, month, month_name, months, number, problems, sentence_case, t
 from rhem_lib.review_facts import Z95, Facts, Span
-from rhem_lib.words import mark, minutes, month, month_name, months, number, problems, sentence_case, t
 
 DAYS_PER_MONTH = 30.4375
 SUPPORT = mark("support")

@@ -19,7 +19,6 @@ import pandas as pd
 
 from rhem_lib import page
 from rhem_lib.batch import run_jobs
-from rhem_lib.disk import alone, check_refusal, digest, file_digest, sweep, write_whole, writing
 from rhem_lib.errors import ParameterError, Stopped
 from rhem_lib.jobs import Job, Record
 from rhem_lib.measure import measure
@@ -28,6 +27,7 @@ from rhem_lib.pdf import convert
 from rhem_lib.plan import billing_plan, register
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import read_settings
+from rhem_lib.storage import alone, check_refusal, digest, file_digest, sweep, write_whole, writing
 from rhem_lib.tasks import client_jobs, clients_in, study_jobs, with_computers
 from rhem_lib.workspace import Workspace, is_prepared, load, save
 

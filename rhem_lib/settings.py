@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from rhem_lib.errors import SettingsError
-from rhem_lib.words import known_language
+from rhem_lib.language import known_language
 
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
 Preset = Literal["unscheduled", "incidents", "all-support"]

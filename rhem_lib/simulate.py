@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from rhem_lib.disk import writing
 from rhem_lib.errors import OutputError, ParameterError
 from rhem_lib.simulate_desk import whole_minutes
 from rhem_lib.simulate_dirt import DIRT_SHARE, Soiled, soil
@@ -15,6 +14,7 @@ from rhem_lib.simulate_export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, write_zi
 from rhem_lib.simulate_msp import BILLING_RATIO, Book, make_book, streams
 from rhem_lib.simulate_sources import WRITERS
 from rhem_lib.simulate_work import WINDOW_END
+from rhem_lib.storage import writing
 
 Dirt = Literal["none", "some", "much"]
 

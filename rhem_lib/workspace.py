@@ -16,15 +16,24 @@ import pandas as pd
 from rhem_lib import schema
 from rhem_lib.account import Account, reconcile
 from rhem_lib.classify import PLACE, TICKET_COLUMNS, LabelledRule, classify, decide, outcomes, rules_for
-from rhem_lib.clean import clean, drop_typed
-from rhem_lib.clients import agreement_table, check_aliases, client_table, unify
-from rhem_lib.disk import PART, file_digest, write_whole
 from rhem_lib.errors import OutputError
-from rhem_lib.files import codes, connect, quote
-from rhem_lib.profiles import Profile, read_profiles
-from rhem_lib.read import read_exports
+from rhem_lib.exports import (
+    Profile,
+    agreement_table,
+    check_aliases,
+    clean,
+    client_table,
+    codes,
+    connect,
+    drop_typed,
+    null_columns,
+    quote,
+    read_exports,
+    read_profiles,
+    unify,
+)
 from rhem_lib.settings import Preset, Settings, read_settings
-from rhem_lib.typed import null_columns
+from rhem_lib.storage import PART, file_digest, write_whole
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
 RELATIONS = ("time_entries", "tickets", "endpoints")

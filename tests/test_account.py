@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.profiles import read_profiles
+from rhem_lib.exports.profiles import read_profiles
 from rhem_lib.schema import REASONS
 from rhem_lib.simulate import write_sample
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rhem_lib import batch, disk, jobs
+from rhem_lib import batch, jobs, storage
 from rhem_lib.errors import OutputError, ParameterError, RhemError
 from rhem_lib.jobs import Job, Record
 
@@ -115,21 +115,21 @@ def test_two_runs_do_not_mix_and_a_killed_one_leaves_no_lock(tmp_path):
     other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
     assert other.stdout.readline() == b"held\n"
     with pytest.raises(OutputError, match=r"another run is writing these reports. Wait for it to end"):
-        with disk.alone(tmp_path):
+        with storage.alone(tmp_path):
             pass
     other.kill()
     other.communicate()
-    with disk.alone(tmp_path):
+    with storage.alone(tmp_path):
         pass
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
-    disk.write_whole(path, "old")
+    storage.write_whole(path, "old")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     said = f"{tmp_path}: cannot be written: no space left on device. Make room, and run the same command again"
-    with pytest.raises(RhemError, match=said), disk.writing(tmp_path):
-        disk.write_whole(path, "new")
+    with pytest.raises(RhemError, match=said), storage.writing(tmp_path):
+        storage.write_whole(path, "new")
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
     assert path.read_text() == "old"
 
@@ -138,5 +138,5 @@ def test_what_a_killed_run_left_half_written_is_swept(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/.review.pptx.77.part").touch()
     (tmp_path / "a/review.part").touch()
-    disk.sweep(tmp_path)
+    storage.sweep(tmp_path)
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["review.part"]

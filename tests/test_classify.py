@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rhem_lib.classify import classify, rules_for
 from rhem_lib.errors import SettingsError
-from rhem_lib.profiles import read_profiles
+from rhem_lib.exports.profiles import read_profiles
 from rhem_lib.settings import Rule, Settings
 
 CONNECTWISE = [read_profiles()["connectwise"]]

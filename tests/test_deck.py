@@ -16,9 +16,9 @@ from review_data import make_entries, make_fit, make_panel, make_review
 
 from rhem_lib import deck, deck_slide, deck_template, deck_text
 from rhem_lib.errors import SettingsError
+from rhem_lib.language import number, percent
 from rhem_lib.settings import Brand, Settings, Value
 from rhem_lib.templates import make_review_template
-from rhem_lib.words import number, percent
 
 NAMES = (
     "../../etc/passwd",

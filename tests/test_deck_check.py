@@ -18,8 +18,8 @@ from test_review import JARGON, main_text
 
 import rhem_lib as rhem
 from rhem_lib import deck
+from rhem_lib.language import number, percent
 from rhem_lib.settings import Action, ClientSettings, Edit, QuarterSettings, Settings
-from rhem_lib.words import number, percent
 
 NAMES = (
     "Harbour Dental", "../../etc/passwd", "..\\..\\windows\\system32", '=HYPERLINK("http://x","y")',

@@ -15,8 +15,8 @@ import pytest
 import xlsxwriter
 
 import rhem_lib as rhem
-from rhem_lib import clean, files
 from rhem_lib.errors import RhemError
+from rhem_lib.exports import clean, files
 
 SEED = int(os.environ.get("RHEM_FUZZ_SEED", "20261123"))
 HANG = 60  # seconds after which a case counts as hung

@@ -5,8 +5,8 @@ import pytest
 from test_round_trip import round_trip
 
 import rhem_lib as rhem
-from rhem_lib import clean, files
 from rhem_lib.errors import InputError
+from rhem_lib.exports import clean, files
 from rhem_lib.simulate_sources import WRITERS
 
 HEADER = "entry_id,ticket_id,client,worked_on,hours,technician\n"

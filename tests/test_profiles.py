@@ -10,8 +10,8 @@ import pytest
 
 import rhem_lib as rhem
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.profiles import Profile, read_profiles
-from rhem_lib.recognise import recognise
+from rhem_lib.exports.match_profile import recognise
+from rhem_lib.exports.profiles import Profile, read_profiles
 from rhem_lib.settings import FileSettings
 
 SETTINGS = 'name = "Test MSP"\ntime_zone = "America/New_York"\n'

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rhem_lib as rhem
-from rhem_lib import files
-from rhem_lib.damaged import split_lines
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.profiles import normal_header, read_profiles
-from rhem_lib.recognise import as_of_day
+from rhem_lib.exports import files
+from rhem_lib.exports.damaged_lines import split_lines
+from rhem_lib.exports.match_profile import as_of_day
+from rhem_lib.exports.profiles import normal_header, read_profiles
 from rhem_lib.settings import FileSettings
 
 HEADER = "entry_id,client,worked_on,hours,technician\n"

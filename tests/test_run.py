@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import pytest
 
 from rhem_lib import run, tasks
-from rhem_lib.disk import alone
 from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
 from rhem_lib.simulate import write_sample
+from rhem_lib.storage import alone
 
 QUIET = {"tell": lambda *_: None}
 

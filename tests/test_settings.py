@@ -5,8 +5,8 @@ import tomllib
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.clients import check_aliases
 from rhem_lib.errors import InputError, SettingsError, toml_text
+from rhem_lib.exports.client_names import check_aliases
 from rhem_lib.settings import read_settings
 
 

@@ -13,10 +13,11 @@ from conftest import ROOT
 from pptx import Presentation
 from review_data import make_fit, make_panel, make_review
 
-from rhem_lib import deck, words
+from rhem_lib import deck
+from rhem_lib import language as words
 from rhem_lib.errors import SettingsError
+from rhem_lib.language import speaking
 from rhem_lib.settings import Settings, Value, read_settings
-from rhem_lib.words import speaking
 
 CATALOGUES = sorted((ROOT / "rhem_lib" / "locale").glob("*.po"))
 

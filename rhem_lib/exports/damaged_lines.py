@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rhem_lib.sheets import Row
+from rhem_lib.exports.workbooks import Row
 
 MAX_LINES_PER_RECORD = 200
 MAX_LINE = 10_000_000  # characters

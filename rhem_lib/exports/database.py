@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rhem_lib.errors import InputError, say
+from rhem_lib.exports.workbooks import Sheet, text_of
 from rhem_lib.settings import FileSettings
-from rhem_lib.sheets import Sheet, text_of
 
 QUERY = 'query = "select ... from ..."'
 

@@ -7,10 +7,10 @@ import duckdb
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError, say
-from rhem_lib.files import quote
-from rhem_lib.formats import ZONE, Column, Reading, read_date, read_duration, read_number
-from rhem_lib.profiles import normal_header
-from rhem_lib.read import RawTable
+from rhem_lib.exports.files import quote
+from rhem_lib.exports.profiles import normal_header
+from rhem_lib.exports.text_tables import RawTable
+from rhem_lib.exports.value_formats import ZONE, Column, Reading, read_date, read_duration, read_number
 from rhem_lib.settings import Settings
 
 TOTAL = "(grand |sub-?)?tot(als?|aal|ales?):?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"

@@ -39,7 +39,7 @@ from pydantic import (
 
 from rhem_lib import schema
 from rhem_lib.errors import SettingsError
-from rhem_lib.formats import DATES, RESAVED
+from rhem_lib.exports.value_formats import DATES, RESAVED
 from rhem_lib.settings import Rule
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]

@@ -13,11 +13,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from rhem_lib.database import query
 from rhem_lib.errors import InputError
-from rhem_lib.files import Cells, cells, damaged_lines, members, of_rows, quote
-from rhem_lib.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
-from rhem_lib.recognise import as_of_day, check_files, file_settings, looked_below, recognise, skipped
+from rhem_lib.exports.database import query
+from rhem_lib.exports.files import Cells, cells, damaged_lines, members, of_rows, quote
+from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
+from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
 # No, as databases and spreadsheets write it in many languages; and numbers of what there is not.

@@ -12,11 +12,11 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.files import quote
-from rhem_lib.read import KEYS, RawTable, stored
-from rhem_lib.repeats import mark_repeats
+from rhem_lib.exports.duplicates import mark_repeats
+from rhem_lib.exports.files import quote
+from rhem_lib.exports.text_tables import KEYS, RawTable, stored
+from rhem_lib.exports.typed_tables import empty_select, typed_select
 from rhem_lib.settings import Settings
-from rhem_lib.typed import empty_select, typed_select
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place"  # no canonical table has them

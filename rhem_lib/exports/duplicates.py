@@ -4,7 +4,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from rhem_lib.files import quote
+from rhem_lib.exports.files import quote
 from rhem_lib.settings import Settings, normal_name
 
 NUMBER = "keyed, profile"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from fnmatch import fnmatch
 
 from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
-from rhem_lib.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.exports.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
 FILE_DATE = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # a clock may follow

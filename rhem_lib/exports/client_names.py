@@ -4,9 +4,9 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.clean import Cleaned
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.files import codes
+from rhem_lib.exports.clean import Cleaned
+from rhem_lib.exports.files import codes
 from rhem_lib.settings import Settings, normal_name
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")

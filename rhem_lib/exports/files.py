@@ -18,9 +18,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rhem_lib.damaged import MAX_LINE, cells_of, damaged_lines, split_lines
 from rhem_lib.errors import InputError, leave_out
-from rhem_lib.sheets import SHEET_SUFFIXES, Row, Skip, check_unpacked, sheets
+from rhem_lib.exports.damaged_lines import MAX_LINE, cells_of, damaged_lines, split_lines
+from rhem_lib.exports.workbooks import SHEET_SUFFIXES, Row, Skip, check_unpacked, sheets
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
