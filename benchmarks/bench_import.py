@@ -54,7 +54,7 @@ def run(way: str, folder: Path) -> None:
         pd.read_csv(folder / "exports" / "service.csv", parse_dates=["date_entered"])
     else:
         import rhem_lib as rhem
-        from rhem_lib.workspace import save
+        from rhem_lib.workspace.workspace import save
 
         work = rhem.load(folder)
         save(work, folder / "prepared", "")

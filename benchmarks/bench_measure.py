@@ -65,9 +65,9 @@ def rhem(folder: Path, classified: bool) -> float:
     import duckdb
     import pandas as pd
 
-    from rhem_lib.frames import from_frames
     from rhem_lib.measure import measure
     from rhem_lib.settings import Settings
+    from rhem_lib.workspace.frames import from_frames
 
     con = duckdb.connect()
     frames = {name: con.read_parquet(f"{folder}/{name}.parquet") for name in ("entries", "tickets", "endpoints")}

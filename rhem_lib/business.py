@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from rhem_lib.causes import DAYS
 from rhem_lib.errors import SettingsError
-from rhem_lib.frames import Tables, to_pandas
 from rhem_lib.measure import counted_entries
 from rhem_lib.settings import BusinessHours, Settings
-from rhem_lib.workspace import Workspace
+from rhem_lib.workspace import Tables, Workspace, to_pandas
 
 Array = NDArray[np.float64]
 

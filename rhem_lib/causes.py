@@ -8,10 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from rhem_lib.frames import Tables, to_pandas
 from rhem_lib.language import mark
 from rhem_lib.measure import counted_entries, first_days
-from rhem_lib.workspace import Workspace
+from rhem_lib.workspace import Tables, Workspace, to_pandas
 
 ALARM = 0.05  # chance of calling any cause rising where none rose
 MIN_RISE_PROBLEMS = 5

@@ -110,10 +110,9 @@ def measure(
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .parquet")] = None,
 ) -> None:
     """The client-month panel; from Spark where rhem.toml names an [engine]."""
-    from rhem_lib.frames import open_spark
     from rhem_lib.measure import measure as measure_panel
     from rhem_lib.settings import read_settings
-    from rhem_lib.workspace import load
+    from rhem_lib.workspace import load, open_spark
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter("the file must end in .csv or .parquet", param_hint="--out")

@@ -15,7 +15,6 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.frames import Tables, alongside, to_pandas
 from rhem_lib.interval import hour_limits
 from rhem_lib.panel import (
     Window,
@@ -28,7 +27,7 @@ from rhem_lib.panel import (
     with_exposure,
 )
 from rhem_lib.settings import Preset, Settings
-from rhem_lib.workspace import Workspace
+from rhem_lib.workspace import Tables, Workspace, alongside, to_pandas
 
 SUMMED = ["exposure", "reactive_hours", "unclassified_hours", "reactive_tickets", "squared_hours"]
 POOLED = ["exposure", "reactive_hours", "rhem_h", "low", "high", "rhem_high_h", "mean_client_rhem_h"]

@@ -6,10 +6,8 @@ Light: a row per client and month, in pandas. `measure` puts them together.
 import numpy as np
 import pandas as pd
 
-from rhem_lib.advice import COLLAPSE, USUAL_ENTRIES
 from rhem_lib.errors import SettingsError
-from rhem_lib.frames import Tables
-from rhem_lib.workspace import Workspace
+from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Tables, Workspace
 
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
 DAYS_PER_MONTH = 30.4375

@@ -18,8 +18,7 @@ from scipy import stats
 from rhem_lib.business import calendars, instants, public_holidays, timed_work
 from rhem_lib.causes import DAYS
 from rhem_lib.errors import InputError
-from rhem_lib.frames import Tables, to_pandas
-from rhem_lib.workspace import Workspace
+from rhem_lib.workspace import Tables, Workspace, to_pandas
 
 AFTER_HOURS = 48
 ONE_WINDOW_HOURS = 12  # entries closer than this belong to one window

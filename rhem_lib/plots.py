@@ -37,10 +37,10 @@ from rhem_lib.plots_style import (
 )
 
 if TYPE_CHECKING:
-    from rhem_lib.account import Account
     from rhem_lib.billing import BillingComparison
     from rhem_lib.decay import DecayFit
     from rhem_lib.recovery import Recovery
+    from rhem_lib.workspace import Account
 
 __all__ = [
     "account",

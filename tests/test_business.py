@@ -9,9 +9,9 @@ import pytest
 import rhem_lib as rhem
 from rhem_lib.business import business_share, instants, working_time
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.frames import from_frames
 from rhem_lib.patches import after_windows, compare, patch_effect, patch_windows
 from rhem_lib.settings import BusinessHours, Settings
+from rhem_lib.workspace.frames import from_frames
 
 ZONE = "America/New_York"
 OFFICE = BusinessHours(country="US")

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from rhem_lib.definitions import definitions
-from rhem_lib.frames import from_frames
 from rhem_lib.given_back import time_given_back
 from rhem_lib.settings import Rule, Settings, Value
+from rhem_lib.workspace.frames import from_frames
 
 WORKED = [("incident", 8, "2026-01-02"), ("alert", 4, "2026-01-05"), ("request", 2, "2026-01-31"), (None, 1, None)]
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import rhem_lib as rhem
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.frames import from_frames, open_spark
 from rhem_lib.settings import Settings
+from rhem_lib.workspace.frames import from_frames, open_spark
 
 SETTINGS = Settings(name="T", endpoint_weights={"server": 2.0})
 NUMBERS = ["endpoints", "exposure", "reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets",

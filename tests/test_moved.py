@@ -10,9 +10,9 @@ import rhem_lib as rhem
 from rhem_lib import plots
 from rhem_lib.causes import cause_months, chance_of_rise, concentration, holm
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.frames import from_frames
 from rhem_lib.moved import split, why_moved
 from rhem_lib.settings import Settings
+from rhem_lib.workspace.frames import from_frames
 
 
 def book(rows):

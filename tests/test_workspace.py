@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.workspace import ACCOUNT, FRAMES, RELATIONS, is_prepared, save
+from rhem_lib.workspace.workspace import ACCOUNT, FRAMES, RELATIONS, is_prepared, save
 
 
 @pytest.fixture(scope="module")

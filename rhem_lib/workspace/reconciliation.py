@@ -8,10 +8,10 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.advice import warnings
 from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Settings
-from rhem_lib.suggest import suggestions
+from rhem_lib.workspace.data_warnings import warnings
+from rhem_lib.workspace.rule_suggestions import suggestions
 
 
 @dataclass(frozen=True)

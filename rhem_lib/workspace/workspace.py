@@ -14,8 +14,6 @@ import duckdb
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.account import Account, reconcile
-from rhem_lib.classify import PLACE, TICKET_COLUMNS, LabelledRule, classify, decide, outcomes, rules_for
 from rhem_lib.errors import OutputError
 from rhem_lib.exports import (
     Profile,
@@ -34,6 +32,8 @@ from rhem_lib.exports import (
 )
 from rhem_lib.settings import Preset, Settings, read_settings
 from rhem_lib.storage import PART, file_digest, write_whole
+from rhem_lib.workspace.classify import PLACE, TICKET_COLUMNS, LabelledRule, classify, decide, outcomes, rules_for
+from rhem_lib.workspace.reconciliation import Account, reconcile
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
 RELATIONS = ("time_entries", "tickets", "endpoints")

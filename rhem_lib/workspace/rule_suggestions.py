@@ -6,9 +6,9 @@ import duckdb
 import narwhals as nw
 import pandas as pd
 
-from rhem_lib.classify import condition
 from rhem_lib.errors import toml_text
 from rhem_lib.settings import Rule, Settings, normal_name
+from rhem_lib.workspace.classify import condition
 
 SHOWN = 12
 LIKENESS = 85  # of 100, above which two names may be one client

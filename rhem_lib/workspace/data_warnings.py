@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import duckdb
 import pandas as pd
 
-from rhem_lib.classify import TICKET_COLUMNS
 from rhem_lib.errors import say
 from rhem_lib.settings import Settings
+from rhem_lib.workspace.classify import TICKET_COLUMNS
 
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count

@@ -7,9 +7,9 @@ import narwhals as nw
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.classify import TICKET_COLUMNS, classify, rules_for
 from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.settings import Preset, Settings
+from rhem_lib.workspace.classify import TICKET_COLUMNS, classify, rules_for
 
 NEEDED = {
     "time_entries": ("client", "worked_on", "hours", "ticket_id"),
