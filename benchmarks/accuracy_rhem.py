@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from report import markdown
 
-from rhem_lib.measure import pooled_rhem
+from rhem_lib.metric.panel import pooled_rhem
 from rhem_lib.scenarios import ticket_panel
 
 FIRST_SEED = 7000

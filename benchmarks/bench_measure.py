@@ -65,7 +65,7 @@ def rhem(folder: Path, classified: bool) -> float:
     import duckdb
     import pandas as pd
 
-    from rhem_lib.measure import measure
+    from rhem_lib.metric.panel import measure
     from rhem_lib.settings import Settings
     from rhem_lib.workspace.frames import from_frames
 

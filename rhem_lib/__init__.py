@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "load": "workspace",
     "Workspace": "workspace",
-    "measure": "measure",
-    "pooled_rhem": "measure",
+    "measure": "metric",
+    "pooled_rhem": "metric",
     "fit_decay": "decay",
     "DecayFit": "decay",
     "compare_billing": "billing",

@@ -110,7 +110,7 @@ def measure(
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .parquet")] = None,
 ) -> None:
     """The client-month panel; from Spark where rhem.toml names an [engine]."""
-    from rhem_lib.measure import measure as measure_panel
+    from rhem_lib.metric import measure as measure_panel
     from rhem_lib.settings import read_settings
     from rhem_lib.workspace import load, open_spark
 

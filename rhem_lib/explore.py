@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rhem_lib import plots, plots_decay, plots_style
-from rhem_lib.definitions import PRESETS
-from rhem_lib.measure import measure
+from rhem_lib.metric import PRESETS, measure
 from rhem_lib.workspace import Workspace
 
 if TYPE_CHECKING:

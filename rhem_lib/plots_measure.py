@@ -9,9 +9,7 @@ from rhem_lib.plots_style import BLUE, GREY, LIGHT, ORANGE, say_missing, short, 
 from rhem_lib.plots_style import axes as _axes
 
 if TYPE_CHECKING:
-    from rhem_lib.causes import Concentration
-    from rhem_lib.definitions import Definitions
-    from rhem_lib.moved import Moved
+    from rhem_lib.metric import Concentration, Definitions, Moved
 
 MOST_CAUSES = 8
 

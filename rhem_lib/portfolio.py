@@ -9,7 +9,7 @@ from rhem_lib import portfolio_study
 from rhem_lib.billing import BillingComparison, compare_billing
 from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.language import count, mark, minutes, month_name, number, percent, speaking, t
-from rhem_lib.measure import measure
+from rhem_lib.metric import measure
 from rhem_lib.portfolio_facts import BookFacts, gather_book
 from rhem_lib.review import Review, brand_of
 from rhem_lib.review_facts import Z95

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from rhem_lib.decay import fit_decay
-from rhem_lib.measure import measure
+from rhem_lib.metric import measure
 from rhem_lib.simulate import Dirt, write_sample
 from rhem_lib.workspace import load
 

@@ -13,8 +13,7 @@ from rhem_lib import review_findings, review_method, review_why, review_words, r
 from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.language import speaking, t
-from rhem_lib.measure import measure, reactive_entries
-from rhem_lib.patches import PatchEffect, patch_effect
+from rhem_lib.metric import PatchEffect, measure, patch_effect, reactive_entries
 from rhem_lib.review_facts import Facts, gather, quarter_bounds
 from rhem_lib.review_words import Section, line, noun
 from rhem_lib.schema import METRIC_VERSION

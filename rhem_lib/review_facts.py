@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rhem_lib.causes import cause_table, computer_table
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.language import mark, month
-from rhem_lib.patches import PatchEffect
+from rhem_lib.metric import PatchEffect, cause_table, computer_table
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
 MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",

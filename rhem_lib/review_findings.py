@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rhem_lib.causes import NOT_RECORDED
 from rhem_lib.language import count, minutes, months, number, percent, t
+from rhem_lib.metric import NOT_RECORDED
 from rhem_lib.review_facts import Z95, Facts
 from rhem_lib.review_why import few_computers
 from rhem_lib.review_words import Section, change, firmness, line, named

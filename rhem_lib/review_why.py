@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.causes import NOT_RECORDED
 from rhem_lib.language import count, mark, minutes, number, percent, problems, sentence_case, t
-from rhem_lib.moved import split
+from rhem_lib.metric import NOT_RECORDED, split
 from rhem_lib.review_facts import Facts, Span
 from rhem_lib.review_words import Section, evidence, firmness, named
 

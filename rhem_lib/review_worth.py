@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.given_back import TECHNICIAN, staff_hours
-from rhem_lib.given_back import given_back as spared
 from rhem_lib.language import minutes, number, sentence_case, t
+from rhem_lib.metric import TECHNICIAN, staff_hours
+from rhem_lib.metric import given_back as spared
 from rhem_lib.review_facts import Facts
 from rhem_lib.review_words import Section, named
 

@@ -21,7 +21,7 @@ from rhem_lib import page
 from rhem_lib.batch import run_jobs
 from rhem_lib.errors import ParameterError, Stopped
 from rhem_lib.jobs import Job, Record
-from rhem_lib.measure import measure
+from rhem_lib.metric import measure
 from rhem_lib.notebooks import NOTEBOOKS
 from rhem_lib.pdf import convert
 from rhem_lib.plan import billing_plan, register

@@ -11,8 +11,8 @@ import pandas as pd
 from rhem_lib.decay import fit_decay
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.jobs import Job
+from rhem_lib.metric import patch_effect
 from rhem_lib.notebooks import title_of
-from rhem_lib.patches import patch_effect
 from rhem_lib.review import Review, build_review
 from rhem_lib.settings import check_names
 from rhem_lib.storage import digest, file_digest, write_whole

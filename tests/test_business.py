@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.business import business_share, instants, working_time
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.patches import after_windows, compare, patch_effect, patch_windows
+from rhem_lib.metric.business_hours import business_share, instants, working_time
+from rhem_lib.metric.patch_windows import after_windows, compare, patch_effect, patch_windows
 from rhem_lib.settings import BusinessHours, Settings
 from rhem_lib.workspace.frames import from_frames
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from rhem_lib.definitions import definitions
-from rhem_lib.given_back import time_given_back
+from rhem_lib.metric.definitions import definitions
+from rhem_lib.metric.time_saved import time_given_back
 from rhem_lib.settings import Rule, Settings, Value
 from rhem_lib.workspace.frames import from_frames
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import rhem_lib as rhem
-from rhem_lib.interval import hour_limits
+from rhem_lib.metric.intervals import hour_limits
 from rhem_lib.scenarios import ticket_panel
 
 

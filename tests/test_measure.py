@@ -8,7 +8,7 @@ import pytest
 
 import rhem_lib as rhem
 from rhem_lib.errors import NotEnoughData, ParameterError, SettingsError
-from rhem_lib.measure import reactive_entries
+from rhem_lib.metric.panel import reactive_entries
 
 TICKETS = "ticket_id,type,parent_id\n" + "".join(f"{n},incident,\n" for n in range(1, 9)) + "9,incident,1\n"
 CLIENTS = "client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n"

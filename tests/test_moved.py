@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import rhem_lib as rhem
 from rhem_lib import plots
-from rhem_lib.causes import cause_months, chance_of_rise, concentration, holm
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.moved import split, why_moved
+from rhem_lib.metric.causes import cause_months, chance_of_rise, concentration, holm
+from rhem_lib.metric.decomposition import split, why_moved
 from rhem_lib.settings import Settings
 from rhem_lib.workspace.frames import from_frames
 

@@ -10,10 +10,10 @@ import pytest
 from review_data import Fit, make_entries, make_fit, make_panel, make_review
 
 from rhem_lib import review_facts
-from rhem_lib.causes import cause_table
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError
 from rhem_lib.language import minutes, number
-from rhem_lib.patches import PatchEffect
+from rhem_lib.metric.causes import cause_table
+from rhem_lib.metric.patch_windows import PatchEffect
 from rhem_lib.review import Review
 from rhem_lib.review_findings import findings
 from rhem_lib.review_words import firmness

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rhem_lib.causes import ALARM, chance_of_rise
 from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.metric.causes import ALARM, chance_of_rise
 
 SHOWN = 3
 

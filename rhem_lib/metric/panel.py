@@ -15,8 +15,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.interval import hour_limits
-from rhem_lib.panel import (
+from rhem_lib.metric.exposure import (
     Window,
     row_flags,
     service_months,
@@ -26,6 +25,7 @@ from rhem_lib.panel import (
     with_endpoints,
     with_exposure,
 )
+from rhem_lib.metric.intervals import hour_limits
 from rhem_lib.settings import Preset, Settings
 from rhem_lib.workspace import Tables, Workspace, alongside, to_pandas
 

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from rhem_lib.measure import measure, pooled_rhem
+from rhem_lib.metric.panel import measure, pooled_rhem
 from rhem_lib.schema import ENDPOINT_KINDS
 from rhem_lib.settings import Preset
 from rhem_lib.workspace import Tables, Workspace

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rhem_lib.language import mark
-from rhem_lib.measure import counted_entries, first_days
+from rhem_lib.metric.panel import counted_entries, first_days
 from rhem_lib.workspace import Tables, Workspace, to_pandas
 
 ALARM = 0.05  # chance of calling any cause rising where none rose

@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rhem_lib.business import calendars, instants, public_holidays, timed_work
-from rhem_lib.causes import DAYS
 from rhem_lib.errors import InputError
+from rhem_lib.metric.business_hours import calendars, instants, public_holidays, timed_work
+from rhem_lib.metric.causes import DAYS
 from rhem_lib.workspace import Tables, Workspace, to_pandas
 
 AFTER_HOURS = 48

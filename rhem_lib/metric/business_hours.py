@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib.causes import DAYS
 from rhem_lib.errors import SettingsError
-from rhem_lib.measure import counted_entries
+from rhem_lib.metric.causes import DAYS
+from rhem_lib.metric.panel import counted_entries
 from rhem_lib.settings import BusinessHours, Settings
 from rhem_lib.workspace import Tables, Workspace, to_pandas
 
