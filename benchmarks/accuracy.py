@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from report import markdown, replace_section
 
-from rhem_lib import curves, decline, mixed
 from rhem_lib.backtest import backtest
-from rhem_lib.changes import change_points
-from rhem_lib.decay import SHAPES
+from rhem_lib.decay import curves, decline_test, mixed_model
+from rhem_lib.decay.change_points import change_points
+from rhem_lib.decay.fit import SHAPES
 from rhem_lib.scenarios import SCENARIOS, simulate_panel, true_clients
 
 ROOT = Path(__file__).parent.parent
@@ -79,8 +79,8 @@ def shape_and_gate(name: str, seed: int) -> tuple[str, bool, float, float]:
     """Best curve, whether a decline is detected, change points found, and judged."""
     core, names = methods.fitted(simulate_panel(name, seed=seed))
     found = change_points(core, names)
-    aic = mixed.compare_shapes(core, SHAPES)
-    declines = decline.decline_test(core.model.months).declines
+    aic = mixed_model.compare_shapes(core, SHAPES)
+    declines = decline_test.decline_test(core.model.months).declines
     best = min(aic, key=lambda shape: aic[shape]) if declines else "flat"
     return best, declines, len(found), len(names)
 

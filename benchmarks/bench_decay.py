@@ -18,8 +18,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import methods
 import numpy as np
 
-from rhem_lib import decay_tables
-from rhem_lib.decay import fit_decay
+from rhem_lib.decay import tables
+from rhem_lib.decay.fit import fit_decay
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 SIZES = (12, 80, 200, 2000, 20000)
@@ -33,8 +33,8 @@ def megabytes() -> float:
 def all_intervals(panel) -> None:
     """The fit with the intervals of the book and of every client: no other curves, no change points."""
     core, names = methods.fitted(panel)
-    draws = decay_tables.population(core, 0.25, np.random.default_rng(0))[-1]
-    decay_tables.clients(core, names, [], 0.25, draws)
+    draws = tables.population(core, 0.25, np.random.default_rng(0))[-1]
+    tables.clients(core, names, [], 0.25, draws)
 
 
 def timed(call, panels) -> float:

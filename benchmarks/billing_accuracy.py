@@ -14,8 +14,8 @@ from report import markdown
 
 from rhem_lib import billing, billing_checks, switchers, usual
 from rhem_lib.billing_checks import FIXED
-from rhem_lib.book import fitted_months
 from rhem_lib.cohort import without_season
+from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.groups import RATIO_TO_SHOW, clients_needed, effect_of
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 

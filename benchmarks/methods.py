@@ -15,8 +15,9 @@ import pandas as pd
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import binom, t
 
-from rhem_lib import curves, decay_tables, mixed, pooled, posterior
-from rhem_lib.book import client_order, fitted_months, lay_out
+from rhem_lib import pooled
+from rhem_lib.decay import curves, mixed_model, posterior, tables
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
 
 QUANTITIES = ("start", "floor", "half-life", "level at 12")
 HAS_LMFIT = find_spec("lmfit") is not None
@@ -38,17 +39,17 @@ def _table(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(values, QUANTITIES, ["estimate", "low", "high"])
 
 
-def fitted(panel: pd.DataFrame) -> tuple[mixed.Fit, list[str]]:
+def fitted(panel: pd.DataFrame) -> tuple[mixed_model.Fit, list[str]]:
     """Our fit, and its clients in their order."""
     rows = fitted_months(panel)
     names = client_order(rows)
-    return mixed.fit(lay_out(rows, names)), names
+    return mixed_model.fit(lay_out(rows, names)), names
 
 
 def ours(panel: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The intervals, and the population table of `fit_decay` (both estimands, months to target)."""
     core, _ = fitted(panel)
-    table = decay_tables.population(core, 0.25, np.random.default_rng(seed))[0]
+    table = tables.population(core, 0.25, np.random.default_rng(seed))[0]
     with np.errstate(divide="ignore"):
         logs = np.log(table.iloc[:4, :3].to_numpy(float))
     return _table(logs), table

@@ -13,8 +13,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 
-from rhem_lib import curves, forecast, mixed
-from rhem_lib.book import client_order, fitted_months, lay_out
+from rhem_lib.decay import (
+    COVERAGE,
+    DRAWS,
+    client_order,
+    crps,
+    draw_months,
+    exponential_average,
+    fit_mixed_model,
+    fitted_months,
+    lay_out,
+    limits,
+)
 
 Array = NDArray[np.float64]
 
@@ -106,9 +116,9 @@ def _score(known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) 
     parts = []
     for method in (OURS, *RIVALS):
         draws = _ours(known, wanted, rng) if method == OURS else _dressed(method, known, wanted, rng)
-        low, high = forecast.limits(draws, forecast.COVERAGE)
+        low, high = limits(draws, COVERAGE)
         point = np.median(draws, axis=0)
-        scores = {"observed": observed, "point": point, "crps": forecast.crps(draws, observed)}
+        scores = {"observed": observed, "point": point, "crps": crps(draws, observed)}
         scores |= {"absolute_error": abs(point - observed), "inside": (low <= observed) & (observed <= high)}
         parts.append(wanted[["client", "horizon"]].assign(method=method, **scores))
     return pd.concat(parts)
@@ -116,14 +126,14 @@ def _score(known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) 
 
 def _ours(known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) -> Array:
     names = client_order(known)
-    fit = mixed.fit(lay_out(known, names))
+    fit = fit_mixed_model(lay_out(known, names))
     client, place = pd.Index(names).get_indexer(wanted["client"]), pd.factorize(wanted["horizon"])[0]
     grids = []
     for column, fill in (("age_start", 0.0), ("age_end", 1.0), ("exposure", 1.0)):
         grid = np.full((len(names), place.max() + 1), fill)
         grid[client, place] = wanted[column]
         grids.append(grid)
-    return forecast.draw_months(fit, grids[0], grids[1], grids[2], rng)[:, client, place]
+    return draw_months(fit, grids[0], grids[1], grids[2], rng)[:, client, place]
 
 
 def _dressed(method: str, known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) -> Array:
@@ -132,7 +142,7 @@ def _dressed(method: str, known: pd.DataFrame, wanted: pd.DataFrame, rng: np.ran
     point, fitted = POINTS[method](past, wanted)
     least = LEAST_RATE * past["reactive_hours"].sum() / past["exposure"].sum()
     errors = ((past["rate"] - fitted) / np.maximum(fitted, least) ** 0.75).dropna().to_numpy()
-    drawn = rng.choice(errors, (forecast.DRAWS, len(point)))
+    drawn = rng.choice(errors, (DRAWS, len(point)))
     return np.maximum(point + drawn * np.maximum(point, least) ** 0.75, 0.0)
 
 
@@ -179,7 +189,7 @@ def _curve(rows: pd.DataFrame) -> Array:
 
 
 def _level(age: Array, curve: Array) -> Array:
-    return curve[1] + (curve[0] - curve[1]) * curves.exponential_average(age[0], age[1], curve[2])[0]
+    return curve[1] + (curve[0] - curve[1]) * exponential_average(age[0], age[1], curve[2])[0]
 
 
 def _along(curve: Array, rows: pd.DataFrame) -> Array:

@@ -16,11 +16,19 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from rhem_lib import billing_checks as checks
-from rhem_lib import curves, mixed, posterior, recording
+from rhem_lib import recording
 from rhem_lib.billing_checks import FIXED, GROUPS, Line
 from rhem_lib.billing_words import Power, agreement, finding, notes, too_early
-from rhem_lib.book import fitted_months
 from rhem_lib.cohort import Cohort, cohort_of, without_season
+from rhem_lib.decay import (
+    Fit,
+    at_covariates,
+    draw_population,
+    fitted_months,
+    half_life,
+    level_interval,
+    time_to_level,
+)
 from rhem_lib.groups import (
     ERROR_PER_CLIENT,
     GROUP,
@@ -83,7 +91,7 @@ class BillingComparison:
     target_h: float = TARGET_H
     recording: Recording | None = None
     missing: str = ""
-    core: mixed.Fit | None = None
+    core: Fit | None = None
 
     @property
     def agreement(self) -> str:
@@ -127,8 +135,8 @@ class BillingComparison:
         ages = np.asarray(age_months, float)
         parts = []
         for name, fixed in zip(GROUPS, (0.5, -0.5), strict=True):
-            eta, covariance = posterior.at_covariates(self.core, np.array([1.0, fixed, 0.0]))
-            level = posterior.level_interval(ages, eta, covariance, self.core.quantile)
+            eta, covariance = at_covariates(self.core, np.array([1.0, fixed, 0.0]))
+            level = level_interval(ages, eta, covariance, self.core.quantile)
             parts.append(pd.DataFrame(dict(zip(columns, (name, ages, *level), strict=True))))
         return pd.concat(parts, ignore_index=True)
 
@@ -182,7 +190,7 @@ def billing_cohort(rows: pd.DataFrame) -> Cohort:
     return cohort.keep(cohort.clients["group"].isin(GROUPS))
 
 
-def primary_fit(cohort: Cohort) -> mixed.Fit:
+def primary_fit(cohort: Cohort) -> Fit:
     """Fixed fee and log size on start, floor and half-life."""
     return cohort.fit(cohort.of(FIXED), cohort.size)
 
@@ -202,7 +210,7 @@ def _missing(clients: pd.DataFrame, min_group: int) -> str:
 
 
 def _table(
-    rows: pd.DataFrame, cohort: Cohort, book: Cohort, core: mixed.Fit, seed: int
+    rows: pd.DataFrame, cohort: Cohort, book: Cohort, core: Fit, seed: int
 ) -> tuple[pd.DataFrame, Recording]:
     """All analyses, with a progress bar for people who wait; `book` is the cohort without its season."""
     effect, count = effect_of(core), len(cohort.clients)
@@ -224,7 +232,7 @@ def _table(
     return pd.DataFrame([lines[0], *counted, *lines[1:]], columns=checks.COLUMNS), control
 
 
-def tipping(core: mixed.Fit, effect: Effect, clients: int) -> list[Line]:
+def tipping(core: Fit, effect: Effect, clients: int) -> list[Line]:
     """What would make the result out of nothing: under-recording that grows, or something unmeasured."""
     names = ("tipping point: share of hours written down", "tipping point: unmeasured cause")
     quantities = ("share that erases the finding", "E-value of estimate, of the nearer limit")
@@ -243,7 +251,7 @@ def tipping(core: mixed.Fit, effect: Effect, clients: int) -> list[Line]:
     return [share, checks.line(names[1], strength, clients, told, quantity=quantities[1])]
 
 
-def _power(core: mixed.Fit, effect: Effect) -> Power:
+def _power(core: Fit, effect: Effect) -> Power:
     """What the book could show, and at best with ever more months of the same clients."""
     design = core.model.months.design
     least = float(core.sd[LOG_TAU] * np.sqrt(np.linalg.inv(design.T @ design)[GROUP, GROUP]))
@@ -251,16 +259,14 @@ def _power(core: mixed.Fit, effect: Effect) -> Power:
     return Power(effect.smallest, bound, len(design), clients_needed(effect.error, len(design)))
 
 
-def _sooner(core: mixed.Fit, target_h: float, rng: np.random.Generator) -> tuple[float, float, float]:
+def _sooner(core: Fit, target_h: float, rng: np.random.Generator) -> tuple[float, float, float]:
     """Months between the two groups' arrivals at the target from the same start and floor."""
     columns = core.model.months.design.shape[1]
-    shifts = np.vstack([np.zeros(3 * columns), posterior.draw_population(core, DRAWS, rng)])
+    shifts = np.vstack([np.zeros(3 * columns), draw_population(core, DRAWS, rng)])
     draws = core.coefficients + shifts.reshape(-1, 3, columns)
     start, floor = np.exp(draws[:, 0, 0]), np.exp(draws[:, 1, 0])
     arrival = [
-        curves.time_to_level(
-            target_h, start, floor, np.exp(draws[:, LOG_TAU, 0] + side * draws[:, LOG_TAU, GROUP])
-        )
+        time_to_level(target_h, start, floor, np.exp(draws[:, LOG_TAU, 0] + side * draws[:, LOG_TAU, GROUP]))
         for side in (-0.5, 0.5)
     ]
     if not np.isfinite(arrival[0][0]):
@@ -271,13 +277,13 @@ def _sooner(core: mixed.Fit, target_h: float, rng: np.random.Generator) -> tuple
     return float(sooner[0]), float(low), float(high)
 
 
-def _levels(core: mixed.Fit) -> pd.DataFrame:
+def _levels(core: Fit) -> pd.DataFrame:
     """Start, floor and half-life of the typical client of each group, at mean size."""
     lines = []
     for fixed in (0.5, -0.5):
-        eta, covariance = posterior.at_covariates(core, np.array([1.0, fixed, 0.0]))
+        eta, covariance = at_covariates(core, np.array([1.0, fixed, 0.0]))
         reach = core.quantile * np.sqrt(np.diag(covariance))
         values = np.exp(np.stack([eta, eta - reach, eta + reach], axis=-1))
-        values[2] = curves.half_life(values[2])
+        values[2] = half_life(values[2])
         lines.append(values.ravel())
     return pd.DataFrame(lines, pd.Index(GROUPS, name="billing"), LEVELS)

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import mixed, recording, switchers, usual
+from rhem_lib import recording, switchers, usual
 from rhem_lib.billing_words import HALF_LIFE
-from rhem_lib.book import lay_out
 from rhem_lib.cohort import Cohort, cohort_of, without_season
+from rhem_lib.decay import Fit, Model, lay_out, maximise, starting_values
 from rhem_lib.groups import LOG_TAU, Effect, effect_of, verdict
-from rhem_lib.laplace import Model
 
 Array = NDArray[np.float64]
 Line = dict[str, object]
@@ -62,7 +61,7 @@ def permuted(cohort: Cohort, primary: Effect, seed: int) -> Line:
     size, fixed = cohort.size, cohort.of(FIXED)
     months = lay_out(cohort.rows, cohort.clients.index.tolist(), np.column_stack([np.ones(len(size)), size]))
     model = Model(months)
-    score = mixed.maximise(model, mixed.starting_values(model)).scores[:, LOG_TAU * 2]
+    score = maximise(model, starting_values(model)).scores[:, LOG_TAU * 2]
     thirds = np.searchsorted(np.quantile(size, [1 / 3, 2 / 3]), size)
     rng = np.random.default_rng(seed)
     sums, observed = np.zeros(PERMUTATIONS), 0.0
@@ -113,7 +112,7 @@ def block_hours(rows: pd.DataFrame) -> list[Line]:
     return [line(names[0], effect_of(fit), shares[0]), second]
 
 
-def hyperbolic(cohort: Cohort, core: mixed.Fit) -> Line:
+def hyperbolic(cohort: Cohort, core: Fit) -> Line:
     """A curve with a long tail in place of the exponential."""
     fit = cohort.fit(cohort.of(FIXED), cohort.size, shape="hyperbolic")
     gain = fit.point.loglik - core.point.loglik

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import mixed
-from rhem_lib.book import client_order, lay_out
+from rhem_lib.decay import Fit, client_order, find_wave, fit_mixed_model, lay_out
 from rhem_lib.errors import ParameterError
-from rhem_lib.season import find_wave
 
 Array = NDArray[np.float64]
 
@@ -43,10 +41,10 @@ class Cohort:
         clients = self.clients[which.reindex(self.clients.index).to_numpy(bool)]
         return Cohort(self.rows[self.rows["client"].isin(clients.index)], clients)
 
-    def fit(self, *columns: Array, shape: str = "exponential") -> mixed.Fit:
+    def fit(self, *columns: Array, shape: str = "exponential") -> Fit:
         """Mixed model with these covariates on start, floor and half-life."""
         design = np.column_stack([np.ones(len(self.clients)), *columns])
-        return mixed.fit(lay_out(self.rows, self.clients.index.tolist(), design), shape)
+        return fit_mixed_model(lay_out(self.rows, self.clients.index.tolist(), design), shape)
 
 
 def cohort_of(rows: pd.DataFrame, by: str) -> Cohort:

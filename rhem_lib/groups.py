@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from rhem_lib import decline, mixed, posterior
-from rhem_lib.book import fitted_months, lay_out
 from rhem_lib.cohort import Cohort, cohort_of, without_season
+from rhem_lib.decay import Fit, covariate_effect, decline_test, fitted_months, lay_out
 from rhem_lib.errors import NotEnoughData
 
 Array = NDArray[np.float64]
@@ -90,9 +89,9 @@ def verdict(low: float, high: float) -> str:
     return "faster" if high < 1 else "slower" if low > 1 else "no clear difference"
 
 
-def effect_of(fit: mixed.Fit, column: int = GROUP) -> Effect:
+def effect_of(fit: Fit, column: int = GROUP) -> Effect:
     """Half-life ratio of a column of the design: t with clients - coefficients - 3 degrees of freedom."""
-    estimate, error = posterior.effect(fit, LOG_TAU, column)
+    estimate, error = covariate_effect(fit, LOG_TAU, column)
     ratio, low, high = np.exp(estimate + np.array([0, -1, 1]) * fit.quantile * error)
     p_value = float(2 * student.sf(abs(estimate) / error, fit.df))
     reach = fit.quantile + float(student.ppf(POWER, fit.df))
@@ -107,7 +106,7 @@ def clients_needed(error: float, clients: int) -> int:
 
 def no_decline(cohort: Cohort) -> str:
     """Why there is no speed to compare; empty where hours fall."""
-    gate = decline.decline_test(lay_out(cohort.rows, cohort.clients.index.tolist()))
+    gate = decline_test(lay_out(cohort.rows, cohort.clients.index.tolist()))
     return "" if gate.declines else "no decline is detected in this book, so there is no speed to compare"
 
 

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from rhem_lib.claim import left_book
+from rhem_lib.decay import left_book
 from rhem_lib.plots_style import BLUE, GREY, ORANGE, axes, level_line, say_missing, short, styled, title
 
 if TYPE_CHECKING:
-    from rhem_lib.claim import Claim
-    from rhem_lib.decay import DecayFit
+    from rhem_lib.decay import Claim, DecayFit
 
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
 SHOWN_MONTHS = 12

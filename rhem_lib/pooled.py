@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from rhem_lib import curves
+from rhem_lib.decay import AVERAGES
 
 Array = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def fit_curve(
         full = begin.copy()
         full[free] = x
         start, floor, log_tau = full
-        share, slope, *_ = curves.AVERAGES[shape](age_start, age_end, np.exp(log_tau))
+        share, slope, *_ = AVERAGES[shape](age_start, age_end, np.exp(log_tau))
         jacobian = np.column_stack([share, 1 - share, (start - floor) * slope])[:, free]
         return (floor + (start - floor) * share - rate) * root, jacobian * root[:, None]
 

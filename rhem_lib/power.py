@@ -8,9 +8,8 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from rhem_lib import billing
-from rhem_lib.book import fitted_months
 from rhem_lib.cohort import without_season
-from rhem_lib.decay import DecayFit
+from rhem_lib.decay import DecayFit, fitted_months
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.groups import RATIO_TO_SHOW, effect_of
 from rhem_lib.scenarios import SCENARIOS, Scenario, simulate_panel

@@ -11,10 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from rhem_lib import mixed, posterior
 from rhem_lib.cohort import Cohort, with_tickets
+from rhem_lib.decay import Fit, covariate_effect, expected, maximise
 from rhem_lib.groups import GROUP, LOG_TAU, Effect
-from rhem_lib.noise import expected
 
 Array = NDArray[np.float64]
 
@@ -57,7 +56,7 @@ class Recording:
         return f"{story}: no sign that less and less is written down."
 
 
-def hours_per_ticket(cohort: Cohort, name: str, twin: mixed.Fit) -> Recording:
+def hours_per_ticket(cohort: Cohort, name: str, twin: Fit) -> Recording:
     """Whether hours per ticket of a group fall with age, against the others with the same course of tickets.
 
     Log hours per ticket by month, weighted by tickets, on a client's own mean, its fitted log ticket rate, age up
@@ -109,12 +108,12 @@ def _within(columns: Array, answer: Array, weight: Array, client: NDArray[np.int
     return tuple(float(x) for x in (*np.exp([beta[0], beta[0] - reach, beta[0] + reach]), p_value))
 
 
-def twin_fit(cohort: Cohort, name: str) -> mixed.Fit:
+def twin_fit(cohort: Cohort, name: str) -> Fit:
     """The primary model on tickets in place of hours."""
     return with_tickets(cohort).fit(cohort.of(name), cohort.size)
 
 
-def erasing_share(core: mixed.Fit, effect: Effect) -> tuple[float, float]:
+def erasing_share(core: Fit, effect: Effect) -> tuple[float, float]:
     """Share of its hours that the group would have to write down after a year to erase a shorter half-life.
 
     Hours of the group are divided by a share that falls from 1 to c over a year, and the model is maximised again;
@@ -134,8 +133,8 @@ def erasing_share(core: mixed.Fit, effect: Effect) -> tuple[float, float]:
     for share in SHARES:
         factor = np.where(fixed, 1 / (1 - (1 - share) * progress), 1.0)
         model = replace(core.model, months=replace(months, rate=months.rate * factor))
-        point = mixed.maximise(model, point.theta, gain=1e-9)
-        found.append(posterior.effect(replace(core, model=model, point=point), LOG_TAU, GROUP)[0])
+        point = maximise(model, point.theta, gain=1e-9)
+        found.append(covariate_effect(replace(core, model=model, point=point), LOG_TAU, GROUP)[0])
     upper = np.array(found) + np.log(effect.high / effect.ratio)
     return _crossing(upper), _crossing(np.array(found))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import curves
+from rhem_lib.decay import AVERAGES
 from rhem_lib.errors import ParameterError
 
 Array = NDArray[np.float64]
@@ -228,7 +228,7 @@ def _path(truth: Scenario, begin: Array, end: Array, parameters: Array, switch: 
     first, last = (
         np.minimum(x, switch) + np.maximum(x - switch, 0.0) / truth.switch_tau_ratio for x in (begin, end)
     )
-    return floor + (start - floor) * curves.AVERAGES[truth.shape](first, last, tau)[0]
+    return floor + (start - floor) * AVERAGES[truth.shape](first, last, tau)[0]
 
 
 def _size(truth: Scenario, fixed: bool, rng: np.random.Generator) -> float:

@@ -12,11 +12,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from rhem_lib import mixed, noise
-from rhem_lib.book import Months, lay_out
 from rhem_lib.cohort import Cohort
-from rhem_lib.laplace import Model, evaluate
-from rhem_lib.season import newton_step
+from rhem_lib.decay import (
+    Fit,
+    Model,
+    Months,
+    evaluate,
+    expected_hours,
+    fit_mixed_model,
+    lay_out,
+    maximise,
+    newton_step,
+)
 
 Array = NDArray[np.float64]
 
@@ -85,7 +92,7 @@ def fit_change(cohort: Cohort, since: pd.Series) -> Change:
     names = cohort.clients.index.tolist()
     months = lay_out(cohort.rows, names, np.column_stack([np.ones(len(names)), cohort.size]))
     switch = since.reindex(names).fillna(np.inf).to_numpy()[:, None]
-    fit, found = mixed.fit(months), np.zeros(2)
+    fit, found = fit_mixed_model(months), np.zeros(2)
     for _ in range(ROUNDS):
         _, scored, modelled = newton_step(fit.model, fit.point, _direction(fit, months, switch, found))
         step = modelled @ _gradient(fit, months, switch, found)
@@ -93,7 +100,7 @@ def fit_change(cohort: Cohort, since: pd.Series) -> Change:
         if np.abs(step).max() < STEPS_END:
             break
         model = _as_if_never(fit.model, months, switch, found)
-        fit = replace(fit, model=model, point=mixed.maximise(model, fit.point.theta))
+        fit = replace(fit, model=model, point=maximise(model, fit.point.theta))
     error = np.sqrt(np.maximum(np.diag(scored), fit.memory * np.diag(modelled)))
     speed, jump = (_interval(*pair, len(since) - 1) for pair in zip(found, error, strict=True))
     return Change(speed, jump, len(since))
@@ -125,7 +132,7 @@ def _clock(age: Array, switch: Array, log_ratio: float) -> Array:
         return np.where(age > switch, switch + (age - switch) * np.exp(-log_ratio), age)
 
 
-def _gradient(fit: mixed.Fit, months: Months, switch: Array, found: Array) -> Array:
+def _gradient(fit: Fit, months: Months, switch: Array, found: Array) -> Array:
     """Derivatives of the marginal log likelihood of the hours as they are, in log speed ratio and log jump."""
     out = np.zeros(2)
     for j in range(2):
@@ -137,13 +144,13 @@ def _gradient(fit: mixed.Fit, months: Months, switch: Array, found: Array) -> Ar
     return out - np.array([0, divided.sum()])
 
 
-def _direction(fit: mixed.Fit, months: Months, switch: Array, found: Array) -> Array:
+def _direction(fit: Fit, months: Months, switch: Array, found: Array) -> Array:
     """Derivatives of the log rate in log speed ratio and log jump, (clients, months, 2)."""
     sides = []
     for shift in (DIFFERENCE, -DIFFERENCE):
         start, end = (_clock(age, switch, found[0] + shift) for age in (months.age_start, months.age_end))
         moved = replace(fit.model.months, age_start=start, age_end=end)
-        sides.append(np.log(noise.expected(replace(fit.model, months=moved), fit.point)[0]))
+        sides.append(np.log(expected_hours(replace(fit.model, months=moved), fit.point)[0]))
     return np.stack([(sides[0] - sides[1]) / (2 * DIFFERENCE), months.age_start >= switch], axis=-1)
 
 

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from rhem_lib.billing import billing_cohort, compare_billing
 from rhem_lib.billing_words import agreement
-from rhem_lib.book import fitted_months
+from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.groups import verdict
 from rhem_lib.plan import ANALYSES
 from rhem_lib.scenarios import SCENARIOS, simulate_panel

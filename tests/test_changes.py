@@ -5,16 +5,16 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from rhem_lib import mixed
-from rhem_lib.book import client_order, fitted_months, lay_out
-from rhem_lib.changes import change_points
+from rhem_lib.decay import mixed_model
+from rhem_lib.decay.change_points import change_points
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 
 def found(panel):
     rows = fitted_months(panel)
     names = client_order(rows)
-    return change_points(mixed.fit(lay_out(rows, names)), names)
+    return change_points(mixed_model.fit(lay_out(rows, names)), names)
 
 
 @pytest.fixture(scope="module")

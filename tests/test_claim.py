@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rhem_lib.curves import exponential
-from rhem_lib.decay import fit_decay
+from rhem_lib.decay.curves import exponential
+from rhem_lib.decay.fit import fit_decay
 from rhem_lib.errors import ParameterError
 from rhem_lib.scenarios import SCENARIOS, simulate_panel, true_clients
 

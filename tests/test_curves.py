@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import curves
+from rhem_lib.decay import curves
 
 FALLING = ["exponential", "hyperbolic", "linear", "step"]
 INTERVALS = [(0.0, 1.0, 4.0), (2.3, 3.1, 0.7), (11.0, 12.0, 4.328), (30.0, 30.2, 50.0), (2.0, 3.0, 2.5)]

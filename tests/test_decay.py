@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from rhem_lib import changes, decline, laplace, mixed, posterior, quadrature, tweedie
-from rhem_lib.book import client_order, fitted_months, lay_out
-from rhem_lib.curves import half_life
-from rhem_lib.decay import fit_decay
+from rhem_lib.decay import change_points, decline_test, laplace, mixed_model, posterior, quadrature, tweedie
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
+from rhem_lib.decay.curves import half_life
+from rhem_lib.decay.fit import fit_decay
 from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
@@ -88,7 +88,7 @@ def test_shocks_are_found_as_large_and_as_lasting_as_they_are(correlation, infla
     """A shock of log sd 0.25 has variance exp(0.0625) - 1; clients' curves follow some of what lasts."""
     calm = replace(SCENARIOS["S2"], season=0.0, leaving=False, shock_memory=correlation)
     rows = fitted_months(simulate_panel(replace(calm, months=(24, 36), endpoints=(150.0, 0.3)), seed=8))
-    core = mixed.fit(lay_out(rows, client_order(rows)))
+    core = mixed_model.fit(lay_out(rows, client_order(rows)))
     assert np.exp(core.point.theta[-1]) == pytest.approx(np.expm1(0.0625), rel=0.1 if correlation == 0 else 0.3)
     assert (core.slow.months.shock / core.model.months.shock).mean() == pytest.approx(inflation, rel=0.2)
 
@@ -215,15 +215,15 @@ def test_gate_by_hand():
     """Six clients, each falling by half at the same size: the ratio is one half, and all agree."""
     panel = pd.concat([one_client(f"c{i}", [1.0] * 4 + [0.5] * 4, size=1e6) for i in range(6)])
     rows = fitted_months(panel)
-    gate = decline.decline_test(lay_out(rows, client_order(rows)))
+    gate = decline_test.decline_test(lay_out(rows, client_order(rows)))
     assert gate.log_ratio == pytest.approx(np.log(0.5), abs=1e-5)
     assert gate.declines
 
 
 def test_benjamini_hochberg_by_hand():
     p_values = np.array([0.01, 0.9, np.nan, 0.04, 0.2])
-    assert changes.discoveries(p_values, 0.1).tolist() == [True, False, False, True, False]
-    assert not changes.discoveries(np.array([0.5, np.nan]), 0.1).any()
+    assert change_points.discoveries(p_values, 0.1).tolist() == [True, False, False, True, False]
+    assert not change_points.discoveries(np.array([0.5, np.nan]), 0.1).any()
 
 
 def test_a_rebound_is_irregular(panel):
@@ -304,9 +304,9 @@ def test_the_mean_is_centred_on_its_estimate_however_the_draws_lean():
 
 
 def test_covariance_from_the_scores_is_that_of_the_hessian_in_a_regular_book():
-    core = mixed.fit(lay_out(rows := fitted_months(simulate_panel("S2", seed=3)), client_order(rows)))
+    core = mixed_model.fit(lay_out(rows := fitted_months(simulate_panel("S2", seed=3)), client_order(rows)))
     free = np.diag(core.covariance) > 0
-    outer = mixed._outer(core.point, free)
+    outer = mixed_model._outer(core.point, free)
     plain = np.diag(core.covariance)[free] / core.stretch[free] ** 2
     assert core.regular
     assert np.sqrt(np.diag(outer)[free] / plain) == pytest.approx(1.0, abs=0.35)

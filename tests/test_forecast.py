@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from rhem_lib import forecast, plots_decay
+from rhem_lib import plots_decay
 from rhem_lib.backtest import OURS, RIVALS, Backtest, backtest
-from rhem_lib.decay import fit_decay
+from rhem_lib.decay import forecast
+from rhem_lib.decay.fit import fit_decay
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 BOOK = replace(SCENARIOS["S2"], clients=25, months=(8, 30))

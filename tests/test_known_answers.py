@@ -10,8 +10,8 @@ from conftest import REAL_DATA
 from numpy.polynomial.hermite import hermgauss
 from scipy.optimize import minimize
 
-from rhem_lib import curves, laplace, mixed, tweedie
-from rhem_lib.book import client_order, fitted_months, lay_out
+from rhem_lib.decay import curves, laplace, mixed_model, tweedie
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
 from rhem_lib.pooled import fit_curve
 from rhem_lib.scenarios import simulate_panel
 
@@ -104,9 +104,9 @@ def shift_to_quadrature(scenario, seed):
     The objective is maximised by differences of itself, over all coefficients and the spreads inside their bounds.
     """
     rows = fitted_months(simulate_panel(scenario, seed=seed))
-    fit = mixed.fit(lay_out(rows, client_order(rows)))
-    free, _ = mixed._with_hessian(fit.point.theta, 1)
-    unit = mixed._steps(fit.slow, fit.point)
+    fit = mixed_model.fit(lay_out(rows, client_order(rows)))
+    free, _ = mixed_model._with_hessian(fit.point.theta, 1)
+    unit = mixed_model._steps(fit.slow, fit.point)
     plain = laplace.Model(fit.slow.months, restricted=False)
     if fit.regular:
         root = np.linalg.cholesky(fit.covariance[np.ix_(free, free)])

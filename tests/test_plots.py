@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 
 from rhem_lib import plots, plots_style
 from rhem_lib.billing import compare_billing
-from rhem_lib.decay import fit_decay
+from rhem_lib.decay.fit import fit_decay
 from rhem_lib.metric.causes import cause_months, concentration
 from rhem_lib.metric.decomposition import last_periods, why_moved
 from rhem_lib.metric.definitions import definitions

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rhem_lib import power, schema
-from rhem_lib.decay import fit_decay
+from rhem_lib.decay.fit import fit_decay
 from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 

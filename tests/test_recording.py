@@ -10,8 +10,8 @@ import pytest
 from rhem_lib import recording, switchers
 from rhem_lib.billing import billing_cohort, primary_fit
 from rhem_lib.billing_checks import tickets
-from rhem_lib.book import fitted_months
 from rhem_lib.cohort import cohort_of
+from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.groups import effect_of
 from rhem_lib.plan import billing_plan, history, register
 from rhem_lib.scenarios import SCENARIOS, simulate_panel

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from rhem_lib.book import Months
-from rhem_lib.decline import Gate
-from rhem_lib.season import Season
+from rhem_lib.decay.client_months import Months
+from rhem_lib.decay.decline_test import Gate
+from rhem_lib.decay.season import Season
 
 TARGET_MONTHS = 12
 SHAPE_MARGIN = 4.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rhem_lib.mixed import MOST_SD, Fit
+from rhem_lib.decay.mixed_model import MOST_SD, Fit
 
 Array = NDArray[np.float64]
 

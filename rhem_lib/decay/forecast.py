@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import curves, posterior
-from rhem_lib.laplace import split
-from rhem_lib.mixed import Fit
+from rhem_lib.decay import curves, posterior
+from rhem_lib.decay.laplace import split
+from rhem_lib.decay.mixed_model import Fit
 
 Array = NDArray[np.float64]
 

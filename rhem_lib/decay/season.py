@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import f as fisher
 
-from rhem_lib import mixed
-from rhem_lib.book import Months
-from rhem_lib.laplace import Model, Point
-from rhem_lib.noise import residuals
+from rhem_lib.decay import mixed_model
+from rhem_lib.decay.client_months import Months
+from rhem_lib.decay.laplace import Model, Point
+from rhem_lib.decay.residuals import residuals
 
 Array = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def _harmonic(month: Array) -> Array:
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
 
 
-def fit_season(months: Months, calendar_month: Array) -> tuple[mixed.Fit, Season]:
+def fit_season(months: Months, calendar_month: Array) -> tuple[mixed_model.Fit, Season]:
     """Fit the mixed model and the wave together, by turns: Newton steps for the wave given the clients' freedom.
 
     Hours with factor s are Tweedie of power 1.5 with dispersion phi, so hours / s are so with dispersion
@@ -66,7 +66,7 @@ def fit_season(months: Months, calendar_month: Array) -> tuple[mixed.Fit, Season
     calendar_month : array (clients, months), 1 to 12
     """
     season = find_wave(months, calendar_month)
-    return mixed.fit(_without(months, _harmonic(calendar_month) @ np.array(season.wave))), season
+    return mixed_model.fit(_without(months, _harmonic(calendar_month) @ np.array(season.wave))), season
 
 
 def find_wave(months: Months, calendar_month: Array) -> Season:
@@ -74,14 +74,14 @@ def find_wave(months: Months, calendar_month: Array) -> Season:
     wave = np.zeros(2)
     harmonic = _harmonic(calendar_month)
     model = Model(months)
-    point = mixed.maximise(model, mixed.starting_values(model))
+    point = mixed_model.maximise(model, mixed_model.starting_values(model))
     for _ in range(ROUNDS):
         step, covariance, _ = newton_step(model, point, harmonic)
         if np.abs(step).max() < STEPS_END:
             break
         wave = wave + np.clip(step, -LARGEST_STEP, LARGEST_STEP)
         model = replace(model, months=_without(months, harmonic @ wave))
-        point = mixed.maximise(model, point.theta)
+        point = mixed_model.maximise(model, point.theta)
     clients = len(months.used)
     statistic = wave @ np.linalg.solve(covariance, wave) / 2
     return Season((float(wave[0]), float(wave[1])), covariance, float(fisher.sf(statistic, 2, clients - 2)))

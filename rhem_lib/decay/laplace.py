@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rhem_lib import curves, tweedie
-from rhem_lib.book import Months
+from rhem_lib.decay import curves, tweedie
+from rhem_lib.decay.client_months import Months
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from rhem_lib.book import Months
+from rhem_lib.decay.client_months import Months
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import posterior
-from rhem_lib.mixed import Fit
-from rhem_lib.noise import expected
+from rhem_lib.decay import posterior
+from rhem_lib.decay.mixed_model import Fit
+from rhem_lib.decay.residuals import expected
 
 Array = NDArray[np.float64]
 

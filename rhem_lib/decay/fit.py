@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import decay_tables, decline, mixed, posterior
-from rhem_lib.book import Months, client_order, fitted_months, lay_out, typed_panel
-from rhem_lib.changes import change_points
-from rhem_lib.claim import Claim, check_claim, left_book
-from rhem_lib.decay_tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
-from rhem_lib.decay_words import TARGET_MONTHS, tell, tell_clients, tell_season
-from rhem_lib.decline import Gate
+from rhem_lib.decay import decline_test, mixed_model, posterior, tables
+from rhem_lib.decay.change_points import change_points
+from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, typed_panel
+from rhem_lib.decay.decline_test import Gate
+from rhem_lib.decay.forecast import forecast_months
+from rhem_lib.decay.season import Season, fit_season
+from rhem_lib.decay.tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
+from rhem_lib.decay.target_check import Claim, check_claim, left_book
+from rhem_lib.decay.text import TARGET_MONTHS, tell, tell_clients, tell_season
 from rhem_lib.errors import ParameterError
-from rhem_lib.forecast import forecast_months
-from rhem_lib.season import Season, fit_season
 
 MIN_CLIENTS, MIN_MONTHS = 3, 4
 ALLOTTED = 1e-9  # relative spread of rates
@@ -71,7 +71,7 @@ class DecayFit:
     target_h: float
     missing: str = ""
     names: tuple[str, ...] = ()
-    core: mixed.Fit | None = None
+    core: mixed_model.Fit | None = None
     claim: Claim | None = None
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
     season: Season | None = None
@@ -139,7 +139,7 @@ class DecayFit:
         if self.core is None:
             columns: tuple = (np.full(len(ages), np.nan),) * 3
         else:
-            eta, covariance = decay_tables.typical(self.core)
+            eta, covariance = tables.typical(self.core)
             if client is not None:
                 place = self.names.index(client)
                 eta, covariance = (x[place] for x in posterior.clients(self.core))
@@ -230,17 +230,17 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
         return _refusal(rows, target_h, missing, left_out)
     names = client_order(rows)
     months = lay_out(rows, names)
-    gate = decline.decline_test(months)
+    gate = decline_test.decline_test(months)
     wave = None
     if season:
         core, wave = fit_season(months, _by_month(rows, names, months, rows["month"].dt.month))
     else:
-        core = mixed.fit(months)
-    aic = pd.Series(mixed.compare_shapes(core, SHAPES), name="aic")
+        core = mixed_model.fit(months)
+    aic = pd.Series(mixed_model.compare_shapes(core, SHAPES), name="aic")
     shapes = pd.DataFrame({"aic": aic, "delta_aic": aic - aic.min()}).rename_axis("shape")
-    population, typical, draws = decay_tables.population(core, target_h, np.random.default_rng(seed))
+    population, typical, draws = tables.population(core, target_h, np.random.default_rng(seed))
     changes = _changes(core, rows, names)
-    clients = decay_tables.clients(core, names, changes["client"].tolist(), target_h, draws)
+    clients = tables.clients(core, names, changes["client"].tolist(), target_h, draws)
     calendar = left = None
     if "month" in panel:
         calendar = rows.groupby("client")["month"].agg(first="min", last="max")
@@ -263,7 +263,7 @@ def _by_month(rows: pd.DataFrame, names: list[str], months: Months, values: pd.S
     return out
 
 
-def _changes(core: mixed.Fit, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _changes(core: mixed_model.Fit, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Change points, with the calendar month where the panel has one."""
     table = change_points(core, names)
     if "month" in rows:
@@ -291,7 +291,7 @@ def _refusal(rows: pd.DataFrame, target_h: float, missing: str, left_out: tuple[
     clients = pd.DataFrame(
         np.nan,
         pd.Index(sorted(set(rows["client"])), name="client"),
-        [*decay_tables.with_limits(CLIENT_NUMBERS), "p_target_24"],
+        [*tables.with_limits(CLIENT_NUMBERS), "p_target_24"],
     )
     clients["months"] = rows.groupby("client").size().reindex(clients.index).astype(int)
     clients["follows"] = "too-early"

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.polynomial.hermite import hermgauss
 from numpy.typing import NDArray
 
-from rhem_lib import curves, tweedie
-from rhem_lib.laplace import ETA_HIGH, ETA_LOW, Model, Point, evaluate, split
+from rhem_lib.decay import curves, tweedie
+from rhem_lib.decay.laplace import ETA_HIGH, ETA_LOW, Model, Point, evaluate, split
 
 Array = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from rhem_lib.laplace import Point, evaluate
-from rhem_lib.mixed import Fit
-from rhem_lib.noise import expected, residuals
+from rhem_lib.decay.laplace import Point, evaluate
+from rhem_lib.decay.mixed_model import Fit
+from rhem_lib.decay.residuals import expected, residuals
 
 Array = NDArray[np.float64]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import curves, mixed, posterior
-from rhem_lib.decay_words import TARGET_MONTHS
+from rhem_lib.decay import curves, mixed_model, posterior
+from rhem_lib.decay.text import TARGET_MONTHS
 
 MONTHS_TO_FOLLOW = 6
 TOO_NOISY = 3.0  # times the noise of the book: no path to be seen
@@ -28,13 +28,13 @@ def limits(draws: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.quantile(draws, [0.025, 0.975], axis=0, method="inverted_cdf")
 
 
-def typical(core: mixed.Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def typical(core: mixed_model.Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log parameters of the typical client and their covariance."""
     return core.coefficients[:, 0], core.coefficient_covariance
 
 
 def population(
-    core: mixed.Fit, target_h: float, rng: np.random.Generator
+    core: mixed_model.Fit, target_h: float, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, NDArray[np.float64], posterior.Draws]:
     """Population table, and the draws of log parameters behind it: (draws, 3) typical, and of all clients."""
     eta, covariance = typical(core)
@@ -77,7 +77,7 @@ def _mean_arrival(draws: NDArray[np.float64], target_h: float) -> NDArray[np.flo
 
 
 def clients(
-    core: mixed.Fit, names: list[str], changed: list[str], target_h: float, draws: posterior.Draws
+    core: mixed_model.Fit, names: list[str], changed: list[str], target_h: float, draws: posterior.Draws
 ) -> pd.DataFrame:
     """Per-client table; `changed` are the clients that left their path."""
     months = core.model.months
@@ -102,7 +102,7 @@ def clients(
 
 
 def _follows(
-    core: mixed.Fit, changed: NDArray[np.bool_], eta: NDArray[np.float64], covariance: NDArray[np.float64]
+    core: mixed_model.Fit, changed: NDArray[np.bool_], eta: NDArray[np.float64], covariance: NDArray[np.float64]
 ) -> NDArray[np.str_]:
     """What each client does: the sign of its change from first to last month (middles) where that is beyond doubt.
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rhem_lib import curves
-from rhem_lib.laplace import Model, Point, split
+from rhem_lib.decay import curves
+from rhem_lib.decay.laplace import Model, Point, split
 
 Array = NDArray[np.float64]
 

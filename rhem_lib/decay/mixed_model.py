@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 from scipy.stats import t as student
 
-from rhem_lib import curves, noise, quadrature
-from rhem_lib.book import Months
-from rhem_lib.laplace import PRIOR_SD, Model, Point, evaluate, prior_precision, split
+from rhem_lib.decay import curves, quadrature, residuals
+from rhem_lib.decay.client_months import Months
+from rhem_lib.decay.laplace import PRIOR_SD, Model, Point, evaluate, prior_precision, split
 
 Array = NDArray[np.float64]
 
@@ -148,17 +148,17 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
     is the inverse Hessian over these, inflated so that no variance is smaller than the sandwich's over clients.
     """
     theta = starting_values(Model(months, shape))
-    model = noise.with_shocks(Model(months, shape), theta)
+    model = residuals.with_shocks(Model(months, shape), theta)
     point = maximise(model, theta)
-    for _ in range(noise.ROUNDS):
-        factor = noise.client_noise(model, point)
+    for _ in range(residuals.ROUNDS):
+        factor = residuals.client_noise(model, point)
         if (factor == 1).all():
             break
         model = replace(model, months=replace(model.months, noise=model.months.noise * factor))
         point = maximise(model, point.theta)
     clients, columns = months.design.shape
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
-    memory, slow = noise.memory(model, point), noise.lasting(model, point)
+    memory, slow = residuals.memory(model, point), residuals.lasting(model, point)
     point = evaluate(slow, point.theta, point.modes)
     free, inner = _with_hessian(point.theta, columns)
     inverse = _inverse(slow, point, free)
