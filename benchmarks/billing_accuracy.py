@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from report import markdown
 
-from rhem_lib import billing, billing_checks, switchers, usual
-from rhem_lib.billing_checks import FIXED
-from rhem_lib.cohort import without_season
+from rhem_lib.billing import comparison, contract_changes, naive_methods, sensitivity
+from rhem_lib.billing.cohort import without_season
+from rhem_lib.billing.groups import RATIO_TO_SHOW, clients_needed, effect_of
+from rhem_lib.billing.sensitivity import FIXED
 from rhem_lib.decay.client_months import fitted_months
-from rhem_lib.groups import RATIO_TO_SHOW, clients_needed, effect_of
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 FIRST_SEED = 60_000
@@ -33,25 +33,25 @@ SHARE_OF_USUAL, SHARE_OF_STATED = 0.2, 0.5
 def answers(name: str, clients: int, full: int, seed: int) -> list[dict]:
     """All methods on one book: log ratio, interval, p-value; what the book says of itself."""
     rows = fitted_months(simulate_panel(replace(SCENARIOS[name], clients=clients), seed=seed))
-    cohort = billing.billing_cohort(rows)
+    cohort = comparison.billing_cohort(rows)
     book = without_season(cohort)
-    core = billing.primary_fit(book)
+    core = comparison.primary_fit(book)
     effect = effect_of(core)
     shown = (effect.ratio, effect.low, effect.high, effect.p_value)
     more = {"smallest": effect.smallest, "needed": clients_needed(effect.error, clients)}
     if seed - FIRST_SEED < 2 * full:
-        more |= {"warns": float(billing_checks.tickets(cohort)[1].warns)}
+        more |= {"warns": float(sensitivity.tickets(cohort)[1].warns)}
     if SCENARIOS[name].switch_share:
         more |= after_the_change(rows)
     out = [{"method": OURS, **_values(shown), **more}]
     if seed - FIRST_SEED < full:
-        plain = billing_checks.unadjusted(book, cohort)[0]
+        plain = sensitivity.unadjusted(book, cohort)[0]
         out.append({"method": UNADJUSTED, **_values([plain[k] for k in ("ratio", "low", "high", "p_value")])})
-        p_value = billing_checks.permuted(book, effect, seed)["p_value"]
+        p_value = sensitivity.permuted(book, effect, seed)["p_value"]
         out.append({"method": PERMUTED, **_values((np.nan, np.nan, np.nan, p_value))})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            out += [{"method": k, **_values(call(cohort, FIXED))} for k, call in usual.METHODS.items()]
+            out += [{"method": k, **_values(call(cohort, FIXED))} for k, call in naive_methods.METHODS.items()]
     return out
 
 
@@ -61,11 +61,11 @@ def _values(found: tuple | list) -> dict[str, float]:
 
 def after_the_change(rows: pd.DataFrame) -> dict[str, float]:
     """Speed and jump of the clients that changed."""
-    since = switchers.switch_ages(rows)
-    if len(since) < switchers.MIN_SWITCHERS:
+    since = contract_changes.switch_ages(rows)
+    if len(since) < contract_changes.MIN_SWITCHERS:
         return {}
-    cohort = without_season(billing.cohort_of(switchers.hourly_rows(rows, since), "billing"))
-    change = switchers.fit_change(cohort, since)
+    cohort = without_season(comparison.cohort_of(contract_changes.hourly_rows(rows, since), "billing"))
+    change = contract_changes.fit_change(cohort, since)
     return {f"{k}_{side}": v for k in ("speed", "jump") for side, v in
             zip(("ratio", "low", "high"), getattr(change, k)[:3], strict=True)}  # fmt: skip
 
@@ -73,8 +73,8 @@ def after_the_change(rows: pd.DataFrame) -> dict[str, float]:
 def found(ratio: float, clients: int, seed: int) -> bool:
     """Whether the primary analysis of one S7 book with another ratio finds it."""
     truth = replace(SCENARIOS["S7"], clients=clients, fixed_tau_ratio=ratio)
-    cohort = billing.billing_cohort(fitted_months(simulate_panel(truth, seed=seed)))
-    return effect_of(billing.primary_fit(without_season(cohort))).high < 1
+    cohort = comparison.billing_cohort(fitted_months(simulate_panel(truth, seed=seed)))
+    return effect_of(comparison.primary_fit(without_season(cohort))).high < 1
 
 
 def line(name: str, table: pd.DataFrame) -> dict:

@@ -19,7 +19,7 @@ _PUBLIC = {
     "DecayFit": "decay",
     "compare_billing": "billing",
     "BillingComparison": "billing",
-    "compare_groups": "groups",
+    "compare_groups": "billing",
     "build_review": "review",
     "Review": "review",
     "RhemError": "errors",

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 
-from rhem_lib.billing_words import HALF_LIFE
+from rhem_lib.billing import HALF_LIFE
 from rhem_lib.metric import pooled_rhem
 from rhem_lib.plots_measure import concentration, definitions, moved
 from rhem_lib.plots_review import review_causes, review_minutes, review_parts

@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from rhem_lib import billing
-from rhem_lib.cohort import without_season
+from rhem_lib.billing import RATIO_TO_SHOW, billing_cohort, effect_of, primary_fit, without_season
 from rhem_lib.decay import DecayFit, fitted_months
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.groups import RATIO_TO_SHOW, effect_of
 from rhem_lib.scenarios import SCENARIOS, Scenario, simulate_panel
 
 __all__ = ["SCENARIOS", "PowerStudy", "Scenario", "billing_power", "scenario_of", "simulate_panel"]
@@ -116,6 +114,6 @@ def scenario_of(fit: DecayFit) -> Scenario:
 
 def _answers(book: Scenario, seed: int) -> bool:
     """Whether the primary analysis of one simulated book finds the true direction."""
-    cohort = billing.billing_cohort(fitted_months(simulate_panel(book, seed=seed)))
-    effect = effect_of(billing.primary_fit(without_season(cohort)))
+    cohort = billing_cohort(fitted_months(simulate_panel(book, seed=seed)))
+    effect = effect_of(primary_fit(without_season(cohort)))
     return effect.high < 1 if book.fixed_tau_ratio < 1 else effect.low > 1

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from rhem_lib.billing import billing_cohort, compare_billing
-from rhem_lib.billing_words import agreement
+from rhem_lib.billing.analysis_plan import ANALYSES
+from rhem_lib.billing.comparison import billing_cohort, compare_billing
+from rhem_lib.billing.groups import verdict
+from rhem_lib.billing.text import agreement
 from rhem_lib.decay.client_months import fitted_months
-from rhem_lib.groups import verdict
-from rhem_lib.plan import ANALYSES
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 STRONG = replace(SCENARIOS["S7"], clients=30, fixed_tau_ratio=0.35)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rhem_lib.billing import compare_billing
-from rhem_lib.cohort import cohort_of, without_season
+from rhem_lib.billing.cohort import cohort_of, without_season
+from rhem_lib.billing.comparison import compare_billing
+from rhem_lib.billing.groups import compare_groups, q_values
 from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.groups import compare_groups, q_values
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 

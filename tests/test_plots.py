@@ -12,7 +12,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from rhem_lib import plots, plots_style
-from rhem_lib.billing import compare_billing
+from rhem_lib.billing.comparison import compare_billing
 from rhem_lib.decay.fit import fit_decay
 from rhem_lib.metric.causes import cause_months, concentration
 from rhem_lib.metric.decomposition import last_periods, why_moved

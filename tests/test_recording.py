@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rhem_lib import recording, switchers
-from rhem_lib.billing import billing_cohort, primary_fit
-from rhem_lib.billing_checks import tickets
-from rhem_lib.cohort import cohort_of
+from rhem_lib.billing import contract_changes, under_recording
+from rhem_lib.billing.analysis_plan import billing_plan, history, register
+from rhem_lib.billing.cohort import cohort_of
+from rhem_lib.billing.comparison import billing_cohort, primary_fit
+from rhem_lib.billing.groups import effect_of
+from rhem_lib.billing.sensitivity import tickets
 from rhem_lib.decay.client_months import fitted_months
-from rhem_lib.groups import effect_of
-from rhem_lib.plan import billing_plan, history, register
 from rhem_lib.scenarios import SCENARIOS, simulate_panel
 from rhem_lib.settings import Settings
 
@@ -41,9 +41,9 @@ def test_a_book_without_tickets_says_so():
 
 def test_e_value_of_published_example_and_of_nothing():
     """VanderWeele & Ding (2017): risk ratio 3.9 has E-value 7.26; its limit 1.8 has 3.0."""
-    assert recording.e_value(3.9) == pytest.approx(7.26, abs=0.005)
-    assert recording.e_value(1 / 1.8) == pytest.approx(3.0, abs=0.005)
-    assert recording.e_value(1.0) == 1.0
+    assert under_recording.e_value(3.9) == pytest.approx(7.26, abs=0.005)
+    assert under_recording.e_value(1 / 1.8) == pytest.approx(3.0, abs=0.005)
+    assert under_recording.e_value(1.0) == 1.0
 
 
 def test_the_share_that_erases_a_finding_does_erase_it():
@@ -52,7 +52,7 @@ def test_the_share_that_erases_a_finding_does_erase_it():
     cohort = billing_cohort(fitted_months(panel))
     core = primary_fit(cohort)
     effect = effect_of(core)
-    limit, whole = recording.erasing_share(core, replace(effect, high=1.05 * effect.ratio))
+    limit, whole = under_recording.erasing_share(core, replace(effect, high=1.05 * effect.ratio))
     assert 0.5 < whole < limit < 1
     progress = np.minimum(cohort.rows["age_months"] / 12, 1)
     fixed = cohort.rows["billing"] == "fixed-fee"
@@ -60,30 +60,30 @@ def test_the_share_that_erases_a_finding_does_erase_it():
     erased = effect_of(primary_fit(replace(cohort, rows=cohort.rows.assign(reactive_hours=true))))
     assert effect.ratio < 0.95
     assert erased.ratio == pytest.approx(1, abs=0.03)
-    assert np.isnan(recording.erasing_share(core, replace(effect, high=1.0))).all()
+    assert np.isnan(under_recording.erasing_share(core, replace(effect, high=1.0))).all()
 
 
 @pytest.fixture(scope="module")
 def changed():
     """A hundred clients, no true effect, 40 % of the hours of switchers unwritten from the change on."""
     rows = fitted_months(simulate_panel(replace(SCENARIOS["S9u"], clients=80, recorded=0.6), seed=3))
-    since = switchers.switch_ages(rows)
-    return cohort_of(switchers.hourly_rows(rows, since), "billing"), since, rows
+    since = contract_changes.switch_ages(rows)
+    return cohort_of(contract_changes.hourly_rows(rows, since), "billing"), since, rows
 
 
 def test_a_pure_recording_jump_is_a_jump_and_no_speed(changed):
     cohort, since, _ = changed
-    found = switchers.fit_change(cohort, since)
+    found = contract_changes.fit_change(cohort, since)
     assert found.jump[1] < 0.6 < found.jump[2] < 1
     assert found.speed[1] < 1 < found.speed[2]
-    false = switchers.fit_change(*switchers.placebo(cohort, since))
+    false = contract_changes.fit_change(*contract_changes.placebo(cohort, since))
     assert false.jump[1] < 1 < false.jump[2]
 
 
 def test_against_clients_that_had_not_changed_hours_fall_and_tickets_do_not(changed):
     cohort, since, _ = changed
-    hours = switchers.against_like(cohort, since, "reactive_hours")
-    calls = switchers.against_like(cohort, since, "reactive_tickets")
+    hours = contract_changes.against_like(cohort, since, "reactive_hours")
+    calls = contract_changes.against_like(cohort, since, "reactive_tickets")
     assert hours[2] < 1 and hours[1] < 0.6 < hours[2]
     assert calls[1] < 1 < calls[2]
 
@@ -93,10 +93,10 @@ def test_switchers_need_three_months_on_both_sides_and_the_month_of_change_is_dr
     assert since.between(*(4, 9)).all()
     kept = cohort.rows.merge(since.rename("since"), left_on="client", right_index=True)
     assert (kept["age_start"] != kept["since"]).all()
-    assert switchers.until_switch(rows).groupby("client")["billing"].nunique().max() == 1
+    assert contract_changes.until_switch(rows).groupby("client")["billing"].nunique().max() == 1
     short = rows[rows["age_start"] < 6]
     late = since[since >= 4]
-    assert not set(switchers.switch_ages(short).index) & set(late.index)
+    assert not set(contract_changes.switch_ages(short).index) & set(late.index)
 
 
 def test_a_plan_is_registered_once_and_a_change_of_it_is_shown(tmp_path):

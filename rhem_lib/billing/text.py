@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rhem_lib.groups import RATIO_TO_SHOW
+from rhem_lib.billing.groups import RATIO_TO_SHOW
 
 OWNER = {
     "faster": "Fixed-fee clients improve faster than hourly clients of the same size",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from rhem_lib.cohort import Cohort, cohort_of, without_season
+from rhem_lib.billing.cohort import Cohort, cohort_of, without_season
 from rhem_lib.decay import Fit, covariate_effect, decline_test, fitted_months, lay_out
 from rhem_lib.errors import NotEnoughData
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from rhem_lib.cohort import Cohort
+from rhem_lib.billing.cohort import Cohort
 from rhem_lib.decay import (
     Fit,
     Model,

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from rhem_lib.cohort import Cohort, with_tickets
+from rhem_lib.billing.cohort import Cohort, with_tickets
+from rhem_lib.billing.groups import GROUP, LOG_TAU, Effect
 from rhem_lib.decay import Fit, covariate_effect, expected, maximise
-from rhem_lib.groups import GROUP, LOG_TAU, Effect
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm, ttest_ind
 
-from rhem_lib.cohort import Cohort
-from rhem_lib.groups import MIN_MONTHS
+from rhem_lib.billing.cohort import Cohort
+from rhem_lib.billing.groups import MIN_MONTHS
 
 Array = NDArray[np.float64]
 Answer = tuple[float, float, float, float]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rhem_lib.groups import FALSE_DISCOVERY, MIN_GROUP, MIN_MONTHS
+from rhem_lib.billing.groups import FALSE_DISCOVERY, MIN_GROUP, MIN_MONTHS
 from rhem_lib.settings import Settings
 from rhem_lib.storage import write_whole
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhem_lib import recording, switchers, usual
-from rhem_lib.billing_words import HALF_LIFE
-from rhem_lib.cohort import Cohort, cohort_of, without_season
+from rhem_lib.billing import contract_changes, naive_methods, under_recording
+from rhem_lib.billing.cohort import Cohort, cohort_of, without_season
+from rhem_lib.billing.groups import LOG_TAU, Effect, effect_of, verdict
+from rhem_lib.billing.text import HALF_LIFE
 from rhem_lib.decay import Fit, Model, lay_out, maximise, starting_values
-from rhem_lib.groups import LOG_TAU, Effect, effect_of, verdict
 
 Array = NDArray[np.float64]
 Line = dict[str, object]
@@ -151,14 +151,14 @@ def _stayed(cohort: Cohort, names: pd.Index) -> Cohort:
     return replace(cohort, rows=rows.astype({"exposure": float, "reactive_hours": float, "age_start": float}))
 
 
-def tickets(cohort: Cohort) -> tuple[list[Line], recording.Recording]:
+def tickets(cohort: Cohort) -> tuple[list[Line], under_recording.Recording]:
     """The ticket twin, and hours per ticket as the control for growing under-recording."""
     names = ("tickets in place of hours", "hours per ticket over the first year")
     if not cohort.rows["reactive_tickets"].gt(0).any():
-        nothing = recording.Recording(*(np.nan,) * 4)
+        nothing = under_recording.Recording(*(np.nan,) * 4)
         return [absent(names[0], "no tickets"), absent(names[1], "no tickets", CHECK)], nothing
-    twin = recording.twin_fit(cohort, FIXED)
-    found = recording.hours_per_ticket(cohort, FIXED, twin)
+    twin = under_recording.twin_fit(cohort, FIXED)
+    found = under_recording.hours_per_ticket(cohort, FIXED, twin)
     note = "under 1: less is written down, or tickets are solved faster"
     values = (found.ratio, found.low, found.high, found.p_value)
     shown = line(names[1], values, len(cohort.clients), note, quantity=CHECK,
@@ -174,23 +174,27 @@ def changed(rows: pd.DataFrame) -> list[Line]:
              "changed against like clients that had not: hours",
              "changed against like clients that had not: tickets")  # fmt: skip
     quantities = ("half-life, after / before", HOURS) * 2 + (HOURS, "tickets, after / before")
-    since = switchers.switch_ages(rows)
-    if len(since) < switchers.MIN_SWITCHERS:
-        reason = f"{len(since)} clients changed with 3 months on both sides; it takes {switchers.MIN_SWITCHERS}"
+    since = contract_changes.switch_ages(rows)
+    if len(since) < contract_changes.MIN_SWITCHERS:
+        reason = (
+            f"{len(since)} clients changed with 3 months on both sides; it takes {contract_changes.MIN_SWITCHERS}"
+        )
         return [absent(*pair) for pair in zip(names, [reason] * 6, quantities, strict=True)]
-    cohort = without_season(cohort_of(switchers.hourly_rows(rows, since), "billing"))
+    cohort = without_season(cohort_of(contract_changes.hourly_rows(rows, since), "billing"))
     since = since[since.index.isin(cohort.clients.index)]
-    true = switchers.fit_change(cohort, since)
+    true = contract_changes.fit_change(cohort, since)
     found = [true.speed, true.jump]
     told = ["", "a jump is a change in what is written down, not in speed"]
-    before, pretended = switchers.placebo(cohort, since)
-    if len(pretended) >= switchers.MIN_SWITCHERS:
-        false = switchers.fit_change(before, pretended)
+    before, pretended = contract_changes.placebo(cohort, since)
+    if len(pretended) >= contract_changes.MIN_SWITCHERS:
+        false = contract_changes.fit_change(before, pretended)
         found += [false.speed, false.jump]
     else:
         found += [(np.nan,) * 4] * 2
     told += ["should hold 1"] * 2 + ["speed and recording together", "free of what is written down"]
-    found += [switchers.against_like(cohort, since, name) for name in ("reactive_hours", "reactive_tickets")]
+    found += [
+        contract_changes.against_like(cohort, since, name) for name in ("reactive_hours", "reactive_tickets")
+    ]
     columns = zip(names, found, [len(since)] * 6, told, quantities, strict=True)
     return [line(name, values, n, note, quantity=quantity) for name, values, n, note, quantity in columns]
 
@@ -198,7 +202,13 @@ def changed(rows: pd.DataFrame) -> list[Line]:
 def others(cohort: Cohort) -> Iterator[Callable[[], list[Line]]]:
     """What is usually done, with its known fault."""
     count = len(cohort.clients)
-    for name, method in usual.METHODS.items():
+    for name, method in naive_methods.METHODS.items():
         yield lambda name=name, method=method: [  # type: ignore[misc]
-            line(f"usual: {name}", method(cohort, FIXED), count, f"known fault: {usual.FAULTS[name]}", verdict="")
+            line(
+                f"usual: {name}",
+                method(cohort, FIXED),
+                count,
+                f"known fault: {naive_methods.FAULTS[name]}",
+                verdict="",
+            )
         ]

@@ -15,21 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from rhem_lib import billing_checks as checks
-from rhem_lib import recording
-from rhem_lib.billing_checks import FIXED, GROUPS, Line
-from rhem_lib.billing_words import Power, agreement, finding, notes, too_early
-from rhem_lib.cohort import Cohort, cohort_of, without_season
-from rhem_lib.decay import (
-    Fit,
-    at_covariates,
-    draw_population,
-    fitted_months,
-    half_life,
-    level_interval,
-    time_to_level,
-)
-from rhem_lib.groups import (
+from rhem_lib.billing import sensitivity as checks
+from rhem_lib.billing import under_recording
+from rhem_lib.billing.cohort import Cohort, cohort_of, without_season
+from rhem_lib.billing.contract_changes import until_switch
+from rhem_lib.billing.groups import (
     ERROR_PER_CLIENT,
     GROUP,
     LOG_TAU,
@@ -41,8 +31,18 @@ from rhem_lib.groups import (
     no_decline,
     verdict,
 )
-from rhem_lib.recording import Recording
-from rhem_lib.switchers import until_switch
+from rhem_lib.billing.sensitivity import FIXED, GROUPS, Line
+from rhem_lib.billing.text import Power, agreement, finding, notes, too_early
+from rhem_lib.billing.under_recording import Recording
+from rhem_lib.decay import (
+    Fit,
+    at_covariates,
+    draw_population,
+    fitted_months,
+    half_life,
+    level_interval,
+    time_to_level,
+)
 
 Array = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ class BillingComparison:
     power: Power
     sooner: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     target_h: float = TARGET_H
-    recording: Recording | None = None
+    under_recording: Recording | None = None
     missing: str = ""
     core: Fit | None = None
 
@@ -239,14 +239,14 @@ def tipping(core: Fit, effect: Effect, clients: int) -> list[Line]:
     if effect.low <= 1 <= effect.high:
         return [checks.absent(*pair) for pair in zip(names, ["there is no finding to erase"] * 2, quantities,
                                                      strict=True)]  # fmt: skip
-    limit, whole = recording.erasing_share(core, effect)
+    limit, whole = under_recording.erasing_share(core, effect)
     told = "growing under-recording makes no slower path" if np.isnan(limit) else (
         f"the interval takes in 1 once fixed-fee hours are written down to {limit:.0%} or less"
         if limit else "not even half the hours unwritten would erase it"
     )  # fmt: skip
     share = checks.line(names[0], (whole, np.nan, limit, np.nan), clients, told, quantity=quantities[0])
     near = effect.high if effect.ratio < 1 else effect.low
-    strength = recording.e_value(effect.ratio), recording.e_value(near), np.nan, np.nan
+    strength = under_recording.e_value(effect.ratio), under_recording.e_value(near), np.nan, np.nan
     told = "goes with the fee, and with the half-life, by this factor each"
     return [share, checks.line(names[1], strength, clients, told, quantity=quantities[1])]
 
