@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rhem_lib as rhem
 from rhem_lib import deck, pdf, plots
-from rhem_lib.review import open_review
+from rhem_lib.review.review import open_review
 
 PICTURES = Path(__file__).parent / "pictures"
 CLIENT, QUARTER = "Clover Credit Union", "2026Q2"

@@ -10,8 +10,7 @@ from pptx.util import Emu, Inches
 from rhem_lib import deck_charts, deck_table, deck_template
 from rhem_lib.deck_slide import add, note, put, slide
 from rhem_lib.language import day, mark, number, percent, sentence_case, speaking, t
-from rhem_lib.review import Review
-from rhem_lib.review_words import Section
+from rhem_lib.review import Review, Section
 from rhem_lib.settings import Brand
 
 APPENDIX_SIZE = 18

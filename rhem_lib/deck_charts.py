@@ -19,7 +19,7 @@ from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
 from pptx.util import Pt
 
 from rhem_lib.language import number, sentence_case, t
-from rhem_lib.review_words import Section
+from rhem_lib.review import Section
 
 GREY, LIGHT_GREY = RGBColor(0x5B, 0x66, 0x73), RGBColor(0xD9, 0xDE, 0xE5)
 MOST_LABELS = 12  # month labels along the axis

@@ -11,8 +11,7 @@ from pptx.util import Pt
 
 from rhem_lib import deck_text
 from rhem_lib.language import t
-from rhem_lib.review import Review
-from rhem_lib.review_words import Section
+from rhem_lib.review import Review, Section
 
 SMALLEST = {"Title": 18, "Footer": 9, "Number": 40}
 SMALLEST_BODY, USUAL = 11, 18.0  # points

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from rhem_lib.review import Review, tell
-from rhem_lib.review_facts import gather
+from rhem_lib.review.facts import gather
+from rhem_lib.review.review import Review, tell
 from rhem_lib.settings import Settings
 
 QUARTER = "2026Q2"

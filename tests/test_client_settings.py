@@ -12,7 +12,7 @@ from review_data import make_panel, make_review
 
 from rhem_lib import deck, pdf, workbook
 from rhem_lib.errors import SettingsError
-from rhem_lib.review import Review, brand_of, open_review
+from rhem_lib.review.review import Review, brand_of, open_review
 from rhem_lib.settings import Brand, Settings, check_names, read_settings
 
 FILE = """

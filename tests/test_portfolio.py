@@ -10,9 +10,10 @@ from review_data import make_fit, make_panel
 from test_review import main_text
 
 import rhem_lib as rhem
-from rhem_lib import deck, portfolio, portfolio_facts, workbook
+from rhem_lib import deck, workbook
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.portfolio import build_portfolio
+from rhem_lib.review import portfolio, portfolio_facts
+from rhem_lib.review.portfolio import build_portfolio
 from rhem_lib.settings import Settings
 
 HOURS = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified", "quarantined")

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from review_data import Fit, make_entries, make_fit, make_panel, make_review
 
-from rhem_lib import review_facts
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError
 from rhem_lib.language import minutes, number
 from rhem_lib.metric.causes import cause_table
 from rhem_lib.metric.patch_windows import PatchEffect
-from rhem_lib.review import Review
-from rhem_lib.review_findings import findings
-from rhem_lib.review_words import firmness
+from rhem_lib.review import facts as review_facts
+from rhem_lib.review.findings import findings
+from rhem_lib.review.review import Review
+from rhem_lib.review.section import firmness
 from rhem_lib.settings import Settings, Value
 
 JARGON = re.compile(

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rhem_lib import portfolio_study
 from rhem_lib.billing import BillingComparison, compare_billing
 from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.language import count, mark, minutes, month_name, number, percent, speaking, t
 from rhem_lib.metric import measure
-from rhem_lib.portfolio_facts import BookFacts, gather_book
-from rhem_lib.review import Review, brand_of
-from rhem_lib.review_facts import Z95
-from rhem_lib.review_words import Section, against_line, firmness, names, noun, trend
+from rhem_lib.review import portfolio_study
+from rhem_lib.review.facts import Z95
+from rhem_lib.review.portfolio_facts import BookFacts, gather_book
+from rhem_lib.review.review import Review, brand_of
+from rhem_lib.review.section import Section, against_line, firmness, names, noun, trend
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.workspace import Workspace, load
 

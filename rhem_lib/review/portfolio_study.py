@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.language import count, mark, minutes, number, percent, t
-from rhem_lib.portfolio_facts import BookFacts
-from rhem_lib.review_method import PRESETS
-from rhem_lib.review_words import Section, names
+from rhem_lib.review.appendix import PRESETS
+from rhem_lib.review.portfolio_facts import BookFacts
+from rhem_lib.review.section import Section, names
 from rhem_lib.schema import METRIC_VERSION
 
 SHOWN_MONTHS = 36

@@ -8,9 +8,9 @@ import pandas as pd
 
 from rhem_lib.language import count, minutes, months, number, percent, t
 from rhem_lib.metric import NOT_RECORDED
-from rhem_lib.review_facts import Z95, Facts
-from rhem_lib.review_why import few_computers
-from rhem_lib.review_words import Section, change, firmness, line, named
+from rhem_lib.review.causes import few_computers
+from rhem_lib.review.facts import Z95, Facts
+from rhem_lib.review.section import Section, change, firmness, line, named
 
 NOISY_SHARE = 0.3  # share of the quarter's hours on three computers that makes them worth naming
 NOISY_PROBLEMS = 3  # problems on each of the three, and times the usual number per computer

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.language import mark, minutes, month, month_name, months, number, problems, sentence_case, t
-from rhem_lib.review_facts import Z95, Facts, Span
+from rhem_lib.review.facts import Z95, Facts, Span
 
 DAYS_PER_MONTH = 30.4375
 SUPPORT = mark("support")

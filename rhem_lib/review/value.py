@@ -6,8 +6,8 @@ import pandas as pd
 from rhem_lib.language import minutes, number, sentence_case, t
 from rhem_lib.metric import TECHNICIAN, staff_hours
 from rhem_lib.metric import given_back as spared
-from rhem_lib.review_facts import Facts
-from rhem_lib.review_words import Section, named
+from rhem_lib.review.facts import Facts
+from rhem_lib.review.section import Section, named
 
 COLUMNS = ["key", "item", "kind", "own_start", "reference"]
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from rhem_lib import review_findings, review_method, review_why, review_words, review_worth
 from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, measure, patch_effect, reactive_entries
-from rhem_lib.review_facts import Facts, gather, quarter_bounds
-from rhem_lib.review_words import Section, line, noun
+from rhem_lib.review import appendix, causes, findings, value
+from rhem_lib.review import section as review_words
+from rhem_lib.review.facts import Facts, gather, quarter_bounds
+from rhem_lib.review.section import Section, line, noun
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Edit
 from rhem_lib.workspace import Workspace, load
@@ -24,17 +25,17 @@ FORMAT = 2
 LISTS = ("less_well", "decisions")
 WRITERS = (
     review_words.quarter,
-    review_findings.goals,
+    findings.goals,
     review_words.minutes_by_month,
-    review_why.fewer_or_faster,
-    review_why.causes,
-    review_worth.worth,
-    review_findings.less_well,
-    review_findings.next_steps,
-    review_findings.decisions,
-    review_method.counted,
-    review_method.quality,
-    review_method.method,
+    causes.fewer_or_faster,
+    causes.causes,
+    value.worth,
+    findings.less_well,
+    findings.next_steps,
+    findings.decisions,
+    appendix.counted,
+    appendix.quality,
+    appendix.method,
 )
 
 

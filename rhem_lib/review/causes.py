@@ -5,8 +5,8 @@ import pandas as pd
 
 from rhem_lib.language import count, mark, minutes, number, percent, problems, sentence_case, t
 from rhem_lib.metric import NOT_RECORDED, split
-from rhem_lib.review_facts import Facts, Span
-from rhem_lib.review_words import Section, evidence, firmness, named
+from rhem_lib.review.facts import Facts, Span
+from rhem_lib.review.section import Section, evidence, firmness, named
 
 LITTLE = 0.15  # change on the log scale that nobody needs to discuss
 THEN = {

@@ -8,7 +8,7 @@ import pandas as pd
 from rhem_lib.billing import BillingComparison
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.review_facts import quarter_bounds
+from rhem_lib.review.facts import quarter_bounds
 from rhem_lib.settings import Settings
 from rhem_lib.workspace import Account
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.language import mark, minutes, month, number, percent, sentence_case, t
-from rhem_lib.review_facts import Facts
-from rhem_lib.review_words import Section, line, named
+from rhem_lib.review.facts import Facts
+from rhem_lib.review.section import Section, line, named
 from rhem_lib.schema import FLAGS, METRIC_VERSION
 
 PRESETS = {
