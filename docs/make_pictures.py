@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 import rhem_lib as rhem
-from rhem_lib import deck, pdf, plots
+from rhem_lib import deck, pdf
+from rhem_lib.figures import portfolio
 from rhem_lib.review.review import open_review
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -19,7 +20,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     work = rhem.load("data/sample")
     panel = rhem.measure(work)
-    plots.decay(rhem.fit_decay(panel), panel).figure.savefig(PICTURES / "decay.png", dpi=90)
+    portfolio.decay(rhem.fit_decay(panel), panel).figure.savefig(PICTURES / "decay.png", dpi=90)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "review.pptx"
         review = open_review("data/sample", client=CLIENT, quarter=QUARTER)

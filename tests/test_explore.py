@@ -3,7 +3,7 @@
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib import explore, plots_decay
+from rhem_lib.figures import decay, widgets
 from rhem_lib.notebooks import NOTEBOOKS
 
 
@@ -22,7 +22,7 @@ def title_of(ax):
 
 
 def test_client_and_target_move_the_figure(fit, sample_panel):
-    knobs, figure = knobs_and_figure(explore.path(fit, sample_panel))
+    knobs, figure = knobs_and_figure(widgets.path(fit, sample_panel))
     assert list(knobs["client"].options) == list(fit.clients.index)
     assert knobs["target"].value == 15
     seen = [bytes(figure.value)]
@@ -35,7 +35,7 @@ def test_client_and_target_move_the_figure(fit, sample_panel):
 
 
 def test_preset_and_client_move_the_figure(sample_work):
-    knobs, figure = knobs_and_figure(explore.definition(sample_work))
+    knobs, figure = knobs_and_figure(widgets.definition(sample_work))
     assert set(knobs["preset"].options) == {"unscheduled", "incidents", "all-support"}
     assert knobs["preset"].value == sample_work.settings.preset
     before = bytes(figure.value)
@@ -46,14 +46,14 @@ def test_preset_and_client_move_the_figure(sample_work):
 def test_the_title_says_when_the_target_is_reached(fit, sample_panel):
     name = fit.clients["months_to_target"].idxmin()
     months = fit.clients.loc[name, "months_to_target"]
-    ax = plots_decay.path(fit, sample_panel, name, target_h=fit.target_h)
+    ax = decay.path(fit, sample_panel, name, target_h=fit.target_h)
     assert f"in month {months:.0f}" in title_of(ax)
-    below = plots_decay.path(fit, sample_panel, name, target_h=0.001)
+    below = decay.path(fit, sample_panel, name, target_h=0.001)
     assert "does not come down to 0 minutes by month" in title_of(below)
 
 
 def test_no_notebook_uses_an_output_widget():
     """nbclient answers its messages on a socket that it is waiting on, and now and then misses the reply."""
-    for path in (*NOTEBOOKS.glob("*.ipynb"), explore.__file__):
+    for path in (*NOTEBOOKS.glob("*.ipynb"), widgets.__file__):
         text = open(path).read()
         assert "interactive" not in text and "widgets.Output" not in text, path

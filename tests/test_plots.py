@@ -11,9 +11,9 @@ from review_data import make_entries, make_fit, make_panel, make_review
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from rhem_lib import plots, plots_style
 from rhem_lib.billing.comparison import compare_billing
 from rhem_lib.decay.fit import fit_decay
+from rhem_lib.figures import portfolio, style
 from rhem_lib.metric.causes import cause_months, concentration
 from rhem_lib.metric.decomposition import last_periods, why_moved
 from rhem_lib.metric.definitions import definitions
@@ -43,18 +43,18 @@ def book(fit, sample_panel, sample_work, comparison):
     moved = why_moved(sample_panel, cause_months(sample_work), before=before, after=after)
     review = make_review()
     return {
-        "decay": lambda ax: plots.decay(fit, sample_panel, ax=ax),
-        "half_lives": lambda ax: plots.half_lives(fit, ax=ax),
-        "months_to_target": lambda ax: plots.months_to_target(fit, ax=ax),
-        "rhem_by_month": lambda ax: plots.rhem_by_month(sample_panel, ax=ax),
-        "definitions": lambda ax: plots.definitions(definitions(sample_work), ax=ax),
-        "moved": lambda ax: plots.moved(moved, ax=ax),
-        "concentration": lambda ax: plots.concentration(concentration(sample_work, sample_panel), ax=ax),
-        "account": lambda ax: plots.account(sample_work.account, ax=ax),
-        "billing": lambda ax: plots.billing(comparison, ax=ax),
-        "billing_ratios": lambda ax: plots.billing_ratios(comparison, ax=ax),
-        "review_minutes": lambda ax: plots.review_minutes(review, ax=ax),
-        "review_causes": lambda ax: plots.review_causes(review, ax=ax),
+        "decay": lambda ax: portfolio.decay(fit, sample_panel, ax=ax),
+        "half_lives": lambda ax: portfolio.half_lives(fit, ax=ax),
+        "months_to_target": lambda ax: portfolio.months_to_target(fit, ax=ax),
+        "rhem_by_month": lambda ax: portfolio.rhem_by_month(sample_panel, ax=ax),
+        "definitions": lambda ax: portfolio.definitions(definitions(sample_work), ax=ax),
+        "moved": lambda ax: portfolio.moved(moved, ax=ax),
+        "concentration": lambda ax: portfolio.concentration(concentration(sample_work, sample_panel), ax=ax),
+        "account": lambda ax: portfolio.account(sample_work.account, ax=ax),
+        "billing": lambda ax: portfolio.billing(comparison, ax=ax),
+        "billing_ratios": lambda ax: portfolio.billing_ratios(comparison, ax=ax),
+        "review_minutes": lambda ax: portfolio.review_minutes(review, ax=ax),
+        "review_causes": lambda ax: portfolio.review_causes(review, ax=ax),
     }
 
 
@@ -77,7 +77,7 @@ def test_every_figure_makes_its_own_axes(book):
 
 
 def test_small_multiples_show_every_client(fit, sample_panel):
-    grid = plots.clients(fit, sample_panel)
+    grid = portfolio.clients(fit, sample_panel)
     served = sample_panel.loc[sample_panel["exposure"] > 0, "client"].unique()
     assert sum(ax.axison for ax in grid.flat) == len(served)
 
@@ -87,7 +87,7 @@ def line(ax, points):
 
 
 def test_decay_curve_is_the_fits(fit, sample_panel):
-    ax = plots.decay(fit, sample_panel)
+    ax = portfolio.decay(fit, sample_panel)
     drawn = line(ax, 200)
     ages = np.asarray(drawn.get_xdata())
     np.testing.assert_allclose(drawn.get_ydata(), 60 * fit.predict(age_months=ages.tolist())["estimate"])
@@ -96,33 +96,33 @@ def test_decay_curve_is_the_fits(fit, sample_panel):
 def test_missing_months_are_gaps():
     panel = make_panel().drop(index=[5, 16])
     review = make_review(panel)
-    drawn = next(one for one in plots.review_minutes(review).lines if one.get_marker() == "o")
+    drawn = next(one for one in portfolio.review_minutes(review).lines if one.get_marker() == "o")
     assert np.isnan(drawn.get_ydata()).sum() == 2
     np.testing.assert_allclose(drawn.get_ydata(), review.table["minutes"])
 
 
 def test_bars_hold_the_reviews_numbers():
     review = make_review()
-    pair = plots.review_parts(review)
+    pair = portfolio.review_parts(review)
     table = review["fewer_or_faster"].table
     for ax, measure in zip(pair, ("problems", "time"), strict=True):
         assert [bar.get_height() for bar in ax.patches] == table.loc[table["measure"] == measure, "value"].tolist()
     causes = review["causes"].table.query("kind == 'cause'")["minutes"].tolist()
-    assert [bar.get_width() for bar in plots.review_causes(review).patches][::-1] == causes
+    assert [bar.get_width() for bar in portfolio.review_causes(review).patches][::-1] == causes
 
 
 def test_without_numbers_the_axes_say_why(sample_panel):
     few = fit_decay(sample_panel[sample_panel["client"] == sample_panel["client"].iloc[0]])
     assert not few.usable
-    ax = plots.decay(few, sample_panel)
+    ax = portfolio.decay(few, sample_panel)
     assert "cannot be estimated" in ax.texts[0].get_text().replace("\n", " ")
-    assert not plots.months_to_target(few).axison
+    assert not portfolio.months_to_target(few).axison
     quiet = make_panel()
     quiet[["reactive_hours", "reactive_tickets", "rhem_h"]] = 0.0
     review = make_review(quiet, entries=make_entries(quiet))
-    assert not plots.review_causes(review).axison
-    assert not plots.review_parts(review)[0].axison
-    assert plots.review_minutes(make_review(fit=replace(make_fit(), usable=False))).axison
+    assert not portfolio.review_causes(review).axison
+    assert not portfolio.review_parts(review)[0].axison
+    assert portfolio.review_minutes(make_review(fit=replace(make_fit(), usable=False))).axison
 
 
 def test_a_miss_is_drawn_heavier(sample_panel):
@@ -130,14 +130,14 @@ def test_a_miss_is_drawn_heavier(sample_panel):
 
     rows = [(1, "start_h", 1.0, 1.0, 0.9, 1.1, True), (2, "start_h", 1.0, 0.5, 0.4, 0.6, False)]
     columns = ["seed", "quantity", "truth", "estimate", "low", "high", "inside"]
-    ax = plots.recovery(Recovery(pd.DataFrame(rows, columns=columns)))[0]
+    ax = portfolio.recovery(Recovery(pd.DataFrame(rows, columns=columns)))[0]
     widths = ax.collections[0].get_linewidths()
     assert widths[1] > widths[0]
 
 
 def test_style_ends_with_its_block():
     before = dict(mpl.rcParams)
-    with plots.style():
+    with portfolio.style():
         assert mpl.rcParams["axes.titlelocation"] == "left"
     assert dict(mpl.rcParams) == before
 
@@ -146,7 +146,7 @@ def test_a_backend_switched_on_inside_stays_on():
     """A notebook backend turns interactive with the first figure; were that reset, later ones would not show."""
     before = mpl.is_interactive()
     try:
-        with plots.style():
+        with portfolio.style():
             mpl.interactive(True)
         assert mpl.is_interactive()
     finally:
@@ -155,4 +155,4 @@ def test_a_backend_switched_on_inside_stays_on():
 
 def test_takeaway_drops_intervals_and_later_sentences():
     text = "It goes from 54 (95 % interval 46 to 64) to 14.2 minutes. Then it stays."
-    assert plots_style.takeaway(text) == "It goes from 54 to 14.2 minutes"
+    assert style.takeaway(text) == "It goes from 54 to 14.2 minutes"

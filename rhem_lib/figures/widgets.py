@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rhem_lib import plots, plots_decay, plots_style
+from rhem_lib.figures import decay, portfolio, style
 from rhem_lib.metric import PRESETS, measure
 from rhem_lib.workspace import Workspace
 
@@ -27,7 +27,7 @@ def definition(work: Workspace) -> Any:
 
     def draw(client: str, preset: Any) -> Any:
         panel = panel_of(preset)
-        return plots.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
+        return portfolio.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
 
     return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
 
@@ -36,7 +36,7 @@ def path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
     """One client's months and curve, and when it comes down to a target in minutes."""
 
     def draw(client: str, target: int) -> Any:
-        return plots_decay.path(fit, panel, client, target_h=target / 60)
+        return decay.path(fit, panel, client, target_h=target / 60)
 
     return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target_h))
 
@@ -58,7 +58,7 @@ def _panel(draw: Callable, **knobs: Any) -> Any:
     figure = widgets.Image(layout=widgets.Layout(width="760px"))
 
     def update(*_: Any) -> None:
-        figure.value = plots_style.png(draw(**{name: knob.value for name, knob in made.items()}))
+        figure.value = style.png(draw(**{name: knob.value for name, knob in made.items()}))
 
     for knob in made.values():
         knob.observe(update, names="value")

@@ -14,10 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 
 from rhem_lib.billing import HALF_LIFE
-from rhem_lib.metric import pooled_rhem
-from rhem_lib.plots_measure import concentration, definitions, moved
-from rhem_lib.plots_review import review_causes, review_minutes, review_parts
-from rhem_lib.plots_style import (
+from rhem_lib.figures.measure import concentration, definitions, moved
+from rhem_lib.figures.review import review_causes, review_minutes, review_parts
+from rhem_lib.figures.style import (
     BLUE,
     GREEN,
     GREY,
@@ -32,9 +31,8 @@ from rhem_lib.plots_style import (
     takeaway,
     title,
 )
-from rhem_lib.plots_style import (
-    axes as _axes,
-)
+from rhem_lib.figures.style import axes as _axes
+from rhem_lib.metric import pooled_rhem
 
 if TYPE_CHECKING:
     from rhem_lib.billing import BillingComparison

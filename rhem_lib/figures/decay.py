@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rhem_lib.decay import left_book
-from rhem_lib.plots_style import BLUE, GREY, ORANGE, axes, level_line, say_missing, short, styled, title
+from rhem_lib.figures.style import BLUE, GREY, ORANGE, axes, level_line, say_missing, short, styled, title
 
 if TYPE_CHECKING:
     from rhem_lib.decay import Claim, DecayFit
