@@ -71,8 +71,8 @@ def check(
 
 def _write_quarantine(work: Any) -> Path:
     """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
+    from rhem_lib.deck import safe_cells
     from rhem_lib.storage import writing
-    from rhem_lib.workbook import safe_cells
 
     path = Path("reports") / work.folder.resolve().name / "quarantine.csv"
     with writing(path.parent):

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pandas as pd
 
 from rhem_lib import __version__
+from rhem_lib.deck import is_current
 from rhem_lib.errors import InputError
 from rhem_lib.language import number
-from rhem_lib.pdf import is_current
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.storage import write_whole
 

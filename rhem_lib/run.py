@@ -20,11 +20,11 @@ import pandas as pd
 from rhem_lib import page
 from rhem_lib.batch import run_jobs
 from rhem_lib.billing import billing_plan, register
+from rhem_lib.deck import convert
 from rhem_lib.errors import ParameterError, Stopped
 from rhem_lib.jobs import Job, Record
 from rhem_lib.metric import measure
 from rhem_lib.notebooks import NOTEBOOKS
-from rhem_lib.pdf import convert
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import read_settings
 from rhem_lib.storage import alone, check_refusal, digest, file_digest, sweep, write_whole, writing

@@ -10,8 +10,8 @@ from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.oxml.ns import qn
 from pptx.util import Pt
 
-from rhem_lib import deck_text
-from rhem_lib.deck_template import contrast
+from rhem_lib.deck import fit_text
+from rhem_lib.deck.template import contrast
 
 READABLE = 4.5
 CT = "{http://schemas.openxmlformats.org/package/2006/content-types}"
@@ -94,7 +94,7 @@ def words(slide):
         usual, bold, indent, _ = style(shape)
         given = [run.font.size.pt for p in shape.text_frame.paragraphs for run in p.runs if run.font.size]
         texts = [p.text for p in shape.text_frame.paragraphs]
-        tall = deck_text.text_height(texts, (shape.width - indent) / Pt(1), min(given, default=usual), bold)
+        tall = fit_text.text_height(texts, (shape.width - indent) / Pt(1), min(given, default=usual), bold)
         if tall > shape.height / Pt(1):
             yield f"the text of {shape.name} is {tall:.0f} points high: {' '.join(texts)[:60]}"
 
@@ -106,7 +106,7 @@ def tables(slide):
             for column, cell in zip(table.columns, row.cells, strict=True):
                 for run in cell.text_frame.paragraphs[0].runs:
                     inner = (column.width - cell.margin_left - cell.margin_right) / Pt(1)
-                    tall = deck_text.text_height([run.text], inner, run.font.size.pt, run.font.bold)
+                    tall = fit_text.text_height([run.text], inner, run.font.size.pt, run.font.bold)
                     if tall > (row.height - cell.margin_top - cell.margin_bottom) / Pt(1) + 0.01:
                         yield f"a cell does not hold '{run.text[:40]}'"
 

@@ -10,7 +10,7 @@ import pytest
 from pptx import Presentation
 from review_data import make_panel, make_review
 
-from rhem_lib import deck, pdf, workbook
+from rhem_lib.deck import pdf, workbook, write
 from rhem_lib.errors import SettingsError
 from rhem_lib.review.review import Review, brand_of, open_review
 from rhem_lib.settings import Brand, Settings, check_names, read_settings
@@ -55,7 +55,7 @@ def test_goals_actions_and_words_of_a_client_stand_in_its_deck(settings, tmp_pat
     assert review["next"].title == "We plan 1 action for next quarter"
     assert review["next"].paragraphs[0] == "Done of the actions of the quarter before: 1 of 1."
     assert "Computed: " in review["less_well"].notes
-    shown = titles(deck.write(review, tmp_path / "d.pptx"))
+    shown = titles(write.write(review, tmp_path / "d.pptx"))
     assert "The printer failed us" in shown
     assert review["worth"].title not in shown
     cells = [c.text for s in Presentation(tmp_path / "d.pptx").slides for x in s.shapes if x.has_table
@@ -133,13 +133,13 @@ def test_workbook_and_csv_hold_every_number_and_no_formula(tmp_path):
 def test_without_libreoffice_one_line_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     lines = []
-    assert pdf.convert([deck.write(make_review(), tmp_path / "d.pptx")], lines.append) == []
+    assert pdf.convert([write.write(make_review(), tmp_path / "d.pptx")], lines.append) == []
     assert len(lines) == 1
     assert "LibreOffice" in lines[0]
 
 
 def test_one_call_for_many_decks_of_one_name(tmp_path, monkeypatch):
-    decks = [deck.write(make_review(), tmp_path / name / "review.pptx") for name in "abc"]
+    decks = [write.write(make_review(), tmp_path / name / "review.pptx") for name in "abc"]
     calls = []
 
     def office(command, **_):

@@ -14,7 +14,8 @@ from pptx import Presentation
 from pptx.util import Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
-from rhem_lib import deck, deck_slide, deck_template, deck_text
+from rhem_lib.deck import fit_text, template, write
+from rhem_lib.deck import slide as deck_slide
 from rhem_lib.errors import SettingsError
 from rhem_lib.language import number, percent
 from rhem_lib.settings import Brand, Settings, Value
@@ -61,7 +62,7 @@ REVIEWS = {
 def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("decks")
     for i, review in enumerate(REVIEWS.values()):
-        deck.write(review, target / f"{i}.pptx")
+        write.write(review, target / f"{i}.pptx")
     return target
 
 
@@ -182,7 +183,7 @@ def test_text_fits_its_box(decks):
                 runs = [run.font.size.pt for p in shape.text_frame.paragraphs for run in p.runs if run.font.size]
                 size = min(runs, default=usual)
                 texts = [p.text for p in shape.text_frame.paragraphs]
-                tall = deck_text.text_height(texts, (shape.width - indent) / Pt(1), size, bold)
+                tall = fit_text.text_height(texts, (shape.width - indent) / Pt(1), size, bold)
                 assert tall <= shape.height / Pt(1), (name, shape.name, texts)
 
 
@@ -197,7 +198,7 @@ def test_table_text_fits_its_rows(decks):
                         run = cell.text_frame.paragraphs[0].runs
                         if run:
                             inner = (column.width - cell.margin_left - cell.margin_right) / Pt(1)
-                            tall = deck_text.text_height(
+                            tall = fit_text.text_height(
                                 [run[0].text], inner, run[0].font.size.pt, run[0].font.bold
                             )
                             assert tall <= (row.height - cell.margin_top - cell.margin_bottom) / Pt(1) + 0.01
@@ -225,10 +226,10 @@ def _target(source, target):
 
 
 def test_same_review_same_bytes(tmp_path):
-    first, second = (deck.write(REVIEWS["usual"], tmp_path / f"{i}.pptx").read_bytes() for i in range(2))
+    first, second = (write.write(REVIEWS["usual"], tmp_path / f"{i}.pptx").read_bytes() for i in range(2))
     assert first == second
     with zipfile.ZipFile(tmp_path / "0.pptx") as package:
-        assert {entry.date_time for entry in package.infolist()} == {deck_template.ZIP_DATE}
+        assert {entry.date_time for entry in package.infolist()} == {template.ZIP_DATE}
         assert b"2026-06-30T23:59:59Z" in package.read("docProps/core.xml")
 
 
@@ -242,68 +243,68 @@ def test_committed_template_is_what_its_script_makes(tmp_path):
 
 @pytest.mark.parametrize("colour", ["#1f6feb", "#ffcc00", "#ffffff", "#000000", "#c8102e", "#7fdbda"])
 def test_any_brand_colour_is_readable(tmp_path, colour):
-    path = deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(colour=colour))
+    path = write.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(colour=colour))
     with zipfile.ZipFile(path) as package:
         theme = package.read("ppt/theme/theme1.xml").decode()
     shade = {k: re.search(rf'<a:{k}><a:srgbClr val="(\w+)"', theme)[1] for k in ("dk1", "dk2", "accent1")}
-    assert deck_template.contrast(shade["accent1"], deck_template.CARD) >= 4.5
-    assert deck_template.contrast(shade["dk2"], "FFFFFF") >= 4.5
-    assert deck_template.contrast(shade["dk1"], deck_template.CARD) >= 4.5
+    assert template.contrast(shade["accent1"], template.CARD) >= 4.5
+    assert template.contrast(shade["dk2"], "FFFFFF") >= 4.5
+    assert template.contrast(shade["dk1"], template.CARD) >= 4.5
 
 
 def test_contrast_of_black_and_white():
-    assert deck_template.contrast("000000", "FFFFFF") == pytest.approx(21)
-    assert deck_template.contrast("777777", "FFFFFF") == pytest.approx(4.48, abs=0.01)
+    assert template.contrast("000000", "FFFFFF") == pytest.approx(21)
+    assert template.contrast("777777", "FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
 def test_missing_brand_files_and_layouts_are_named(tmp_path):
     with pytest.raises(SettingsError, match=r"brand\.logo.*nowhere\.png"):
-        deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo="nowhere.png"))
+        write.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo="nowhere.png"))
     Presentation().save(tmp_path / "bare.pptx")
     with pytest.raises(SettingsError, match=r"Cover: Prepared by, Subtitle, Title.*Two charts"):
-        deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "bare.pptx")))
+        write.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "bare.pptx")))
     assert not (tmp_path / "d.pptx").exists()
 
 
 def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path):
-    ours = deck_template.files("rhem_lib") / "templates" / "review.pptx"
+    ours = template.files("rhem_lib") / "templates" / "review.pptx"
     own = Presentation(str(ours))
     chart = next(s for s in own.slide_layouts.get_by_name("Chart").placeholders if s.name == "Chart")
     own.slide_layouts.get_by_name("Cover").placeholders[0].left = 0
     own.save(tmp_path / "own.pptx")
     made = Presentation(
-        deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "own.pptx")))
+        write.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "own.pptx")))
     )
     assert made.slides[0].shapes.title.left == 0
     chart._element.xpath(".//p:ph")[0].set("type", "body")
     own.save(tmp_path / "wrong.pptx")
     with pytest.raises(SettingsError, match="lacks layouts or placeholders: Chart: Chart"):
-        deck.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
+        write.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
     with pytest.raises(SettingsError, match="the template holds slides"):
-        deck.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
+        write.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
     (tmp_path / "no.pptx").write_text("no")
     with pytest.raises(SettingsError, match=r"not a \.pptx presentation"):
-        deck.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "no.pptx")))
+        write.write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "no.pptx")))
 
 
 def test_logo_stands_on_the_cover(tmp_path):
     from PIL import Image
 
     Image.new("RGB", (400, 90), "white").save(tmp_path / "logo.png")
-    path = deck.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo=str(tmp_path / "logo.png")))
+    path = write.write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo=str(tmp_path / "logo.png")))
     picture = next(s for s in Presentation(path).slides[0].shapes if s.shape_type == 13)
     assert picture._element.nvPicPr.cNvPr.get("descr") == "Logo of Northwind IT"
     assert picture.width / picture.height == pytest.approx(400 / 90, rel=0.01)
 
 
 def test_text_is_measured():
-    assert deck_text.text_width("mm", 10) == pytest.approx(2 * deck_text.text_width("m", 10))
-    assert deck_text.text_width("漢字", 10) == 20
-    assert deck_text.wrap("aa bb", 1000, 10) == ["aa bb"]
-    assert deck_text.wrap("aa bb", deck_text.text_width("aa b", 10), 10) == ["aa", "bb"]
-    assert "".join(deck_text.wrap("W" * 50, 100, 10)) == "W" * 50
-    assert deck_text.fit_size(["word " * 100], (200, 100), 30, 10) < 30
-    assert deck_text.shorten("word " * 100, (200, 24), 10).endswith("…")
+    assert fit_text.text_width("mm", 10) == pytest.approx(2 * fit_text.text_width("m", 10))
+    assert fit_text.text_width("漢字", 10) == 20
+    assert fit_text.wrap("aa bb", 1000, 10) == ["aa bb"]
+    assert fit_text.wrap("aa bb", fit_text.text_width("aa b", 10), 10) == ["aa", "bb"]
+    assert "".join(fit_text.wrap("W" * 50, 100, 10)) == "W" * 50
+    assert fit_text.fit_size(["word " * 100], (200, 100), 30, 10) < 30
+    assert fit_text.shorten("word " * 100, (200, 24), 10).endswith("…")
 
 
 @pytest.mark.slow

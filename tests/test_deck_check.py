@@ -17,7 +17,7 @@ from review_data import make_entries, make_fit, make_panel, make_review
 from test_review import JARGON, main_text
 
 import rhem_lib as rhem
-from rhem_lib import deck
+from rhem_lib.deck import write
 from rhem_lib.language import number, percent
 from rhem_lib.settings import Action, ClientSettings, Edit, QuarterSettings, Settings
 
@@ -83,7 +83,7 @@ def check(cases, folder):
     return {
         (case, name): found
         for i, (case, name) in enumerate(cases)
-        if (found := problems(deck.write(CASES[case](name), folder / f"{i}.pptx")))
+        if (found := problems(write.write(CASES[case](name), folder / f"{i}.pptx")))
     }
 
 
@@ -110,7 +110,7 @@ def sample_reviews(sample_work, sample_panel):
 @pytest.fixture(scope="module")
 def sample_decks(sample_reviews, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
-    return [deck.write(review, folder / f"{i:02}.pptx") for i, review in enumerate(sample_reviews)]
+    return [write.write(review, folder / f"{i:02}.pptx") for i, review in enumerate(sample_reviews)]
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def enlarge(slide):
 
 @pytest.mark.parametrize("said", BREAKS)
 def test_the_check_sees_what_is_broken(tmp_path, said):
-    path = deck.write(make_review(), tmp_path / "d.pptx")
+    path = write.write(make_review(), tmp_path / "d.pptx")
     presentation = Presentation(path)
     BREAKS[said](presentation.slides[4])
     presentation.save(path)
@@ -186,7 +186,7 @@ def test_the_check_sees_what_is_broken(tmp_path, said):
 
 
 def test_the_check_sees_a_pale_text_and_a_lost_part(tmp_path):
-    path = deck.write(make_review(), tmp_path / "d.pptx")
+    path = write.write(make_review(), tmp_path / "d.pptx")
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "broken.pptx", "w") as new:
         for name in old.namelist():
             content = old.read(name)
@@ -212,7 +212,7 @@ def boxes(slide):
 )
 def test_libreoffice_shows_every_word_inside_a_box(sample_decks, tmp_path):
     """Another renderer, with its own fonts, puts no word outside the shapes: our measuring holds."""
-    hostile = [deck.write(CASES[case](name), tmp_path / f"h{i}.pptx") for i, (case, name) in enumerate(FEW)]
+    hostile = [write.write(CASES[case](name), tmp_path / f"h{i}.pptx") for i, (case, name) in enumerate(FEW)]
     paths = [*sample_decks, *hostile]
     profile = f"-env:UserInstallation=file://{tmp_path}/profile"
     command = ["soffice", profile, "--headless", "--convert-to", "pdf", "--outdir", tmp_path]

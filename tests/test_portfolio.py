@@ -10,7 +10,7 @@ from review_data import make_fit, make_panel
 from test_review import main_text
 
 import rhem_lib as rhem
-from rhem_lib import deck, workbook
+from rhem_lib.deck import workbook, write
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.review import portfolio, portfolio_facts
 from rhem_lib.review.portfolio import build_portfolio
@@ -98,7 +98,7 @@ def test_the_samples_book_is_told_and_drawn(sample_book, sample_work, tmp_path):
         "quarter", "minutes", "curve", "directions", "above", "billing", "data", "decisions", "method",
     ]  # fmt: skip
     assert not [text for text in main_text(sample_book) if "{" in text or "nan" in text]
-    path = deck.write(sample_book, tmp_path / "portfolio.pptx")
+    path = write.write(sample_book, tmp_path / "portfolio.pptx")
     assert problems(path) == []
     assert workbook.write(sample_book, path).is_file()
     assert sample_book["data"].table["hours"].sum() == pytest.approx(
@@ -113,5 +113,5 @@ def test_a_small_book_is_told_too(tmp_path, language, usable):
     fit = SimpleNamespace(**vars(fit) | {"usable": usable, "gate": SimpleNamespace(declines=usable)},
                           predict=fit.predict, shape="exponential", text="The fit.")  # fmt: skip
     review = portfolio.tell_book(facts(panel, fit, test, account, Settings(name="M", language=language)))
-    assert problems(deck.write(review, tmp_path / "p.pptx")) == []
+    assert problems(write.write(review, tmp_path / "p.pptx")) == []
     assert "{" not in review.story

@@ -13,8 +13,8 @@ from conftest import ROOT
 from pptx import Presentation
 from review_data import make_fit, make_panel, make_review
 
-from rhem_lib import deck
 from rhem_lib import language as words
+from rhem_lib.deck import write
 from rhem_lib.errors import SettingsError
 from rhem_lib.language import speaking
 from rhem_lib.settings import Settings, Value, read_settings
@@ -116,7 +116,7 @@ def test_a_language_we_do_not_write_is_named(tmp_path, tag):
 def test_a_young_client_is_told_in_german_to_the_last_message(tmp_path, fit):
     review = make_review(make_panel(months=2), fit, settings=Settings(name="N", language="de-AT"))
     assert "{" not in review.story
-    assert deck.write(review, tmp_path / "d.pptx").is_file()
+    assert write.write(review, tmp_path / "d.pptx").is_file()
 
 
 def texts(path):
@@ -135,6 +135,6 @@ def test_a_german_deck_shares_only_names_with_the_english_one(tmp_path):
     both = []
     for language in ("en", "de"):
         given = Settings(name="Northwind IT", language=language, value=Value(wage_per_hour=38.5))
-        both.append(set(texts(deck.write(make_review(settings=given), tmp_path / f"{language}.pptx"))))
+        both.append(set(texts(write.write(make_review(settings=given), tmp_path / f"{language}.pptx"))))
     shared = {text for text in both[0] & both[1] if re.search("[a-z]{2}", text)}
     assert shared == {"Harbour Dental"}

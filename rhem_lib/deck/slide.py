@@ -9,7 +9,7 @@ from pptx.shapes.shapetree import SlideShapeFactory
 from pptx.slide import Slide
 from pptx.util import Pt
 
-from rhem_lib import deck_text
+from rhem_lib.deck import fit_text
 from rhem_lib.language import t
 from rhem_lib.review import Review, Section
 
@@ -67,10 +67,10 @@ def put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | No
     box = ((base.width - indent) / Pt(1), base.height / Pt(1))
     largest = largest or usual or USUAL
     smallest = min(SMALLEST.get(place.name, SMALLEST_BODY), largest)
-    texts = [deck_text.plain(text) or "–" for text in paragraphs]
-    size = deck_text.fit_size(texts, box, largest, smallest, bold)
+    texts = [fit_text.plain(text) or "–" for text in paragraphs]
+    size = fit_text.fit_size(texts, box, largest, smallest, bold)
     if len(texts) == 1:
-        texts = [deck_text.shorten(texts[0], box, size, bold)]
+        texts = [fit_text.shorten(texts[0], box, size, bold)]
     frame = place.text_frame
     frame.text = texts[0]
     for text in texts[1:]:

@@ -7,8 +7,8 @@ import pandas as pd
 from pptx.presentation import Presentation as Deck
 from pptx.util import Emu, Inches
 
-from rhem_lib import deck_charts, deck_table, deck_template
-from rhem_lib.deck_slide import add, note, put, slide
+from rhem_lib.deck import charts, table, template
+from rhem_lib.deck.slide import add, note, put, slide
 from rhem_lib.language import day, mark, number, percent, sentence_case, speaking, t
 from rhem_lib.review import Review, Section
 from rhem_lib.settings import Brand
@@ -61,14 +61,14 @@ def write(review: Review, path: Path, brand: Brand | None = None) -> Path:
         The brand's template or logo is missing, or the template lacks layouts or placeholders.
     """
     brand = brand or review.brand
-    deck = deck_template.open_template(brand)
+    deck = template.open_template(brand)
     with speaking(review.language):
         _cover(deck, review, brand)
         for section in review.sections:
             if section.shown:
                 _WRITERS.get(section.key, _text)(deck, review, section)
     _properties(deck, review)
-    deck_template.save(deck, Path(path))
+    template.save(deck, Path(path))
     return Path(path)
 
 
@@ -110,7 +110,7 @@ def _minutes(deck: Deck, review: Review, section: Section) -> None:
     if section.table is None:
         return _text(deck, review, section)
     places = slide(deck, "Chart", review, section)
-    deck_charts.minutes_chart(places["Chart"], section, review.target_minutes, review.unit)
+    charts.minutes_chart(places["Chart"], section, review.target_minutes, review.unit)
     put(places["Body"], section.paragraphs)
     return None
 
@@ -119,11 +119,11 @@ def _directions(deck: Deck, review: Review, section: Section) -> None:
     """Clients by direction as bars; those that do not improve by name."""
     of_kind = dict(iter(section.table.groupby("kind"))) if section.table is not None else {}
     places = slide(deck, "Chart and table" if "client" in of_kind else "Chart", review, section)
-    deck_charts.bar_chart(places["Chart"], of_kind["direction"], "clients", t("Clients by direction"))
+    charts.bar_chart(places["Chart"], of_kind["direction"], "clients", t("Clients by direction"))
     if "client" in of_kind:
         rows = [[row["name"], row["direction"], number(row["minutes"])] for _, row in of_kind["client"].iterrows()]
         heads = [t(HEADS[name]) for name in ("client", "direction", "minutes")]
-        deck_table.fill(places["Table"], heads, rows, (0.5, 0.28, 0.22), t("Table: {title}", title=section.title))
+        table.fill(places["Table"], heads, rows, (0.5, 0.28, 0.22), t("Table: {title}", title=section.title))
     put(places["Body"], section.paragraphs)
 
 
@@ -132,7 +132,7 @@ def _parts(deck: Deck, review: Review, section: Section) -> None:
         return _text(deck, review, section)
     places = slide(deck, "Two charts", review, section)
     for place, (_, rows) in zip(("Left chart", "Right chart"), section.table.groupby("measure"), strict=True):
-        deck_charts.part_chart(places[place], rows, rows["unit"].iloc[0])
+        charts.part_chart(places[place], rows, rows["unit"].iloc[0])
     put(places["Body"], section.paragraphs)
     return None
 
@@ -149,8 +149,8 @@ def _causes(deck: Deck, review: Review, section: Section) -> None:
         rows = [[row["name"], number(row["minutes"]), percent(row["share"]), number(row["problems"])]
                 for _, row in of_kind["computer"].head(MOST_COMPUTERS).iterrows()]  # fmt: skip
         heads = [t("Noisiest computers"), t("Minutes"), t("Share"), t("Problems")]
-        deck_table.fill(places["Table"], heads, rows, (0.4, 0.19, 0.17, 0.24), t("Table: noisiest computers"))
-    deck_charts.bar_chart(places["Chart"], of_kind["cause"], "minutes", title)
+        table.fill(places["Table"], heads, rows, (0.4, 0.19, 0.17, 0.24), t("Table: noisiest computers"))
+    charts.bar_chart(places["Chart"], of_kind["cause"], "minutes", title)
     put(places["Body"], section.paragraphs)
     return None
 
@@ -167,7 +167,7 @@ def _worth(deck: Deck, review: Review, section: Section) -> None:
     ]
     strong = [i for i, kind in enumerate(section.table["kind"]) if kind == "result"]
     heads = ["", t("Your own start"), t("Reference start")]
-    deck_table.fill(places["Table"], heads, rows, (0.6, 0.2, 0.2), t("Table: what the time is worth"), strong)
+    table.fill(places["Table"], heads, rows, (0.6, 0.2, 0.2), t("Table: what the time is worth"), strong)
     put(places["Body"], section.paragraphs)
     return None
 
@@ -180,7 +180,7 @@ def _listed(deck: Deck, review: Review, section: Section) -> None:
     heads = [t(HEADS[name]) for name in section.table]
     rows = [[_cell(value) for value in row] for row in section.table.itertuples(index=False)]
     widths = {4: (0.4, 0.34, 0.12, 0.14)}.get(len(heads), (0.6, 0.4))
-    deck_table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title), tall=True)
+    table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title), tall=True)
     said = section.paragraphs if section.key == "next" else (section.notes,)
     put(places["Body"], said)
     return None
@@ -205,7 +205,7 @@ def _beside_table(deck: Deck, review: Review, section: Section) -> None:
     rest = len(heads) - 1
     first = 0.3 if rest == 1 and not pd.api.types.is_numeric_dtype(section.table.iloc[:, -1]) else WIDE[rest]
     widths = (first, *[(1 - first) / rest] * rest)
-    deck_table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title))
+    table.fill(places["Table"], heads, rows, widths, t("Table: {title}", title=section.title))
     put(places["Body"], section.paragraphs)
     return None
 

@@ -9,8 +9,8 @@ from pptx.shapes.placeholder import TablePlaceholder
 from pptx.table import _Cell
 from pptx.util import Emu, Inches, Pt
 
-from rhem_lib.deck_charts import describe
-from rhem_lib.deck_text import LINE_HEIGHT, SAFETY, plain, shorten, text_width, wrap
+from rhem_lib.deck.charts import describe
+from rhem_lib.deck.fit_text import LINE_HEIGHT, SAFETY, plain, shorten, text_width, wrap
 
 LARGEST, SMALLEST = 18, 10  # points
 PADDING = Pt(5)  # on each side of a cell
