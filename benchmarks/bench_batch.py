@@ -20,8 +20,9 @@ from pathlib import Path
 import psutil
 
 import rhem_lib as rhem
-from rhem_lib import batch, tasks
-from rhem_lib.notebooks import NOTEBOOKS
+from rhem_lib.runs import edition_jobs
+from rhem_lib.runs import pool as batch
+from rhem_lib.runs.parameters import NOTEBOOKS
 from rhem_lib.simulate import write_sample
 
 QUARTER = "2026Q2"
@@ -93,7 +94,9 @@ def main():
     work = rhem.load(scratch / "data")
     panel = rhem.measure(work)
     target = scratch / "reports"
-    jobs = list(tasks.client_jobs(work, panel, tasks.clients_in(panel, QUARTER, ()), QUARTER, target))
+    jobs = list(
+        edition_jobs.client_jobs(work, panel, edition_jobs.clients_in(panel, QUARTER, ()), QUARTER, target)
+    )
     print(f"{len(jobs)} clients in service; simulated, read, fitted and reviewed in "
           f"{time.perf_counter() - begin:.0f} s; load average {os.getloadavg()[0]:.1f}")  # fmt: skip
     each = {}

@@ -129,9 +129,9 @@ def measure(
 @app.command()
 def study(folder: Folder, workers: Workers = "2", force: Force = False, quiet: Quiet = False) -> None:
     """Portfolio notebooks: data, RHEM, decay, billing, known truth."""
-    from rhem_lib import run
+    from rhem_lib import runs
 
-    _finish(run.study(folder, workers=_workers(workers), force=force, tell=_teller(quiet)))
+    _finish(runs.study(folder, workers=_workers(workers), force=force, tell=_teller(quiet)))
 
 
 @app.command()
@@ -145,16 +145,16 @@ def review(
     quiet: Quiet = False,
 ) -> None:
     """Everything: the study, the portfolio deck, and one notebook, page and deck per client."""
-    from rhem_lib import run
+    from rhem_lib import runs
 
     given = {"workers": _workers(workers), "force": force, "pdf": pdf, "tell": _teller(quiet)}
-    _finish(run.review(folder, quarter, clients=client or [], **given))
+    _finish(runs.review(folder, quarter, clients=client or [], **given))
 
 
 @app.command()
 def notebooks() -> None:
     """The notebooks: their questions, and the parameters of each with type, default and help."""
-    from rhem_lib.notebooks import names, parameters_of, title_of
+    from rhem_lib.runs import names, parameters_of, title_of
 
     for name in names():
         typer.echo(f"{name}: {title_of(name)}")
@@ -165,7 +165,7 @@ def notebooks() -> None:
 @app.command()
 def lab(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sample")) -> None:
     """Open JupyterLab on the notebooks."""
-    from rhem_lib.notebooks import NOTEBOOKS
+    from rhem_lib.runs import NOTEBOOKS
 
     here = os.path.relpath(folder, NOTEBOOKS)
     typer.echo(f'Opening {NOTEBOOKS.name}/. In the parameters cell of a notebook: workspace = "{here}"')

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from rhem_lib import batch, jobs, storage
+from rhem_lib import storage
 from rhem_lib.errors import OutputError, ParameterError, RhemError
-from rhem_lib.jobs import Job, Record
+from rhem_lib.runs import job as jobs
+from rhem_lib.runs import pool
+from rhem_lib.runs.job import Job, Record
 
 
 def job(name, **parameters):
@@ -34,13 +36,13 @@ def pretend(given, target):
 def light(monkeypatch):
     """Workers without kernels, which run `pretend`."""
     none = SimpleNamespace(place=("", ""))
-    monkeypatch.setattr(batch.kernels, "warm", lambda **_: nullcontext(none))
-    monkeypatch.setattr(batch, "run_job", pretend)
+    monkeypatch.setattr(pool.kernels, "warm", lambda **_: nullcontext(none))
+    monkeypatch.setattr(pool, "run_job", pretend)
 
 
 def run(given, target, workers=2):
     lines = []
-    records = batch.run_jobs(given, target, workers=workers, tell=lambda line, *_: lines.append(line))
+    records = pool.run_jobs(given, target, workers=workers, tell=lambda line, *_: lines.append(line))
     return {record.name: record for record in records}, lines
 
 
@@ -55,7 +57,7 @@ def test_jobs_of_a_killed_worker_run_again_and_one_that_kills_every_time_fails_a
 
 
 def test_nothing_to_do_starts_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr(batch, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", None)
     assert run([], tmp_path) == ({}, [])
 
 
@@ -63,16 +65,16 @@ def test_stopping_leaves_no_worker(light, tmp_path):
     def stop(*_):
         raise KeyboardInterrupt
 
-    before = set(batch.active_children())
+    before = set(pool.active_children())
     with pytest.raises(KeyboardInterrupt):
-        list(batch.run_jobs([job(f"j{i}") for i in range(20)], tmp_path, workers=1, tell=stop))
-    for process in set(batch.active_children()) - before:
+        list(pool.run_jobs([job(f"j{i}") for i in range(20)], tmp_path, workers=1, tell=stop))
+    for process in set(pool.active_children()) - before:
         assert wait([process.sentinel], 10)  # `is_alive` may say yes while the pool's own thread reaps the process
     assert len(list(tmp_path.iterdir())) < 20
 
 
 def test_no_scheduler_and_no_package_are_one_message(monkeypatch, tmp_path):
-    monkeypatch.setattr(batch, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "ANSWER_SECONDS", 0.2)
     with pytest.raises(ParameterError, match=r"--workers: no scheduler answers at 'tcp://127.0.0.1:9'. Start one"):
         run([job("a")], tmp_path, workers="tcp://127.0.0.1:9")
     monkeypatch.setitem(sys.modules, "distributed", None)

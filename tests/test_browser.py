@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from rhem_lib import run
+from rhem_lib.runs import edition
 from rhem_lib.simulate import write_sample
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -94,7 +94,7 @@ def test_decay_notebook_in_jupyterlab(lab, browser, tmp_path):
 def test_pages_ask_for_nothing_and_say_nothing_on_the_console(browser, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_sample(Path("data/small"), clients=5, months=14, seed=11)
-    made = run.review(Path("data/small"), "2026Q2", workers=1, tell=lambda *_: None)
+    made = edition.review(Path("data/small"), "2026Q2", workers=1, tell=lambda *_: None)
     assert made.failed == ()
     pages = [made.folder / "index.html", *made.folder.rglob("*/*.html")]
     assert len(pages) >= 8

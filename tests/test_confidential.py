@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import rhem_lib as rhem
+from rhem_lib.runs.edition_jobs import slug
 from rhem_lib.simulate import write_sample
-from rhem_lib.tasks import slug
 
 PLANTED = "qzx"  # begins everything that is planted, and occurs nowhere else
 RUN = "import sys\nfrom pathlib import Path\nfrom rhem_lib import run, tasks\ntasks.STUDY = ()\n"

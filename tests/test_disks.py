@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rhem_lib import run, tasks
 from rhem_lib.errors import OutputError
+from rhem_lib.runs import edition, edition_jobs
 from rhem_lib.simulate import write_sample
 
 QUIET = {"tell": lambda *_: None, "workers": 1}
@@ -41,7 +41,7 @@ def test_read_only_reports_are_one_message(mounted):
     with pytest.raises(
         OutputError, match=r"reports/small: cannot be written: read-only file system. Reports are wri"
     ):
-        run.review(Path("data/small"), "2026Q2", **QUIET)
+        edition.review(Path("data/small"), "2026Q2", **QUIET)
 
 
 def test_somebody_elses_reports_are_one_message(mounted, monkeypatch):
@@ -54,20 +54,20 @@ def test_somebody_elses_reports_are_one_message(mounted, monkeypatch):
     with pytest.raises(
         OutputError, match=r"reports/small: cannot be written: permission denied. Reports are written to"
     ):
-        run.review(Path("data/small"), "2026Q2", **QUIET)
+        edition.review(Path("data/small"), "2026Q2", **QUIET)
 
 
 def test_full_disk_is_one_message_and_the_next_run_goes_on(mounted, monkeypatch):
-    monkeypatch.setattr(tasks, "STUDY", ("01_data_account",))
+    monkeypatch.setattr(edition_jobs, "STUDY", ("01_data_account",))
     mounted("size=64k")
     with pytest.raises(OutputError, match=r"cannot be written: .*[Nn]o space left"):
-        run.review(Path("data/small"), "2026Q2", **QUIET)
+        edition.review(Path("data/small"), "2026Q2", **QUIET)
     mounted("size=1200k")
     with pytest.raises(OutputError, match=r"no space left on device. Make room, and run the same command again"):
-        run.review(Path("data/small"), "2026Q2", **QUIET)
+        edition.review(Path("data/small"), "2026Q2", **QUIET)
     done = whole(Path("reports"))
     mounted("size=50m")
-    made = run.review(Path("data/small"), "2026Q2", **QUIET)
+    made = edition.review(Path("data/small"), "2026Q2", **QUIET)
     assert made.failed == ()
     assert (made.table["status"] == "kept").sum() == done
     whole(Path("reports"))

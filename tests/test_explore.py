@@ -4,7 +4,7 @@ import pytest
 
 import rhem_lib as rhem
 from rhem_lib.figures import decay, widgets
-from rhem_lib.notebooks import NOTEBOOKS
+from rhem_lib.runs.parameters import NOTEBOOKS
 
 
 @pytest.fixture(scope="module")

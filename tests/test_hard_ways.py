@@ -13,7 +13,7 @@ import psutil
 import pytest
 from test_disks import whole
 
-from rhem_lib import run, tasks
+from rhem_lib.runs import edition, edition_jobs
 from rhem_lib.simulate import write_sample
 
 pytestmark = pytest.mark.slow
@@ -125,8 +125,8 @@ def shown(folder):
 
 def test_a_cluster_gives_the_same_files_also_when_a_worker_is_killed(place, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(tasks, "STUDY", STUDY)
-    here = run.review(Path("data/small"), "2026Q2", tell=lambda *_: None)
+    monkeypatch.setattr(edition_jobs, "STUDY", STUDY)
+    here = edition.review(Path("data/small"), "2026Q2", tell=lambda *_: None)
     expected = shown(here.folder)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(host="127.0.0.1", **options) as cluster:
@@ -139,7 +139,7 @@ def test_a_cluster_gives_the_same_files_also_when_a_worker_is_killed(place, monk
 
         for tell in (lambda *_: None, kill):
             given = {"force": True, "workers": cluster.scheduler_address, "tell": tell}
-            there = run.review(Path("data/small"), "2026Q2", **given)
+            there = edition.review(Path("data/small"), "2026Q2", **given)
             assert there.failed == ()
             assert set(there.table["status"]) == {"done"}
             assert shown(there.folder) == expected

@@ -17,7 +17,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rhem_lib import kernels
+from rhem_lib.runs import kernels
 
 pytestmark = pytest.mark.skipif(bool(kernels.unavailable()), reason="kernels cannot be forked here")
 
@@ -120,7 +120,7 @@ def test_kernels_are_forked_from_a_parent_without_threads(warm, execute, tmp_pat
     execute(["import os\nprint(os.getppid())"], warm)
     parent = int(texts(tmp_path / "out.ipynb")[0])
     assert parent != os.getpid()
-    assert b"rhem_lib.kernel_server" in Path(f"/proc/{parent}/cmdline").read_bytes()
+    assert b"kernel_server.py" in Path(f"/proc/{parent}/cmdline").read_bytes()
     assert len(os.listdir(f"/proc/{parent}/task")) == 1
 
 
@@ -204,7 +204,7 @@ def test_two_kernels_at_once_in_a_folder_given_as_path(warm, tmp_path):
 
 # Where only a parent's end matters, it need not import much at its start.
 BARE = (
-    "from rhem_lib import kernel_server as server\n"
+    "from rhem_lib.runs import kernel_server as server\n"
     "server.modules = lambda: ['ipykernel.kernelapp', 'ipykernel.debugger']\nserver.main()"
 )
 OWNER = f"""
@@ -273,7 +273,7 @@ def run_parent(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "polars.py").write_text(thread)
     (tmp_path / "other.py").write_text(thread)
     (tmp_path / "user.py").write_text("try:\n    import polars\nexcept ImportError:\n    pass\n")
-    code = f"import os, sys\nfrom rhem_lib import kernel_server as server\n{code}"
+    code = f"import os, sys\nfrom rhem_lib.runs import kernel_server as server\n{code}"
     return subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from rhem_lib.errors import ParameterError
-from rhem_lib.notebooks import NOTEBOOKS, Parameter, check_parameters, names, parameters_of, title_of
+from rhem_lib.runs.parameters import NOTEBOOKS, Parameter, check_parameters, names, parameters_of, title_of
 
 NAMES = names()
 STUDY = {"01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio",
@@ -103,7 +103,7 @@ def run_all(given_of, target, cwd):
     """Execute every notebook in warm kernels; what it leaves is said by what it printed, not by warnings."""
     from papermill import execute_notebook
 
-    from rhem_lib import kernels
+    from rhem_lib.runs import kernels
 
     with kernels.warm() as manager:
         for name in NAMES:
@@ -157,7 +157,7 @@ def shown(path):
 def test_outputs_are_those_of_plain_papermill_pictures_included(name, tmp_path):
     from papermill import execute_notebook
 
-    from rhem_lib import jobs
+    from rhem_lib.runs import job as jobs
 
     sample = str(NOTEBOOKS.parent / "data/sample")
     given = {"workspace": sample}

@@ -10,8 +10,8 @@ import pytest
 from nbformat import write as write_notebook
 from review_data import make_panel, make_review
 
-from rhem_lib import page
 from rhem_lib.errors import InputError
+from rhem_lib.runs import page
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FRAME = pd.DataFrame({"client": ["<b onclick=x()>A</b>"], "minutes": [14.0]})

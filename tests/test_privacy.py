@@ -12,8 +12,8 @@ import test_profiles as systems
 from typer.testing import CliRunner
 
 import rhem_lib as rhem
-from rhem_lib import run
 from rhem_lib.cli import app
+from rhem_lib.runs import edition
 from rhem_lib.simulate import write_sample
 
 MARK = "PLANTED"
@@ -164,7 +164,7 @@ def test_no_text_about_people_is_in_any_notebook_page_or_deck(source, tmp_path, 
     write_sample(folder, clients=6, months=14, seed=11, dirt="none", source=source)
     for archive in (folder / "exports").glob("*.zip"):
         replant(archive)
-    assert run.review(folder, "2026Q2", tell=lambda *_: None).failed == ()
+    assert edition.review(folder, "2026Q2", tell=lambda *_: None).failed == ()
     seen = 0
     for path in [path for path in Path("reports").rglob("*") if path.is_file()]:
         data = path.read_bytes()

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from rhem_lib import run, tasks
 from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
+from rhem_lib.runs import edition as run
+from rhem_lib.runs import edition_jobs
 from rhem_lib.simulate import write_sample
 from rhem_lib.storage import alone
 
@@ -129,7 +130,7 @@ def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clie
 
 def test_slugs_are_safe_and_distinct():
     names = ["Acme Works", "Acme-Works", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
-    slugs = [tasks.slug(name) for name in names]
+    slugs = [edition_jobs.slug(name) for name in names]
     assert len(set(slugs)) == len(names)
     assert slugs[0] == "acme-works"
     assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)

@@ -7,9 +7,9 @@ from itertools import chain
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
-from rhem_lib import kernels
 from rhem_lib.errors import ParameterError
-from rhem_lib.jobs import Job, Record, run_job, start_worker
+from rhem_lib.runs import kernels
+from rhem_lib.runs.job import Job, Record, run_job, start_worker
 
 ANSWER_SECONDS = 15  # in which a scheduler answers
 

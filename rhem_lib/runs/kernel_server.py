@@ -1,6 +1,6 @@
 """The parent of warm kernels: imports what notebooks need, then forks a kernel for each request.
 
-`rhem_lib.kernels` starts it as a process of its own and holds its standard input: when that closes, however
+`rhem_lib.runs.kernels` starts it as a process of its own and holds its standard input: when that closes, however
 the owner ended, the parent kills the kernels that still run, removes their folder and ends. It starts no
 thread, since a fork copies only the thread that forks, and a lock that another one holds stays locked in the
 copy for ever.
@@ -51,17 +51,7 @@ PRELOAD = (
     "ipykernel.debugger",
     "debugpy.server",
 )
-NOT_IN_NOTEBOOKS = {
-    "batch",
-    "cli",
-    "engine",
-    "jobs",
-    "kernel_server",
-    "kernels",
-    "notebooks",
-    "page",
-    "run",
-}  # of rhem_lib
+NOT_IN_NOTEBOOKS = {"cli", "runs"}  # of rhem_lib
 # These look for the running shell when they are imported, so each kernel has to import them for itself:
 # matplotlib_inline would otherwise never send a picture, tqdm and ipywidgets show plain text.
 NEEDS_SHELL = {"matplotlib_inline", "ipywidgets", "tqdm"}
@@ -191,3 +181,7 @@ def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     atexit.register(gc.unfreeze)  # frozen objects would be reported as leaks when the kernel ends
     sys.argv = [(launcher and launcher.origin) or "ipykernel_launcher", *argv]
     IPKernelApp.launch_instance([*argv, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
+if __name__ == "__main__":
+    main()

@@ -17,18 +17,18 @@ from typing import Any
 
 import pandas as pd
 
-from rhem_lib import page
-from rhem_lib.batch import run_jobs
 from rhem_lib.billing import billing_plan, register
 from rhem_lib.deck import convert
 from rhem_lib.errors import ParameterError, Stopped
-from rhem_lib.jobs import Job, Record
 from rhem_lib.metric import measure
-from rhem_lib.notebooks import NOTEBOOKS
+from rhem_lib.runs import page
+from rhem_lib.runs.edition_jobs import client_jobs, clients_in, study_jobs, with_computers
+from rhem_lib.runs.job import Job, Record
+from rhem_lib.runs.parameters import NOTEBOOKS
+from rhem_lib.runs.pool import run_jobs
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import read_settings
 from rhem_lib.storage import alone, check_refusal, digest, file_digest, sweep, write_whole, writing
-from rhem_lib.tasks import client_jobs, clients_in, study_jobs, with_computers
 from rhem_lib.workspace import Workspace, is_prepared, load, save
 
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
@@ -197,7 +197,7 @@ def _table(records: list[Record]) -> pd.DataFrame:
 
 def _code() -> dict[str, Any]:
     """Key of the library, the notebooks and the packages that shape an output, and the versions themselves."""
-    library = Path(__file__).parent
+    library = Path(__file__).parents[1]
     sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx", ".html", ".po"}]
     files = {p.relative_to(library).as_posix(): file_digest(p) for p in sources}
     files |= {p.name: file_digest(p) for p in sorted(NOTEBOOKS.glob("*.ipynb"))}

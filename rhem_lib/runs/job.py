@@ -13,8 +13,8 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-from rhem_lib import kernels, page
-from rhem_lib.notebooks import NOTEBOOKS, check_parameters
+from rhem_lib.runs import kernels, page
+from rhem_lib.runs.parameters import NOTEBOOKS, check_parameters
 from rhem_lib.storage import write_whole
 
 TIMEOUT_SECONDS = 900.0
@@ -114,7 +114,9 @@ def run_job(job: Job, target: str) -> Record:
 
 def _run(job: Job, folder: Path) -> str:
     """Execute the notebook and write it and its page; gives what went wrong in the notebook, if anything."""
-    from rhem_lib.engine import execute  # papermill takes seconds to import, and only workers need it
+    from rhem_lib.runs.papermill_engine import (
+        execute,  # papermill takes seconds to import, and only workers need it
+    )
 
     check_parameters(job.notebook, job.parameters)
     source = NOTEBOOKS / f"{job.notebook}.ipynb"

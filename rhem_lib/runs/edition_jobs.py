@@ -10,10 +10,10 @@ import pandas as pd
 
 from rhem_lib.decay import fit_decay
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.jobs import Job
 from rhem_lib.metric import patch_effect
-from rhem_lib.notebooks import title_of
 from rhem_lib.review import Review, build_review
+from rhem_lib.runs.job import Job
+from rhem_lib.runs.parameters import title_of
 from rhem_lib.settings import check_names
 from rhem_lib.storage import digest, file_digest, write_whole
 from rhem_lib.workspace import Workspace

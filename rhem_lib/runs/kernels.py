@@ -27,12 +27,13 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Unicode
 
-from rhem_lib.kernel_server import NUMBER
+from rhem_lib.runs.kernel_server import NUMBER
 
 PROVISIONER = "rhem-warm"  # the name of the entry point in pyproject.toml
 PATIENCE_SECONDS = 120  # the parent's imports take 5 s, and much more from a cold network disk
-# The current folder may hold files named like modules; a kernel adds it to the path only after its imports.
-START = "import sys; sys.path = [p for p in sys.path if p]; from rhem_lib.kernel_server import main; main()"
+# Run by its path with -P: neither the current folder, which may hold files named like modules, nor its own is on
+# the path. A kernel adds the current folder only after its imports.
+SERVER = Path(__file__).with_name("kernel_server.py")
 INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets, too late for a parent with matplotlib
 # No package of the parent may start a thread before it forks.
 SINGLE_THREADED = {
@@ -88,7 +89,7 @@ def _parent(folder: str) -> Iterator[str]:
         listener.bind(address)
         listener.listen()
         parent = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", START, str(listener.fileno()), folder],
+            [sys.executable, "-P", str(SERVER), str(listener.fileno()), folder],
             stdin=subprocess.PIPE,
             env={**os.environ, **SINGLE_THREADED, "MPLBACKEND": os.environ.get("MPLBACKEND") or INLINE},
             pass_fds=[listener.fileno()],

@@ -1,0 +1,29 @@
+"""Notebooks in batch: an edition of study and reviews, resumable, in parallel.
+
+The names load their module on first use: a worker process and the parent of the kernels import modules of this room
+and need little of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rhem_lib.runs.edition import review, study
+    from rhem_lib.runs.parameters import NOTEBOOKS, names, parameters_of, title_of
+
+_DOOR = {
+    "review": "edition",
+    "study": "edition",
+    "NOTEBOOKS": "parameters",
+    "names": "parameters",
+    "parameters_of": "parameters",
+    "title_of": "parameters",
+}
+
+__all__ = ["NOTEBOOKS", "names", "parameters_of", "review", "study", "title_of"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DOOR:
+        raise AttributeError(f"module 'rhem_lib.runs' has no attribute '{name}'")
+    return getattr(import_module(f"rhem_lib.runs.{_DOOR[name]}"), name)
