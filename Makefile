@@ -43,7 +43,7 @@ test: $(VENV)/.dev ## all fast tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-browser: $(VENV)/.dev ## JupyterLab and the pages in Chromium, where it is installed
-	$(BIN)/python -m pytest -m slow tests/test_browser.py
+	$(BIN)/python -m pytest -m slow tests/whole/test_browser.py
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
@@ -51,6 +51,7 @@ test-slow: $(VENV)/.dev ## the tests that take minutes
 lint: $(VENV)/.dev ## format and lint check, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)

@@ -15,13 +15,13 @@ import billing_accuracy
 import methods
 import numpy as np
 import pandas as pd
+from backtest import backtest
 from report import markdown, replace_section
+from scenarios import SCENARIOS, simulate_panel, true_clients
 
-from rhem_lib.backtest import backtest
 from rhem_lib.decay import curves, decline_test, mixed_model
 from rhem_lib.decay.change_points import change_points
 from rhem_lib.decay.fit import SHAPES
-from rhem_lib.scenarios import SCENARIOS, simulate_panel, true_clients
 
 ROOT = Path(__file__).parent.parent
 FIRST_SEED = 5000
@@ -80,7 +80,7 @@ def shape_and_gate(name: str, seed: int) -> tuple[str, bool, float, float]:
     core, names = methods.fitted(simulate_panel(name, seed=seed))
     found = change_points(core, names)
     aic = mixed_model.compare_shapes(core, SHAPES)
-    declines = decline_test.decline_test(core.model.months).declines
+    declines = decline_test.check_decline(core.model.months).declines
     best = min(aic, key=lambda shape: aic[shape]) if declines else "flat"
     return best, declines, len(found), len(names)
 
@@ -146,7 +146,7 @@ def forecasts(replicates: int) -> dict[str, pd.DataFrame]:
 
 
 def _scores(table: pd.DataFrame) -> pd.DataFrame:
-    from rhem_lib.backtest import Backtest
+    from backtest import Backtest
 
     return Backtest(table).summary().sort_index(level="horizon", sort_remaining=False, kind="stable")
 

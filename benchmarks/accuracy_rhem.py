@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from report import markdown
+from scenarios import ticket_panel
 
 from rhem_lib.metric.panel import pooled_rhem
-from rhem_lib.scenarios import ticket_panel
 
 FIRST_SEED = 7000
 ENDPOINTS = (5, 10, 20, 50, 100, 200)

@@ -23,7 +23,7 @@ import rhem_lib as rhem
 from rhem_lib.runs import edition_jobs
 from rhem_lib.runs import pool as batch
 from rhem_lib.runs.parameters import NOTEBOOKS
-from rhem_lib.simulate import write_sample
+from rhem_lib.simulate.sample import write_sample
 
 QUARTER = "2026Q2"
 

@@ -17,10 +17,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import methods
 import numpy as np
+from scenarios import SCENARIOS, simulate_panel
 
 from rhem_lib.decay import tables
 from rhem_lib.decay.fit import fit_decay
-from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 SIZES = (12, 80, 200, 2000, 20000)
 MOST_TIMED, BOOKS = 80, 8

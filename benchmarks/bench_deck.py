@@ -18,7 +18,8 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 
 import rhem_lib as rhem
-from rhem_lib.deck import fit_text, pdf, write
+from rhem_lib.deck import fit_text, pdf
+from rhem_lib.deck.presentation import write
 
 TEMPLATE = Path(str(files("rhem_lib") / "templates" / "review.pptx"))
 
@@ -74,7 +75,7 @@ def write_bare(slides, path):
 def write_fresh(review, path):
     """Our deck as a new process writes it: no line of it measured before."""
     fit_text.wrap.cache_clear()
-    write.write(review, path)
+    write(review, path)
 
 
 def seconds(work, times):
@@ -100,7 +101,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for i, name in enumerate(names[: given.decks]):
             review = rhem.build_review(work, panel, fit, client=name, quarter="2026Q2")
-            paths.append(write.write(review, Path(folder) / f"{i}.pptx"))
+            paths.append(write(review, Path(folder) / f"{i}.pptx"))
             slides = read_shapes(paths[-1])
             pages += len(slides)
             ours += seconds(lambda review=review, path=paths[-1]: write_fresh(review, path), 3)

@@ -11,13 +11,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from report import markdown
+from scenarios import SCENARIOS, simulate_panel
 
 from rhem_lib.billing import comparison, contract_changes, naive_methods, sensitivity
 from rhem_lib.billing.cohort import without_season
 from rhem_lib.billing.groups import RATIO_TO_SHOW, clients_needed, effect_of
 from rhem_lib.billing.sensitivity import FIXED
 from rhem_lib.decay.client_months import fitted_months
-from rhem_lib.scenarios import SCENARIOS, simulate_panel
 
 FIRST_SEED = 60_000
 OURS, UNADJUSTED = "this package (primary)", "mixed model, not adjusted for size"

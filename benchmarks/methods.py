@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pooled
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import binom, t
 
-from rhem_lib import pooled
 from rhem_lib.decay import curves, mixed_model, posterior, tables
 from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
 

@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 import rhem_lib as rhem
-from rhem_lib.deck import pdf, write
+from rhem_lib.deck import pdf
+from rhem_lib.deck.presentation import write
 from rhem_lib.figures import portfolio
 from rhem_lib.review.review import open_review
 
@@ -24,7 +25,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "review.pptx"
         review = open_review("data/sample", client=CLIENT, quarter=QUARTER)
-        write.write(review, made, brand=review.brand)
+        write(review, made, brand=review.brand)
         pdf.convert([made])
         size = ["-r", "36", "-l", str(SLIDES), "-png"]
         subprocess.run(["pdftoppm", *size, "review.pdf", "page"], cwd=folder, check=True)

@@ -36,12 +36,11 @@ def sample(
     months: Annotated[int, typer.Option(min=3)] = 30,
     seed: Annotated[int, typer.Option(min=0)] = 2026,
     dirt: Annotated[str, typer.Option(help="none, some or much")] = "some",
-    source: Annotated[str, typer.Option(help="whose export files")] = "connectwise",
 ) -> None:
     """Write the exports of a made-up MSP, with the truth beside them."""
     from rhem_lib.simulate import write_sample
 
-    write_sample(folder, clients=clients, months=months, seed=seed, dirt=dirt, source=source)  # type: ignore[arg-type]
+    write_sample(folder, clients=clients, months=months, seed=seed, dirt=dirt)  # type: ignore[arg-type]
     typer.echo(f"Wrote {folder}: {clients} clients, {months} months. Next: rhem check {folder}")
 
 

@@ -1,5 +1,6 @@
 """Small hand-made panels, entries and a fit for the tests of review, plots, deck and page."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,12 @@ from rhem_lib.settings import Settings
 QUARTER = "2026Q2"
 LAST = pd.Timestamp("2026-06-01")
 CATEGORIES = ("Printing", "Email", "Network", "Accounts", "Hardware")
+
+JARGON = re.compile(
+    r"\b(RHEM|endpoints?|p-values?|SLA|MTTR|confidence|intervals?|asymptote|half-life|floor|posterior|pooled|exposure|"
+    r"reactive|quantile|regression|significant|standard error|variance|tickets?|decay|decaying|fit|fitted)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -115,3 +122,8 @@ def make_review(
     fit = make_fit((client,)) if fit is None else fit
     settings = settings or Settings(name="Northwind IT")
     return tell(gather(settings, panel, fit, entries, client=client, quarter=quarter))
+
+
+def main_text(review):
+    parts = [s for s in review.sections if not s.appendix]
+    return [t for s in parts for t in (s.title, *s.paragraphs)]

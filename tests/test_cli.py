@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from rhem_lib.cli import app, main
 from rhem_lib.errors import OutputError
-from rhem_lib.simulate import write_sample
+from rhem_lib.simulate.sample import write_sample
 
 runner = CliRunner()
 
@@ -60,7 +60,7 @@ def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix)
     [
         (["check", "nowhere"], "rhem: nowhere: there is no rhem.toml here"),
         (["review", "data/sample", "--quarter", "Q2"], "--quarter: 'Q2' is not a quarter. Write it like 2026Q2."),
-        (["sample", "x", "--source", "abacus"], "connectwise"),
+        (["sample", "x", "--dirt", "abacus"], "none, some, much"),
         (["profiles", "nowhere"], "'nowhere' does not exist"),
     ],
 )

@@ -64,7 +64,7 @@ def test_commands_of_the_readme_exist():
 
 
 def test_the_sample_in_git_is_what_the_simulator_writes(tmp_path):
-    from rhem_lib.simulate import write_sample
+    from rhem_lib.simulate.sample import write_sample
 
     write_sample(tmp_path)
     for path in (ROOT / "data" / "sample").rglob("*"):

@@ -1,5 +1,17 @@
-from rhem_lib.billing.analysis_plan import billing_plan, register
-from rhem_lib.billing.cohort import without_season
-from rhem_lib.billing.comparison import BillingComparison, billing_cohort, compare_billing, primary_fit
-from rhem_lib.billing.groups import RATIO_TO_SHOW, effect_of
+"""Panel -> comparison of groups of clients: fixed fee against hourly, or any client-level column."""
+
+from rhem_lib.billing.analysis_plan import billing_plan, history, register
+from rhem_lib.billing.comparison import BillingComparison, compare_billing
+from rhem_lib.billing.groups import GroupComparison, compare_groups
 from rhem_lib.billing.text import HALF_LIFE
+
+__all__ = [
+    "HALF_LIFE",
+    "BillingComparison",
+    "GroupComparison",
+    "billing_plan",
+    "compare_billing",
+    "compare_groups",
+    "history",
+    "register",
+]

@@ -89,7 +89,7 @@ class BillingComparison:
     power: Power
     sooner: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     target_h: float = TARGET_H
-    under_recording: Recording | None = None
+    recording: Recording | None = None
     missing: str = ""
     core: Fit | None = None
 

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from rhem_lib.billing.cohort import Cohort, cohort_of, without_season
-from rhem_lib.decay import Fit, covariate_effect, decline_test, fitted_months, lay_out
+from rhem_lib.decay import Fit, check_decline, covariate_effect, fitted_months, lay_out
 from rhem_lib.errors import NotEnoughData
 
 Array = NDArray[np.float64]
@@ -106,7 +106,7 @@ def clients_needed(error: float, clients: int) -> int:
 
 def no_decline(cohort: Cohort) -> str:
     """Why there is no speed to compare; empty where hours fall."""
-    gate = decline_test(lay_out(cohort.rows, cohort.clients.index.tolist()))
+    gate = check_decline(lay_out(cohort.rows, cohort.clients.index.tolist()))
     return "" if gate.declines else "no decline is detected in this book, so there is no speed to compare"
 
 

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 from rhem_lib.billing.cohort import Cohort, with_tickets
 from rhem_lib.billing.groups import GROUP, LOG_TAU, Effect
-from rhem_lib.decay import Fit, covariate_effect, expected, maximise
+from rhem_lib.decay import Fit, covariate_effect, expected_hours, maximise
 
 Array = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def hours_per_ticket(cohort: Cohort, name: str, twin: Fit) -> Recording:
         Of the tickets of the same cohort: smooths what chance does to the monthly counts.
     """
     rows = cohort.rows
-    course = pd.DataFrame(expected(twin.model, twin.point)[0], cohort.clients.index)
+    course = pd.DataFrame(expected_hours(twin.model, twin.point)[0], cohort.clients.index)
     place = rows.groupby("client", observed=True).cumcount().to_numpy()
     client = cohort.clients.index.get_indexer(rows["client"])
     told = ((rows["reactive_tickets"] > 0) & (rows["reactive_hours"] > 0)).to_numpy()

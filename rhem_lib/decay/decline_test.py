@@ -46,7 +46,7 @@ class Gate:
         )
 
 
-def decline_test(months: Months) -> Gate:
+def check_decline(months: Months) -> Gate:
     """Mean over clients of log(rate of the last 4 months / rate of the first 3), with a cluster-robust t test.
 
     A client with fewer than 7 months gives its first and its last half, at most 3 and 4 months; one month gives

@@ -230,7 +230,7 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
         return _refusal(rows, target_h, missing, left_out)
     names = client_order(rows)
     months = lay_out(rows, names)
-    gate = decline_test.decline_test(months)
+    gate = decline_test.check_decline(months)
     wave = None
     if season:
         core, wave = fit_season(months, _by_month(rows, names, months, rows["month"].dt.month))

@@ -30,7 +30,7 @@ def numbers(review: Review) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["section", "item", "measure", "value"]).astype({"item": "str"})
 
 
-def write(review: Review, path: str | Path) -> Path:
+def write_numbers(review: Review, path: str | Path) -> Path:
     """Write the workbook, a sheet per section, and all its numbers in one .csv beside it.
 
     Parameters

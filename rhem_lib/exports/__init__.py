@@ -1,6 +1,25 @@
-from rhem_lib.exports.clean import Cleaned, clean, drop_typed
+"""Any export file -> clean canonical tables."""
+
+from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed
 from rhem_lib.exports.client_names import agreement_table, check_aliases, client_table, unify
 from rhem_lib.exports.files import codes, connect, quote
 from rhem_lib.exports.profiles import Profile, read_profiles
 from rhem_lib.exports.text_tables import read_exports
 from rhem_lib.exports.typed_tables import null_columns
+
+__all__ = [
+    "Cleaned",
+    "Profile",
+    "agreement_table",
+    "check_aliases",
+    "clean_tables",
+    "client_table",
+    "codes",
+    "connect",
+    "drop_typed",
+    "null_columns",
+    "quote",
+    "read_exports",
+    "read_profiles",
+    "unify",
+]

@@ -36,7 +36,9 @@ class Cleaned:
     rows_read: int
 
 
-def clean(con: Connection, raws: list[RawTable], settings: Settings, today: dt.date | None = None) -> Cleaned:
+def clean_tables(
+    con: Connection, raws: list[RawTable], settings: Settings, today: dt.date | None = None
+) -> Cleaned:
     """Type every cell, set aside what cannot be used, drop what repeats an earlier row.
 
     Parameters

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from rhem_lib.figures.style import BLUE, GREY, LIGHT, ORANGE, say_missing, short, styled, takeaway, title
-from rhem_lib.figures.style import axes as _axes
+from rhem_lib.figures.theme import BLUE, GREY, LIGHT, ORANGE, say_missing, short, styled, takeaway, title
+from rhem_lib.figures.theme import axes as _axes
 
 if TYPE_CHECKING:
     from rhem_lib.metric import Concentration, Definitions, Moved

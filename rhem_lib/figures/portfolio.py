@@ -1,4 +1,4 @@
-"""Figures of a whole book of clients: results in, axes out. matplotlib stays in here and in `plots_*`.
+"""Figures of a whole book of clients: results in, axes out. matplotlib stays in this room.
 
 Every function takes `ax` and draws on it, or makes a figure of its own, and returns the axes. The title is the
 finding; levels are minutes per endpoint a month.
@@ -14,9 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 
 from rhem_lib.billing import HALF_LIFE
-from rhem_lib.figures.measure import concentration, definitions, moved
-from rhem_lib.figures.review import review_causes, review_minutes, review_parts
-from rhem_lib.figures.style import (
+from rhem_lib.figures.theme import (
     BLUE,
     GREEN,
     GREY,
@@ -26,38 +24,19 @@ from rhem_lib.figures.style import (
     level_line,
     say_missing,
     short,
-    style,
     styled,
     takeaway,
     title,
 )
-from rhem_lib.figures.style import axes as _axes
+from rhem_lib.figures.theme import axes as _axes
 from rhem_lib.metric import pooled_rhem
 
 if TYPE_CHECKING:
     from rhem_lib.billing import BillingComparison
     from rhem_lib.decay import DecayFit
-    from rhem_lib.recovery import Recovery
+    from rhem_lib.simulate import Recovery
     from rhem_lib.workspace import Account
 
-__all__ = [
-    "account",
-    "billing",
-    "billing_ratios",
-    "clients",
-    "concentration",
-    "decay",
-    "definitions",
-    "half_lives",
-    "months_to_target",
-    "moved",
-    "recovery",
-    "review_causes",
-    "review_minutes",
-    "review_parts",
-    "rhem_by_month",
-    "style",
-]
 REFERENCE_MINUTES = 60
 LIKELY, NOT_LIKELY = 0.8, 0.2
 AGE_LABEL = "months since onboarding"

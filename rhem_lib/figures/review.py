@@ -5,8 +5,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 
-from rhem_lib.figures.style import BLUE, GREY, LIGHT, ORANGE, level_line, say_missing, short, styled, title
-from rhem_lib.figures.style import axes as _axes
+from rhem_lib.figures.theme import BLUE, GREY, LIGHT, ORANGE, level_line, say_missing, short, styled, title
+from rhem_lib.figures.theme import axes as _axes
 from rhem_lib.language import number, sentence_case, speaking, t
 from rhem_lib.review import Review
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rhem_lib.figures import decay, portfolio, style
+from rhem_lib.figures import onboarding, portfolio, theme
 from rhem_lib.metric import PRESETS, measure
 from rhem_lib.workspace import Workspace
 
@@ -20,7 +20,7 @@ EVERYBODY = "all clients"
 MINUTES = {"min": 5, "max": 60, "step": 5}  # targets that can be chosen
 
 
-def definition(work: Workspace) -> Any:
+def explore_definition(work: Workspace) -> Any:
     """Minutes by month under a preset, for the whole book or one client."""
     panel_of = cache(lambda preset: measure(work, preset=preset))
     clients = sorted(panel_of(work.settings.preset)["client"].unique())
@@ -32,11 +32,11 @@ def definition(work: Workspace) -> Any:
     return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
 
 
-def path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
+def explore_path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
     """One client's months and curve, and when it comes down to a target in minutes."""
 
     def draw(client: str, target: int) -> Any:
-        return decay.path(fit, panel, client, target_h=target / 60)
+        return onboarding.path(fit, panel, client, target_h=target / 60)
 
     return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target_h))
 
@@ -58,7 +58,7 @@ def _panel(draw: Callable, **knobs: Any) -> Any:
     figure = widgets.Image(layout=widgets.Layout(width="760px"))
 
     def update(*_: Any) -> None:
-        figure.value = style.png(draw(**{name: knob.value for name, knob in made.items()}))
+        figure.value = theme.png(draw(**{name: knob.value for name, knob in made.items()}))
 
     for knob in made.values():
         knob.observe(update, names="value")

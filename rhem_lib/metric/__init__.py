@@ -1,6 +1,42 @@
-from rhem_lib.metric.causes import NOT_RECORDED, Concentration, cause_table, computer_table
-from rhem_lib.metric.decomposition import Moved, split
-from rhem_lib.metric.definitions import PRESETS, Definitions
+"""RHEM per client and month, pooled, under other definitions, and what explains it."""
+
+from rhem_lib.metric.business_hours import business_share
+from rhem_lib.metric.causes import (
+    NOT_RECORDED,
+    Concentration,
+    cause_months,
+    cause_table,
+    computer_table,
+    concentration,
+)
+from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
+from rhem_lib.metric.definitions import PRESETS, Definitions, definitions
 from rhem_lib.metric.panel import measure, pooled_rhem, reactive_entries
 from rhem_lib.metric.patch_windows import PatchEffect, patch_effect
-from rhem_lib.metric.time_saved import TECHNICIAN, given_back, staff_hours
+from rhem_lib.metric.time_saved import TECHNICIAN, given_back, staff_hours, time_given_back
+
+__all__ = [
+    "NOT_RECORDED",
+    "PRESETS",
+    "TECHNICIAN",
+    "Concentration",
+    "Definitions",
+    "Moved",
+    "PatchEffect",
+    "business_share",
+    "cause_months",
+    "cause_table",
+    "computer_table",
+    "concentration",
+    "definitions",
+    "given_back",
+    "last_periods",
+    "measure",
+    "patch_effect",
+    "pooled_rhem",
+    "reactive_entries",
+    "split",
+    "staff_hours",
+    "time_given_back",
+    "why_moved",
+]

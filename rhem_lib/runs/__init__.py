@@ -1,7 +1,6 @@
 """Notebooks in batch: an edition of study and reviews, resumable, in parallel.
 
-The names load their module on first use: a worker process and the parent of the kernels import modules of this room
-and need little of it.
+The names load their module on first use: worker processes and the parent of the kernels need little of this room.
 """
 
 from importlib import import_module

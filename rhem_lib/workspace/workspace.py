@@ -19,7 +19,7 @@ from rhem_lib.exports import (
     Profile,
     agreement_table,
     check_aliases,
-    clean,
+    clean_tables,
     client_table,
     codes,
     connect,
@@ -110,7 +110,7 @@ def load(folder: str | Path) -> Workspace:
     weakref.finalize(con, shutil.rmtree, scratch, ignore_errors=True)  # every relation holds its connection
     with tempfile.TemporaryDirectory(prefix="rhem-") as unpacked:  # free text in it goes as soon as it can
         raws = read_exports(con, folder, settings, read_profiles(folder), Path(unpacked))
-        cleaned = clean(con, raws, settings)
+        cleaned = clean_tables(con, raws, settings)
     tables = unify(con, cleaned, settings)
     agreements = agreement_table(tables)
     clients = client_table(con, tables, agreements, settings)

@@ -1,0 +1,161 @@
+"""What every export of the made-up MSP is made of: tables of text, their files, and how they can be damaged."""
+
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rhem_lib.simulate.msp import Book
+
+OWN_COMPANY, CATCH_ALL, TIME_ZONE = "Northwind IT", "Catchall", "America/New_York"
+PAGE_SIZES = {  # records an API gives at a time; other lists come whole
+    "actions": 100, "contracts": 100, "departments": 100, "devices": 250, "issues": 50, "items": 500,
+    "tickets": 100, "ticket_timers": 25, "time_entries": 100, "worklogs": 50,
+}  # fmt: skip
+Cells = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Export:
+    """Text tables of one source system, before dirt.
+
+    Attributes
+    ----------
+    time : DataFrame of text, one row per time entry
+        In file order, under the column names of the system.
+    facts : DataFrame, one row per time entry
+        `file` inside the archive `time_archive` (CSV, or JSON in pages), true `hours`, `of_clients`.
+    entry_column, hours_column, client_column : str
+        Columns of `time`; the last is empty where time hangs on tickets and names no client.
+    write_hours : function
+        Hours -> text, as the system writes them.
+    damage : dict
+        Kind of damage -> the cells that make a good row into one; several stand in for each other.
+    archives : dict
+        Other archives: name -> file name -> table.
+    names : tuple of archive, file and column, optional
+        Where clients are named if time names none; `ticket_column` holds the number there.
+    lost_tickets : dict
+        Reason for which the system takes tickets out -> the cells that say so.
+    settings : str
+        Lines of rhem.toml that an analyst would have to add.
+    """
+
+    time: pd.DataFrame
+    facts: pd.DataFrame
+    time_archive: str
+    entry_column: str
+    hours_column: str
+    client_column: str
+    write_hours: Callable[[pd.Series], pd.Series]
+    damage: dict[str, list[Cells]]
+    archives: dict[str, dict[str, pd.DataFrame]]
+    names: tuple[str, str, str] | None = None
+    ticket_column: str = ""
+    lost_tickets: dict[str, Cells] = field(default_factory=dict)
+    settings: str = ""
+
+
+def planted(**cells: list[Cells]) -> dict[str, list[Cells]]:
+    """Kinds of damage: those that every system can have, and those whose cells the system decides."""
+    common: dict[str, list[Cells]] = {
+        kind: [] for kind in ("duplicate", "impossible-hours", "negative-correction", "name-variant")
+    }
+    return common | {name.replace("_", "-"): value for name, value in cells.items()}
+
+
+def drawn(book: Book, *, untyped: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Entries and tickets of the book, without the work that has no type unless `untyped`."""
+    entries, tickets = book.entries, book.tickets
+    if not untyped:
+        entries = entries[entries["work_class"] != "unclassified"].reset_index(drop=True)
+        tickets = tickets[tickets["work_class"] != "unclassified"]
+    return entries, tickets
+
+
+def time_facts(entries: pd.DataFrame, stem: str, suffix: str) -> pd.DataFrame:
+    """File per quarter, hours, and whether the work is for a client, of each time row."""
+    quarter = entries["worked_on"].dt.to_period("Q").astype("str")
+    of_clients = entries["client"].notna()
+    return pd.DataFrame(
+        {"file": f"{stem}-" + quarter + f".{suffix}", "hours": entries["hours"], "of_clients": of_clients}
+    )
+
+
+def decimal_hours(hours: pd.Series) -> pd.Series:
+    """Hours as 1.50."""
+    return hours.map("{:.2f}".format)
+
+
+def dates(column: pd.Series) -> pd.Series:
+    """Days as 2026-06-30; empty where there is none."""
+    return moments(column).str.slice(0, 10)
+
+
+def moments(column: pd.Series) -> pd.Series:
+    """Moments as 2026-06-30 14:05:00; empty where there is none."""
+    text = np.datetime_as_string(column.to_numpy().astype("datetime64[s]"))
+    return pd.Series(text, column.index, dtype="str").str.replace("T", " ").where(column.notna(), "")
+
+
+def utc(local: pd.Series) -> pd.Series:
+    """Moments in UTC of wall-clock times of the MSP."""
+    aware = local.dt.tz_localize(TIME_ZONE, nonexistent="shift_forward", ambiguous=True)
+    return aware.dt.tz_convert("UTC").dt.tz_localize(None)
+
+
+def agreement_periods(clients: pd.DataFrame) -> pd.DataFrame:
+    """Client (as the PSA names it), billing, start and end (its last day); a client that switched has two rows."""
+    switched, last = clients["switched_on"], clients["ended_on"] - pd.Timedelta(days=1)
+    before_switch = (switched - pd.Timedelta(days=1)).fillna(last)
+    first = pd.DataFrame(
+        {
+            "client": clients["psa_name"],
+            "billing": clients["billing"],
+            "start": clients["onboarded_on"],
+            "end": before_switch,
+        }
+    )
+    second = first.assign(billing="fixed-fee", start=switched, end=last)[switched.notna()]
+    return pd.concat([first, second]).sort_index(kind="stable")
+
+
+def write_zip(path: Path, files: dict[str, pd.DataFrame]) -> None:
+    """CSV or JSON files in one archive, byte for byte the same for the same tables."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, table in files.items():
+            info = zipfile.ZipInfo(name, date_time=(2026, 7, 1, 0, 0, 0))
+            info.create_system, info.external_attr = 3, 0o644 << 16
+            csv = table.to_csv(index=False, lineterminator="\n") if name.endswith(".csv") else ""
+            archive.writestr(info, csv or _json_text(name, table), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def _json_text(name: str, table: pd.DataFrame) -> str:
+    """Records of an API, in the pages it gives them in: what is listed is the first word of the file name."""
+    listed = re.split(r"[-.]", name)[0]
+    records = [_record(row) for row in table.to_dict("records")]
+    size = PAGE_SIZES.get(listed)
+    if size is None:
+        return json.dumps(records)
+    starts = range(0, max(len(records), 1), size)
+    pages = [{listed: records[at : at + size], "page": at // size + 1, "total": len(records)} for at in starts]
+    return json.dumps(pages)
+
+
+def _record(row: dict[Any, str]) -> dict[str, Any]:
+    """Cells as a nested record; numbers, true and false as such, and nothing as null."""
+    record: dict[str, Any] = {}
+    for path, text in row.items():
+        *outer, last = path.split(".")
+        place = record
+        for part in outer:
+            place = place.setdefault(part, {})
+        plain = text in ("true", "false") or re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", text)
+        place[last] = json.loads(text) if plain else text or None
+    return record

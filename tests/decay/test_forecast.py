@@ -1,0 +1,116 @@
+"""Forecasts: they hold what came, they beat the obvious alternatives, and the score itself is right."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from backtest import OURS, RIVALS, Backtest, backtest
+from scenarios import SCENARIOS, simulate_panel
+from scipy.stats import norm
+
+from rhem_lib.decay import forecast
+from rhem_lib.decay.fit import fit_decay
+from rhem_lib.figures import decay
+
+BOOK = replace(SCENARIOS["S2"], clients=25, months=(8, 30))
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return simulate_panel(BOOK, seed=21)
+
+
+def test_crps_of_a_normal_forecast_against_its_closed_form():
+    """Gneiting & Raftery (2007), eq. 21: for N(0, 1), y (2 F(y) - 1) + 2 f(y) - 1 / sqrt(pi)."""
+    draws = norm.ppf((np.arange(20000) + 0.5) / 20000)
+    for y in (0.0, 0.7, -2.0):
+        expected = y * (2 * norm.cdf(y) - 1) + 2 * norm.pdf(y) - 1 / np.sqrt(np.pi)
+        assert float(forecast.crps(draws, np.array(y))) == pytest.approx(expected, abs=1e-4)
+    assert float(forecast.crps(np.array([2.0]), np.array(5.0))) == 3.0
+
+
+def test_a_client_is_forecast_from_its_own_last_month(panel):
+    fit = fit_decay(panel)
+    name = fit.clients.index[2]
+    own = panel[panel["client"] == name]
+    table = fit.forecast(name, months=6)
+    assert table["months_ahead"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert table["month"].iloc[0] == own["month"].max() + pd.DateOffset(months=1)
+    assert table["age_months"].iloc[0] == pytest.approx(own["age_end"].max() + 0.5)
+    assert table["exposure"].iloc[0] == pytest.approx(own["endpoints"].iloc[-1])
+    path = fit.predict(name, age_months=table["age_months"])
+    assert (table["low"] < path["estimate"]).all() and (path["estimate"] < table["high"]).all()
+    assert (table["high"] - table["low"] > path["high"] - path["low"]).all(), "a month scatters around its curve"
+    small = fit.forecast(name, exposure=2.0)
+    assert (small["high"] > table["high"]).all(), "few endpoints scatter more"
+    pd.testing.assert_frame_equal(fit.forecast(name), table)
+
+
+def test_no_fit_no_forecast(panel):
+    few = panel[panel["client"].isin(panel["client"].unique()[:2])]
+    assert fit_decay(few).forecast(few["client"].iloc[0]).empty
+
+
+def test_backtest_scores_every_method_on_the_same_months(panel):
+    scores = backtest(panel, origins=2)
+    cells = scores.table.groupby("method")[["origin", "client", "horizon", "observed"]].apply(
+        lambda part: tuple(map(tuple, part.to_numpy()))
+    )
+    assert set(cells.index) == {OURS, *RIVALS}
+    assert cells.nunique() == 1
+    assert (scores.table["crps"] >= 0).all()
+    assert "error score of this fit" in scores.text
+    rows = panel.set_index(["client", "month"])["rhem_h"]
+    one = scores.table.iloc[0]
+    assert one["observed"] == pytest.approx(
+        rows[one["client"], one["origin"] + pd.DateOffset(months=one["horizon"])]
+    )
+
+
+def test_the_future_does_not_leak(panel):
+    """Hours after the last origin that is scored may change nothing but what is observed."""
+    cut = panel["month"].sort_values().unique()
+    origin = cut[len(cut) // 3]
+    changed = panel.copy()
+    changed.loc[changed["month"] > origin, "reactive_hours"] *= 3
+    first = [t[t["origin"] == origin]["point"] for t in (backtest(p, origins=2).table for p in (panel, changed))]
+    assert len(first[0]) > 0
+    np.testing.assert_array_equal(*first)
+
+
+def test_too_short_a_book_says_so():
+    short = simulate_panel(replace(BOOK, months=(2, 3)), seed=1)
+    assert "No origin" in backtest(short[short["month"] <= short["month"].min()]).text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "books"), [("S2", 5), ("S3", 25)])
+def test_forecasts_beat_all_four_and_cover(scenario, books):
+    table = pd.concat([backtest(simulate_panel(scenario, seed=300 + i)).table for i in range(books)])
+    scores = Backtest(table).summary()
+    for _, block in scores.groupby(level="horizon"):
+        crps = block["crps"].droplevel("horizon")
+        assert crps.idxmin() == OURS, crps
+    assert scores.xs(OURS, level="method")["covered_percent"].between(86, 94).all()
+
+
+@pytest.mark.slow
+def test_forecasts_beat_all_four_on_real_outages(lanl_folder):
+    import rhem_lib as rhem
+
+    scores = backtest(rhem.measure(rhem.load(lanl_folder)), origins=99).summary()
+    for _, block in scores.groupby(level="horizon"):
+        assert block["crps"].droplevel("horizon").idxmin() == OURS
+    assert scores.xs(OURS, level="method")["covered_percent"].between(86, 94).all()
+
+
+def test_a_client_that_left_has_no_coming_months(panel):
+    """All are served to the same month but the first, who left half a year before."""
+    ago = panel.groupby("client")["age_start"].transform("max") - panel["age_start"]
+    month = [pd.Timestamp("2026-06-01") - pd.DateOffset(months=round(n)) for n in ago]
+    dated = panel.assign(month=month, rhem_h=panel["reactive_hours"] / panel["exposure"])
+    first, *others = sorted(panel["client"].unique())
+    kept = dated[(dated["client"] != first) | (dated["month"] < "2026-01-01")]
+    grid = decay.forecasts(fit_decay(kept), kept)
+    assert {ax.get_title(loc="left") for ax in grid.flat} - {""} == set(others)

@@ -1,0 +1,317 @@
+"""Deck: the saved file is opened again and held against its review."""
+
+import re
+import shutil
+import subprocess
+import zipfile
+from dataclasses import replace
+from importlib.resources import files
+from xml.etree import ElementTree
+
+import make_review_template
+import numpy as np
+import pandas as pd
+import pytest
+from pptx import Presentation
+from pptx.util import Pt
+from review_data import make_entries, make_fit, make_panel, make_review
+
+from rhem_lib.deck import fit_text, template
+from rhem_lib.deck import slide as deck_slide
+from rhem_lib.deck.presentation import write
+from rhem_lib.errors import SettingsError
+from rhem_lib.language import number, percent
+from rhem_lib.settings import Brand, Settings, Value
+
+NAMES = (
+    "../../etc/passwd",
+    "=HYPERLINK(\"http://x\",\"y\")",
+    "<script>alert(1)</script>",
+    "Precision Manufacturing and International Logistics Company of Southern Jutland A/S",
+    "W" * 80,
+    "東京都港区赤坂株式会社ネットワークサービス" * 3,
+    "شركة الخدمات التقنية المحدودة في الشرق الأوسط",
+    "Café 🏥🏥🏥 & Søn ‘Quotes’ \"Double\"",
+)  # fmt: skip
+
+
+def gappy():
+    panel = make_panel().drop(index=[5, 16])
+    panel.loc[17, ["exposure", "flags"]] = [20.0, "partial-month carried-endpoints"]
+    panel["unclassified_hours"] = 3.0
+    return panel
+
+
+def quiet():
+    panel = make_panel()
+    panel.loc[panel.index[-3:], ["reactive_hours", "reactive_tickets", "rhem_h"]] = 0.0
+    return panel
+
+
+REVIEWS = {
+    "usual": make_review(settings=Settings(name="Northwind IT", value=Value(wage_per_hour=38.5))),
+    "gaps": make_review(gappy()),
+    "zero": make_review(quiet()),
+    "new": make_review(make_panel(months=2, endpoints=1.0), make_fit(("other",))),
+    "old": make_review(make_panel(months=130), make_fit(half_life_months=30.0)),
+    "no computers": make_review(entries=make_entries(make_panel()).assign(device_id=None, category=None)),
+    "no fit": make_review(fit=replace(make_fit(), usable=False)),
+    **{name: make_review(make_panel(name), client=name) for name in NAMES},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    target = tmp_path_factory.mktemp("decks")
+    for i, review in enumerate(REVIEWS.values()):
+        write(review, target / f"{i}.pptx")
+    return target
+
+
+@pytest.fixture(scope="module")
+def decks(folder):
+    return {name: Presentation(folder / f"{i}.pptx") for i, name in enumerate(REVIEWS)}
+
+
+def slide(presentation, section_title):
+    return next(s for s in presentation.slides if s.shapes.title.text_frame.text == section_title)
+
+
+def charts(one):
+    return [shape.chart for shape in one.shapes if shape.has_chart]
+
+
+def series(chart):
+    return {s.name: list(s.values) for plot in chart.plots for s in plot.series}
+
+
+def test_a_slide_per_section_with_full_titles(decks):
+    for name, presentation in decks.items():
+        titles = [s.shapes.title.text_frame.text for s in presentation.slides]
+        sections = REVIEWS[name].sections
+        assert len(titles) == 1 + len(sections)
+        assert titles[1:9] == [s.title for s in sections if not s.appendix]
+        assert all(title.startswith("Appendix: ") for title in titles[9:])
+
+
+def test_minutes_chart_holds_the_reviews_numbers_and_gaps(decks):
+    for name, presentation in decks.items():
+        section = REVIEWS[name]["minutes"]
+        drawn = series(charts(slide(presentation, section.title))[0])
+        table = section.table
+        assert [v is None for v in drawn["Minutes per computer"]] == table["minutes"].isna().tolist()
+        np.testing.assert_allclose(pd.Series(drawn["Minutes per computer"], dtype=float), table["minutes"])
+        np.testing.assert_allclose(drawn["15-minute line"], table["target"])
+        if name == "no fit":
+            assert set(drawn) == {"15-minute line", "Minutes per computer"}
+        else:
+            np.testing.assert_allclose(drawn["From"], table["expected_low"])
+            np.testing.assert_allclose(np.add(drawn["From"], drawn["Expected range"]), table["expected_high"])
+            np.testing.assert_allclose(drawn["Expected path"], table["expected"])
+
+
+def test_months_are_never_drawn_as_zero(folder, decks):
+    chart = charts(slide(decks["gaps"], REVIEWS["gaps"]["minutes"].title))[0]
+    assert series(chart)["Minutes per computer"].count(None) == 2
+    assert 'dispBlanksAs val="gap"' in chart._chartSpace.xml
+
+
+def test_other_numbers_equal_the_reviews(decks):
+    review, presentation = REVIEWS["usual"], decks["usual"]
+    assert any(
+        number(review.minutes) == s.text_frame.text for s in presentation.slides[1].shapes if s.has_text_frame
+    )
+    parts = [next(iter(series(c).values())) for c in charts(slide(presentation, review["fewer_or_faster"].title))]
+    table = review["fewer_or_faster"].table
+    assert parts == [table.loc[table["measure"] == m, "value"].tolist() for m in ("problems", "time")]
+    causes = review["causes"].table
+    one = slide(presentation, review["causes"].title)
+    assert next(iter(series(charts(one)[0]).values())) == causes.loc[causes["kind"] == "cause", "minutes"].tolist()
+    rows = next(s.table for s in one.shapes if s.has_table).rows
+    shown = [[cell.text_frame.text for cell in row.cells] for row in rows][1:]
+    wanted = causes[causes["kind"] == "computer"]
+    assert shown == [
+        [r["name"], number(r["minutes"]), percent(r["share"]), number(r["problems"])] for _, r in wanted.iterrows()
+    ]
+    worth = next(s.table for s in slide(presentation, review["worth"].title).shapes if s.has_table)
+    assert [row.cells[2].text_frame.text for row in worth.rows][-1] == number(
+        review["worth"].table["reference"].iloc[-1]
+    )
+
+
+def test_no_placeholder_is_empty(decks):
+    for presentation in decks.values():
+        for one in presentation.slides:
+            for shape in one.placeholders:
+                filled = shape.has_chart or shape.has_table or bool(shape.text_frame.text.strip())
+                assert filled, (one.shapes.title.text_frame.text, shape.name)
+
+
+def test_footer_number_notes_and_alt_text(decks):
+    for name, presentation in decks.items():
+        for i, one in enumerate(presentation.slides):
+            assert one.notes_slide.notes_text_frame.text.strip()
+            if i:
+                assert {"Footer", "Slide Number"} <= {s.name for s in one.placeholders}
+                footer = next(s.text_frame.text for s in one.placeholders if s.name == "Footer")
+                assert REVIEWS[name].msp in footer and "definition 1" in footer
+            for shape in one.shapes:
+                if shape.has_chart or shape.has_table:
+                    assert len(shape._element.nvGraphicFramePr.cNvPr.get("descr")) > 20
+
+
+def boxes(one):
+    return [(s.name, s.left, s.top, s.left + s.width, s.top + s.height) for s in one.shapes]
+
+
+def test_nothing_leaves_the_slide_or_overlaps(decks):
+    for presentation in decks.values():
+        width, height = presentation.slide_width, presentation.slide_height
+        for one in presentation.slides:
+            every = boxes(one)
+            assert all(l >= 0 and t >= 0 and r <= width and b <= height for _, l, t, r, b in every)  # noqa: E741
+            for i, (a, l1, t1, r1, b1) in enumerate(every):
+                for b, l2, t2, r2, b2 in every[i + 1 :]:
+                    assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1, (a, b, one.shapes.title.text_frame.text)
+
+
+def test_text_fits_its_box(decks):
+    for name, presentation in decks.items():
+        for one in presentation.slides:
+            for shape in one.placeholders:
+                if shape.has_chart or shape.has_table or shape.name == "Slide Number":
+                    continue
+                usual, bold, indent = deck_slide.style(shape._base_placeholder)
+                runs = [run.font.size.pt for p in shape.text_frame.paragraphs for run in p.runs if run.font.size]
+                size = min(runs, default=usual)
+                texts = [p.text for p in shape.text_frame.paragraphs]
+                tall = fit_text.text_height(texts, (shape.width - indent) / Pt(1), size, bold)
+                assert tall <= shape.height / Pt(1), (name, shape.name, texts)
+
+
+def test_table_text_fits_its_rows(decks):
+    for presentation in decks.values():
+        for one in presentation.slides:
+            for shape in one.shapes:
+                if not shape.has_table:
+                    continue
+                for row in shape.table.rows:
+                    for column, cell in zip(shape.table.columns, row.cells, strict=True):
+                        run = cell.text_frame.paragraphs[0].runs
+                        if run:
+                            inner = (column.width - cell.margin_left - cell.margin_right) / Pt(1)
+                            tall = fit_text.text_height(
+                                [run[0].text], inner, run[0].font.size.pt, run[0].font.bold
+                            )
+                            assert tall <= (row.height - cell.margin_top - cell.margin_bottom) / Pt(1) + 0.01
+
+
+def test_package_is_valid(folder):
+    for path in folder.glob("*.pptx"):
+        with zipfile.ZipFile(path) as package:
+            names = set(package.namelist())
+            for name in names:
+                if name.endswith((".xml", ".rels")):
+                    root = ElementTree.fromstring(package.read(name))
+                if name.endswith(".rels"):
+                    base = name.replace("_rels/", "").removesuffix(".rels")
+                    for relation in root:
+                        if relation.get("TargetMode") != "External":
+                            assert _target(base, relation.get("Target")) in names, (name, relation.get("Target"))
+
+
+def _target(source, target):
+    parts = [] if target.startswith("/") else source.split("/")[:-1]
+    for step in target.strip("/").split("/"):
+        parts = parts[:-1] if step == ".." else [*parts, step]
+    return "/".join(parts)
+
+
+def test_same_review_same_bytes(tmp_path):
+    first, second = (write(REVIEWS["usual"], tmp_path / f"{i}.pptx").read_bytes() for i in range(2))
+    assert first == second
+    with zipfile.ZipFile(tmp_path / "0.pptx") as package:
+        assert {entry.date_time for entry in package.infolist()} == {template.ZIP_DATE}
+        assert b"2026-06-30T23:59:59Z" in package.read("docProps/core.xml")
+
+
+def test_committed_template_is_what_its_script_makes(tmp_path):
+    make_review_template.main(tmp_path / "made.pptx")
+    committed = files("rhem_lib") / "templates" / "review.pptx"
+    with zipfile.ZipFile(tmp_path / "made.pptx") as made, zipfile.ZipFile(committed) as kept:
+        assert made.namelist() == kept.namelist()
+        assert all(made.read(name) == kept.read(name) for name in made.namelist())
+
+
+@pytest.mark.parametrize("colour", ["#1f6feb", "#ffcc00", "#ffffff", "#000000", "#c8102e", "#7fdbda"])
+def test_any_brand_colour_is_readable(tmp_path, colour):
+    path = write(REVIEWS["new"], tmp_path / "d.pptx", Brand(colour=colour))
+    with zipfile.ZipFile(path) as package:
+        theme = package.read("ppt/theme/theme1.xml").decode()
+    shade = {k: re.search(rf'<a:{k}><a:srgbClr val="(\w+)"', theme)[1] for k in ("dk1", "dk2", "accent1")}
+    assert template.contrast(shade["accent1"], template.CARD) >= 4.5
+    assert template.contrast(shade["dk2"], "FFFFFF") >= 4.5
+    assert template.contrast(shade["dk1"], template.CARD) >= 4.5
+
+
+def test_contrast_of_black_and_white():
+    assert template.contrast("000000", "FFFFFF") == pytest.approx(21)
+    assert template.contrast("777777", "FFFFFF") == pytest.approx(4.48, abs=0.01)
+
+
+def test_missing_brand_files_and_layouts_are_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"brand\.logo.*nowhere\.png"):
+        write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo="nowhere.png"))
+    Presentation().save(tmp_path / "bare.pptx")
+    with pytest.raises(SettingsError, match=r"Cover: Prepared by, Subtitle, Title.*Two charts"):
+        write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "bare.pptx")))
+    assert not (tmp_path / "d.pptx").exists()
+
+
+def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path):
+    ours = template.files("rhem_lib") / "templates" / "review.pptx"
+    own = Presentation(str(ours))
+    chart = next(s for s in own.slide_layouts.get_by_name("Chart").placeholders if s.name == "Chart")
+    own.slide_layouts.get_by_name("Cover").placeholders[0].left = 0
+    own.save(tmp_path / "own.pptx")
+    made = Presentation(write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "own.pptx"))))
+    assert made.slides[0].shapes.title.left == 0
+    chart._element.xpath(".//p:ph")[0].set("type", "body")
+    own.save(tmp_path / "wrong.pptx")
+    with pytest.raises(SettingsError, match="lacks layouts or placeholders: Chart: Chart"):
+        write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
+    with pytest.raises(SettingsError, match="the template holds slides"):
+        write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
+    (tmp_path / "no.pptx").write_text("no")
+    with pytest.raises(SettingsError, match=r"not a \.pptx presentation"):
+        write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "no.pptx")))
+
+
+def test_logo_stands_on_the_cover(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (400, 90), "white").save(tmp_path / "logo.png")
+    path = write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo=str(tmp_path / "logo.png")))
+    picture = next(s for s in Presentation(path).slides[0].shapes if s.shape_type == 13)
+    assert picture._element.nvPicPr.cNvPr.get("descr") == "Logo of Northwind IT"
+    assert picture.width / picture.height == pytest.approx(400 / 90, rel=0.01)
+
+
+def test_text_is_measured():
+    assert fit_text.text_width("mm", 10) == pytest.approx(2 * fit_text.text_width("m", 10))
+    assert fit_text.text_width("漢字", 10) == 20
+    assert fit_text.wrap("aa bb", 1000, 10) == ["aa bb"]
+    assert fit_text.wrap("aa bb", fit_text.text_width("aa b", 10), 10) == ["aa", "bb"]
+    assert "".join(fit_text.wrap("W" * 50, 100, 10)) == "W" * 50
+    assert fit_text.fit_size(["word " * 100], (200, 100), 30, 10) < 30
+    assert fit_text.shorten("word " * 100, (200, 24), 10).endswith("…")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_libreoffice_opens_every_deck(folder, tmp_path):
+    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
+    paths = [str(path) for path in folder.glob("*.pptx")]
+    command = ["soffice", profile, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), *paths]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    assert len(list(tmp_path.glob("*.pdf"))) == len(paths)

@@ -1,0 +1,159 @@
+"""Plots: results in, axes out; nothing else of matplotlib changes."""
+
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from review_data import make_entries, make_fit, make_panel, make_review
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from rhem_lib import figures
+from rhem_lib.billing.comparison import compare_billing
+from rhem_lib.decay.fit import fit_decay
+from rhem_lib.figures import theme
+from rhem_lib.metric.causes import cause_months, concentration
+from rhem_lib.metric.decomposition import last_periods, why_moved
+from rhem_lib.metric.definitions import definitions
+from rhem_lib.simulate.recovery import Recovery
+
+
+@pytest.fixture(scope="module")
+def fit(sample_panel):
+    return fit_decay(sample_panel)
+
+
+@pytest.fixture(scope="module")
+def comparison(sample_panel):
+    return compare_billing(sample_panel)
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def book(fit, sample_panel, sample_work, comparison):
+    """Every figure of one axes, by name."""
+    before, after = last_periods(sample_panel)
+    moved = why_moved(sample_panel, cause_months(sample_work), before=before, after=after)
+    review = make_review()
+    return {
+        "decay": lambda ax: figures.decay(fit, sample_panel, ax=ax),
+        "half_lives": lambda ax: figures.half_lives(fit, ax=ax),
+        "months_to_target": lambda ax: figures.months_to_target(fit, ax=ax),
+        "rhem_by_month": lambda ax: figures.rhem_by_month(sample_panel, ax=ax),
+        "definitions": lambda ax: figures.definitions(definitions(sample_work), ax=ax),
+        "moved": lambda ax: figures.moved(moved, ax=ax),
+        "concentration": lambda ax: figures.concentration(concentration(sample_work, sample_panel), ax=ax),
+        "account": lambda ax: figures.account(sample_work.account, ax=ax),
+        "billing": lambda ax: figures.billing(comparison, ax=ax),
+        "billing_ratios": lambda ax: figures.billing_ratios(comparison, ax=ax),
+        "review_minutes": lambda ax: figures.review_minutes(review, ax=ax),
+        "review_causes": lambda ax: figures.review_causes(review, ax=ax),
+    }
+
+
+def test_every_figure_draws_on_the_axes_given_and_has_a_finding_as_title(book):
+    for name, draw in book.items():
+        given = plt.figure().subplots(1, 2)[1]
+        settings = dict(mpl.rcParams)
+        assert draw(given) is given, name
+        assert dict(mpl.rcParams) == settings, name
+        title = given.get_title(loc="left") or given.get_title()
+        assert len(title.split()) > 4 and given.has_data(), name
+
+
+def test_every_figure_makes_its_own_axes(book):
+    for name, draw in book.items():
+        ax = draw(None)
+        assert isinstance(ax, Axes), name
+        assert len(ax.figure.get_suptitle().split()) > 4, name
+        ax.figure.canvas.draw()
+
+
+def test_small_multiples_show_every_client(fit, sample_panel):
+    grid = figures.clients(fit, sample_panel)
+    served = sample_panel.loc[sample_panel["exposure"] > 0, "client"].unique()
+    assert sum(ax.axison for ax in grid.flat) == len(served)
+
+
+def line(ax, points):
+    return next(one for one in ax.lines if len(one.get_xdata()) == points)
+
+
+def test_decay_curve_is_the_fits(fit, sample_panel):
+    ax = figures.decay(fit, sample_panel)
+    drawn = line(ax, 200)
+    ages = np.asarray(drawn.get_xdata())
+    np.testing.assert_allclose(drawn.get_ydata(), 60 * fit.predict(age_months=ages.tolist())["estimate"])
+
+
+def test_missing_months_are_gaps():
+    panel = make_panel().drop(index=[5, 16])
+    review = make_review(panel)
+    drawn = next(one for one in figures.review_minutes(review).lines if one.get_marker() == "o")
+    assert np.isnan(drawn.get_ydata()).sum() == 2
+    np.testing.assert_allclose(drawn.get_ydata(), review.table["minutes"])
+
+
+def test_bars_hold_the_reviews_numbers():
+    review = make_review()
+    pair = figures.review_parts(review)
+    table = review["fewer_or_faster"].table
+    for ax, measure in zip(pair, ("problems", "time"), strict=True):
+        assert [bar.get_height() for bar in ax.patches] == table.loc[table["measure"] == measure, "value"].tolist()
+    causes = review["causes"].table.query("kind == 'cause'")["minutes"].tolist()
+    assert [bar.get_width() for bar in figures.review_causes(review).patches][::-1] == causes
+
+
+def test_without_numbers_the_axes_say_why(sample_panel):
+    few = fit_decay(sample_panel[sample_panel["client"] == sample_panel["client"].iloc[0]])
+    assert not few.usable
+    ax = figures.decay(few, sample_panel)
+    assert "cannot be estimated" in ax.texts[0].get_text().replace("\n", " ")
+    assert not figures.months_to_target(few).axison
+    quiet = make_panel()
+    quiet[["reactive_hours", "reactive_tickets", "rhem_h"]] = 0.0
+    review = make_review(quiet, entries=make_entries(quiet))
+    assert not figures.review_causes(review).axison
+    assert not figures.review_parts(review)[0].axison
+    assert figures.review_minutes(make_review(fit=replace(make_fit(), usable=False))).axison
+
+
+def test_a_miss_is_drawn_heavier(sample_panel):
+    import pandas as pd
+
+    rows = [(1, "start_h", 1.0, 1.0, 0.9, 1.1, True), (2, "start_h", 1.0, 0.5, 0.4, 0.6, False)]
+    columns = ["seed", "quantity", "truth", "estimate", "low", "high", "inside"]
+    ax = figures.recovery(Recovery(pd.DataFrame(rows, columns=columns)))[0]
+    widths = ax.collections[0].get_linewidths()
+    assert widths[1] > widths[0]
+
+
+def test_style_ends_with_its_block():
+    before = dict(mpl.rcParams)
+    with figures.style():
+        assert mpl.rcParams["axes.titlelocation"] == "left"
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_backend_switched_on_inside_stays_on():
+    """A notebook backend turns interactive with the first figure; were that reset, later ones would not show."""
+    before = mpl.is_interactive()
+    try:
+        with figures.style():
+            mpl.interactive(True)
+        assert mpl.is_interactive()
+    finally:
+        mpl.interactive(before)
+
+
+def test_takeaway_drops_intervals_and_later_sentences():
+    text = "It goes from 54 (95 % interval 46 to 64) to 14.2 minutes. Then it stays."
+    assert theme.takeaway(text) == "It goes from 54 to 14.2 minutes"

@@ -1,0 +1,59 @@
+"""Knobs move the figure, in a process without a browser, and no cell waits for one."""
+
+import pytest
+
+import rhem_lib as rhem
+from rhem_lib.figures import decay, widgets
+from rhem_lib.runs.parameters import NOTEBOOKS
+
+
+@pytest.fixture(scope="module")
+def fit(sample_panel):
+    return rhem.fit_decay(sample_panel)
+
+
+def knobs_and_figure(made):
+    box, figure = made.children
+    return {knob.description: knob for knob in box.children}, figure
+
+
+def title_of(ax):
+    return " ".join(ax.figure.get_suptitle().split())
+
+
+def test_client_and_target_move_the_figure(fit, sample_panel):
+    knobs, figure = knobs_and_figure(widgets.explore_path(fit, sample_panel))
+    assert list(knobs["client"].options) == list(fit.clients.index)
+    assert knobs["target"].value == 15
+    seen = [bytes(figure.value)]
+    knobs["target"].value = 45
+    seen.append(bytes(figure.value))
+    knobs["client"].value = fit.clients.index[1]
+    seen.append(bytes(figure.value))
+    assert all(png.startswith(b"\x89PNG") for png in seen)
+    assert len(set(seen)) == 3
+
+
+def test_preset_and_client_move_the_figure(sample_work):
+    knobs, figure = knobs_and_figure(widgets.explore_definition(sample_work))
+    assert set(knobs["preset"].options) == {"unscheduled", "incidents", "all-support"}
+    assert knobs["preset"].value == sample_work.settings.preset
+    before = bytes(figure.value)
+    knobs["preset"].value = "all-support"
+    assert bytes(figure.value) != before
+
+
+def test_the_title_says_when_the_target_is_reached(fit, sample_panel):
+    name = fit.clients["months_to_target"].idxmin()
+    months = fit.clients.loc[name, "months_to_target"]
+    ax = decay.path(fit, sample_panel, name, target_h=fit.target_h)
+    assert f"in month {months:.0f}" in title_of(ax)
+    below = decay.path(fit, sample_panel, name, target_h=0.001)
+    assert "does not come down to 0 minutes by month" in title_of(below)
+
+
+def test_no_notebook_uses_an_output_widget():
+    """nbclient answers its messages on a socket that it is waiting on, and now and then misses the reply."""
+    for path in (*NOTEBOOKS.glob("*.ipynb"), widgets.__file__):
+        text = open(path).read()
+        assert "interactive" not in text and "widgets.Output" not in text, path

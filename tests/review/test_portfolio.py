@@ -1,0 +1,117 @@
+"""The book's deck: pooled numbers by hand, honest errors, the reasons for each decision, a valid file."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from deck_check import problems
+from review_data import main_text, make_fit, make_panel
+
+import rhem_lib as rhem
+from rhem_lib.deck import workbook
+from rhem_lib.deck.presentation import write
+from rhem_lib.errors import NotEnoughData
+from rhem_lib.review import portfolio, portfolio_facts
+from rhem_lib.review.portfolio import build_portfolio
+from rhem_lib.settings import Settings
+
+HOURS = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified", "quarantined")
+
+
+def make_book(clients=6, **changes):
+    names = [f"Client {i}" for i in range(clients)]
+    panel = pd.concat([make_panel(name, seed=i, endpoints=10.0 * (i + 1)) for i, name in enumerate(names)])
+    fit = make_fit(names, **changes)
+    test = SimpleNamespace(
+        missing="12 clients are needed", text="Too early.", power=SimpleNamespace(clients_needed=73)
+    )
+    table = pd.DataFrame({"hours": [80.0, 5, 5, 5, 0, 0, 3, 2, 100]}, index=[*HOURS, "read"])
+    account = SimpleNamespace(table=table, text="100 hours were read.")
+    return panel, fit, test, account
+
+
+def facts(panel, fit, test, account, settings=None):
+    return portfolio_facts.gather_book(settings or Settings(name="M"), panel, fit, test, account, "2026Q2")
+
+
+@pytest.fixture(scope="module")
+def sample_book(sample_work, sample_panel):
+    test, fit = rhem.compare_billing(sample_panel), rhem.fit_decay(sample_panel)
+    return build_portfolio(sample_work, sample_panel, fit, test, quarter="2026Q2")
+
+
+def test_the_level_is_pooled_and_the_excess_is_by_hand():
+    panel, fit, test, account = make_book(2)
+    late = panel["month"] >= "2026-04-01"
+    panel.loc[late & (panel["client"] == "Client 0"), "reactive_hours"] = 5.0  # 30 minutes on 10 computers
+    panel.loc[late & (panel["client"] == "Client 1"), "reactive_hours"] = 2.0  # 6 minutes on 20 computers
+    b = facts(panel, fit, test, account)
+    assert b.now.minutes == pytest.approx(60 * 21 / 90)
+    assert b.clients["excess"].tolist() == pytest.approx([15 / 60 * 30, 0.0])
+    assert b.clients["client"].tolist() == ["Client 0", "Client 1"]
+
+
+def test_standard_error_of_the_change_holds_its_level():
+    """Control: two quarters of an unchanged book differ by more than two errors in few of 200."""
+    rng = np.random.default_rng(5)
+    far = 0
+    for _ in range(200):
+        size = rng.gamma(2, 20, 25)
+        usual = rng.gamma(6, 3, 25)  # a client's own level stays; only the quarter's noise is drawn anew
+        then, now = (
+            pd.DataFrame({"reactive_hours": usual * size * rng.gamma(10, 0.1, 25) / 60, "exposure": size})
+            for _ in "ab"
+        )
+        change = portfolio_facts._minutes(now) - portfolio_facts._minutes(then)
+        far += abs(change) > 2 * portfolio_facts._change_se(now, then)
+    assert 1 <= far <= 24
+
+
+def test_a_client_that_stays_is_compared_with_itself():
+    panel, fit, test, account = make_book(2)
+    newcomer = make_panel("New", months=2, start_h=9.0, floor_h=9.0, endpoints=500.0)
+    b = facts(pd.concat([panel, newcomer]), fit, test, account)
+    alone = facts(panel, fit, test, account)
+    assert b.stayed == pytest.approx(alone.stayed)
+    assert b.now.minutes > 3 * alone.now.minutes
+
+
+def test_directions_count_every_client_once_and_name_the_stuck():
+    b = facts(*make_book(5, follows="flat"))
+    section = portfolio.directions(b)
+    table = section.table
+    assert table.loc[table["kind"] == "direction", "clients"].sum() == 5
+    assert section.title == "0 of 5 clients improve; 5 do not"
+    assert (table["kind"] == "client").sum() == 5
+
+
+def test_no_client_in_the_quarter():
+    panel, *rest = make_book(2)
+    with pytest.raises(NotEnoughData, match="no client"):
+        facts(panel[panel["month"] < "2026-04-01"], *rest)
+
+
+def test_the_samples_book_is_told_and_drawn(sample_book, sample_work, tmp_path):
+    keys = [s.key for s in sample_book.sections]
+    assert keys == [
+        "quarter", "minutes", "curve", "directions", "above", "billing", "data", "decisions", "method",
+    ]  # fmt: skip
+    assert not [text for text in main_text(sample_book) if "{" in text or "nan" in text]
+    path = write(sample_book, tmp_path / "portfolio.pptx")
+    assert problems(path) == []
+    assert workbook.write_numbers(sample_book, path).is_file()
+    assert sample_book["data"].table["hours"].sum() == pytest.approx(
+        float(sample_work.account.table.loc["read", "hours"])
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("usable", [True, False])
+def test_a_small_book_is_told_too(tmp_path, language, usable):
+    panel, fit, test, account = make_book()
+    fit = SimpleNamespace(**vars(fit) | {"usable": usable, "gate": SimpleNamespace(declines=usable)},
+                          predict=fit.predict, shape="exponential", text="The fit.")  # fmt: skip
+    review = portfolio.tell_book(facts(panel, fit, test, account, Settings(name="M", language=language)))
+    assert problems(write(review, tmp_path / "p.pptx")) == []
+    assert "{" not in review.story

@@ -1,0 +1,281 @@
+"""Review: every number and sentence of a client's quarter."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from review_data import JARGON, Fit, main_text, make_entries, make_fit, make_panel, make_review
+
+from rhem_lib.errors import InputError, NotEnoughData, ParameterError
+from rhem_lib.language import minutes, number
+from rhem_lib.metric.causes import cause_table
+from rhem_lib.metric.patch_windows import PatchEffect
+from rhem_lib.review import facts as review_facts
+from rhem_lib.review.findings import findings
+from rhem_lib.review.review import Review
+from rhem_lib.review.section import firmness
+from rhem_lib.settings import Settings, Value
+
+
+def zero_quarter():
+    panel = make_panel()
+    panel.loc[panel.index[-3:], ["reactive_hours", "reactive_tickets", "rhem_h"]] = 0.0
+    return panel
+
+
+def gappy():
+    panel = make_panel().drop(index=[5, 16])
+    panel.loc[17, ["exposure", "flags"]] = [20.0, "partial-month"]
+    return panel
+
+
+CASES = {
+    "usual": make_review,
+    "zero": lambda: make_review(zero_quarter()),
+    "gaps": lambda: make_review(gappy()),
+    "new": lambda: make_review(make_panel(months=2, endpoints=1.0), make_fit(("other",))),
+    "no fit": lambda: make_review(fit=replace(make_fit(), usable=False)),
+    "flat": lambda: make_review(make_panel(floor_h=0.9), make_fit(floor_h=0.9, follows="flat", p_target_24=0.0)),
+    "left": lambda: make_review(
+        pd.concat([make_panel(months=16, last=pd.Timestamp("2026-05-01")), make_panel("B")])
+    ),
+    "outage": lambda: make_review(settings=Settings(name="LANL", hours_are="outage hours")),
+}
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return {name: make() for name, make in CASES.items()}
+
+
+def test_headline_is_pooled_by_hand():
+    panel = make_panel(months=3)
+    panel["exposure"] = panel["endpoints"] = [10.0, 20.0, 10.0]
+    panel["reactive_hours"], panel["reactive_tickets"] = [5.0, 2.0, 1.0], [4.0, 3.0, 1.0]
+    panel["rhem_h"] = panel["reactive_hours"] / panel["exposure"]
+    review = make_review(panel)
+    assert review.minutes == pytest.approx(60 * 8 / 40)  # not the mean of 30, 6 and 6
+    assert review.table["minutes"].tolist() == pytest.approx([30, 6, 6])
+    assert "12 minutes" in review.text
+
+
+def test_problems_times_minutes_is_the_headline(cases):
+    table = cases["usual"]["fewer_or_faster"].table
+    now = table[table["period"] == "this quarter"].set_index("measure")["value"]
+    assert now["problems"] / 10 * now["time"] == pytest.approx(cases["usual"].minutes)
+
+
+def test_time_given_back_by_hand(cases):
+    table = cases["usual"]["worth"].table.set_index("item")
+    back = table.loc["Technician hours given back"]
+    assert back["reference"] == pytest.approx((60 - cases["usual"].minutes) / 60 * 120)
+    assert back["own_start"] == pytest.approx(back["reference"])  # the fit's start is 1 hour too
+
+
+def test_money_only_with_a_wage():
+    assumed = Value(wage_per_hour=40.0, user_minutes_per_technician_minute=0.5, devices_per_employee=2.0)
+    table = make_review(settings=Settings(name="M", value=assumed))["worth"].table.set_index("item")["reference"]
+    assert table["Staff hours given back"] == pytest.approx(table["Technician hours given back"])
+    assert table["Worth of the staff hours (USD)"] == pytest.approx(40 * table["Staff hours given back"])
+    assert not make_review()["worth"].table["item"].str.contains("USD").any()
+
+
+def test_json_round_trip(cases):
+    for review in cases.values():
+        back = Review.from_json(review.to_json())
+        assert back.to_json() == review.to_json()
+        pd.testing.assert_frame_equal(back.table, review.table)
+        for section in review.sections:
+            if section.table is not None:
+                pd.testing.assert_frame_equal(back[section.key].table, section.table, check_dtype=False)
+
+
+def test_json_holds_no_other_client_and_no_nan():
+    panel = pd.concat([make_panel(), make_panel("Rival Foods", seed=5)])
+    text = make_review(panel, make_fit(("Harbour Dental", "Rival Foods"))).to_json()
+    assert "Rival" not in text
+    json.loads(text, parse_constant=lambda word: pytest.fail(word))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', '{"format": 1, "sections": []}'])
+def test_what_is_no_review_is_refused(text):
+    with pytest.raises(InputError, match="not a review"):
+        Review.from_json(text)
+
+
+@pytest.mark.parametrize("quarter", ["2026Q5", "2026-Q1", "Q1", "2026", ""])
+def test_bad_quarter(quarter):
+    with pytest.raises(ParameterError, match="2026Q3"):
+        make_review(quarter=quarter)
+
+
+def test_no_exposure_in_the_quarter_says_when_there_was():
+    with pytest.raises(NotEnoughData, match="January 2025 to June 2026"):
+        make_review(quarter="2027Q1")
+    with pytest.raises(NotEnoughData, match="Check the name"):
+        make_review(make_panel("Somebody else"), entries=make_entries(make_panel()))
+
+
+def test_missing_months_are_empty_never_zero(cases):
+    table = cases["gaps"].table.set_index("month")["minutes"]
+    assert len(table) == 18
+    assert table[table.isna()].index.strftime("%Y-%m").tolist() == ["2025-06", "2026-05"]
+    assert cases["gaps"]["minutes"].table["expected"].notna().all()
+
+
+def test_gap_month_hours_are_not_in_the_causes():
+    panel = gappy()
+    review = make_review(panel, entries=make_entries(make_panel()))
+    in_service = make_entries(make_panel()).query("'2026-04-01' <= worked_on and worked_on.dt.month != 5")
+    causes = review["causes"].table.query("kind == 'cause'")
+    hours = in_service.groupby("category")["hours"].sum().sort_values(ascending=False)
+    assert causes["name"].tolist() == hours.index[:3].tolist()
+    assert causes["share"].tolist() == pytest.approx((hours / hours.sum())[:3].tolist())
+
+
+def test_zero_hours(cases):
+    review = cases["zero"]
+    assert review.minutes == 0
+    assert review["quarter"].title == "No support time was needed this quarter"
+    assert review["causes"].table is None and review["fewer_or_faster"].table is None
+
+
+def test_left_client_gets_no_forecast(cases):
+    assert "Service ended in May 2026" in cases["left"].text
+    assert cases["left"]["next"].table["action"].tolist() == ["Hand over the open problems"]
+    assert "repaired" not in " ".join(main_text(cases["left"]))
+
+
+def test_client_without_a_path_of_its_own(cases):
+    assert "clients of this age" in cases["new"].text
+    assert cases["new"].status == "too-early"
+    assert cases["new"]["worth"].table["own_start"].iloc[0] != cases["new"]["worth"].table["own_start"].iloc[0]
+
+
+def test_without_a_fit_nothing_is_expected(cases):
+    review = cases["no fit"]
+    assert review["minutes"].table["expected"].isna().all()
+    assert "too early" in review["minutes"].title
+    assert "not yet enough data" in review.text
+
+
+def test_other_hours_are_called_what_they_are(cases):
+    review = cases["outage"]
+    everything = json.dumps([[s.title, s.paragraphs, s.notes] for s in review.sections]).lower()
+    assert review.unit == "minutes of outage per computer a month"
+    assert "technician" not in everything and "support" not in everything and "staff" not in everything
+
+
+def test_no_jargon_and_short_sentences(cases):
+    sentences = []
+    for review in cases.values():
+        text = main_text(review)
+        assert not [t for t in text if JARGON.search(t)]
+        sentences += [s for t in text for s in re.split(r"(?<=[.?!])\s", t)]
+    assert np.median([len(s.split()) for s in sentences]) <= 18
+    assert max(len(s.split()) for s in sentences) <= 30
+
+
+def test_every_section_has_words(cases):
+    for review in cases.values():
+        assert [s.key for s in review.sections][:8] == [
+            "quarter", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
+        ]  # fmt: skip
+        assert all(s.title and s.paragraphs and all(s.paragraphs) for s in review.sections)
+        assert not re.search(r"\bnan\b|\binf\b|None", review.story)
+        assert len(review.summary()) == 8
+
+
+def test_words_follow_the_evidence():
+    assert [firmness(d, 1.0) for d in (0.5, -1.5, 2.5)] == ["too early", "likely", "firm"]
+    assert firmness(np.nan, 1.0) == "too early"
+    halved = make_panel(start_h=0.3, floor_h=0.3, endpoints=400.0)
+    halved.loc[halved.index[-3:], ["reactive_hours", "reactive_tickets", "rhem_h"]] /= 2
+    assert "clearly a real change" in make_review(halved).text
+    same = make_panel(start_h=0.3, floor_h=0.3, endpoints=4.0)
+    same[["reactive_hours", "reactive_tickets"]] = [1.2, 3.0]
+    same["rhem_h"] = 0.3
+    assert "chance" in make_review(same).text
+
+
+def test_numbers_for_people():
+    assert [number(x) for x in (0.04, 3.46, 9.96, 1234.5, np.nan, -0.01)] == ["0", "3.5", "10", "1,234", "–", "0"]
+    assert [minutes(x) for x in (1.0, 2.0)] == ["1 minute", "2 minutes"]
+
+
+def facts(panel, entries, fit: Fit | None = None):
+    settings = Settings(name="M")
+    return review_facts.gather(
+        settings, panel, fit or make_fit(), entries, client="Harbour Dental", quarter="2026Q2"
+    )
+
+
+def test_rising_cause_is_found_and_leads_to_an_action():
+    panel = make_panel(start_h=0.3, floor_h=0.3)
+    entries = make_entries(panel)
+    quarter = entries["worked_on"] >= "2026-04-01"
+    entries.loc[quarter & entries["category"].isin(["Email", "Network"]), "category"] = "Printing"
+    found = findings(facts(panel, entries))
+    assert found[0].text.startswith("Printing problems rose")
+    assert "Printing" in found[0].action and "Printing" in found[0].decision
+
+
+@pytest.mark.parametrize(("low", "asked"), [(1.1, True), (0.9, False)])
+def test_updates_in_working_hours_are_a_finding_only_where_they_bring_work_beyond_doubt(low, asked):
+    panel = make_panel(start_h=0.3, floor_h=0.3)
+    at = pd.to_datetime(["2026-01-07 10:00", "2026-05-06 10:00", "2026-05-13 10:00", "2026-05-20 22:00"])
+    hours = (at - pd.Timestamp(0)) / pd.Timedelta(hours=1)
+    windows = pd.DataFrame({"client": "Harbour Dental", "start": hours, "inside": [True, True, True, False]})
+    effect = PatchEffect(pd.DataFrame(), 1.6, low, 2.3, windows)
+    found = [
+        x for x in findings(replace(facts(panel, make_entries(panel)), patches=effect)) if "updates" in x.text
+    ]
+    assert [x.text for x in found] == (["2 rounds of updates ran in working hours."] if asked else [])
+    assert all("1.6 times" in x.evidence and "out of working hours" in x.action for x in found)
+
+
+def test_no_rise_is_seen_where_there_is_none():
+    """Control: with one rate in both quarters a cause is called rising in few of 200 quarters of five causes."""
+    rng = np.random.default_rng(7)
+    months = make_panel(months=6, start_h=0.3, floor_h=0.3)
+    base = make_entries(months)
+    now = facts(months, base).now
+    alarms = 0
+    for _ in range(200):
+        entries = base.assign(category=rng.choice(["A", "B", "C", "D", "E"], len(base)))
+        entries["worked_on"] = rng.choice(months["month"].to_numpy(), len(base))
+        late = entries["worked_on"] >= "2026-04-01"
+        alarms += cause_table(entries[late], entries[~late], now.exposure, now.exposure)["rose"].any()
+    assert alarms <= 20
+
+
+def test_change_is_rarely_called_clear_where_there_is_none():
+    """Control: two quarters of one compound Poisson client differ 'firmly' in about 5 % of 300 draws."""
+    rng = np.random.default_rng(3)
+    panel = make_panel(months=6)
+    firm = 0
+    for _ in range(300):
+        counts = rng.poisson(12, 6)
+        hours = [rng.gamma(1.5, 0.4, n) for n in counts]
+        days = np.repeat(panel["month"].to_numpy(), counts)
+        tickets = np.arange(len(days)).astype(str)
+        entries = pd.DataFrame({"worked_on": days, "hours": np.concatenate(hours), "ticket_id": tickets})
+        panel["reactive_hours"], panel["reactive_tickets"] = [h.sum() for h in hours], counts.astype(float)
+        before, now = (review_facts._span("", rows, entries) for rows in (panel[:3], panel[3:]))
+        firm += firmness(now.minutes - before.minutes, float(np.hypot(now.se, before.se))) == "firm"
+    assert 3 <= firm <= 30
+
+
+def test_order_of_entries_does_not_matter():
+    panel = make_panel()
+    entries = make_entries(panel)
+    shuffled = entries.sample(frac=1, random_state=1)
+    assert make_review(panel, entries=entries).story == make_review(panel, entries=shuffled).story
+
+
+def test_unknown_section():
+    with pytest.raises(ParameterError, match="not a section"):
+        make_review()["finances"]

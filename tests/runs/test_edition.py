@@ -1,0 +1,216 @@
+"""The batch: everything is made, nothing twice, failures are kept and named."""
+
+import json
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
+from rhem_lib.runs import edition as run
+from rhem_lib.runs import edition_jobs
+from rhem_lib.simulate.sample import write_sample
+from rhem_lib.storage import alone
+
+QUIET = {"tell": lambda *_: None}
+
+
+class Links(HTMLParser):
+    """Targets of all links and pictures of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in ("href", "src") and value]
+
+
+@pytest.fixture(scope="module")
+def edition(tmp_path_factory):
+    """A small edition, made once; the tests below look at it."""
+    folder = tmp_path_factory.mktemp("edition")
+    before = Path.cwd()
+    os.chdir(folder)
+    write_sample(Path("data/small"), clients=6, months=14, seed=11)
+    try:
+        yield folder, run.review(Path("data/small"), "2026Q2", **QUIET)
+    finally:
+        os.chdir(before)
+
+
+def test_every_output_is_there_and_every_link_resolves(edition):
+    folder, made = edition
+    assert made.failed == ()
+    target = folder / "reports/small/2026Q2"
+    for outputs in made.table["outputs"]:
+        assert all((target / output).stat().st_size > 1000 for output in outputs)
+    assert {"study", "client"} == set(made.table["kind"])
+    for page in [target / "index.html", *target.rglob("*/*.html")]:
+        for link in Links(page.read_text()).found:
+            assert link.startswith(("data:", "#")) or (page.parent / unquote(link)).exists(), (page, link)
+
+
+def test_a_second_run_keeps_everything_and_force_runs_again(edition):
+    folder, _ = edition
+    stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("review.*") if p.name != "review.json"}
+    again = run.review(Path("data/small"), "2026Q2", **QUIET)
+    assert set(again.table["status"]) == {"kept"}
+    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+    name = again.table.loc[again.table["kind"] == "client", "name"].iloc[0]
+    forced = run.review(Path("data/small"), "2026Q2", clients=[name], force=True, **QUIET)
+    assert set(forced.table["status"]) == {"done"}
+
+
+def test_a_lost_output_is_made_again_and_only_that(edition):
+    folder, _ = edition
+    deck = next(folder.rglob("review.pptx"))
+    deck.unlink()
+    again = run.review(Path("data/small"), "2026Q2", **QUIET)
+    assert (again.table["status"] == "done").sum() == 1
+    assert deck.is_file()
+
+
+def test_outputs_hold_no_path_of_the_machine(edition):
+    folder, _ = edition
+    for file in folder.rglob("review.*"):
+        assert str(folder).encode() not in file.read_bytes(), file
+
+
+def test_run_json_says_what_was_run_with_what(edition):
+    folder, made = edition
+    facts = json.loads((folder / "reports/small/2026Q2/run.json").read_text())
+    assert facts["quarter"] == "2026Q2"
+    assert facts["metric_version"] == 1
+    assert {"pandas", "papermill"} <= set(facts["packages"])
+    assert len(facts["outputs"]) == len(made.table)
+    record = json.loads(next(folder.rglob("review.run.json")).read_text())
+    assert {"parameters", "data", "code", "packages", "metric_version", "seconds", "key"} <= set(record)
+    assert record["parameters"]["client"] == record["name"]
+
+
+def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition, monkeypatch):
+    folder, _ = edition
+    target = folder / "reports/small/2026Q2"
+    plan = run.client_jobs
+
+    def sabotaged(*args):
+        planned = list(plan(*args))
+        path = target / planned[0].folder / "review.json"
+        path.write_text("{not json")
+        yield from planned
+
+    monkeypatch.setattr(run, "client_jobs", sabotaged)
+    made = run.review(Path("data/small"), "2026Q2", force=True, **QUIET)
+    assert len(made.failed) == 1
+    assert made.failed[0] in made.text
+    failed = made.table[made.table["status"] == "failed"].iloc[0]
+    assert "JSON" in failed["error"] or "json" in failed["error"].lower()
+    notebook = (target / failed["outputs"][2]).read_text()
+    assert '"output_type": "error"' in notebook
+    assert (made.table["status"] == "done").sum() == len(made.table) - 1
+
+
+@pytest.mark.parametrize(
+    ("quarter", "clients", "said"),
+    [
+        ("2026-2", (), "'2026-2' is not a quarter"),
+        ("2031Q1", (), "no client has computers in service in 2031Q1. The data reach from 2025Q2 to 2026Q2"),
+        ("2026Q2", ("Nobody Ltd",), "--client: 'Nobody Ltd' has no computers in service in 2026Q2"),
+    ],
+)
+def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clients, said):
+    with pytest.raises(ParameterError) as raised:
+        run.review(Path("data/small"), quarter, clients=clients, **QUIET)
+    assert said in str(raised.value)
+
+
+def test_slugs_are_safe_and_distinct():
+    names = ["Acme Works", "Acme-Works", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
+    slugs = [edition_jobs.slug(name) for name in names]
+    assert len(set(slugs)) == len(names)
+    assert slugs[0] == "acme-works"
+    assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"time.csv": "client,worked_on,hours\nNord,2026-01-05,1\n"},
+            "no client has computers in service in any month",
+        ),
+        (
+            {"pcs-2026-01-31.csv": "client,device_id\nNord,pc1\n"},
+            "no time entry could be used. `rhem check` lists",
+        ),
+        ({"tickets.csv": "ticket_id,type\n1,incident\n"}, "no time entry could be used"),
+        ({"time.csv": "client,worked_on,hours\n"}, "no time entry could be used"),
+    ],
+    ids=["time-only", "endpoints-only", "tickets-only", "header-only"],
+)
+def test_a_book_without_hours_or_computers_is_one_clear_message(workspace, monkeypatch, files, said):
+    folder = workspace(files)
+    monkeypatch.chdir(folder)
+    for call in (lambda: run.study(folder, **QUIET), lambda: run.review(folder, "2026Q1", **QUIET)):
+        with pytest.raises(NotEnoughData, match=said):
+            call()
+    assert not any((folder / "reports").rglob("*.html"))
+
+
+def said_by(lines):
+    return lambda line, *_: lines.append(line)
+
+
+def test_damaged_prepared_tables_are_made_again_and_nothing_else(edition):
+    folder, _ = edition
+    run.review(Path("data/small"), "2026Q2", **QUIET)  # whole, whatever ran before
+    table = folder / "reports/small/data/time_entries.parquet"
+    content = bytearray(table.read_bytes())
+    content[1000] ^= 1
+    table.write_bytes(content)
+    lines = []
+    again = run.review(Path("data/small"), "2026Q2", tell=said_by(lines))
+    assert "The prepared tables in reports/small/data are damaged: they are made again" in lines
+    assert set(again.table["status"]) == {"kept"}
+    run.review(Path("data/small"), "2026Q2", tell=said_by(lines))
+    assert lines[-1] == "Reading reports/small/data"
+
+
+def test_a_damaged_record_makes_its_output_again(edition):
+    folder, _ = edition
+    run.review(Path("data/small"), "2026Q2", **QUIET)
+    record = next(folder.rglob("review.run.json"))
+    record.write_text(record.read_text()[:50])
+    lines = []
+    again = run.review(Path("data/small"), "2026Q2", tell=said_by(lines))
+    assert f"{record.relative_to(folder)} is damaged: its output is made again" in lines
+    assert (again.table["status"] == "done").sum() == 1
+
+
+def test_a_second_run_of_the_workspace_is_refused_while_the_first_is_at_work(edition):
+    with alone(Path("reports/small")), pytest.raises(OutputError, match=r"reports/small: another run is writing"):
+        run.review(Path("data/small"), "2026Q2", **QUIET)
+
+
+def test_stopping_keeps_what_is_finished_and_the_next_run_goes_on(edition):
+    folder, made = edition
+
+    def stop(_, number=0, total=0):
+        if number == 1:
+            raise KeyboardInterrupt
+
+    deck = next(folder.rglob("review.pptx"))
+    for lost in (deck, folder / "reports/small/2026Q2/study/01_data_account.html"):
+        lost.unlink()
+    with pytest.raises(
+        Stopped, match=r"stopped; \d+ of \d+ notebooks are finished and kept. The same command goes on"
+    ):
+        run.review(Path("data/small"), "2026Q2", workers=1, tell=stop)
+    again = run.review(Path("data/small"), "2026Q2", **QUIET)
+    assert (again.table["status"] == "done").sum() <= 2
+    assert deck.is_file()
+    assert len(again.table) == len(made.table)

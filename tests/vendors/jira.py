@@ -1,0 +1,154 @@
+"""The book of the made-up MSP as it comes out of Jira and Tempo, which know no agreements."""
+
+import pandas as pd
+
+from rhem_lib.simulate.export import CATCH_ALL, Export, dates, decimal_hours, planted, time_facts
+from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.rmm import automate_computers, ninjaone_devices
+from vendors.desk import TIME_OFF, Desk, desk, iso, number, rules_text, seconds
+
+_ISSUE_TYPES = {"Maintenance": "Change", "": "Task"}
+_ISSUE_RULES = [(TIME_OFF, "excluded"), ("Project", "project"), ("Onboarding", "onboarding")]
+
+
+def jira(book: Book, *, untyped: bool) -> Export:
+    """API of Jira: worklogs with an offset, issues of one project per client; computers of Automate."""
+    board = desk(book, untyped=untyped)
+    hours, words, date, ticket = "timeSpentSeconds", "timeSpent", "started", "issueId"
+    return Export(
+        _worklogs(board),
+        time_facts(board.entries, "worklogs", "json"),
+        "jira-worklogs.zip",
+        "id",
+        hours,
+        "",
+        seconds,
+        planted(
+            unreadable_hours=[{hours: "", words: ""}, {hours: "", words: "n/a"}],
+            impossible_date=[{date: f"{day}T12:00:00.000+0000"} for day in ("1899-12-30", "2099-01-01")],
+            no_date=[{date: ""}],
+            no_client=[{ticket: ""}],
+            catch_all=[{ticket: str(board.catch_all)}],
+        ),
+        {
+            "jira-issues.zip": {"issues.json": _issues(board, book)},
+            "automate-computers.zip": automate_computers(book),
+        },
+        names=("jira-issues.zip", "issues.json", "fields.project.name"),
+        settings=rules_text("type", _ISSUE_RULES),
+    )
+
+
+def _worklogs(board: Desk) -> pd.DataFrame:
+    entries = board.entries
+    minutes = (entries["hours"] * 60).round().clip(lower=1).astype("int64")
+    spent = (minutes // 60).astype("str") + "h " + (minutes % 60).astype("str") + "m"
+    return pd.DataFrame(
+        {
+            "id": number(entries["entry_id"]),
+            "issueId": number(entries["ticket_id"]),
+            "author.accountId": "712020:" + entries["technician"],
+            "author.displayName": entries["technician"],
+            "started": _offset(entries["started_at"]),
+            "created": _offset(entries["entered_at"]),
+            "timeSpent": spent,
+            "timeSpentSeconds": seconds(entries["hours"]),
+        }
+    )
+
+
+def _offset(local: pd.Series) -> pd.Series:
+    return iso(local, ".000").str.replace("Z", "+0000")
+
+
+def _issue_types(board: Desk) -> pd.Series:
+    tickets = board.tickets
+    return tickets["type"].replace(_ISSUE_TYPES).mask(tickets["category"] == TIME_OFF, TIME_OFF)
+
+
+def _project_keys(board: Desk, book: Book) -> pd.Series:
+    """Keys such as MM02; INT is the MSP's own project."""
+    return board.tickets["client"].map(book.clients.set_index("client")["code"]).fillna("INT")
+
+
+def _issues(board: Desk, book: Book) -> pd.DataFrame:
+    tickets, project = board.tickets, _project_keys(board, book)
+    return pd.DataFrame(
+        {
+            "id": number(tickets["ticket_id"]),
+            "key": project + "-" + number(tickets["ticket_id"]),
+            "fields.summary": tickets["summary"],
+            "fields.issuetype.name": _issue_types(board),
+            "fields.project.key": project,
+            "fields.project.name": tickets["company"],
+            "fields.priority.name": tickets["priority"].str.replace(r".* - ", "", regex=True),
+            "fields.created": _offset(tickets["opened_at"]),
+            "fields.resolutiondate": _offset(tickets["closed_at"]),
+            "fields.parent.id": number(tickets["parent_id"]),
+        }
+    )
+
+
+def tempo(book: Book, *, untyped: bool) -> Export:
+    """CSV of Tempo timesheets, by account, with the issues as Jira writes them; devices of NinjaOne."""
+    board = desk(book, untyped=untyped)
+    hours, date, client = "Logged time (h)", "Date", "Account Name"
+    nobody = {client: "", "Issue Key": "", "Project Key": ""}
+    return Export(
+        _tempo_time(board, book),
+        time_facts(board.entries, "timesheet", "csv"),
+        "tempo-timesheets.zip",
+        "Work ID",
+        hours,
+        client,
+        decimal_hours,
+        planted(
+            unreadable_hours=[{hours: "-"}, {hours: ""}],
+            impossible_date=[{date: "1899-12-30"}, {date: "2099-01-01"}],
+            no_date=[{date: ""}],
+            no_client=[nobody],
+            catch_all=[nobody | {client: CATCH_ALL}],
+        ),
+        {
+            "jira-issues.zip": {"issues.csv": _issue_list(board, book)},
+            "ninjaone-devices.zip": ninjaone_devices(book),
+        },
+        settings=rules_text("type", _ISSUE_RULES),
+    )
+
+
+def _tempo_time(board: Desk, book: Book) -> pd.DataFrame:
+    entries = board.entries
+    key = pd.Series(_project_keys(board, book).to_numpy(), board.tickets["ticket_id"])
+    project = entries["ticket_id"].map(key)
+    return pd.DataFrame(
+        {
+            "Issue Key": project + "-" + number(entries["ticket_id"]),
+            "Issue summary": entries["ticket_id"].map(board.tickets.set_index("ticket_id")["summary"]),
+            "Date": dates(entries["worked_on"]),
+            "Logged time (h)": decimal_hours(entries["hours"]),
+            "Work description": "",
+            "Project Key": project,
+            "Account Name": entries["company"],
+            "Work author": entries["technician"],
+            "Work ID": number(entries["entry_id"]),
+        }
+    )
+
+
+def _issue_list(board: Desk, book: Book) -> pd.DataFrame:
+    """Issues as CSV; dates such as 30/Jun/26 2:05 PM are Jira's default."""
+    tickets, project = board.tickets, _project_keys(board, book)
+    day = "%d/%b/%y %-I:%M %p"
+    return pd.DataFrame(
+        {
+            "Summary": tickets["summary"],
+            "Issue key": project + "-" + number(tickets["ticket_id"]),
+            "Issue Type": _issue_types(board),
+            "Project key": project,
+            "Project name": tickets["company"],
+            "Priority": tickets["priority"].str.replace(r".* - ", "", regex=True),
+            "Created": tickets["opened_at"].dt.strftime(day).fillna(""),
+            "Resolved": tickets["closed_at"].dt.strftime(day).fillna(""),
+        }
+    )
