@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rhem_lib.errors import RhemError
     from rhem_lib.metric import measure, pooled_rhem
     from rhem_lib.review import build_review
+    from rhem_lib.settings import Target
     from rhem_lib.workspace import load
 
 __version__ = "0.1.0"
@@ -26,10 +27,12 @@ _ROOM = {
     "compare_groups": "billing",
     "build_review": "review",
     "RhemError": "errors",
+    "Target": "settings",
 }
 
 __all__ = [
     "RhemError",
+    "Target",
     "build_review",
     "compare_billing",
     "compare_groups",

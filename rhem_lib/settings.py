@@ -45,8 +45,18 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Targets(_Section):
-    """The claim under test: from `start_h` to `target_h` hours per endpoint per month within `months`."""
+class Target(_Section):
+    """The claim under test: RHEM falls from `start_h` to `target_h` within `months` of onboarding.
+
+    Its only home: from `[targets]` of rhem.toml it is handed to the fit, the comparison, reviews and figures.
+
+    Attributes
+    ----------
+    start_h, target_h : float
+        Hours per endpoint per month.
+    months : int
+        Months since onboarding.
+    """
 
     start_h: float = Field(1.0, gt=0)
     target_h: float = Field(0.25, gt=0)
@@ -200,7 +210,7 @@ class Settings(_Section):
     business_hours: BusinessHours = BusinessHours()
     patch_categories: list[str] = []
     engine: Engine | None = None
-    targets: Targets = Targets()
+    targets: Target = Target()
     rules: list[Rule] = []
     clients: dict[str, ClientSettings] = {}
     files: list[FileSettings] = []
