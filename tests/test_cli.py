@@ -114,8 +114,3 @@ def test_importing_loads_no_heavy_package_and_changes_nothing():
         "assert not {'matplotlib', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_function_measure_survives_the_module_of_that_name():
-    code = "import rhem_lib.measure, rhem_lib; assert callable(rhem_lib.measure)"
-    subprocess.run([sys.executable, "-c", code], check=True)

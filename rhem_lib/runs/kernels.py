@@ -31,9 +31,11 @@ from rhem_lib.runs.kernel_server import NUMBER
 
 PROVISIONER = "rhem-warm"  # the name of the entry point in pyproject.toml
 PATIENCE_SECONDS = 120  # the parent's imports take 5 s, and much more from a cold network disk
-# Run by its path with -P: neither the current folder, which may hold files named like modules, nor its own is on
-# the path. A kernel adds the current folder only after its imports.
+# The server is run by its path, so that the room's door is not imported first. The current folder may hold files
+# named like modules; a kernel adds it to the path only after its imports.
 SERVER = Path(__file__).with_name("kernel_server.py")
+RUN = f"runpy.run_path({str(SERVER)!r}, run_name='__main__')"
+START = f"import runpy, sys; sys.path = [p for p in sys.path if p]; {RUN}"
 INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets, too late for a parent with matplotlib
 # No package of the parent may start a thread before it forks.
 SINGLE_THREADED = {
@@ -89,7 +91,7 @@ def _parent(folder: str) -> Iterator[str]:
         listener.bind(address)
         listener.listen()
         parent = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", str(SERVER), str(listener.fileno()), folder],
+            [sys.executable, "-c", START, str(listener.fileno()), folder],
             stdin=subprocess.PIPE,
             env={**os.environ, **SINGLE_THREADED, "MPLBACKEND": os.environ.get("MPLBACKEND") or INLINE},
             pass_fds=[listener.fileno()],

@@ -9,9 +9,9 @@ from backtest import OURS, RIVALS, Backtest, backtest
 from scenarios import SCENARIOS, simulate_panel
 from scipy.stats import norm
 
+from rhem_lib import figures
 from rhem_lib.decay import forecast
 from rhem_lib.decay.fit import fit_decay
-from rhem_lib.figures import decay
 
 BOOK = replace(SCENARIOS["S2"], clients=25, months=(8, 30))
 
@@ -112,5 +112,5 @@ def test_a_client_that_left_has_no_coming_months(panel):
     dated = panel.assign(month=month, rhem_h=panel["reactive_hours"] / panel["exposure"])
     first, *others = sorted(panel["client"].unique())
     kept = dated[(dated["client"] != first) | (dated["month"] < "2026-01-01")]
-    grid = decay.forecasts(fit_decay(kept), kept)
+    grid = figures.forecasts(fit_decay(kept), kept)
     assert {ax.get_title(loc="left") for ax in grid.flat} - {""} == set(others)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rhem_lib as rhem
+from rhem_lib import figures
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.figures import portfolio
 from rhem_lib.metric.causes import cause_months, chance_of_rise, concentration, holm
 from rhem_lib.metric.decomposition import split, why_moved
 from rhem_lib.settings import Settings
@@ -164,4 +164,4 @@ def test_concentration_where_a_system_records_no_more(extra, workspace):
     assert found.unknown["computer"] == 1 and "100% have no computer" in found.text
     assert (found.unknown["hour of week"] == 0) == (extra == "started_at")
     assert ("Mail takes 60%" in found.text) == (extra == "category")
-    assert portfolio.concentration(found).texts
+    assert figures.concentration(found).texts

@@ -209,7 +209,7 @@ BARE = (
 )
 OWNER = f"""
 import asyncio, os, sys
-from rhem_lib import kernels
+from rhem_lib.runs import kernels
 kernels.START = {BARE!r}
 async def main():
     with kernels.warm() as manager:
@@ -247,7 +247,7 @@ def test_when_the_parent_dies_ordinary_kernels_take_over_with_one_line(execute, 
             execute(["import os\nprint(os.getppid())"], manager)
             assert texts(tmp_path / "out.ipynb") == [f"{os.getpid()}\n"]
     assert [
-        r.message for r in caplog.records if r.levelno >= logging.WARNING and r.name == "rhem_lib.kernels"
+        r.message for r in caplog.records if r.levelno >= logging.WARNING and r.name == "rhem_lib.runs.kernels"
     ] == [
         "Warm kernels stopped working ([Errno 111] Connection refused): going on with ordinary kernels (slower)."
     ]

@@ -112,7 +112,7 @@ def test_tracebacks_in_kept_notebooks_name_no_place_of_the_machine():
 
 
 def test_two_runs_do_not_mix_and_a_killed_one_leaves_no_lock(tmp_path):
-    code = "import sys, time\nfrom pathlib import Path\nfrom rhem_lib.disk import alone\n"
+    code = "import sys, time\nfrom pathlib import Path\nfrom rhem_lib.storage import alone\n"
     code += "with alone(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
     assert other.stdout.readline() == b"held\n"

@@ -18,8 +18,9 @@ from rhem_lib.runs.edition_jobs import slug
 from rhem_lib.simulate.sample import write_sample
 
 PLANTED = "qzx"  # begins everything that is planted, and occurs nowhere else
-RUN = "import sys\nfrom pathlib import Path\nfrom rhem_lib import run, tasks\ntasks.STUDY = ()\n"
-RUN += "made = run.review(Path('data/planted'), '2026Q2', workers=1, tell=print)\nsys.exit(bool(made.failed))"
+RUN = "import sys\nfrom pathlib import Path\nfrom rhem_lib.runs import edition, edition_jobs\n"
+RUN += "edition_jobs.STUDY = ()\n"
+RUN += "made = edition.review(Path('data/planted'), '2026Q2', workers=1, tell=print)\nsys.exit(bool(made.failed))"
 
 
 def plant(folder: Path, clients: list[str]) -> None:
