@@ -16,8 +16,8 @@ def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["source_row", "value", "reason"])
 
 
-def split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.DataFrame]:
-    """Rows of a UTF-8 file below its header, with their record numbers (the header is 1), and its damaged lines.
+def split_lines(path: Path, delimiter: str, width: int, header: int = 1) -> tuple[list[Row], pd.DataFrame]:
+    """Rows of a UTF-8 file below its header, with their record numbers, and its damaged lines.
 
     Of a record that is no row only the first line is set aside, and reading goes on with the next line, so that
     a quote that is never closed cannot swallow the rows after it. What stands in a damaged line is not kept: it
@@ -38,7 +38,7 @@ def split_lines(path: Path, delimiter: str, width: int) -> tuple[list[Row], pd.D
             del cells[width:]  # delimiters that end the line, which the strict reader lets pass
         whole = len(line) <= MAX_LINE and len(cells) == width
         position = after if whole else end
-        if record == 1 or not line.strip():
+        if record <= header or not line.strip():
             continue
         if whole:
             rows.append((record, [part or None for part in cells]))

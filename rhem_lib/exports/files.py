@@ -5,10 +5,12 @@ be split into the header's number of cells is kept apart with its reason.
 """
 
 import codecs
+import gzip
 import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +22,24 @@ import pyarrow as pa
 
 from rhem_lib.errors import InputError, leave_out
 from rhem_lib.exports.damaged_lines import MAX_LINE, cells_of, damaged_lines, split_lines
-from rhem_lib.exports.workbooks import SHEET_SUFFIXES, Row, Skip, check_unpacked, sheets
+from rhem_lib.exports.workbooks import (
+    JSON_SUFFIXES,
+    SHEET_SUFFIXES,
+    Row,
+    Skip,
+    check_size,
+    check_unpacked,
+    most_unpacked,
+    sheets,
+)
 
 DELIMITERS = ",;\t|"
 Store = Callable[[str, str], pd.DataFrame]
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
+PREAMBLE = re.compile(
+    r'^"?(?:#TYPE .*|sep=(.)[,;\t]*)"?$', re.IGNORECASE
+)  # of Export-Csv and of Excel, above the header
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 LOOKED_AT = 10  # lines, in which the header is looked for where the first is none
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
@@ -38,7 +52,7 @@ class Cells:
     `store(name, select)` makes DuckDB relation `name` of SQL expressions over them and `record`, each row's number
     (the header is 1), and returns the damaged lines (source_row, value, reason). `scan` is, for a large file of
     text, the SQL that reads them straight from it, in its order and without their numbers. `below` has the
-    next few lines of a text file by their number, for one of them may be the header.
+    next few rows by their number, for one of them may be the header.
     """
 
     label: str
@@ -46,6 +60,17 @@ class Cells:
     store: Store
     scan: str = ""
     below: tuple[tuple[int, list[str]], ...] = ()
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file of UTF-8 text and how it is written, with `above` lines above its header."""
+
+    path: Path
+    delimiter: str
+    header: list[str]
+    below: tuple[tuple[int, list[str]], ...]
+    above: int
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -73,10 +98,30 @@ def members(found: list[Path], folder: Path, scratch: Path, skip: Skip) -> Itera
             continue
         if kind == ".zip":
             yield from _unzip(path, label, scratch, skip)
+        elif kind == ".gz":
+            yield label, _gunzip(path, label, scratch)
         elif kind in TEXT_SUFFIXES | SHEET_SUFFIXES:
             yield label, path
         else:
             raise _not_read(label, ", or as ZIP of these")
+
+
+def _gunzip(path: Path, label: str, scratch: Path) -> Path:
+    """Return the one file in a .gz, which is named after it: time.csv.gz."""
+    kind = Path(path.stem).suffix.lower()
+    if kind not in TEXT_SUFFIXES | SHEET_SUFFIXES:
+        raise _not_read(label, ", with that ending before .gz (time.csv.gz)")
+    target = scratch / f"{len(list(scratch.iterdir()))}{kind}"
+    most = most_unpacked(path)
+    try:
+        with gzip.open(path) as source, target.open("wb") as copy:
+            while block := source.read(1 << 20):
+                copy.write(block)
+                check_size(copy.tell(), most, label)
+    except (OSError, EOFError, zlib.error) as problem:
+        fix = f"Export it again, or {leave_out(label)}"
+        raise InputError(f"this archive cannot be opened: {problem}.", where=label, fix=fix) from None
+    return target
 
 
 def _not_read(label: str, instead: str = "") -> InputError:
@@ -124,15 +169,16 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
 def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Cells]:
     """Each table of a file."""
     _check_markup(path, label)
-    if path.suffix.lower() in SHEET_SUFFIXES:
+    kind = path.suffix.lower()
+    if kind not in SHEET_SUFFIXES - JSON_SUFFIXES:
+        path = as_utf8(path, label, scratch)
+    if kind in SHEET_SUFFIXES:
         for part, header, rows in sheets(path, label, skip):
             yield of_rows(con, part, header, rows)
     else:
-        path = as_utf8(path, label, scratch)
-        delimiter, header, below = dialect(path, label)
-        store = partial(_store_text, con, path, delimiter, len(header))
-        large = path.stat().st_size > LARGE
-        yield Cells(label, header, store, _scan(path, delimiter, len(header)) if large else "", below)
+        text = dialect(path, label)
+        store = partial(_store_text, con, text)
+        yield Cells(label, text.header, store, _scan(text) if path.stat().st_size > LARGE else "", text.below)
 
 
 def _check_markup(path: Path, label: str) -> None:
@@ -153,7 +199,8 @@ def _check_markup(path: Path, label: str) -> None:
 def of_rows(con: duckdb.DuckDBPyConnection, label: str, header: Sequence[str], rows: Sequence[Row]) -> Cells:
     """Cells of rows that are in memory already, each with its number."""
     found = named(header, label)
-    return Cells(label, found, partial(_store_rows, con, rows, len(found)))
+    below = tuple((number, [cell or "" for cell in row]) for number, row in rows[:LOOKED_AT])
+    return Cells(label, found, partial(_store_rows, con, rows, len(found)), below=below)
 
 
 def _store_rows(
@@ -183,7 +230,7 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
         return path
     else:
         encoding = _encoding(path)
-    target = scratch / f"utf8-{len(list(scratch.iterdir()))}.csv"
+    target = scratch / f"utf8-{len(list(scratch.iterdir()))}{path.suffix}"
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,
         target.open("w", encoding="utf-8", newline="") as copy,
@@ -216,13 +263,21 @@ def _encoding(path: Path) -> str:
     return "utf-8" if whole > broken else "cp1252"
 
 
-def dialect(path: Path, label: str) -> tuple[str, list[str], tuple[tuple[int, list[str]], ...]]:
-    """Delimiter, header cells, and those of the next few lines; the header is the first line."""
+def dialect(path: Path, label: str) -> TextFile:
+    """How a file of text is written; the header is its first line, but for those that Excel or PowerShell add."""
     with path.open(encoding="utf-8-sig", errors="replace") as source:
-        line, *others = (source.readline(MAX_LINE) for _ in range(LOOKED_AT))
-    delimiter = max(DELIMITERS, key=line.count)
-    below = tuple((number, cells_of(other, delimiter)) for number, other in enumerate(others, 2) if other.strip())
-    return delimiter, named(cells_of(line, delimiter), label, line), below
+        lines = [source.readline(MAX_LINE) for _ in range(LOOKED_AT)]
+    delimiter, above = "", 0
+    while added := PREAMBLE.match(lines[above].rstrip("\n")):
+        delimiter, above = added[1] or delimiter, above + 1
+    line = lines[above]
+    delimiter = delimiter or max(DELIMITERS, key=line.count)
+    below = tuple(
+        (number, cells_of(other, delimiter))
+        for number, other in enumerate(lines[above + 1 :], above + 2)
+        if other.strip()
+    )
+    return TextFile(path, delimiter, named(cells_of(line, delimiter), label, line), below, above)
 
 
 def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
@@ -244,31 +299,30 @@ def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
     return [name or f"column {i}" for i, name in enumerate(found, 1)]
 
 
-def _scan(path: Path, delimiter: str, width: int) -> str:
+def _scan(text: TextFile) -> str:
     """SQL that reads a UTF-8 text file.
 
     Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen.
     """
-    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(text.header)))
     return (
-        f"read_csv({quote(str(path))}, delim={quote(delimiter)}, header=true, columns={{{columns}}}, quote='\"', "
-        f"escape='\"', auto_detect=false, strict_mode=true, max_line_size={MAX_LINE})"
+        f"read_csv({quote(str(text.path))}, delim={quote(text.delimiter)}, header=true, skip={text.above}, "
+        f"columns={{{columns}}}, quote='\"', escape='\"', auto_detect=false, strict_mode=true, "
+        f"max_line_size={MAX_LINE})"
     )
 
 
-def _store_text(
-    con: duckdb.DuckDBPyConnection, path: Path, delimiter: str, width: int, name: str, select: str
-) -> pd.DataFrame:
+def _store_text(con: duckdb.DuckDBPyConnection, text: TextFile, name: str, select: str) -> pd.DataFrame:
     """Store a text file; the table keeps its order, so that a row's place in it tells its record."""
     try:
-        if not _has_empty_lines(path):
-            con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(path, delimiter, width)}")
-            con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + 2 AS record FROM {name}_text")
+        if not _has_empty_lines(text.path):
+            con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(text)}")
+            con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + {text.above + 2} AS record FROM {name}_text")
             return damaged_lines([])
     except duckdb.InvalidInputException:
         pass  # damaged lines
-    rows, damaged = split_lines(path, delimiter, width)
-    _store_rows(con, rows, width, name, select)
+    rows, damaged = split_lines(text.path, text.delimiter, len(text.header), text.above + 1)
+    _store_rows(con, rows, len(text.header), name, select)
     return damaged
 
 

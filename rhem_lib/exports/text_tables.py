@@ -108,7 +108,11 @@ def _canonical(
     try:
         profile, specs = recognise(part.header, part.label, help_, profiles)
     except InputError as problem:
+        _check_objects(part, {*part.header})
         raise looked_below(problem, part.below, part.label, help_, profiles) from None
+    _check_objects(
+        part, {head.partition(".")[0] for spec in specs for c in spec.columns for head in spec.headers(c)}
+    )
     views = [_canonical_select(spec, part.header, part.label, as_of_day(part.label, help_)) for spec in specs]
     mentioned = {int(i) for select, _ in views for i in re.findall(r"\bc(\d+)\b", " ".join(select))}
     used = sorted(mentioned & {*range(len(part.header))})
@@ -128,6 +132,23 @@ def _canonical(
         lost = (damaged if position == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=part.label)
         tables.append(RawTable(part.label, name, relation, profile, spec, found, help_, lost, later))
     return tables
+
+
+def _check_objects(part: Cells, wanted: set[str]) -> None:
+    """Refuse cells in which PowerShell wrote @{id=1; name=Nord} for an object, in a column that is wanted."""
+    names = {normal_header(name) for name in wanted}
+    marks = ("@{", "System.Object[", "System.Collections.")
+    for place, name in enumerate(part.header):
+        lost = [row[place] for _, row in part.below if len(row) > place and row[place].startswith(marks)]
+        if lost and normal_header(name) in names:
+            fix = "Export it again as JSON with ConvertTo-Json -Depth 10, or write out each field that is needed, "
+            fix += f"as with Select-Object *, @{{n='{name}.name'; e={{$_.{name}.name}}}}, before Export-Csv."
+            raise InputError(
+                "these cells hold the names of objects, not what is in them: PowerShell did not write them out.",
+                where=f"{part.label}, column '{name}'",
+                examples=lost,
+                fix=fix,
+            )
 
 
 def _can_wait(spec: TableProfile) -> bool:

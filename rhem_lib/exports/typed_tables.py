@@ -10,7 +10,7 @@ from rhem_lib.errors import InputError, say
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import RawTable
-from rhem_lib.exports.value_formats import ZONE, Column, Reading, read_date, read_duration, read_number
+from rhem_lib.exports.value_formats import DOTNET, ZONE, Column, Reading, read_date, read_duration, read_number
 from rhem_lib.settings import Settings
 
 TOTAL = "(grand |sub-?)?tot(als?|aal|ales?):?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
@@ -26,7 +26,8 @@ UNREADABLE = (
     """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
 )
 DATED = ("onboarded_on", "ended_on")
-ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "'))"
+INSTANT = "regexp_matches({0}, '" + DOTNET + "')"
+ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "|" + DOTNET + "'))"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
 
@@ -105,9 +106,10 @@ def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look
     if kind.startswith("datetime") or name in DATED:
         read = read_date(con, column, raw.spec.dates, raw.help.date_order)
         if name in raw.spec.utc:
-            read = _localised(con, read, f"NOT regexp_matches({column.text}, '{BARE_DATE}')", settings, look)
-        elif not raw.spec.utc:  # where the profile does not tell, a cell may
-            read = _localised(con, read, ZONED.format(column.text), settings, look)
+            utc = f"NOT regexp_matches({column.text}, '{BARE_DATE}')"
+        else:  # where the profile does not tell, a cell may; a local day in JSON of .NET is its midnight in UTC
+            utc = (INSTANT if raw.spec.utc else ZONED).format(column.text)
+        read = _localised(con, read, utc, settings, look)
         unit = (columns[name].metadata or {}).get("unit") if name in columns else ""
         return replace(read, sql=f"date_trunc('day', {read.sql})::TIMESTAMP") if unit == "date" else read
     if kind == "float64":

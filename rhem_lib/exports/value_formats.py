@@ -30,8 +30,15 @@ NAMED = {  # a date with the name of its month -> month/day/year
 ZONE = r":\d\d(\.\d+)? ?(UTC|GMT|[+-]\d\d(:?\d\d)?)$"  # after a clock; Z alone is read by the engine
 NO_YEAR = "TIMESTAMP '1000-01-01'"
 UNITS = {"hours": 1.0, "quarter-hours": 0.25, "minutes": 1 / 60, "seconds": 1 / 3600, "days": 24.0}
-WORDS = {"w": "w(?:ks?|eeks?)?", "d": "d(?:ays?)?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
-         "s": "s(?:ec(?:ond)?s?)?"}  # fmt: skip
+WORDS = {  # units of a duration, as English, German, French, Spanish and Dutch software writes them
+    "w": "(?:w(?:ks?|eeks?|ochen?|eken?)?|sem(?:anas?|aines?)?)",
+    "d": "(?:d(?:[ií]as?|ays?|agen?)?|t(?:age?)?|j(?:ours?)?)",
+    "h": "(?:h(?:eures?|ours?|oras?|rs?)?|st(?:un)?d(?:en?)?|u(?:ur|ren)?)",
+    "m": "m(?:in(?:ut(?:en?|es?|os?))?s?)?",
+    "s": "s(?:e[ckg](?:(?:ond|und)(?:e[ns]?|os?|s)?|s)?)?",
+}
+UNIT_CLOCKS = {"h": 1.0, "m": 1 / 60}  # hours in the first part of `1:30 h`, `18:25 min`
+DOTNET = r"^/Date\((-?\d+)([+-]\d\d\d\d)?\)/$"  # as Windows PowerShell and .NET write an instant in JSON
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     InputError
         They cannot be told apart and there is no answer.
     """
-    names = [name for name in (*families, *RESAVED) if name not in ORDERS or date_order in ("", name)]
+    names = [name for name in (*families, *RESAVED, "dotnet") if name not in ORDERS or date_order in ("", name)]
     ways = {name: _date_way(column.text, name) for name in names}
     best, either = _settle(con, column, ways), ""
     if best in ORDERS and not date_order:
@@ -117,6 +124,9 @@ def _date_way(text: str, family: str) -> str:
     if family == "epoch":
         number = f"try_cast({text} AS DOUBLE)"
         return f"CASE WHEN {number} > 0 THEN epoch_ms(({number} * IF({number} > 1e11, 1, 1000))::BIGINT) END"
+    if family == "dotnet":
+        milliseconds = f"try_cast(regexp_extract({text}, '{DOTNET}', 1) AS BIGINT)"
+        return f"CASE WHEN starts_with({text}, '/Date(') THEN epoch_ms({milliseconds}) END"
     if family == "serial":
         days = f"try_cast({text} AS DOUBLE)"
         since = f"TIMESTAMP '1899-12-30' + to_seconds(round({days} * 86400)::BIGINT)"
@@ -157,13 +167,13 @@ def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
     InputError
         A comma may be either and `decimal` ("," or ".") does not say which.
     """
-    plain = f"try_cast({column.text} AS DOUBLE)"
+    plain = _double(column.text)
     bare = f"regexp_replace({column.text}, '{BLANK}+$', '')"
     text = f"regexp_replace({bare}, '^\\((.*)\\)$', '-\\1')"
     point, comma = (_grouped(text, decimal, group) for decimal, group in ((".", ","), (",", ".")))
     ways = {
         "plain": plain,
-        "negative in ()": f"coalesce({plain}, try_cast({text} AS DOUBLE))",
+        "negative in ()": f"coalesce({plain}, {_double(text)})",
         ".": point,
         ",": comma,
     }
@@ -176,6 +186,11 @@ def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
             problem = "a comma may be a decimal or a thousands sign."
             raise _question(con, column, problem, 'decimal = ","  # or "."')
     return Reading(ways[best], _unread(ways, best))
+
+
+def _double(text: str) -> str:
+    """SQL of a plain number; the engine would take 1_0 for 10."""
+    return f"CASE WHEN NOT contains({text}, '_') THEN try_cast({text} AS DOUBLE) END"
 
 
 def _grouped(text: str, decimal: str, group: str) -> str:
@@ -226,21 +241,25 @@ def _clock(text: str) -> str:
 
 
 def _words(text: str, day_hours: float) -> str:
-    """`1w 2d 3h 30m`, `3 Days 12 Hours` in hours; a week has five such days where a day is not 24 hours."""
-    factors = {
-        "w": day_hours * (7 if day_hours == 24 else 5),
-        "d": day_hours,
-        "h": 1.0,
-        "m": 1 / 60,
-        "s": 1 / 3600,
-    }
+    """`1w 2d 3h 30m`, `3 Days 12 Hours`, `18:25 min`, `1:05:30` in hours.
+
+    A week has five days where a day is not 24 hours. A clock counts only where nobody can mistake its parts: with
+    all three, or with a unit behind it, which is that of its first part.
+    """
+    factors = {"w": day_hours * (7 if day_hours == 24 else 5), "d": day_hours, **UNIT_CLOCKS, "s": 1 / 3600}
     low = f"regexp_replace(lower({text}), '(\\d),(\\d)', '\\1.\\2', 'g')"
-    whole = "^(?:" + "".join(rf"(?:\d+(?:\.\d+)?\s*{word}[\s,]*)?" for word in WORDS.values()) + ")$"
+    gap = r"\.?[\s,]*(?:(?:and|und|et|y|en)\s+)?"
+    whole = "^(?:" + "".join(rf"(?:\d+(?:\.\d+)?\s*{word}{gap})?" for word in WORDS.values()) + ")$"
     parts = []
     for name, word in WORDS.items():
-        found = f"regexp_extract({low}, '(?:^|[\\s,a-z])(\\d+(?:\\.\\d+)?)\\s*{word}(?:[\\s,\\d]|$)', 1)"
+        found = f"regexp_extract({low}, '(?:^|[\\s,.a-z])(\\d+(?:\\.\\d+)?)\\s*{word}(?:[\\s,.\\d]|$)', 1)"
         parts.append(f"coalesce(try_cast({found} AS DOUBLE), 0) * {factors[name]!r}")
-    return f"CASE WHEN {text} <> '' AND regexp_matches({low}, '{whole}') THEN {' + '.join(parts)} END"
+    whens = [f"WHEN regexp_matches({text}, '^\\d+:\\d\\d:\\d\\d$') THEN {_clock(text)}"]
+    for name, hours in UNIT_CLOCKS.items():
+        clock = f"regexp_extract({low}, '^(\\d+:[0-5]\\d)\\s*{WORDS[name]}\\.?$', 1)"
+        whens.append(f"WHEN {clock} <> '' THEN {_clock(clock)} * {hours!r}")
+    whens.append(f"WHEN {text} <> '' AND regexp_matches({low}, '{whole}') THEN {' + '.join(parts)}")
+    return f"CASE {' '.join(whens)} END"
 
 
 def _epoch(text: str) -> str:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from rhem_lib.errors import InputError, leave_out
 
-SHEET_SUFFIXES = {".xlsx", ".ods", ".json", ".jsonl", ".parquet"}
+JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
+SHEET_SUFFIXES = {".xlsx", ".ods", ".parquet"} | JSON_SUFFIXES
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # what a workbook with a password is wrapped in, and an old .xls
 MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
 NO_RECORDS = "it holds no list of records with fields"
@@ -36,7 +37,7 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     """
     kind = path.suffix.lower()
     try:
-        if kind in (".json", ".jsonl"):
+        if kind in JSON_SUFFIXES:
             yield from _json(path, label, skip)
         elif kind == ".parquet":
             frame = duckdb.read_parquet(str(path)).df()
@@ -61,8 +62,23 @@ def check_unpacked(parts: list[zipfile.ZipInfo], path: Path, label: str) -> None
     InputError
         It would.
     """
-    size = sum(part.file_size for part in parts)
-    if size > max(MAX_UNPACKED_RATIO * path.stat().st_size, MAX_UNPACKED_ALWAYS):
+    check_size(sum(part.file_size for part in parts), most_unpacked(path), label)
+
+
+def most_unpacked(path: Path) -> int:
+    """Return the bytes that an archive of this size may unpack to."""
+    return max(MAX_UNPACKED_RATIO * path.stat().st_size, MAX_UNPACKED_ALWAYS)
+
+
+def check_size(size: int, most: int, label: str) -> None:
+    """Refuse to unpack more bytes than `most`.
+
+    Raises
+    ------
+    InputError
+        It would be more.
+    """
+    if size > most:
         said = f"this archive would unpack to {size / 1e9:,.1f} GB."
         raise InputError(said, where=label, fix=f"Unpack and check it by hand, or {leave_out(label)}")
 
@@ -107,9 +123,9 @@ def _workbook(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
 
 def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     """Each list of records of a JSON file; where there are several, under the name of the list."""
-    text = path.read_text(encoding="utf-8-sig")
-    lines = path.suffix.lower() == ".jsonl"
-    found = _lists([json.loads(line) for line in text.split("\n") if line.strip()] if lines else json.loads(text))
+    documents = list(_documents(path.read_text(encoding="utf-8-sig")))
+    one = len(documents) == 1 and path.suffix.lower() == ".json"
+    found = _lists(documents[0] if one else documents)
     full = {name: records for name, records in found.items() if records}
     if not full:
         raise InputError("this file holds no records.", where=label, fix=f"Export it again, or {leave_out(label)}")
@@ -117,6 +133,17 @@ def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
         part = f"{label}/{name}" if len(full) > 1 else label
         if not skip(part):
             yield part, *_from_records(records)
+
+
+def _documents(text: str) -> Iterator[Any]:
+    """Each JSON document of a text: one, one a line, or one after another, whatever the file is called."""
+    decoder, position = json.JSONDecoder(), 0
+    while start := re.compile(r"\s*").match(text, position):
+        position = start.end()
+        if position == len(text):
+            return
+        document, position = decoder.raw_decode(text, position)
+        yield document
 
 
 def _lists(document: Any) -> dict[str, list[dict[str, Any]]]:
