@@ -10,7 +10,16 @@ from rhem_lib.errors import InputError, say
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import RawTable
-from rhem_lib.exports.value_formats import DOTNET, ZONE, Column, Reading, read_date, read_duration, read_number
+from rhem_lib.exports.value_formats import (
+    DOTNET,
+    ZONE,
+    Column,
+    Reading,
+    has_numbers,
+    read_date,
+    read_duration,
+    read_number,
+)
 from rhem_lib.settings import Settings
 
 TOTAL = "(grand |sub-?)?tot(als?|aal|ales?):?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
@@ -64,16 +73,16 @@ def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.
 def _read_hours(con: Connection, raw: RawTable, look: str) -> Reading:
     """How hours are read; from start and end where the profile says so and the cell is empty."""
     spec = raw.spec
-    unit = raw.help.hours_unit or spec.hours_unit
+    unit, column = raw.help.hours_unit or spec.hours_unit, _column(raw, "hours", look)
     if unit == "ask":
-        raise InputError(
-            f"{raw.profile.title} does not say in which unit time is written: it is a setting of that system.",
-            where=raw.label,
-            fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
-        )
-    written = read_duration(
-        con, _column(raw, "hours", look), spec.durations, unit, raw.help.decimal, spec.day_hours
-    )
+        if has_numbers(con, column):
+            raise InputError(
+                f"{raw.profile.title} does not say in which unit time is written.",
+                where=raw.label,
+                fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
+            )
+        unit = "hours"
+    written = read_duration(con, column, spec.durations, unit, raw.help.decimal, spec.day_hours)
     if not spec.hours_from_times:
         return written
     times = [_column(raw, name, look) for name in ("started_at", "ended_at")]

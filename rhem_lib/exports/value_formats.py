@@ -218,7 +218,7 @@ def read_duration(
     """
     ways = {"clock": _clock(column.text), "words": _words(column.text, day_hours), "epoch": _epoch(column.text)}
     ways = {form: sql for form, sql in ways.items() if form in forms}
-    simple = f"regexp_matches({column.text}, '^[(-]?([\\d.,]|{BLANK}|{APOSTROPHE})+\\)?$')"
+    simple = _simple(column.text)
     if "number" in forms:
         plain, *others = _counts(con, column.relation, f"CASE WHEN {simple} THEN 1 END", *ways.values())
         if plain >= max(others, default=0):
@@ -227,6 +227,16 @@ def read_duration(
             return Reading(f"({number.sql}) * {UNITS[unit]!r}", number.unread + other)
     best = _settle(con, column, ways)
     return Reading(ways[best], (*_unread(ways, best), *([simple] if "number" in forms else [])))
+
+
+def has_numbers(con: Connection, column: Column) -> bool:
+    """Return whether a column has plain numbers, which need a unit to be durations."""
+    return _counts(con, column.relation, f"CASE WHEN {_simple(column.text)} THEN 1 END")[0] > 0
+
+
+def _simple(text: str) -> str:
+    """SQL test for a cell that is a plain number."""
+    return f"regexp_matches({text}, '^[(-]?([\\d.,]|{BLANK}|{APOSTROPHE})+\\)?$')"
 
 
 def _clock(text: str) -> str:

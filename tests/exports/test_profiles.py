@@ -139,7 +139,7 @@ HALOPSA_API = {
     },
 }  # fmt: skip
 HALOPSA_REPORT = {
-    "time.csv": "Ticket ID,Client,Date,Time Taken,Agent\n40,Nord Dental,2026-03-31,0.4,Ann\n",
+    "time.csv": "Ticket ID,Client,Action Date,Time Taken,Agent\n40,Nord Dental,2026-03-31,0.4,Ann\n",
     "tickets.csv": "Ticket ID,Client,Date Opened,Date Resolved,Ticket Type\n40,Nord Dental,2026-03-30,,Incident\n",
 }
 HALOPSA_TIMESHEET = {
@@ -291,27 +291,29 @@ def test_records_of_a_psa_become_entries(workspace, files, own, expected, aside)
 
 
 @pytest.mark.parametrize(
-    ("header", "cells"),
+    ("header", "cells", "day"),
     [
-        ("time_worked", ["1970-01-01 00:30:00", "1970-01-01 12:00:00", "1970-01-02 00:00:00"]),
-        ("time_worked", ["30 Minutes", "12 Hours", "1 Day"]),
-        ("time_worked", ["0 00:30:00", "0 12:00:00", "1 00:00:00"]),
-        ("time_in_seconds", ["1800", "43200", "86400"]),
+        ("time_worked", ["1970-01-01 00:30:00", "1970-01-01 12:00:00", "1970-01-02 00:00:00"], "2026-03-31"),
+        ("time_worked", ["30 Minutes", "12 Hours", "1 Day"], "2026-04-01"),  # display values: the user's own zone
+        ("time_worked", ["0 00:30:00", "0 12:00:00", "1 00:00:00"], "2026-03-31"),
+        ("time_in_seconds", ["1800", "43200", "86400"], "2026-03-31"),
+        ("time_worked", ["1800", "43200", "86400"], "2026-04-01"),  # seconds are those of a list export
     ],
 )
-def test_servicenow_durations_in_every_form(workspace, header, cells):
+def test_servicenow_durations_in_every_form(workspace, header, cells, day):
     times = "".join(
         f"s{i},{task},ann,{cell},2026-04-01 02:00:00\n"
         for i, (task, cell) in enumerate(zip(["INC001", "INC002", "CHG003"], cells, strict=True))
     )
     files = {"tasks.csv": SERVICENOW_TASKS, "time.csv": f"sys_id,task,user,{header},sys_created_on\n{times}"}
-    expected = [[*DAY, 0.5, "reactive"], [*DAY, 12, "reactive"], [*DAY, 24, "scheduled"]]
+    made = [DAY[0], day]
+    expected = [[*made, 0.5, "reactive"], [*made, 12, "reactive"], [*made, 24, "scheduled"]]
     assert entries(rhem.load(workspace(files, SETTINGS))) == expected
 
 
 def test_servicenow_display_values_are_read_by_path(workspace):
     shown = {"display_value": "INC001", "link": "https://x/task/1"}
-    time = {"sys_id": "s", "task": shown, "time_worked": "24 Minutes", "sys_created_on": "2026-04-01 02:00:00"}
+    time = {"sys_id": "s", "task": shown, "time_worked": "24 Minutes", "sys_created_on": "2026-03-31 22:00:00"}
     files = {"tasks.csv": SERVICENOW_TASKS, "time.json": {"result": [time]}}
     assert entries(rhem.load(workspace(written(files), SETTINGS))) == [NORD]
 

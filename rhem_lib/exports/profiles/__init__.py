@@ -8,7 +8,8 @@ A column is one spec or a list of them; the first that yields a value wins, row 
 `Header name` (case, spaces, punctuation and word order forgiven), `=constant`, `@row` (file and row, for
 exports without a key), `@as_of` (the snapshot date of the file), `@ticket` (the client of the ticket, last in the
 list), or `Text {Header}` (a template). `{Header?a*|b}` in a template puts nothing in, but lets it hold only where
-the cell is a..., or b; `{Header?}` only where it is filled and no no (0, false, N and what else `read.NO` lists).
+the cell is a..., or b (`{Header?|}`: where it is empty; `{Header?*}`: in any file that has the column);
+`{Header?}` only where it is filled and no no (0, false, N and what else `text_tables.NO` lists).
 Nested JSON is read by its path: `company.name`.
 
 `dates` and `durations` name the ways of writing to try (see `formats`), one for the whole column. `utc` lists
@@ -125,9 +126,10 @@ class TableProfile(BaseModel):
         return found
 
     def specs(self, column: str) -> list[str]:
-        """Specs of a column, in order of preference."""
+        """Specs of a column, in order of preference; of hours, also under the name that Power BI gives to sums."""
         spec = self.columns.get(column, [])
-        return [spec] if isinstance(spec, str) else spec
+        specs = [spec] if isinstance(spec, str) else spec
+        return specs + [f"Sum of {name}" for name in specs if column == "hours" and name[0] not in "=@"]
 
 
 class Profile(BaseModel):
