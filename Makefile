@@ -7,7 +7,7 @@ DATA ?= data/sample
 QUARTER ?= 2026Q2
 WORKERS ?= 2
 
-.PHONY: help setup review test test-browser test-slow lint lock codebook messages pictures accuracy sample clean
+.PHONY: help setup review test test-browser test-slow lint lock codebook vendors messages pictures accuracy sample clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -59,6 +59,9 @@ sample: $(VENV)/.runtime ## make data/sample again (same seed, same bytes)
 
 codebook: $(VENV)/.runtime ## write data/codebook.md from rhem_lib/schema.py
 	$(BIN)/python -m rhem_lib.schema > data/codebook.md
+
+vendors: $(VENV)/.runtime ## write docs/vendors.md from the profiles and docs/vendors.toml
+	$(BIN)/python docs/make_vendors.py
 
 messages: $(VENV)/.runtime ## bring rhem_lib/locale/*.po up to date with the messages in the code
 	$(BIN)/pybabel -q extract -k t -k mark -k count:2,3 --no-location -o $(VENV)/messages.pot rhem_lib
