@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.review.facts import gather
-from rhem_lib.review.review import Review, tell
+from rhem_lib.review.review import Review, compose
 from rhem_lib.settings import Settings
 
 QUARTER = "2026Q2"
@@ -121,7 +121,7 @@ def make_review(
     entries = make_entries(panel[panel["client"] == client]) if entries is None else entries
     fit = make_fit((client,)) if fit is None else fit
     settings = settings or Settings(name="Northwind IT")
-    return tell(gather(settings, panel, fit, entries, client=client, quarter=quarter))
+    return compose(gather(settings, panel, fit, entries, client=client, quarter=quarter))
 
 
 def main_text(review):

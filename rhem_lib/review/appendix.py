@@ -5,7 +5,7 @@ import pandas as pd
 
 from rhem_lib.language import mark, minutes, month, number, percent, sentence_case, t
 from rhem_lib.review.facts import Facts
-from rhem_lib.review.section import Section, line, named
+from rhem_lib.review.section import Section
 from rhem_lib.schema import FLAGS, METRIC_VERSION
 
 PRESETS = {
@@ -47,7 +47,7 @@ def counted(f: Facts) -> Section:
         (t("Months in service, of 3"), float(f.now.months)),
     ]
     table = pd.DataFrame(rows, columns=["item", "value"])
-    title = t("This is what counts as {what} time", **named(f))
+    title = t("This is what counts as {what} time", **f.words)
     return Section("counted", title, said, table, t("Preset: {preset}.", preset=s.preset), appendix=True)
 
 
@@ -92,9 +92,9 @@ def method(f: Facts) -> Section:
         "The expected path falls from a starting level to a resting level. All clients inform it; "
         "each client has its own. This quarter's months are part of the fit."
     )
-    if not np.isfinite(f.path.expected):
+    if not np.isfinite(f.curve.expected):
         path = mark("There is not enough data yet for an expected path, so none is shown.")
-    elif not f.path.own:
+    elif not f.curve.own:
         path = mark("This client has no path of its own yet; any path shown is that of a typical client.")
     said = (
         t(path),
@@ -102,6 +102,6 @@ def method(f: Facts) -> Section:
           share=percent(0.95)),
         t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
         t("The {line}-minute line is the goal for month {n}; {minutes} is the reference at the start.",
-          line=number(line(f)), n=goal.months, minutes=minutes(60 * goal.start_h)),
+          line=number(f.target), n=goal.months, minutes=minutes(60 * goal.start_h)),
     )  # fmt: skip
     return Section("method", t("This is how the expected path is made"), said, None, "", appendix=True)

@@ -5,8 +5,9 @@ import pandas as pd
 
 from rhem_lib.language import count, mark, minutes, number, percent, problems, sentence_case, t
 from rhem_lib.metric import NOT_RECORDED, split
-from rhem_lib.review.facts import Facts, Span
-from rhem_lib.review.section import Section, evidence, firmness, named
+from rhem_lib.review.certainty import Difference
+from rhem_lib.review.facts import Facts, Level
+from rhem_lib.review.section import Section, evidence
 
 LITTLE = 0.15  # change on the log scale that nobody needs to discuss
 THEN = {
@@ -52,7 +53,7 @@ def fewer_or_faster(f: Facts) -> Section:
     return Section("fewer_or_faster", title, sentences, table, f"{evidence(f)} {_compared(now, base, then)}")
 
 
-def _compared(now: Span, base: Span, then: str) -> str:
+def _compared(now: Level, base: Level, then: str) -> str:
     """The change in two parts that add up to it."""
     by_number, by_time = split(*(np.array([[getattr(s, name)] for s in (base, now)])
                                  for name in ("tickets_per_computer", "minutes")))  # fmt: skip
@@ -67,7 +68,7 @@ def _compared(now: Span, base: Span, then: str) -> str:
     )
 
 
-def _only_one_period(f: Facts, base: Span | None) -> Section:
+def _only_one_period(f: Facts, base: Level | None) -> Section:
     rate = count(
         10 * f.now.tickets_per_computer,
         "There was {n} problem per 10 computers a month.",
@@ -86,8 +87,8 @@ def _only_one_period(f: Facts, base: Span | None) -> Section:
 
 def _parts_title(ratios: np.ndarray, se: float, then: str) -> str:
     """Which part moved beyond chance; time per problem varies more, so it needs a change twice as large."""
-    fewer = firmness(float(ratios[0]), se) if abs(ratios[0]) > 0.05 else "too early"
-    faster = firmness(float(ratios[1]), 2 * se) if abs(ratios[1]) > 0.05 else "too early"
+    fewer = Difference(ratios[0], se).sure if abs(ratios[0]) > 0.05 else "too early"
+    faster = Difference(ratios[1], 2 * se).sure if abs(ratios[1]) > 0.05 else "too early"
     seen = [(t("fewer problems") if ratios[0] < 0 else t("more problems"), fewer),
             (t("faster fixes") if ratios[1] < 0 else t("slower fixes"), faster)]  # fmt: skip
     seen = [(words, sure) for words, sure in seen if sure != "too early"]
@@ -109,7 +110,7 @@ def causes(f: Facts) -> Section:
     """Top three causes of the time, in plain words, and the noisiest computers."""
     top, noisy = f.causes.head(3), f.computers.head(5)
     if top.empty:
-        title = t("No {what} time, so no causes to show", **named(f))
+        title = t("No {what} time, so no causes to show", **f.words)
         return Section("causes", title, (t("Nothing was recorded."),))
     table = pd.concat(
         [
@@ -135,7 +136,7 @@ def causes(f: Facts) -> Section:
         )
         for _, row in table[table["kind"] == "cause"].iterrows()
     ]
-    three, fleet = noisy.head(3), f.now.exposure / f.now.months
+    three, fleet = noisy.head(3), f.now.fleet
     if fleet > 2 * len(three) > 0:
         said.append(few_computers(len(three), fleet, three["share"].sum()))
     if noisy.empty:

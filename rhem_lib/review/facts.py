@@ -7,8 +7,9 @@ import pandas as pd
 
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.language import mark, month
+from rhem_lib.language import mark, month, sentence_case, t
 from rhem_lib.metric import PatchEffect, cause_table, computer_table
+from rhem_lib.review.certainty import Difference
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
 MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
@@ -17,12 +18,12 @@ Z95 = 1.96  # half-width of a 95 % interval in standard errors
 
 
 @dataclass(frozen=True)
-class Span:
-    """Some months of one client, pooled: sum of hours / sum of exposure.
+class Level:
+    """Some months, pooled: `minutes` per computer a month = 60 x sum of hours / sum of exposure.
 
-    `se` is the standard error of `minutes`, in the same unit. The sum of squared hours per ticket is the unbiased
-    variance of a compound Poisson total; one more ticket of the client's usual size is added, so that a quiet
-    span is not taken for certain.
+    `se` is the standard error of `minutes`, in the same unit. For one client the sum of squared hours per ticket
+    is the unbiased variance of a compound Poisson total; one more ticket of the client's usual size is added, so
+    that a quiet quarter is not taken for certain. For all clients the variance is that between clients.
     """
 
     label: str
@@ -30,17 +31,43 @@ class Span:
     exposure: float
     hours: float
     tickets: float
-    minutes: float
     se: float
-    tickets_per_computer: float
-    minutes_per_ticket: float
+
+    @property
+    def minutes(self) -> float:
+        """Minutes per computer a month."""
+        return 60 * self.hours / self.exposure
+
+    @property
+    def tickets_per_computer(self) -> float:
+        """Tickets per computer a month."""
+        return self.tickets / self.exposure
+
+    @property
+    def minutes_per_ticket(self) -> float:
+        """Minutes per ticket, NaN without any."""
+        return 60 * self.hours / self.tickets if self.tickets else np.nan
+
+    @property
+    def fleet(self) -> float:
+        """Computers in service, the mean over the months."""
+        return self.exposure / self.months
+
+    def beyond(self, target: float) -> Difference:
+        """The level less the target; within 15 % or a minute of it is about the same."""
+        return Difference(self.minutes - target, self.se, near=max(0.15 * target, 1))
+
+    def since(self, before: "Level", se: float | None = None) -> Difference:
+        """The change from an earlier level; up to a quarter of that is about the same unless it is surely not."""
+        error = float(np.hypot(self.se, before.se)) if se is None else se
+        return Difference(self.minutes - before.minutes, error, near=0.25 * before.minutes)
 
 
 @dataclass(frozen=True)
-class Path:
+class ClientCurve:
     """What the decay fit says about the client; minutes per computer a month, NaN where it cannot say.
 
-    `typical` is what a typical client of the same age needs.
+    `expected` with `low` and `high` is for this quarter, `typical` what a typical client of the same age needs.
     """
 
     follows: str
@@ -56,6 +83,11 @@ class Path:
     months_to_target: float
     p_target_24: float
 
+    @property
+    def se(self) -> float:
+        """Standard error of `expected`."""
+        return (self.high - self.low) / (2 * Z95)
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -67,10 +99,10 @@ class Facts:
     start: pd.Timestamp
     end: pd.Timestamp
     months: pd.DataFrame
-    now: Span
-    before: Span | None
-    first: Span | None
-    path: Path
+    now: Level
+    before: Level | None
+    first: Level | None
+    curve: ClientCurve
     left: bool
     entries: int
     causes: pd.DataFrame
@@ -102,9 +134,46 @@ class Facts:
         return self.months[self.months["month"] >= self.start]
 
     @property
-    def base(self) -> Span | None:
+    def base(self) -> Level | None:
         """What to compare with: the first three months once they lie behind, else the quarter before."""
         return self.first or self.before
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the time is, within a sentence and at its start."""
+        return words(self.settings.hours_are)
+
+    @property
+    def target(self) -> float:
+        """The target in minutes per computer a month."""
+        return 60 * self.settings.targets.target_h
+
+    @property
+    def change(self) -> Difference | None:
+        """The quarter less the quarter before; None without one."""
+        return self.now.since(self.before) if self.before else None
+
+    @property
+    def beyond_target(self) -> Difference:
+        """The quarter less the target."""
+        return self.now.beyond(self.target)
+
+    @property
+    def beyond_expected(self) -> Difference:
+        """The quarter less what the fit expected of it."""
+        return Difference(self.now.minutes - self.curve.expected, float(np.hypot(self.now.se, self.curve.se)))
+
+
+def noun(hours_are: str) -> str:
+    """What the time is: 'support' for technician hours, else the settings' word ('outage hours': 'outage')."""
+    if hours_are == mark("technician hours"):
+        return t("support")
+    return hours_are.removesuffix("hours").strip() or hours_are
+
+
+def words(hours_are: str) -> dict[str, str]:
+    """What the time is, within a sentence ('what') and at its start ('What')."""
+    return {"what": noun(hours_are), "What": sentence_case(noun(hours_are))}
 
 
 def quarter_bounds(quarter: str) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -153,7 +222,7 @@ def gather(
     months = _calendar(panel, client, start, end)
     in_service = months[months["exposure"] > 0]
     entries = entries[entries["worked_on"].dt.to_period("M").isin(in_service["month"].dt.to_period("M"))]
-    now = _span(mark("this quarter"), in_service[in_service["month"] >= start], entries)
+    now = _level(mark("this quarter"), in_service[in_service["month"] >= start], entries)
     if now is None:
         raise _no_exposure(panel, client, quarter)
     before_start = start - pd.DateOffset(months=3)
@@ -170,9 +239,9 @@ def gather(
         end=end,
         months=months,
         now=now,
-        before=_span(mark("the quarter before"), before, entries),
-        first=_span(mark("the first three months"), first, entries),
-        path=_path(fit, client, months, start),
+        before=_level(mark("the quarter before"), before, entries),
+        first=_level(mark("the first three months"), first, entries),
+        curve=_curve(fit, client, months, start),
         left=bool(in_service["month"].max() < min(known_until, end - pd.DateOffset(months=1))),
         entries=len(this),
         causes=cause_table(this, earlier, now.exposure, float(before["exposure"].sum())),
@@ -214,28 +283,18 @@ def _between(entries: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> p
     return entries[(entries["worked_on"] >= start) & (entries["worked_on"] < end)]
 
 
-def _span(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Span | None:
+def _level(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Level | None:
     """Pooled numbers of some months in service; None if there are none."""
     exposure = float(months["exposure"].sum())
     if exposure <= 0:
         return None
-    hours, tickets = float(months["reactive_hours"].sum()), float(months["reactive_tickets"].sum())
     ticket = entries["ticket_id"].where(entries["ticket_id"].notna(), entries.index.to_series().astype(str))
     squares = entries["hours"].groupby(ticket).sum() ** 2
     inside = entries["worked_on"].dt.to_period("M").isin(months["month"].dt.to_period("M"))
     variance = float((entries["hours"][inside].groupby(ticket[inside]).sum() ** 2).sum())
     variance += float(squares.mean()) if len(squares) else 0.0
-    return Span(
-        label=label,
-        months=len(months),
-        exposure=exposure,
-        hours=hours,
-        tickets=tickets,
-        minutes=60 * hours / exposure,
-        se=60 * variance**0.5 / exposure,
-        tickets_per_computer=tickets / exposure,
-        minutes_per_ticket=60 * hours / tickets if tickets else np.nan,
-    )
+    hours, tickets = float(months["reactive_hours"].sum()), float(months["reactive_tickets"].sum())
+    return Level(label, len(months), exposure, hours, tickets, se=60 * variance**0.5 / exposure)
 
 
 def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> dict[str, pd.Series]:
@@ -256,9 +315,9 @@ def _predict(fit: DecayFit, client: str, age_months: np.ndarray) -> pd.DataFrame
     return fit.predict(known, age_months=age_months.tolist())[["estimate", "low", "high"]] * 60
 
 
-def _path(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp) -> Path:
+def _curve(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp) -> ClientCurve:
     if not fit.usable:
-        return Path("too-early", False, *[np.nan] * 10)
+        return ClientCurve("too-early", False, *[np.nan] * 10)
     quarter = months[(months["month"] >= start) & (months["exposure"] > 0)]
     weights = quarter["exposure"] / quarter["exposure"].sum()
     now = [float((quarter[c] * weights).sum()) for c in ("expected", "expected_low", "expected_high")]
@@ -266,7 +325,7 @@ def _path(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp)
     usual = fit.predict(age_months=quarter["age_months"].tolist())["estimate"].to_numpy() * 60
     own = client in fit.clients.index
     row = fit.clients.loc[client] if own else None
-    return Path(
+    return ClientCurve(
         follows="too-early" if row is None else str(row["follows"]),
         own=own,
         start=np.nan if row is None else float(row["start_h"]) * 60,

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from rhem_lib.language import count, minutes, months, number, percent, t
 from rhem_lib.metric import NOT_RECORDED
 from rhem_lib.review.causes import few_computers
-from rhem_lib.review.facts import Z95, Facts
-from rhem_lib.review.section import Section, change, firmness, line, named
+from rhem_lib.review.facts import Facts
+from rhem_lib.review.section import Section
 
 NOISY_SHARE = 0.3  # share of the quarter's hours on three computers that makes them worth naming
 NOISY_PROBLEMS = 3  # problems on each of the three, and times the usual number per computer
@@ -51,39 +50,30 @@ def _causes(f: Facts) -> Iterator[Finding]:
 
 
 def _level(f: Facts) -> Iterator[Finding]:
-    p = f.path
-    gap = f.now.minutes - p.expected
-    sure = firmness(gap, float(np.hypot(f.now.se, (p.high - p.low) / (2 * Z95))))
-    look = t("Look through the {what} work of the quarter for avoidable problems", **named(f))
-    if gap > 0 and sure != "too early":
-        clearly = t("The quarter was clearly above what we expected.")
-        likely = t("The quarter was likely above what we expected.")
+    now, target = minutes(f.now.minutes), minutes(f.target)
+    look = t("Look through the {what} work of the quarter for avoidable problems", **f.words)
+    if above := f.beyond_expected.say("above what was expected"):
+        evidence = t("{now} against {minutes} per computer a month",
+                     now=number(f.now.minutes), minutes=minutes(f.curve.expected))  # fmt: skip
+        yield Finding(above, evidence, look)
+    elif f.before and f.change and f.change.more:
+        evidence = t("{before} to {minutes} per computer a month", before=number(f.before.minutes), minutes=now)
+        yield Finding(t("{What} time rose from the quarter before.", **f.words), evidence, look)
+    if f.age > f.settings.targets.months and f.beyond_target.more:
         yield Finding(
-            clearly if sure == "firm" else likely,
-            t("{now} against {minutes} per computer a month",
-              now=number(f.now.minutes), minutes=minutes(p.expected)),
-            look,
-        )  # fmt: skip
-    elif f.before and change(f.now, f.before)[0] > 0 and change(f.now, f.before)[1] != "too early":
-        yield Finding(
-            t("{What} time rose from the quarter before.", **named(f)),
-            t("{before} to {minutes} per computer a month",
-              before=number(f.before.minutes), minutes=minutes(f.now.minutes)),
-            look,
-        )  # fmt: skip
-    over = f.now.minutes - line(f)
-    if f.age > f.settings.targets.months and over > 0 and firmness(over, f.now.se) != "too early":
-        aim = {"minutes": minutes(line(f))}
-        yield Finding(
-            t("We aimed for {minutes} by month {n} and are not there.", n=f.settings.targets.months, **aim),
-            t("{minutes} per computer a month in month {n}", minutes=minutes(f.now.minutes), n=number(f.age)),
+            t(
+                "We aimed for {minutes} by month {n} and are not there.",
+                minutes=target,
+                n=f.settings.targets.months,
+            ),
+            t("{minutes} per computer a month in month {n}", minutes=now, n=number(f.age)),
             t("Set a goal for the next two quarters and review it in each meeting"),
-            t("Is {minutes} per computer a month still the goal you want?", **aim),
+            t("Is {minutes} per computer a month still the goal you want?", minutes=target),
         )
 
 
 def _computers(f: Facts) -> Iterator[Finding]:
-    three, fleet = f.computers.head(3), f.now.exposure / f.now.months
+    three, fleet = f.computers.head(3), f.now.fleet
     usual = f.computers["problems"].sum() / fleet
     noisy = len(three) == 3 and three["share"].sum() >= NOISY_SHARE
     if fleet >= NOISY_FLEET and noisy and three["problems"].mean() >= max(NOISY_PROBLEMS * usual, NOISY_PROBLEMS):
@@ -160,7 +150,7 @@ def less_well(f: Facts) -> Section:
     return Section("less_well", title, said, table, notes)
 
 
-def suggestions(f: Facts) -> list[tuple[str, str]]:
+def proposed_actions(f: Facts) -> list[tuple[str, str]]:
     """What we would do, and why: from the findings."""
     if f.left:
         return [(t("Hand over the open problems"), t("Service has ended."))]
@@ -176,7 +166,7 @@ def next_steps(f: Facts) -> Section:
     """Actions agreed in the client's settings; without any, suggestions whose owner is to be agreed."""
     agreed = f.edition().actions
     due = (f.end + pd.DateOffset(months=3) - pd.Timedelta(days=1)).date()
-    suggested = [{"action": x, "why": why, "owner": t("to agree"), "due": due} for x, why in suggestions(f)]
+    suggested = [{"action": x, "why": why, "owner": t("to agree"), "due": due} for x, why in proposed_actions(f)]
     rows = [{"action": x.action, "why": x.why, "owner": x.owner, "due": x.due} for x in agreed] or suggested
     table = pd.DataFrame(rows).astype({"due": "datetime64[us]"})
     if not agreed:
@@ -212,7 +202,7 @@ def decisions(f: Facts) -> Section:
     """What the client should decide in the meeting."""
     asked = [x.decision for x in findings(f) if x.decision and not f.left][:2]
     fleet = count(
-        round(f.now.exposure / f.now.months),
+        round(f.now.fleet),
         "Is the count of about {n} computer right? Every figure here rests on it.",
         "Is the count of about {n} computers right? Every figure here rests on it.",
     )

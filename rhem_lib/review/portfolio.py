@@ -10,10 +10,11 @@ from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.language import count, mark, minutes, month_name, number, percent, speaking, t
 from rhem_lib.metric import measure
 from rhem_lib.review import portfolio_study
-from rhem_lib.review.facts import Z95
-from rhem_lib.review.portfolio_facts import BookFacts, gather_book
+from rhem_lib.review.facts import Z95, noun, words
+from rhem_lib.review.portfolio_facts import PortfolioFacts, gather_portfolio
+from rhem_lib.review.quarter import levels, trend
 from rhem_lib.review.review import Review, brand_of
-from rhem_lib.review.section import Section, against_line, firmness, names, noun, trend
+from rhem_lib.review.section import Section
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.workspace import Workspace, load
 
@@ -50,7 +51,7 @@ def build_portfolio(
     NotEnoughData
         No client had a computer in service in the quarter.
     """
-    made = tell_book(gather_book(work.settings, panel, fit, test, work.account, quarter))
+    made = compose_portfolio(gather_portfolio(work.settings, panel, fit, test, work.account, quarter))
     return brand_of(made, work.folder)
 
 
@@ -62,7 +63,7 @@ def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
     return build_portfolio(work, panel, fit, compare_billing(panel), quarter=quarter)
 
 
-def tell_book(b: BookFacts) -> Review:
+def compose_portfolio(b: PortfolioFacts) -> Review:
     """The review that the book's facts make."""
     settings = b.settings
     with speaking(settings.language):
@@ -97,19 +98,16 @@ def tell_book(b: BookFacts) -> Review:
         )
 
 
-def headline(b: BookFacts, period: str) -> Section:
+def headline(b: PortfolioFacts, period: str) -> Section:
     """The quarter in two short paragraphs and one number."""
-    words, now = names(b.settings.hours_are), b.now
-    title = t("{What} took {minutes} per computer a month", minutes=minutes(now.minutes), **words)
-    told = t("There is no earlier quarter to compare it with.")
-    if b.before:
-        sure = firmness(now.minutes - b.before.minutes, b.change_se)
-        title, told = trend(now.minutes, b.before.minutes, sure, words)
+    now = b.now
+    change = now.since(b.before, b.change_se) if b.before else None
+    title, sentence = trend(now, b.before, change, words(b.settings.hours_are))
     scope = t(
         "In {period}, {clients} clients with about {computers} computers took {hours} {hours_are}.",
         period=period,
-        clients=number(now.clients),
-        computers=number(now.exposure / 3),
+        clients=number(len(b.clients)),
+        computers=number(now.fleet),
         hours=number(now.hours),
         hours_are=t(b.settings.hours_are),
     )
@@ -118,22 +116,17 @@ def headline(b: BookFacts, period: str) -> Section:
         over,
         "{n} client of {{all}} stands above the {{line}}-minute line.",
         "{n} clients of {{all}} stand above the {{line}}-minute line.",
-    ).format(all=number(now.clients), line=number(b.target))
-    rows = [
-        ("now", t("this quarter"), now.minutes, now.minutes - Z95 * now.se, now.minutes + Z95 * now.se),
-        ("before", t("the quarter before"), b.before.minutes if b.before else np.nan, np.nan, np.nan),
-        ("goal", t("goal for month {n}", n=b.settings.targets.months), b.target, np.nan, np.nan),
-    ]
-    table = pd.DataFrame(rows, columns=["key", "item", "minutes", "low", "high"])
-    table = table[table["minutes"].notna()].reset_index(drop=True)
-    line = against_line(now.minutes, now.se, b.target)
+    ).format(all=number(len(b.clients)), line=number(b.target))
+    limits = (now.minutes - Z95 * now.se, now.minutes + Z95 * now.se)
+    table = levels(now.minutes, b.before, b.target, b.settings.targets.months, limits=limits)
+    goal = now.beyond(b.target).say("target", line=number(b.target))
     notes = t(
         "All hours over all computers: large clients weigh more. The next slides look at clients one by one."
     )
-    return Section("quarter", title, (f"{scope} {told} {line}", above), table, notes)
+    return Section("quarter", title, (f"{scope} {sentence} {goal}", above), table, notes)
 
 
-def by_month(b: BookFacts) -> Section:
+def by_month(b: PortfolioFacts) -> Section:
     """The book's minutes by month, and what clients that came or left do to it."""
     table = b.months[["month", "minutes"]].assign(expected=np.nan, target=b.target)
     now, then = b.stayed[1], b.stayed[0]
@@ -153,7 +146,7 @@ def by_month(b: BookFacts) -> Section:
     )
 
 
-def directions(b: BookFacts) -> Section:
+def directions(b: PortfolioFacts) -> Section:
     """Who improves and who does not: clients by direction, and those that are stuck, by name."""
     kinds = b.clients["follows"].value_counts().reindex(list(DIRECTIONS), fill_value=0)
     counts = pd.DataFrame(
@@ -187,7 +180,7 @@ def directions(b: BookFacts) -> Section:
     return Section("directions", title, said, table, t("Judged on all months of a client since its onboarding."))
 
 
-def above_the_line(b: BookFacts) -> Section:
+def above_the_line(b: PortfolioFacts) -> Section:
     """Where the hours above the target line go."""
     over = b.clients[b.clients["excess"] > 0]
     if over.empty:

@@ -8,24 +8,13 @@ import pandas as pd
 from rhem_lib.billing import BillingComparison
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.review.facts import quarter_bounds
+from rhem_lib.review.facts import Level, quarter_bounds
 from rhem_lib.settings import Settings
 from rhem_lib.workspace import Account
 
 
 @dataclass(frozen=True)
-class Level:
-    """Some months of the book, pooled; `minutes` per computer a month, `se` its standard error over clients."""
-
-    minutes: float
-    se: float
-    hours: float
-    exposure: float
-    clients: int
-
-
-@dataclass(frozen=True)
-class BookFacts:
+class PortfolioFacts:
     """The numbers behind the portfolio.
 
     months : DataFrame, one row per calendar month: month, minutes, computers, clients
@@ -56,9 +45,9 @@ class BookFacts:
         return 60 * self.settings.targets.target_h
 
 
-def gather_book(
+def gather_portfolio(
     settings: Settings, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, account: Account, quarter: str
-) -> BookFacts:
+) -> PortfolioFacts:
     """Numbers of the book.
 
     Raises
@@ -76,14 +65,14 @@ def gather_book(
     both = now.index.intersection(year.index)
     stayed = (_minutes(year.loc[both]), _minutes(now.loc[both])) if len(both) else (np.nan, np.nan)
     flags = served.loc[served["month"] >= start].groupby("client")["flags"].agg(" ".join)
-    return BookFacts(
+    return PortfolioFacts(
         settings=settings,
         quarter=str(quarter).upper(),
         start=start,
         months=_by_month(served, end),
         clients=_by_client(now, fit, 60 * settings.targets.target_h),
-        now=_level(now),
-        before=_level(before) if len(before) else None,
+        now=_level("this quarter", now),
+        before=_level("the quarter before", before) if len(before) else None,
         change_se=_change_se(now, before),
         stayed=stayed,
         inferred=int(flags.str.contains("inferred-onboarding").sum()),
@@ -96,22 +85,17 @@ def gather_book(
 def _sums(served: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     """Hours and exposure per client between two days."""
     rows = served[(served["month"] >= start) & (served["month"] < end)]
-    return rows.groupby("client")[["reactive_hours", "exposure"]].sum()
+    return rows.groupby("client")[["reactive_hours", "reactive_tickets", "exposure"]].sum()
 
 
 def _minutes(sums: pd.DataFrame) -> float:
     return 60 * float(sums["reactive_hours"].sum() / sums["exposure"].sum())
 
 
-def _level(sums: pd.DataFrame) -> Level:
-    spread = _influence(sums)
-    return Level(
-        minutes=_minutes(sums),
-        se=float(np.sqrt((spread**2).sum())),
-        hours=float(sums["reactive_hours"].sum()),
-        exposure=float(sums["exposure"].sum()),
-        clients=len(sums),
-    )
+def _level(label: str, sums: pd.DataFrame) -> Level:
+    """A quarter of all clients, pooled; its standard error is that of a ratio of two sums over clients."""
+    hours, exposure, tickets = (float(sums[c].sum()) for c in ("reactive_hours", "exposure", "reactive_tickets"))
+    return Level(label, 3, exposure, hours, tickets, se=float(np.sqrt((_influence(sums) ** 2).sum())))
 
 
 def _influence(sums: pd.DataFrame) -> pd.Series:

@@ -5,8 +5,9 @@ import pandas as pd
 
 from rhem_lib.language import count, mark, minutes, number, percent, t
 from rhem_lib.review.appendix import PRESETS
-from rhem_lib.review.portfolio_facts import BookFacts
-from rhem_lib.review.section import Section, names
+from rhem_lib.review.facts import words
+from rhem_lib.review.portfolio_facts import PortfolioFacts
+from rhem_lib.review.section import Section
 from rhem_lib.schema import METRIC_VERSION
 
 SHOWN_MONTHS = 36
@@ -24,7 +25,7 @@ KINDS = {
 }
 
 
-def curve(b: BookFacts) -> Section:
+def curve(b: PortfolioFacts) -> Section:
     """How a typical client's time falls after onboarding, with its band."""
     fit, goal = b.fit, b.settings.targets
     if not fit.usable:
@@ -60,7 +61,7 @@ def curve(b: BookFacts) -> Section:
     return Section("curve", title, said, table, fit.text)
 
 
-def billing(b: BookFacts) -> Section:
+def billing(b: PortfolioFacts) -> Section:
     """Whether fixed-fee clients improve faster, and how little that may say."""
     test = b.test
     needed = t(
@@ -94,11 +95,11 @@ def billing(b: BookFacts) -> Section:
     return Section("billing", title, said, table, test.text)
 
 
-def _hours(b: BookFacts) -> pd.Series:
+def _hours(b: PortfolioFacts) -> pd.Series:
     return b.account.table["hours"].astype(float)
 
 
-def data(b: BookFacts) -> Section:
+def data(b: PortfolioFacts) -> Section:
     """Where all hours went, and what of them could not be used."""
     hours = _hours(b)
     read = hours["read"]
@@ -130,7 +131,7 @@ def data(b: BookFacts) -> Section:
     return Section("data", title, tuple(said), table, b.account.text)
 
 
-def decisions(b: BookFacts) -> Section:
+def decisions(b: PortfolioFacts) -> Section:
     """What the leadership should decide."""
     asked = []
     judged = b.clients[(b.clients["excess"] > 0) & (b.clients["follows"] != "too-early")]
@@ -155,7 +156,7 @@ def decisions(b: BookFacts) -> Section:
     return Section("decisions", title, tuple(asked), table, t("The answers are noted here in the meeting."))
 
 
-def method(b: BookFacts) -> Section:
+def method(b: PortfolioFacts) -> Section:
     """What the figures are."""
     said = (
         t("The figure is {hours_are} of unplanned work, divided by the computers in service that month.",
@@ -166,5 +167,5 @@ def method(b: BookFacts) -> Section:
         t("A typical client is the one in the middle; the average of all clients lies higher."),
         t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
     )  # fmt: skip
-    title = t("This is what counts as {what} time", **names(b.settings.hours_are))
+    title = t("This is what counts as {what} time", **words(b.settings.hours_are))
     return Section("method", title, said, None, "", appendix=True)

@@ -14,9 +14,9 @@ from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, measure, patch_effect, reactive_entries
 from rhem_lib.review import appendix, causes, findings, value
-from rhem_lib.review import section as review_words
-from rhem_lib.review.facts import Facts, gather, quarter_bounds
-from rhem_lib.review.section import Section, line, noun
+from rhem_lib.review.facts import Facts, gather, noun, quarter_bounds
+from rhem_lib.review.quarter import headline, minutes_by_month
+from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Edit
 from rhem_lib.workspace import Workspace, load
@@ -24,9 +24,9 @@ from rhem_lib.workspace import Workspace, load
 FORMAT = 2
 LISTS = ("less_well", "decisions")
 WRITERS = (
-    review_words.quarter,
+    headline,
     findings.goals,
-    review_words.minutes_by_month,
+    minutes_by_month,
     causes.fewer_or_faster,
     causes.causes,
     value.worth,
@@ -181,7 +181,7 @@ def build_review(
         The client had no computer in service in the quarter.
     """
     entries = reactive_entries(work, client)
-    made = tell(gather(work.settings, panel, fit, entries, client=client, quarter=quarter, patches=patches))
+    made = compose(gather(work.settings, panel, fit, entries, client=client, quarter=quarter, patches=patches))
     return brand_of(made, work.folder)
 
 
@@ -233,20 +233,20 @@ def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
     return brand.model_copy(update={key: place(name) for key, name in files.items() if name})
 
 
-def tell(f: Facts) -> Review:
+def compose(f: Facts) -> Review:
     """The review that the facts make, in the client's language."""
     with speaking(f.language):
         return Review(
             client=f.client,
             msp=f.settings.name,
             quarter=f.quarter,
-            period=review_words.spell(f),
+            period=spell(f),
             language=f.language,
             hours_are=t(f.settings.hours_are),
             noun=noun(f.settings.hours_are),
             minutes=f.now.minutes,
-            target_minutes=line(f),
-            status=f.path.follows,
+            target_minutes=f.target,
+            status=f.curve.follows,
             metric_version=METRIC_VERSION,
             sections=tuple(_edited(section, f) for write in WRITERS if (section := write(f)) is not None),
             table=f.months,

@@ -7,7 +7,7 @@ from rhem_lib.language import minutes, number, sentence_case, t
 from rhem_lib.metric import TECHNICIAN, staff_hours
 from rhem_lib.metric import given_back as spared
 from rhem_lib.review.facts import Facts
-from rhem_lib.review.section import Section, named
+from rhem_lib.review.section import Section
 
 COLUMNS = ["key", "item", "kind", "own_start", "reference"]
 
@@ -18,7 +18,7 @@ def worth(f: Facts) -> Section:
     Time given back = (starting minutes - minutes now) x computers x months in service. Staff time and money are
     shown only where the hours are technician hours: no assumption turns other hours into staff time.
     """
-    own = f.path.start if np.isfinite(f.path.start) else f.first.minutes if f.first else np.nan
+    own = f.curve.start if np.isfinite(f.curve.start) else f.first.minutes if f.first else np.nan
     reference = f.settings.targets.start_h * 60
     starts, both = np.array([own, reference]), np.ones(2)
     given_back = spared(starts / 60, np.full(2, f.now.hours), np.full(2, f.now.exposure))
@@ -57,7 +57,7 @@ def _staff_rows(f: Facts, given_back: np.ndarray) -> list[tuple[str, str, str, n
 
 
 def _basis(f: Facts) -> str:
-    if np.isfinite(f.path.start):
+    if np.isfinite(f.curve.start):
         return t("The client's own start is the fitted level at onboarding.")
     if f.first:
         return t("The client's own start is the level of the first three months.")
@@ -92,7 +92,7 @@ def _sentences(f: Facts, own: float, spared: float, staff: bool) -> tuple[str, .
     if np.isfinite(own):
         now = number(f.now.minutes)
         took = t("At the start, {what} took about {minutes} per computer a month; now {now}.",
-                 minutes=minutes(own), now=now, **named(f))  # fmt: skip
+                 minutes=minutes(own), now=now, **f.words)  # fmt: skip
         said = [took]
     say = {"n": number(abs(spared)), "start": _start_hours(f)}
     if say["n"] == "0":

@@ -32,7 +32,7 @@ def make_book(clients=6, **changes):
 
 
 def facts(panel, fit, test, account, settings=None):
-    return portfolio_facts.gather_book(settings or Settings(name="M"), panel, fit, test, account, "2026Q2")
+    return portfolio_facts.gather_portfolio(settings or Settings(name="M"), panel, fit, test, account, "2026Q2")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,6 @@ def test_a_small_book_is_told_too(tmp_path, language, usable):
     panel, fit, test, account = make_book()
     fit = SimpleNamespace(**vars(fit) | {"usable": usable, "gate": SimpleNamespace(declines=usable)},
                           predict=fit.predict, shape="exponential", text="The fit.")  # fmt: skip
-    review = portfolio.tell_book(facts(panel, fit, test, account, Settings(name="M", language=language)))
+    review = portfolio.compose_portfolio(facts(panel, fit, test, account, Settings(name="M", language=language)))
     assert problems(write(review, tmp_path / "p.pptx")) == []
     assert "{" not in review.story

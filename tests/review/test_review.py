@@ -14,9 +14,9 @@ from rhem_lib.language import minutes, number
 from rhem_lib.metric.causes import cause_table
 from rhem_lib.metric.patch_windows import PatchEffect
 from rhem_lib.review import facts as review_facts
+from rhem_lib.review.certainty import LADDERS, Difference
 from rhem_lib.review.findings import findings
 from rhem_lib.review.review import Review
-from rhem_lib.review.section import firmness
 from rhem_lib.settings import Settings, Value
 
 
@@ -190,8 +190,8 @@ def test_every_section_has_words(cases):
 
 
 def test_words_follow_the_evidence():
-    assert [firmness(d, 1.0) for d in (0.5, -1.5, 2.5)] == ["too early", "likely", "firm"]
-    assert firmness(np.nan, 1.0) == "too early"
+    assert [Difference(d, 1.0).sure for d in (0.5, -1.5, 2.5)] == ["too early", "likely", "firm"]
+    assert Difference(np.nan, 1.0).sure == "too early"
     halved = make_panel(start_h=0.3, floor_h=0.3, endpoints=400.0)
     halved.loc[halved.index[-3:], ["reactive_hours", "reactive_tickets", "rhem_h"]] /= 2
     assert "clearly a real change" in make_review(halved).text
@@ -264,8 +264,8 @@ def test_change_is_rarely_called_clear_where_there_is_none():
         tickets = np.arange(len(days)).astype(str)
         entries = pd.DataFrame({"worked_on": days, "hours": np.concatenate(hours), "ticket_id": tickets})
         panel["reactive_hours"], panel["reactive_tickets"] = [h.sum() for h in hours], counts.astype(float)
-        before, now = (review_facts._span("", rows, entries) for rows in (panel[:3], panel[3:]))
-        firm += firmness(now.minutes - before.minutes, float(np.hypot(now.se, before.se))) == "firm"
+        before, now = (review_facts._level("", rows, entries) for rows in (panel[:3], panel[3:]))
+        firm += now.since(before).sure == "firm"
     assert 3 <= firm <= 30
 
 
@@ -279,3 +279,25 @@ def test_order_of_entries_does_not_matter():
 def test_unknown_section():
     with pytest.raises(ParameterError, match="not a section"):
         make_review()["finances"]
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "said"),
+    [
+        (-9.0, 1.0, "clearly under"),
+        (-9.0, 6.0, "likely under"),
+        (-9.0, 20.0, "too early to tell whether it is really under"),
+        (-1.0, 20.0, "close to"),
+        (9.0, 20.0, "too early to tell whether it is really above"),
+        (9.0, 6.0, "likely above"),
+        (9.0, 1.0, "clearly above"),
+    ],
+)
+def test_every_degree_of_certainty_has_its_sentence(value, se, said):
+    assert said in Difference(value, se, near=2).say("target", line="15")
+
+
+def test_ladders_are_complete_and_never_firm_without_spread():
+    assert {len(ladder) for ladder in LADDERS.values()} == {7}
+    assert Difference(5.0, 0.0).sure == "likely" and not Difference(-5.0, 0.0).more
+    assert Difference(1.0, 5.0).say("above what was expected") == ""
