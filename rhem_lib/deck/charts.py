@@ -41,7 +41,7 @@ def _cells(values: pd.Series) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in values]
 
 
-def minutes_chart(place: ChartPlaceholder, section: Section, target: float, unit: str) -> None:
+def line_chart(place: ChartPlaceholder, section: Section) -> None:
     """Minutes by month or by age as a line with gaps, the expected path with its band, and the target line.
 
     Parameters
@@ -49,8 +49,6 @@ def minutes_chart(place: ChartPlaceholder, section: Section, target: float, unit
     place : ChartPlaceholder
     section : Section
         Its table has month and minutes, or age_months; target; expected with expected_low and expected_high.
-    target : float
-    unit : str
     """
     table = section.table
     if table is None:
@@ -63,13 +61,12 @@ def minutes_chart(place: ChartPlaceholder, section: Section, target: float, unit
         data.add_series(t("From"), _cells(table["expected_low"]))
         data.add_series(t("Expected range"), _cells(table["expected_high"] - table["expected_low"]))
         data.add_series(t("Expected path"), _cells(table["expected"]))
-    data.add_series(t("{line}-minute line", line=number(target)), _cells(table["target"]))
+    data.add_series(t("{line}-minute line", line=number(table["target"].iloc[0])), _cells(table["target"]))
     if dated:
         data.add_series(t("Minutes per computer"), _cells(table["minutes"]))
     frame = place.insert_chart(XL_CHART_TYPE.LINE_MARKERS, data)
     chart = frame.chart
-    by_age = t("{unit}, by months since the start", unit=unit)
-    _dress(chart, sentence_case(unit if dated else by_age))
+    _dress(chart, section.chart)
     if band:
         _stack_band(chart)
     lines = list(chart.plots[len(chart.plots) - 1].series)
@@ -183,7 +180,7 @@ def _hide_legend_entry(chart: Chart, index: int) -> None:
     legend.find(qn("c:legendPos")).addnext(entry)
 
 
-def part_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
+def column_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     """Two columns: the base period in grey, this quarter in the brand colour, values on top."""
     labels = [sentence_case(text) for text in rows["period"]]
     frame = _bars(place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title)
@@ -195,12 +192,13 @@ def part_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     describe(frame, name, t("Column chart. {text}", text=f"{title}. {said}."))
 
 
-def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, column: str, title: str) -> None:
-    """Horizontal bars in the order of the rows, the first on top."""
+def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
+    """Horizontal bars of the rows' first numbers by name, in their order, the first on top."""
+    values = rows.select_dtypes("number").iloc[:, 0]
     names = [name if len(name) <= 28 else name[:27] + "…" for name in rows["name"]]
-    frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, rows[column], title)
+    frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, values, title)
     frame.chart.category_axis.reverse_order = True
-    said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], rows[column], strict=True))
+    said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], values, strict=True))
     describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {said}."))
 
 

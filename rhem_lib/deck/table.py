@@ -23,7 +23,6 @@ def fill(
     place: TablePlaceholder,
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
-    shares: Sequence[float],
     alt_text: str,
     strong: Sequence[int] = (),
     tall: bool = False,
@@ -35,8 +34,6 @@ def fill(
     place : TablePlaceholder
     heads : sequence of str, one per column
     rows : sequence of rows, each with one text per column
-    shares : sequence of float
-        Width of each column as a share of the placeholder's.
     alt_text : str
         Name and alternative text of the table.
     strong : sequence of int
@@ -45,8 +42,8 @@ def fill(
         Spread the rows over the placeholder, up to a limit.
     """
     left, top, width, height = place.left, place.top, place.width, place.height
-    widths = [width * share for share in shares]
     cells = [[plain(text) for text in row] for row in (heads, *rows)]
+    widths = [width * share for share in _shares(cells)]
     size = _fit(cells, widths, height)
     lines = next(n for n in (MOST_LINES, 2, 1) if n == 1 or _tall(cells, widths, size, n) <= height)
     least = min(height / len(cells), TALL) if tall else 0
@@ -67,6 +64,18 @@ def fill(
     frame.height = Emu(sum(row.height for row in table.rows))
     rest = "; ".join(", ".join(text for text in row if text) for row in rows)
     describe(frame, alt_text, f"{alt_text}. {rest}"[:1000])
+
+
+def _shares(cells: Sequence[Sequence[str]]) -> list[float]:
+    """Share of the width for each column: by the root of its longest text, so that long texts wrap to few lines.
+
+    A column that is empty but for its head is to be written in: it gets two thirds of the widest.
+    """
+    longest = [max(text_width(text, LARGEST, True) for text in column) for column in zip(*cells, strict=True)]
+    weights = [width**0.5 for width in longest]
+    blank = [not any(column[1:]) for column in zip(*cells, strict=True)]
+    weights = [2 / 3 * max(weights) if empty else weight for weight, empty in zip(weights, blank, strict=True)]
+    return [weight / sum(weights) for weight in weights]
 
 
 def _is_number(text: str) -> bool:

@@ -48,7 +48,8 @@ def counted(f: Facts) -> Section:
     ]
     table = pd.DataFrame(rows, columns=["item", "value"])
     title = t("This is what counts as {what} time", **f.words)
-    return Section("counted", title, said, table, t("Preset: {preset}.", preset=s.preset), appendix=True)
+    heads, notes = {"item": t("Item"), "value": t("Value")}, t("Preset: {preset}.", preset=s.preset)
+    return Section("counted", title, said, table, notes, "table", heads=heads, appendix=True)
 
 
 def quality(f: Facts) -> Section:
@@ -75,7 +76,8 @@ def quality(f: Facts) -> Section:
     if not rows and unsorted <= NEARLY * f.now.hours:
         title = t("The data of this quarter are nearly complete") if unsorted else t("The data are complete")
     remark = t("The table lists what to know about single months.") if rows else t("No month needs a remark.")
-    return Section("quality", title, (*said, remark), table, "", appendix=True)
+    heads = {"month": t("Month"), "remark": t("Remark")}
+    return Section("quality", title, (*said, remark), table, "", "table", heads=heads, appendix=True)
 
 
 def _remarks(row: pd.Series) -> list[str]:
@@ -104,4 +106,4 @@ def method(f: Facts) -> Section:
         t("The {line}-minute line is the goal for month {n}; {minutes} is the reference at the start.",
           line=number(f.target), n=goal.months, minutes=minutes(60 * goal.start_h)),
     )  # fmt: skip
-    return Section("method", t("This is how the expected path is made"), said, None, "", appendix=True)
+    return Section("method", t("This is how the expected path is made"), said, appendix=True)

@@ -50,7 +50,8 @@ def fewer_or_faster(f: Facts) -> Section:
         t("Fewer problems mean less disturbance; faster fixes mean shorter ones."),
     )
     title = _parts_title(ratios, float(se), then)
-    return Section("fewer_or_faster", title, sentences, table, f"{evidence(f)} {_compared(now, base, then)}")
+    notes = f"{evidence(f)} {_compared(now, base, then)}"
+    return Section("fewer_or_faster", title, sentences, table, notes, "columns")
 
 
 def _compared(now: Level, base: Level, then: str) -> str:
@@ -141,7 +142,14 @@ def causes(f: Facts) -> Section:
         said.append(few_computers(len(three), fleet, three["share"].sum()))
     if noisy.empty:
         said.append(t("The work was not booked on computers, so we cannot name the noisiest ones."))
-    return Section("causes", title, tuple(said), table, evidence(f))
+    heads = {
+        "name": t("Noisiest computers"),
+        "minutes": t("Minutes"),
+        "share": t("Share"),
+        "problems": t("Problems"),
+    }
+    chart = t("Top causes: {unit}", unit=f.words["unit"])
+    return Section("causes", title, tuple(said), table, evidence(f), "bars", chart, heads)
 
 
 def few_computers(few: float, fleet: float, share: float) -> str:

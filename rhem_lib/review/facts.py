@@ -140,7 +140,7 @@ class Facts:
 
     @property
     def words(self) -> dict[str, str]:
-        """What the time is, within a sentence and at its start."""
+        """What the time is: `words` of the settings."""
         return words(self.settings.hours_are)
 
     @property
@@ -172,8 +172,10 @@ def noun(hours_are: str) -> str:
 
 
 def words(hours_are: str) -> dict[str, str]:
-    """What the time is, within a sentence ('what') and at its start ('What')."""
-    return {"what": noun(hours_are), "What": sentence_case(noun(hours_are))}
+    """What the time is, within a sentence ('what') and at its start ('What'), and its unit."""
+    what = noun(hours_are)
+    unit = t("minutes of {what} per computer a month", what=what)
+    return {"what": what, "What": sentence_case(what), "unit": unit}
 
 
 def quarter_bounds(quarter: str) -> tuple[pd.Timestamp, pd.Timestamp]:

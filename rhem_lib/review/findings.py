@@ -147,7 +147,8 @@ def less_well(f: Facts) -> Section:
     table = pd.DataFrame([{"finding": x.text, "evidence": x.evidence} for x in found])
     said = tuple(f"{x.text.removesuffix('.')} ({x.evidence})." for x in found)
     notes = t("Every line is from the data; see the appendix for how it is counted.")
-    return Section("less_well", title, said, table, notes)
+    heads = {"finding": t("Finding"), "evidence": t("Evidence")}
+    return Section("less_well", title, said, table, notes, "list", heads=heads)
 
 
 def proposed_actions(f: Facts) -> list[tuple[str, str]]:
@@ -178,7 +179,8 @@ def next_steps(f: Facts) -> Section:
         title = count(len(rows), "We plan {n} action for next quarter", "We plan {n} actions for next quarter")
         said = t("Every action has an owner and a date.")
     notes = t("The data suggest: {actions}.", actions="; ".join(str(x["action"]) for x in suggested))
-    return Section("next", title, (*_done(f), said), table, notes)
+    heads = {"action": t("Action"), "why": t("Why"), "owner": t("Owner"), "due": t("Due")}
+    return Section("next", title, (*_done(f), said), table, notes, "plan", heads=heads)
 
 
 def _done(f: Facts) -> Iterator[str]:
@@ -210,7 +212,14 @@ def decisions(f: Facts) -> Section:
         asked.append(t("Who takes over the open problems?"))
     elif not f.edition().actions:
         asked.append(t("Who owns each action, and by when?"))
-    said = (*asked, fleet)
-    table = pd.DataFrame({"decision": said, "answer": [""] * len(said)})
-    title = count(len(said), "We need {n} decision from you", "We need {n} decisions from you")
-    return Section("decisions", title, said, table, t("The answers are noted here in the meeting."))
+    asked.append(fleet)
+    title = count(len(asked), "We need {n} decision from you", "We need {n} decisions from you")
+    return asked_for(title, asked)
+
+
+def asked_for(title: str, asked: list[str]) -> Section:
+    """The section of decisions, with room for the answers."""
+    table = pd.DataFrame({"decision": asked, "answer": [""] * len(asked)})
+    heads = {"decision": t("Decision"), "answer": t("Answer")}
+    notes = t("The answers are noted here in the meeting.")
+    return Section("decisions", title, tuple(asked), table, notes, "list", heads=heads)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rhem_lib.billing import BillingComparison, compare_billing
 from rhem_lib.decay import DecayFit, fit_decay
-from rhem_lib.language import count, mark, minutes, month_name, number, percent, speaking, t
+from rhem_lib.language import count, mark, minutes, month_name, number, percent, sentence_case, speaking, t
 from rhem_lib.metric import measure
 from rhem_lib.review import portfolio_study
 from rhem_lib.review.facts import Z95, noun, words
@@ -88,6 +88,7 @@ def compose_portfolio(b: PortfolioFacts) -> Review:
             language=settings.language,
             hours_are=t(settings.hours_are),
             noun=noun(settings.hours_are),
+            unit=words(settings.hours_are)["unit"],
             minutes=b.now.minutes,
             target_minutes=b.target,
             status=b.fit.shape if b.fit.usable else "too-early",
@@ -123,7 +124,7 @@ def headline(b: PortfolioFacts, period: str) -> Section:
     notes = t(
         "All hours over all computers: large clients weigh more. The next slides look at clients one by one."
     )
-    return Section("quarter", title, (f"{scope} {sentence} {goal}", above), table, notes)
+    return Section("quarter", title, (f"{scope} {sentence} {goal}", above), table, notes, "headline")
 
 
 def by_month(b: PortfolioFacts) -> Section:
@@ -141,9 +142,8 @@ def by_month(b: PortfolioFacts) -> Section:
         say = {"then": minutes(then), "now": minutes(now)}
         title = t("Clients that stayed took {then} a year ago and {now} now", **say)
         said.insert(0, t("This compares the same clients with themselves, so newcomers do not disturb it."))
-    return Section(
-        "minutes", title, tuple(said), table, t("Months are pooled: sum of hours over sum of computers.")
-    )
+    notes, unit = t("Months are pooled: sum of hours over sum of computers."), words(b.settings.hours_are)["unit"]
+    return Section("minutes", title, tuple(said), table, notes, "lines", sentence_case(unit))
 
 
 def directions(b: PortfolioFacts) -> Section:
@@ -177,7 +177,9 @@ def directions(b: PortfolioFacts) -> Section:
         t("The table names those that do not improve.") if len(stuck) else t("No client is level or rising."),
     )
     table = pd.concat([counts, named.head(MOST_NAMED)], ignore_index=True)
-    return Section("directions", title, said, table, t("Judged on all months of a client since its onboarding."))
+    notes, chart = t("Judged on all months of a client since its onboarding."), t("Clients by direction")
+    heads = {"name": t("Client"), "direction": t("Direction"), "minutes": t("Minutes")}
+    return Section("directions", title, said, table, notes, "bars", chart, heads)
 
 
 def above_the_line(b: PortfolioFacts) -> Section:
@@ -199,4 +201,6 @@ def above_the_line(b: PortfolioFacts) -> Section:
         t("Young clients stand above the line by nature; compare with the expected minutes."),
     )  # fmt: skip
     notes = t("Hours above the line = (minutes - line) x computers x months, over clients above it.")
-    return Section("above", title, said, table, notes)
+    heads = {"client": t("Client"), "minutes": t("Minutes"), "expected": t("Expected"),
+             "excess": t("Hours above the line")}  # fmt: skip
+    return Section("above", title, said, table, notes, "table", heads=heads)

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import count, mark, minutes, number, percent, t
+from rhem_lib.language import count, mark, minutes, number, percent, sentence_case, t
 from rhem_lib.review.appendix import PRESETS
 from rhem_lib.review.facts import words
+from rhem_lib.review.findings import asked_for
 from rhem_lib.review.portfolio_facts import PortfolioFacts
 from rhem_lib.review.section import Section
 from rhem_lib.schema import METRIC_VERSION
@@ -58,7 +59,8 @@ def curve(b: PortfolioFacts) -> Section:
           high=number(then["expected_high"])),
         reached,
     )  # fmt: skip
-    return Section("curve", title, said, table, fit.text)
+    unit = t("{unit}, by months since the start", unit=words(b.settings.hours_are)["unit"])
+    return Section("curve", title, said, table, fit.text, "lines", sentence_case(unit))
 
 
 def billing(b: PortfolioFacts) -> Section:
@@ -92,7 +94,9 @@ def billing(b: PortfolioFacts) -> Section:
             "halving": groups["half_life_months"].to_numpy(),
         }
     )
-    return Section("billing", title, said, table, test.text)
+    heads = {"contract": t("Contract"), "clients": t("Clients"), "start": t("Minutes at the start"),
+             "halving": t("Months to halve")}  # fmt: skip
+    return Section("billing", title, said, table, test.text, "table", heads=heads)
 
 
 def _hours(b: PortfolioFacts) -> pd.Series:
@@ -128,7 +132,8 @@ def data(b: PortfolioFacts) -> Section:
             "share": share[kinds].to_numpy(),
         }
     )
-    return Section("data", title, tuple(said), table, b.account.text)
+    heads = {"item": t("Item"), "hours": t("Hours"), "share": t("Share")}
+    return Section("data", title, tuple(said), table, b.account.text, "table", heads=heads)
 
 
 def decisions(b: PortfolioFacts) -> Section:
@@ -151,9 +156,7 @@ def decisions(b: PortfolioFacts) -> Section:
     if b.test.missing or b.test.verdict == "no clear difference":
         asked.append(t("Do we leave prices as they are until the contract question has an answer?"))
     asked.append(t("Which client decks are sent as they are, and which does somebody edit?"))
-    table = pd.DataFrame({"decision": asked, "answer": [""] * len(asked)})
-    title = count(len(asked), "We have {n} decision to take", "We have {n} decisions to take")
-    return Section("decisions", title, tuple(asked), table, t("The answers are noted here in the meeting."))
+    return asked_for(count(len(asked), "We have {n} decision to take", "We have {n} decisions to take"), asked)
 
 
 def method(b: PortfolioFacts) -> Section:
@@ -168,4 +171,4 @@ def method(b: PortfolioFacts) -> Section:
         t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
     )  # fmt: skip
     title = t("This is what counts as {what} time", **words(b.settings.hours_are))
-    return Section("method", title, said, None, "", appendix=True)
+    return Section("method", title, said, appendix=True)

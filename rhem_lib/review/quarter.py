@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import mark, minutes, month, months, number, t
+from rhem_lib.language import mark, minutes, month, months, number, sentence_case, t
 from rhem_lib.review.certainty import Difference
 from rhem_lib.review.facts import Facts, Level
 from rhem_lib.review.section import Section, evidence, spell
@@ -33,7 +33,7 @@ def headline(f: Facts) -> Section:
     expected = (f.curve.expected, f.curve.low, f.curve.high)
     table = levels(f.now.minutes, f.before, f.target, f.settings.targets.months, expected=expected)
     notes = f"{evidence(f)} " + t("{n} of 3 months in service.", n=f.now.months)
-    return Section("quarter", title, (f"{took} {change} {goal}", outlook(f)), table, notes)
+    return Section("quarter", title, (f"{took} {change} {goal}", outlook(f)), table, notes, "headline")
 
 
 def trend(now: Level, before: Level | None, change: Difference | None, words: dict[str, str]) -> tuple[str, str]:
@@ -115,11 +115,12 @@ def _month_at(f: Facts, age_months: float) -> str:
 def minutes_by_month(f: Facts) -> Section:
     """Minutes per computer by month, beside the expected path and the target line."""
     table = f.months[["month", "minutes", "expected", "expected_low", "expected_high"]].assign(target=f.target)
-    c = f.curve
+    c, unit = f.curve, sentence_case(f.words["unit"])
     position = t("This was month {n} of our work together.", n=number(max(np.ceil(f.age), 1)))
     if not np.isfinite(c.expected):
         title = t("It is too early to say which path {what} time will follow", **f.words)
-        return Section("minutes", title, (t("The chart shows every month so far."), position), table, evidence(f))
+        paragraphs = [t("The chart shows every month so far."), position]
+        return Section("minutes", title, tuple(paragraphs), table, evidence(f), "lines", unit)
     expected = t(
         "We expected about {minutes} per computer a month ({low} to {high}). It took {now}.",
         minutes=minutes(c.expected),
@@ -129,10 +130,11 @@ def minutes_by_month(f: Facts) -> Section:
     )
     gaps = int((f.in_quarter["minutes"].isna()).sum())
     missing = t("{months} of the quarter had no computer in service or no count.", months=months(gaps))
-    paragraphs = (expected, t(FOLLOWS[c.follows]), _beside_others(f), position, missing if gaps else "")
+    paragraphs = [expected, t(FOLLOWS[c.follows]), _beside_others(f), position, missing if gaps else ""]
     typical = t("The band is the path of a typical client, 95 % interval.")
     notes = t("The band is the path of this client, 95 % interval.") if c.own else typical
-    return Section("minutes", _path_title(f), tuple(filter(None, paragraphs)), table, f"{evidence(f)} {notes}")
+    notes = f"{evidence(f)} {notes}"
+    return Section("minutes", _path_title(f), tuple(filter(None, paragraphs)), table, notes, "lines", unit)
 
 
 def _path_title(f: Facts) -> str:

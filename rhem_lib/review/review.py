@@ -14,15 +14,14 @@ from rhem_lib.errors import InputError, ParameterError
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, measure, patch_effect, reactive_entries
 from rhem_lib.review import appendix, causes, findings, value
-from rhem_lib.review.facts import Facts, gather, noun, quarter_bounds
+from rhem_lib.review.facts import Facts, gather, quarter_bounds
 from rhem_lib.review.quarter import headline, minutes_by_month
 from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Edit
 from rhem_lib.workspace import Workspace, load
 
-FORMAT = 2
-LISTS = ("less_well", "decisions")
+FORMAT = 3
 WRITERS = (
     headline,
     findings.goals,
@@ -47,8 +46,8 @@ class Review:
     ----------
     client, msp, quarter, period, language : str
         Who, by whom, '2026Q3', 'July to September 2026', 'en'.
-    hours_are, noun : str
-        What the hours are ('technician hours') and the word for it in sentences ('support').
+    hours_are, noun, unit : str
+        What the hours are ('technician hours'), the word for it in sentences ('support'), the unit of `minutes`.
     minutes, target_minutes : float
         Minutes per computer a month in the quarter, and the target line.
     status : str
@@ -67,6 +66,7 @@ class Review:
     language: str
     hours_are: str
     noun: str
+    unit: str
     minutes: float
     target_minutes: float
     status: str
@@ -88,12 +88,6 @@ class Review:
             title = s.title if s.shown else f"{s.title} (no slide)"
             parts.append("\n".join([title, *(f"  {said}" for said in s.paragraphs)]))
         return "\n\n".join(parts)
-
-    @property
-    def unit(self) -> str:
-        """Unit of `minutes`, in words."""
-        with speaking(self.language):
-            return t("minutes of {what} per computer a month", what=self.noun)
 
     def __getitem__(self, key: str) -> Section:
         for section in self.sections:
@@ -243,7 +237,8 @@ def compose(f: Facts) -> Review:
             period=spell(f),
             language=f.language,
             hours_are=t(f.settings.hours_are),
-            noun=noun(f.settings.hours_are),
+            noun=f.words["what"],
+            unit=f.words["unit"],
             minutes=f.now.minutes,
             target_minutes=f.target,
             status=f.curve.follows,
@@ -261,7 +256,7 @@ def _edited(section: Section, f: Facts) -> Section:
     if not (edit.title or edit.paragraphs):
         return replace(section, shown=shown)
     computed = f"{section.title}. {' '.join(section.paragraphs)}"
-    listed = section.key in LISTS and edit.paragraphs  # the table says the same as the paragraphs
+    listed = section.layout == "list" and edit.paragraphs  # the table says the same as the paragraphs
     return replace(
         section,
         table=None if listed else section.table,

@@ -1,6 +1,6 @@
 """A section of a review, and the words that all sections share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -10,10 +10,26 @@ from rhem_lib.review.facts import Facts
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One topic of a review: a full-sentence title, paragraphs, an optional tidy table, notes for the speaker.
+    """One topic of a review: a full-sentence title, paragraphs, an optional tidy table, and how they are laid out.
 
-    A section that is not `shown` has no slide.
-    In the table, columns named key, kind or measure are for programs; all other words are for the reader.
+    Attributes
+    ----------
+    key, title : str
+    paragraphs : tuple of str
+    table : DataFrame, optional
+        Columns named key, kind or measure are for programs; all other words are for the reader.
+    notes : str
+        For the speaker.
+    layout : str
+        headline: the review's number and the table's levels. lines: a chart by month or age. columns: a small
+        chart per measure. bars: a chart of the rows of the first kind, a table of the others. table: beside the
+        paragraphs. plan: a wide table above them. list: a wide table that repeats them. text: no table.
+    chart : str
+        Title of the chart of lines or bars.
+    heads : dict of str
+        Headings of the columns of the table that a reader sees, in their order.
+    appendix, shown : bool
+        A section that is not shown has no slide.
     """
 
     key: str
@@ -21,6 +37,9 @@ class Section:
     paragraphs: tuple[str, ...]
     table: pd.DataFrame | None = None
     notes: str = ""
+    layout: str = "text"
+    chart: str = ""
+    heads: dict[str, str] = field(default_factory=dict)
     appendix: bool = False
     shown: bool = True
 

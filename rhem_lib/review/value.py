@@ -34,8 +34,10 @@ def worth(f: Facts) -> Section:
         rows += _staff_rows(f, given_back)
     table = pd.DataFrame([(*words, *pair) for *words, pair in rows], columns=COLUMNS)
     notes = t("Time given back = (level at the start - level this quarter) x computers x months.")
-    return Section("worth", _title(f, given_back), _sentences(f, own, given_back[1], staff), table,
-                   f"{notes} {_basis(f)}")  # fmt: skip
+    said = _sentences(f, own, given_back[1], staff)
+    heads = {"item": "", "own_start": t("Your own start"), "reference": t("Reference start")}
+    notes = f"{notes} {_basis(f)}"
+    return Section("worth", _title(f, given_back), said, table, notes, "table", heads=heads)
 
 
 def _staff_rows(f: Facts, given_back: np.ndarray) -> list[tuple[str, str, str, np.ndarray]]:
