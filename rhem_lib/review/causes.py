@@ -113,15 +113,10 @@ def causes(f: Facts) -> Section:
     if top.empty:
         title = t("No {what} time, so no causes to show", **f.words)
         return Section("causes", title, (t("Nothing was recorded."),))
-    table = pd.concat(
-        [
-            top.assign(kind="cause")[["kind", "name", "minutes", "share", "problems", "problems_before"]],
-            noisy.assign(kind="computer", minutes=60 * noisy["hours"])[
-                ["kind", "name", "minutes", "share", "problems"]
-            ],
-        ],
-        ignore_index=True,
-    )
+    shown = ["kind", "name", "minutes", "share", "problems"]
+    parts = [top.assign(kind="cause")[[*shown, "problems_before"]],
+             noisy.assign(kind="computer", minutes=60 * noisy["hours"])[shown]]  # fmt: skip
+    table = pd.concat(parts, ignore_index=True)
     table["name"] = table["name"].replace(NOT_RECORDED, t(NOT_RECORDED))
     known = top[top["name"] != NOT_RECORDED]
     title = t("The cause was not recorded for this quarter's work")
@@ -129,25 +124,16 @@ def causes(f: Facts) -> Section:
         lead = known.iloc[0]
         title = t("{cause} problems took the most time: {share}", cause=lead["name"], share=percent(lead["share"]))
     said = [
-        t(
-            "{cause}: {share} of the time, {problems}.",
-            cause=row["name"],
-            share=percent(row["share"]),
-            problems=problems(row["problems"]),
-        )
-        for _, row in table[table["kind"] == "cause"].iterrows()
+        t("{cause}: {share} of the time, {problems}.", cause=name, share=percent(share), problems=problems(n))
+        for name, share, n in zip(table["name"], top["share"], top["problems"], strict=False)
     ]
     three, fleet = noisy.head(3), f.now.fleet
     if fleet > 2 * len(three) > 0:
         said.append(few_computers(len(three), fleet, three["share"].sum()))
     if noisy.empty:
         said.append(t("The work was not booked on computers, so we cannot name the noisiest ones."))
-    heads = {
-        "name": t("Noisiest computers"),
-        "minutes": t("Minutes"),
-        "share": t("Share"),
-        "problems": t("Problems"),
-    }
+    heads = {"name": t("Noisiest computers"), "minutes": t("Minutes"), "share": t("Share"),
+             "problems": t("Problems")}  # fmt: skip
     chart = t("Top causes: {unit}", unit=f.words["unit"])
     return Section("causes", title, tuple(said), table, evidence(f), "bars", chart, heads)
 
