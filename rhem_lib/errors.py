@@ -1,10 +1,13 @@
 """Errors a user can act on: what is wrong, where, how many, examples, what to do."""
 
+import difflib
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 MAX_EXAMPLES = 5
+MAX_NAMED = 12
+Word = TypeVar("Word")
 
 
 class RhemError(Exception):
@@ -96,3 +99,35 @@ class Stopped(RhemError):
 
 class NotEnoughData(RhemError):
     """The data cannot answer the question; says what is missing."""
+
+
+def nearest(name: object, known: Iterable[object], cutoff: float = 0.6) -> str:
+    """Return a hint for an unknown name: the nearest known one, else what is known."""
+    names = [str(one) for one in known]
+    near = difflib.get_close_matches(str(name), names, 1, cutoff)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return f"Known: {', '.join(names[:MAX_NAMED])}{', ...' if len(names) > MAX_NAMED else '.'}"
+
+
+def one_of(value: Word, allowed: Iterable[Word], where: str) -> Word:
+    """Return a value that is one of a few words, or raise.
+
+    Parameters
+    ----------
+    value : str
+        What was given.
+    allowed : iterable of str
+        What may be given.
+    where : str
+        Name of the argument.
+
+    Raises
+    ------
+    ParameterError
+        The value is another one; the nearest allowed word is named.
+    """
+    known = list(allowed)
+    if value not in known:
+        raise ParameterError(f"'{value}' is not known here.", where=where, fix=nearest(value, known))
+    return value

@@ -1,11 +1,10 @@
 """rhem.toml -> validated settings; every default of the product stands here."""
 
 import datetime as dt
-import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -18,11 +17,12 @@ from pydantic import (
     field_validator,
 )
 
-from rhem_lib.errors import SettingsError
+from rhem_lib.errors import SettingsError, nearest
 from rhem_lib.language import known_language
 
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
-Preset = Literal["unscheduled", "incidents", "all-support"]
+Preset = Literal["incidents", "unscheduled", "all-support"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 BillingModel = Literal["fixed-fee", "hourly", "block-hours", "hybrid"]
 SectionKey = Literal[
     "quarter", "goals", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
@@ -35,9 +35,7 @@ Language = Annotated[str, AfterValidator(known_language)]
 def known_zone(zone: str) -> str:
     """The name of a time zone, or a ValueError that names the nearest."""
     if zone not in available_timezones():
-        near = difflib.get_close_matches(zone, available_timezones(), 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"'{zone}' is not a time zone{hint}")
+        raise ValueError(f"'{zone}' is not a time zone. {nearest(zone, sorted(available_timezones()))}")
     return zone
 
 
@@ -267,9 +265,7 @@ def _explain(problem: ValidationError, path: Path, model: type[Any]) -> Settings
     said = first["msg"].removeprefix("Value error, ")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, first["loc"])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, cutoff=0.5)
-        hint = f"Did you mean '{near[0]}'?" if near else "Known here: " + ", ".join(sorted(known)) + "."
+        hint = nearest(first["loc"][-1], sorted(_known_keys(model, first["loc"])), cutoff=0.5)
         return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=hint)
     return SettingsError(f"'{key}' cannot be used: {said}.", where=str(path))
 
@@ -301,6 +297,5 @@ def check_names(settings: Settings, known: Iterable[str]) -> None:
     there = set(known)
     for name, given in settings.clients.items():
         if name not in there and not given.exclude and (given.goals or given.hide or given.quarters):
-            near = difflib.get_close_matches(name, there, 1, cutoff=0.0)
-            fix = f"Did you mean '{near[0]}'?" if near else ""
+            fix = nearest(name, sorted(there), cutoff=0.0)
             raise SettingsError("there is no such client in the data.", where=f"client '{name}'", fix=fix)

@@ -28,7 +28,7 @@ def test_a_name_is_enough_and_the_defaults_are_those_of_the_claim(tmp_path):
         ('name = "A"\n[targets]\nstrat_h = 1', "'targets.strat_h' is not a setting. Did you mean 'start_h'?"),
         ('name = "A"\n[clients."Foo"]\nalias = ["x"]', "Did you mean 'aliases'?"),
         ('nme = "A"', "'nme' is not a setting. Did you mean 'name'?"),
-        ('name = "A"\ntime_zone = "America/NewYork"', "did you mean 'America/New_York'?"),
+        ('name = "A"\ntime_zone = "America/NewYork"', "Did you mean 'America/New_York'?"),
         ('name = "A"\npreset = "everything"', "'preset' cannot be used"),
         ('name = "A', "this is not valid TOML"),
         ('name = "A"\n[[rules]]\nwhen = {}\nwork_class = "project"', "'rules.0.when' cannot be used"),

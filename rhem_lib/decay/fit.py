@@ -20,7 +20,7 @@ from rhem_lib.decay.season import Season, fit_season
 from rhem_lib.decay.tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
 from rhem_lib.decay.target_check import Claim, check_claim, left_book
 from rhem_lib.decay.text import TARGET_MONTHS, tell, tell_clients, tell_season
-from rhem_lib.errors import ParameterError
+from rhem_lib.errors import ParameterError, one_of
 
 MIN_CLIENTS, MIN_MONTHS = 3, 4
 ALLOTTED = 1e-9  # relative spread of rates
@@ -186,10 +186,8 @@ class DecayFit:
         return table
 
     def _check(self, client: str | None) -> None:
-        if client is not None and client not in self.clients.index:
-            raise ParameterError(
-                f"'{client}' is not among the fitted clients.", examples=self.clients.index, fix="See fit.clients."
-            )
+        if client is not None:
+            one_of(client, self.clients.index, "client")
 
 
 def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = False, seed: int = 0) -> DecayFit:

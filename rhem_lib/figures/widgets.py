@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rhem_lib.figures import onboarding, portfolio, theme
-from rhem_lib.metric import PRESETS, measure
+from rhem_lib.metric import measure
+from rhem_lib.settings import PRESETS
 from rhem_lib.workspace import Workspace
 
 if TYPE_CHECKING:

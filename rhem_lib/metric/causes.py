@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from rhem_lib.errors import one_of
 from rhem_lib.language import mark
 from rhem_lib.metric.panel import counted_entries, first_days
 from rhem_lib.workspace import Tables, Workspace, to_pandas
@@ -179,6 +180,7 @@ def concentration(work: Workspace | Tables, panel: pd.DataFrame, *, client: str 
     rows = counted_entries(work)
     own = panel if client is None else panel[panel["client"] == client]
     if client is not None:
+        one_of(client, panel["client"].unique(), "client")
         rows = rows.filter(nw.col("client") == client)
     start = nw.col("started_at").dt
     keys = {

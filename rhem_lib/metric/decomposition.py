@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.errors import NotEnoughData, ParameterError, one_of
 from rhem_lib.metric.causes import ALARM, chance_of_rise
 
 SHOWN = 3
@@ -98,8 +98,8 @@ def why_moved(
     NotEnoughData
         No exposure in one of the periods.
     """
-    if client is not None and client not in set(panel["client"]):
-        raise ParameterError(f"the panel has no client '{client}'.", where="client")
+    if client is not None:
+        one_of(client, panel["client"].unique(), "client")
     own = panel if client is None else panel[panel["client"] == client]
     own = own[own["exposure"] > 0]
     spans = [own[_within(own["month"], period)] for period in (before, after)]

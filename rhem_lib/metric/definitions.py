@@ -9,11 +9,10 @@ import pandas as pd
 
 from rhem_lib.metric.panel import measure, pooled_rhem
 from rhem_lib.schema import ENDPOINT_KINDS
-from rhem_lib.settings import Preset
+from rhem_lib.settings import PRESETS, Preset
 from rhem_lib.workspace import Tables, Workspace
 
 Work = Workspace | Tables
-PRESETS: tuple[Preset, ...] = ("incidents", "unscheduled", "all-support")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.errors import NotEnoughData, one_of
 from rhem_lib.metric.exposure import (
     Window,
     row_flags,
@@ -208,11 +208,8 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
     exposed = exposed.assign(
         **{n: exposed["month"].dt.to_period(p).astype(str) for n, p in periods.items() if n in names}
     )
-    missing = [name for name in names if name not in exposed]
-    if missing:
-        raise ParameterError(
-            f"the panel has no column '{missing[0]}'.", fix="Columns: " + ", ".join(exposed) + "."
-        )
+    for name in names:
+        one_of(name, [*exposed, *periods], "by")
     parts = exposed.groupby([*names, *(["client"] if "client" not in names else [])], dropna=False)[SUMMED].sum()
     parts["mean_client_rhem_h"] = parts["reactive_hours"] / parts["exposure"]
     groups = parts.groupby(names, dropna=False) if names else parts.groupby(np.zeros(len(parts)))

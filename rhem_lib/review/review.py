@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rhem_lib.decay import DecayFit, fit_decay
-from rhem_lib.errors import InputError, ParameterError
+from rhem_lib.errors import InputError, ParameterError, one_of
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, measure, patch_effect, reactive_entries
 from rhem_lib.review import appendix, causes, findings, value
@@ -90,11 +90,8 @@ class Review:
         return "\n\n".join(parts)
 
     def __getitem__(self, key: str) -> Section:
-        for section in self.sections:
-            if section.key == key:
-                return section
-        keys = [section.key for section in self.sections]
-        raise ParameterError(f"'{key}' is not a section of a review.", where=self.client, examples=keys)
+        sections = {section.key: section for section in self.sections}
+        return sections[one_of(key, sections, "section")]
 
     def summary(self) -> pd.DataFrame:
         """The main part, one row per section: its title and first sentence."""

@@ -1,7 +1,6 @@
 """The notebooks as functions: where they are, what they ask, which parameters they take."""
 
 import ast
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import nbformat
 
-from rhem_lib.errors import ParameterError
+from rhem_lib.errors import ParameterError, nearest, one_of
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
@@ -27,7 +26,7 @@ class Parameter:
 def _cells(name: str) -> list[Any]:
     path = NOTEBOOKS / f"{name}.ipynb"
     if not path.is_file():
-        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS))
+        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS), fix=nearest(name, names()))
     return nbformat.read(path, as_version=4).cells
 
 
@@ -78,10 +77,7 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> None:
     """
     known, where = parameters_of(name), f"{name}.ipynb"
     for parameter, value in given.items():
-        if parameter not in known:
-            near = difflib.get_close_matches(parameter, known, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else "It takes: " + ", ".join(known) + "."
-            raise ParameterError(f"'{parameter}' is not one of its parameters.", where=where, fix=hint)
+        one_of(parameter, known, where)
         kind = known[parameter].kind
         wrong = isinstance(value, bool) if kind in ("int", "float") else False
         if kind in TYPES and (wrong or not isinstance(value, TYPES[kind])):

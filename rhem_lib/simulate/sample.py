@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from rhem_lib.errors import OutputError, ParameterError
+from rhem_lib.errors import OutputError, ParameterError, one_of
 from rhem_lib.simulate.connectwise import connectwise
 from rhem_lib.simulate.damage import DIRT_SHARE, Soiled, soil
 from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, Export, write_zip
@@ -125,8 +125,7 @@ def write_workspace(
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth.json").is_file():
         fix = "Choose a new folder: a sample has a rhem.toml and a clients.csv of its own."
         raise OutputError("this folder is not empty, and no earlier sample.", where=str(folder), fix=fix)
-    if dirt not in DIRT_SHARE:
-        raise ParameterError(f"'{dirt}' is not a dirt known here.", fix=f"Known: {', '.join(DIRT_SHARE)}.")
+    one_of(dirt, DIRT_SHARE, "dirt")
     export = writer(msp, untyped=dirt != "none")
     soiled = soil(export, msp.clients, streams(seed)["dirt"], dirt)
     truth = _truth(msp, soiled, dirt)

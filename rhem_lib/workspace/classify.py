@@ -11,9 +11,9 @@ from typing import Any
 
 import narwhals as nw
 
-from rhem_lib.errors import SettingsError
+from rhem_lib.errors import SettingsError, one_of
 from rhem_lib.exports import Profile
-from rhem_lib.settings import Preset, Rule, Settings, WorkClass
+from rhem_lib.settings import PRESETS, Preset, Rule, Settings, WorkClass
 
 TICKET_COLUMNS = ("type", "category", "subcategory", "board", "source", "priority", "parent_id", "device_id")
 ENTRY_COLUMNS = ("ticket_id", "client", "work_type", "technician", "billable", "source_file")
@@ -26,6 +26,7 @@ LabelledRule = tuple[str, Rule]
 
 def rules_for(settings: Settings, profiles: Sequence[Profile], preset: Preset) -> list[LabelledRule]:
     """All rules in the order in which they are tried, each with the name that `rule` will show."""
+    one_of(preset, PRESETS, "preset")
     rules = [(f"rhem.toml rule {i}", rule) for i, rule in enumerate(settings.rules, 1)]
     rules += _client_rule("excluded", settings.catch_all + _excluded(settings))
     known = [(f"profile {p.name} rule {i}", rule) for p in profiles for i, rule in enumerate(p.rules, 1)]

@@ -7,7 +7,7 @@ import narwhals as nw
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.errors import InputError, SettingsError
+from rhem_lib.errors import InputError, SettingsError, one_of
 from rhem_lib.settings import Preset, Settings
 from rhem_lib.workspace.classify import TICKET_COLUMNS, classify, rules_for
 
@@ -56,6 +56,8 @@ def from_frames(settings: Settings, frames: dict[str, Any]) -> Tables:
     InputError
         A table or column that is needed is missing.
     """
+    for name in frames:
+        one_of(name, schema.TABLES, "frames")
     entries, endpoints, clients = (_completed(name, frames.get(name)) for name in NEEDED)
     tickets = frames.get("tickets")
     names = nw.from_native(entries).collect_schema().names()

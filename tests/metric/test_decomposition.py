@@ -88,7 +88,7 @@ def test_wrong_periods_and_clients_are_named(sample_work, sample_panel):
     causes = cause_months(sample_work)
     with pytest.raises(ParameterError, match="'2026Q9' is not a period"):
         why_moved(sample_panel, causes, before="2026Q9", after="2026Q1")
-    with pytest.raises(ParameterError, match="no client 'Nobody'"):
+    with pytest.raises(ParameterError, match="client: 'Nobody' is not known here"):
         why_moved(sample_panel, causes, before="2025Q1", after="2026Q1", client="Nobody")
     with pytest.raises(NotEnoughData, match="no endpoint was in service in 1999"):
         why_moved(sample_panel, causes, before="1999", after="2026Q1")

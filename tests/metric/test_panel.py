@@ -252,7 +252,7 @@ def test_pooling_weighs_by_exposure_and_names_the_mean_of_clients(sample_panel):
     assert (table["reactive_hours"].sum() / table["exposure"].sum()) == pytest.approx(total)
     by_client = rhem.pooled_rhem(sample_panel, by="client")
     np.testing.assert_allclose(by_client["rhem_h"], by_client["mean_client_rhem_h"])
-    with pytest.raises(ParameterError, match="the panel has no column 'colour'"):
+    with pytest.raises(ParameterError, match="by: 'colour' is not known here"):
         rhem.pooled_rhem(sample_panel, by="colour")
 
 

@@ -69,7 +69,7 @@ def test_prose_holds_no_results(name):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"workspce": "x"}, "'workspce' is not one of its parameters. Did you mean 'workspace'?"),
+        ({"workspce": "x"}, "'workspce' is not known here. Did you mean 'workspace'?"),
         ({}, "'workspace' is missing"),
         ({"workspace": 7}, "'workspace' takes str, not 7"),
     ],

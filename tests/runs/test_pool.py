@@ -99,7 +99,7 @@ def test_a_notebook_that_takes_too_long_is_stopped_kept_and_says_so(tmp_path, mo
 def test_a_job_never_raises(tmp_path):
     record = jobs.run_job(job("a", sauce="review.json"), str(tmp_path))
     assert record.status == "failed"
-    assert record.error.startswith("ParameterError: 10_client_review.ipynb: 'sauce' is not one of its parameters.")
+    assert record.error.startswith("ParameterError: 10_client_review.ipynb: 'sauce' is not known here.")
 
 
 def test_tracebacks_in_kept_notebooks_name_no_place_of_the_machine():
