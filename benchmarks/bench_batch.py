@@ -92,11 +92,10 @@ def main():
     begin = time.perf_counter()
     write_sample(scratch / "data", clients=given.clients, months=24, seed=7)
     work = rhem.load(scratch / "data")
-    panel = rhem.measure(work)
+    made = rhem.study(work)
     target = scratch / "reports"
-    jobs = list(
-        edition_jobs.client_jobs(work, panel, edition_jobs.clients_in(panel, QUARTER, ()), QUARTER, target)
-    )
+    clients = edition_jobs.clients_in(made.panel, QUARTER, ())
+    jobs = list(edition_jobs.client_jobs(work, made, clients, QUARTER, target))
     print(f"{len(jobs)} clients in service; simulated, read, fitted and reviewed in "
           f"{time.perf_counter() - begin:.0f} s; load average {os.getloadavg()[0]:.1f}")  # fmt: skip
     each = {}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rhem_lib.metric import measure, pooled_rhem
     from rhem_lib.review import build_review
     from rhem_lib.settings import Target
+    from rhem_lib.studies import study
     from rhem_lib.workspace import load
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ _ROOM = {
     "build_review": "review",
     "RhemError": "errors",
     "Target": "settings",
+    "study": "studies",
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "measure",
     "metric",
     "pooled_rhem",
+    "study",
 ]
 
 

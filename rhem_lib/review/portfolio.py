@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rhem_lib.billing import BillingComparison, compare_billing
-from rhem_lib.decay import DecayFit, fit_decay
+from rhem_lib.billing import BillingComparison
+from rhem_lib.decay import DecayFit
 from rhem_lib.language import count, mark, minutes, month_name, number, percent, sentence_case, speaking, t
-from rhem_lib.metric import measure
 from rhem_lib.review import portfolio_study
 from rhem_lib.review.facts import Z95, noun, words
 from rhem_lib.review.portfolio_facts import PortfolioFacts, gather_portfolio
@@ -16,6 +15,7 @@ from rhem_lib.review.quarter import levels, trend
 from rhem_lib.review.review import Review, brand_of
 from rhem_lib.review.section import Section
 from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load
 
 IMPROVES, STUCK = "decaying", ("flat", "rising", "irregular")
@@ -58,9 +58,8 @@ def build_portfolio(
 def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
     """The book's quarter, made from a workspace folder."""
     work = load(folder)
-    panel = measure(work)
-    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
-    return build_portfolio(work, panel, fit, compare_billing(panel), quarter=quarter)
+    made = study(work)
+    return build_portfolio(work, made.panel, made.fit, made.comparison, quarter=quarter)
 
 
 def compose_portfolio(b: PortfolioFacts) -> Review:

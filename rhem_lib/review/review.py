@@ -9,16 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from rhem_lib.decay import DecayFit, fit_decay
+from rhem_lib.decay import DecayFit
 from rhem_lib.errors import InputError, ParameterError, one_of
 from rhem_lib.language import speaking, t
-from rhem_lib.metric import PatchEffect, measure, patch_effect, reactive_entries
+from rhem_lib.metric import PatchEffect, reactive_entries
 from rhem_lib.review import appendix, causes, findings, value
 from rhem_lib.review.facts import Facts, gather, quarter_bounds
 from rhem_lib.review.quarter import headline, minutes_by_month
 from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Edit
+from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load
 
 FORMAT = 3
@@ -201,13 +202,12 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
                 raise ParameterError(f"the file is of {name} '{there}', not '{asked}'.", where=str(source))
         return review
     work = load(source)
-    panel = measure(work)
-    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
+    made = study(work)
     start, end = quarter_bounds(quarter)
-    served = panel[(panel["exposure"] > 0) & (panel["month"] >= start) & (panel["month"] < end)]
-    first = served["client"].min() if len(served) else "any client"
-    effect = patch_effect(work, panel)
-    return build_review(work, panel, fit, client=client or str(first), quarter=quarter, patches=effect)
+    served = made.panel[made.panel["exposure"] > 0]
+    served = served[(served["month"] >= start) & (served["month"] < end)]
+    name = client or (str(served["client"].min()) if len(served) else "any client")
+    return build_review(work, made.panel, made.fit, client=name, quarter=quarter, patches=made.patches)
 
 
 def brand_of(review: Review, folder: Path) -> Review:

@@ -29,6 +29,8 @@ from rhem_lib.runs.pool import run_jobs
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import read_settings
 from rhem_lib.storage import alone, check_refusal, digest, file_digest, sweep, write_whole, writing
+from rhem_lib.studies import Study, store, study_panel
+from rhem_lib.studies import study as study_of
 from rhem_lib.workspace import Workspace, is_prepared, load, save
 
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
@@ -140,9 +142,8 @@ def _edition(
     target = home / quarter
     with writing(home), alone(home):
         sweep(home)
-        if not is_prepared(prepared, key):
-            save(work, prepared, key)
-        jobs = chain(study_jobs(key, quarter, target), client_jobs(work, panel, names, quarter, target))
+        made = _prepare(work, panel, prepared, key)
+        jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, quarter, target))
         target.mkdir(exist_ok=True)
         plans = register(analysis, target / "run.json")
         past = _past(target, tell)
@@ -174,6 +175,15 @@ def _read(folder: Path, prepared: Path, key: str, tell: Callable) -> Workspace:
         tell(f"The prepared tables in {prepared} are damaged: they are made again")
     tell(f"Reading {prepared if state else folder}")
     return load(prepared if state else folder)
+
+
+def _prepare(work: Workspace, panel: pd.DataFrame, prepared: Path, key: str) -> Study:
+    """Make the study of the edition, and keep it with the tables for the notebooks; open it where it is kept."""
+    made = study_of(work) if work.prepared else study_panel(work, panel)
+    if not is_prepared(prepared, key):
+        store(made, prepared)
+        save(work, prepared, key)
+    return made
 
 
 def _changed(

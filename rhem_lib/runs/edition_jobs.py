@@ -5,17 +5,17 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from rhem_lib.decay import fit_decay
-from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.metric import patch_effect
+from rhem_lib.errors import NotEnoughData, ParameterError, nearest
 from rhem_lib.review import Review, build_review
 from rhem_lib.runs.job import Job
 from rhem_lib.runs.parameters import title_of
 from rhem_lib.settings import check_names
 from rhem_lib.storage import digest, file_digest, write_whole
+from rhem_lib.studies import Study
 from rhem_lib.workspace import Workspace
 
 STUDY = (
@@ -56,7 +56,7 @@ def clients_in(panel: pd.DataFrame, quarter: str, only: Sequence[str]) -> list[s
     unknown = [name for name in only if name not in names]
     if unknown:
         said = f"'{unknown[0]}' has no computers in service in {quarter}."
-        raise ParameterError(said, where="--client", examples=names)
+        raise ParameterError(said, where="--client", fix=nearest(unknown[0], names))
     return list(only) or names
 
 
@@ -69,21 +69,18 @@ def with_computers(panel: pd.DataFrame) -> pd.DataFrame:
     return exposed
 
 
-def client_jobs(
-    work: Workspace, panel: pd.DataFrame, names: Sequence[str], quarter: str, target: Path
-) -> Iterator[Job]:
+def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str, target: Path) -> Iterator[Job]:
     """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
     if not names:
         return
-    check_names(work.settings, [*work.clients["client"], *panel["client"]])
-    fit = fit_decay(panel, target_h=work.settings.targets.target_h)
-    effect = patch_effect(work, panel)
+    check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
+    given: dict[str, Any] = {"quarter": quarter, "patches": made.patches}
     for name in names:
         try:
-            made = build_review(work, panel, fit, client=name, quarter=quarter, patches=effect)
+            review = build_review(work, made.panel, made.fit, client=name, **given)
         except NotEnoughData:
             continue
-        yield _client_job(made, name, target)
+        yield _client_job(review, name, target)
 
 
 def _client_job(made: Review, name: str, target: Path) -> Job:

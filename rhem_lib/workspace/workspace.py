@@ -63,6 +63,8 @@ class Workspace:
     profiles: tuple[Profile, ...] = field(repr=False)
     connection: duckdb.DuckDBPyConnection = field(repr=False)
     files: Path = field(repr=False)  # folder of the FILED tables, for as long as the connection lasts
+    # folder that `load` opened the tables from, where `save` wrote them; a changed copy (`replace`) has none
+    prepared: Path | None = field(default=None, init=False, repr=False)
 
     @property
     def note(self) -> str:
@@ -242,9 +244,14 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         "workspace": os.path.relpath(work.folder, folder),
         "settings": work.settings.model_dump(mode="json"),
         "profiles": [profile.model_dump(mode="json") for profile in work.profiles],
-        "files": {file.name: file_digest(file) for file in sorted(folder.glob("*.parquet"))},
+        "files": {file.name: file_digest(file) for file in _kept(folder)},
     }
     write_whole(folder / PREPARED, json.dumps(facts, indent=1))
+
+
+def _kept(folder: Path) -> list[Path]:
+    """Files that belong to prepared tables: the tables, and what was made of them."""
+    return sorted(path for path in folder.iterdir() if path.suffix in (".parquet", ".pickle"))
 
 
 def is_prepared(folder: Path, key: str) -> bool | None:
@@ -268,7 +275,7 @@ def _open(folder: Path) -> Workspace:
         path = folder / f"{name}.parquet"
         (_read_file(con, name, path) if name in FILED else con.read_parquet(str(path))).create(name)
     frame = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet") if path.stem not in RELATIONS}
-    return Workspace(
+    work = Workspace(
         folder=folder / facts["workspace"],
         settings=Settings.model_validate(facts["settings"]),
         **{name: con.table(name) for name in RELATIONS},
@@ -278,3 +285,5 @@ def _open(folder: Path) -> Workspace:
         connection=con,
         files=folder,
     )
+    object.__setattr__(work, "prepared", folder)
+    return work
