@@ -31,6 +31,13 @@ def test_autotask_ticket_time_with_an_internal_billing_code_is_the_clients(works
     assert entries(work) == [NORD, ["Internal time", DAY[1], 8, "internal"]]
 
 
+def test_autotask_time_without_ticket_task_and_internal_code_is_nobodys(workspace):
+    lost = ENTRY | {"id": 2, "ticketID": None, "internalBillingCodeID": None, "hoursWorked": 2}
+    work = rhem.load(workspace(written(AUTOTASK_NAMES | {"time.json": [ENTRY, lost]}), SETTINGS))
+    assert entries(work) == [NORD]
+    assert work.quarantine[["reason", "hours"]].values.tolist() == [["no-client", 2.0]]
+
+
 def test_autotask_project_time_with_an_internal_billing_code_is_project_work(workspace):
     task = ENTRY | {"ticketID": None, "taskID": 99, "timeEntryType": 6, "hoursWorked": 3}
     work = rhem.load(workspace(written(AUTOTASK_NAMES | {"time.json": [task, ENTRY | {"id": 2}]}), SETTINGS))
