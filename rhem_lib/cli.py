@@ -16,9 +16,28 @@ from rhem_lib.errors import ParameterError, RhemError, Stopped
 app = typer.Typer(
     help="Reactive hours per endpoint per month: check exports, measure, study, and review clients.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from rhem_lib import __version__
+        from rhem_lib.schema import METRIC_VERSION
+
+        typer.echo(f"rhem {__version__}, metric version {METRIC_VERSION}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_version, is_eager=True, help="versions of the package and the metric"),
+]
+
+
+@app.callback()
+def _options(version: Version = False) -> None: ...
+
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="workspace: a folder with rhem.toml and exports/")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="say only what went wrong")]
@@ -71,13 +90,13 @@ def check(
 def _write_quarantine(work: Any) -> Path:
     """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
     from rhem_lib.deck import safe_cells
-    from rhem_lib.storage import writing
+    from rhem_lib.storage import find_reports, own_reports, writing
 
-    path = Path("reports") / work.folder.resolve().name / "quarantine.csv"
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        safe_cells(work.quarantine).to_csv(path, index=False)
-    return path
+    home = find_reports(work.folder)
+    with writing(home):
+        own_reports(home, work.folder)
+        safe_cells(work.quarantine).to_csv(home / "quarantine.csv", index=False)
+    return home / "quarantine.csv"
 
 
 @app.command()
@@ -162,13 +181,19 @@ def notebooks() -> None:
 
 
 @app.command()
-def lab(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sample")) -> None:
-    """Open JupyterLab on the notebooks."""
-    from rhem_lib.runs import NOTEBOOKS
+def lab(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sample"),
+    port: Annotated[int, typer.Option(help="port of the server; the next free one if it is taken")] = 8888,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="print the address only")] = False,
+) -> None:
+    """Open JupyterLab on working copies of the notebooks, in DIR/notebooks."""
+    from rhem_lib.runs import working_copies
 
-    here = os.path.relpath(folder, NOTEBOOKS)
-    typer.echo(f'Opening {NOTEBOOKS.name}/. In the parameters cell of a notebook: workspace = "{here}"')
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--notebook-dir={NOTEBOOKS.parent}"])  # noqa: S606
+    copies = working_copies(folder, typer.echo)
+    typer.echo(f"Opening {copies}")
+    options = [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{copies.name}", f"--port={port}"]
+    command = [sys.executable, "-m", "jupyterlab", *options, *(["--no-browser"] if no_browser else [])]
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 def _teller(quiet: bool) -> Any:

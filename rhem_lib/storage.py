@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from rhem_lib.errors import OutputError
 
 PART = ".part"
+OWNER = "workspace.txt"  # in a reports folder: the way to its workspace
 AGAIN = "run the same command again: what is finished is kept."
 ELSEWHERE = "Reports are written to reports/ under the current folder: go to one that you may write to."
 MOVE = "A file stands where a folder is needed: move it, or choose another folder."
@@ -79,36 +82,56 @@ def alone(folder: Path) -> Iterator[None]:
         Another run is writing there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
-        try:
-            _claim(file)
-        except OSError:
-            raise OutputError(
-                "another run is writing these reports.",
-                where=str(folder),
-                fix="Wait for it to end, or stop it, and run the command again.",
-            ) from None
+    try:
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout:
+        raise OutputError(
+            "another run is writing these reports.",
+            where=str(folder),
+            fix="Wait for it to end, or stop it, and run the command again.",
+        ) from None
+    with lock:
         yield
 
 
-def _claim(file: IO) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
+def reports_of(folder: Path, root: Path = Path("reports")) -> Path:
+    """Return where the reports of a workspace go: `root`/<its name>.
 
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    Where that folder holds the reports of another workspace of the same name, four characters are added.
+    """
+    home = root / folder.resolve().name
+    owner = _owner(home)
+    if owner in (None, folder.resolve()) or not (owner / "rhem.toml").is_file():  # type: ignore[operator]
+        return home
+    place = os.path.relpath(folder.resolve(), root.resolve())
+    return root / f"{home.name}-{hashlib.sha256(place.encode()).hexdigest()[:4]}"
 
 
-def digest(parts: Sequence[Any], *, without: Path | None = None) -> str:
+def find_reports(folder: Path) -> Path:
+    """Return where a workspace has its reports: under the current folder, or in a folder above the workspace."""
+    roots = [Path("reports"), *(parent / "reports" for parent in folder.resolve().parents)]
+    homes = [reports_of(folder, root) for root in roots]
+    return next((home for home in homes if _owner(home) == folder.resolve()), homes[0])
+
+
+def own_reports(home: Path, folder: Path) -> None:
+    """Record in a reports folder whose reports it holds, by the way from here to there."""
+    home.mkdir(parents=True, exist_ok=True)
+    write_whole(home / OWNER, Path(os.path.relpath(folder.resolve(), home.resolve())).as_posix())
+
+
+def _owner(home: Path) -> Path | None:
+    record = home / OWNER
+    return (home / record.read_text(encoding="utf-8")).resolve() if record.is_file() else None
+
+
+def digest(parts: Sequence[Any], *, without: Sequence[Path] = ()) -> str:
     """Key of JSON values, and of folders by the names and bytes of their files, but for those in `without`."""
-    total = hashlib.sha256()
+    total, outside = hashlib.sha256(), [folder.resolve() for folder in without]
     for part in parts:
         if isinstance(part, Path):
             for file in sorted(p for p in part.rglob("*") if p.is_file()):
-                if without is None or without.resolve() not in file.resolve().parents:
+                if not any(folder in file.resolve().parents for folder in outside):
                     total.update(file.relative_to(part).as_posix().encode() + b"\0" + file_digest(file).encode())
         else:
             total.update(json.dumps(part, sort_keys=True).encode() + b"\0")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 
 from rhem_lib.cli import app, main
 from rhem_lib.errors import OutputError
+from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.simulate.sample import write_sample
+from rhem_lib.storage import own_reports, reports_of
 
 runner = CliRunner()
 
@@ -114,3 +117,36 @@ def test_importing_loads_no_heavy_package_and_changes_nothing():
         "assert not {'matplotlib', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_workspaces_of_one_name_do_not_share_a_reports_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in ("a/mine", "b/mine"):
+        Path(place).mkdir(parents=True)
+        Path(place, "rhem.toml").write_text('name = "M"\n')
+    first = reports_of(Path("a/mine"))
+    own_reports(first, Path("a/mine"))
+    second = reports_of(Path("b/mine"))
+    assert (first, second.parent) == (Path("reports/mine"), Path("reports"))
+    assert second.name.startswith("mine-") and reports_of(Path("b/mine")) == second
+    assert reports_of(Path("a/mine")) == first
+    Path("a/mine").rename("moved")  # nobody is left to claim the folder
+    assert reports_of(Path("b/mine")) == first
+
+
+def test_check_writes_beside_the_reports_of_the_workspace(workspace, tmp_path, monkeypatch):
+    bad = "entry_id,ticket_id,client,worked_on,hours\n1,,Nord,2026-01-05,48\n"
+    folder = workspace({"time.csv": bad})
+    own_reports(tmp_path / "reports" / folder.name, folder)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    shown = CliRunner().invoke(app, ["check", str(folder)])
+    assert shown.exit_code == 0, shown.output
+    assert (tmp_path / "reports" / folder.name / "quarantine.csv").is_file()
+    assert not (tmp_path / "elsewhere" / "reports").exists()
+
+
+def test_the_version_names_the_metric_as_well():
+    shown = CliRunner().invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    assert f"metric version {METRIC_VERSION}" in shown.output

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rhem_lib.runs.edition import review, study
+    from rhem_lib.runs.lab import working_copies
     from rhem_lib.runs.parameters import NOTEBOOKS, names, parameters_of, title_of
 
 _DOOR = {
@@ -17,9 +18,10 @@ _DOOR = {
     "names": "parameters",
     "parameters_of": "parameters",
     "title_of": "parameters",
+    "working_copies": "lab",
 }
 
-__all__ = ["NOTEBOOKS", "names", "parameters_of", "review", "study", "title_of"]
+__all__ = ["NOTEBOOKS", "names", "parameters_of", "review", "study", "title_of", "working_copies"]
 
 
 def __getattr__(name: str) -> Any:

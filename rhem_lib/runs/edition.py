@@ -28,7 +28,17 @@ from rhem_lib.runs.parameters import NOTEBOOKS
 from rhem_lib.runs.pool import run_jobs
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import read_settings
-from rhem_lib.storage import alone, check_refusal, digest, file_digest, sweep, write_whole, writing
+from rhem_lib.storage import (
+    alone,
+    check_refusal,
+    digest,
+    file_digest,
+    own_reports,
+    reports_of,
+    sweep,
+    write_whole,
+    writing,
+)
 from rhem_lib.studies import Study, store, study_panel
 from rhem_lib.studies import study as study_of
 from rhem_lib.workspace import Workspace, is_prepared, load, save
@@ -132,16 +142,17 @@ def _edition(
 ) -> Run:
     """Read the workspace once, run the jobs whose key has changed, and write run.json and index.html."""
     analysis = billing_plan(read_settings(folder))
-    home = Path("reports") / folder.resolve().name
+    home = reports_of(folder)
     prepared = home / "data"
     code = _code()
-    key = digest([folder, code["code"]], without=Path("reports"))
+    key = digest([folder, code["code"]], without=[Path("reports"), folder / "reports", folder / "notebooks"])
     work = _read(folder, prepared, key, tell)
     panel = measure(work)
     quarter, names = choose(panel)
     target = home / quarter
     with writing(home), alone(home):
         sweep(home)
+        own_reports(home, folder)
         made = _prepare(work, panel, prepared, key)
         jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, quarter, target))
         target.mkdir(exist_ok=True)

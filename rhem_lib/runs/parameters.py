@@ -8,9 +8,11 @@ from typing import Any
 
 import nbformat
 
-from rhem_lib.errors import ParameterError, nearest, one_of
+from rhem_lib.errors import ParameterError, one_of
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+_PACKAGE = Path(__file__).resolve().parents[1]
+# A wheel carries the repository's notebooks/ inside the package; a checkout has them beside it.
+NOTEBOOKS = next((p for p in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks") if p.is_dir()), _PACKAGE)
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
 
 
@@ -23,45 +25,37 @@ class Parameter:
     help: str = ""
 
 
-def _cells(name: str) -> list[Any]:
+def _path(name: str) -> Path:
     path = NOTEBOOKS / f"{name}.ipynb"
     if not path.is_file():
-        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS), fix=nearest(name, names()))
-    return nbformat.read(path, as_version=4).cells
+        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS))
+    return path
 
 
 def title_of(name: str) -> str:
-    """Question that a notebook answers: its first heading."""
-    return _cells(name)[0].source.splitlines()[0].lstrip("# ")
+    """Return the question that a notebook answers: its first heading."""
+    return nbformat.read(_path(name), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
 
 
 def names() -> list[str]:
-    """Names of the notebooks, in order."""
+    """Return the names of the notebooks, in order."""
     return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 def parameters_of(name: str) -> dict[str, Parameter]:
-    """Parameters of a notebook, by name, as written in the cell tagged `parameters`.
+    """Return the parameters of a notebook, by name, as its cell tagged `parameters` declares them.
 
     Raises
     ------
     ParameterError
-        There is no such cell, or a line of it is not `name: type = literal`.
+        There is no such notebook.
     """
-    tagged = [c for c in _cells(name) if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
-    if not tagged:
-        raise ParameterError("no cell is tagged 'parameters'.", where=f"{name}.ipynb")
-    found, written = {}, tagged[0].source.splitlines()
-    for line in ast.parse(tagged[0].source).body:
-        if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
-            raise ParameterError(
-                f"'{ast.unparse(line)}' is not a parameter.",
-                where=f"{name}.ipynb",
-                fix="Write name: type = literal.",
-            )
-        said = written[(line.end_lineno or 1) - 1].encode()[line.end_col_offset :].decode().strip(" #")
-        found[line.target.id] = Parameter(ast.unparse(line.annotation), ast.literal_eval(line.value), said)
-    return found
+    from papermill import inspect_notebook
+
+    return {
+        key: Parameter(found["inferred_type_name"], ast.literal_eval(found["default"]), found["help"])
+        for key, found in inspect_notebook(_path(name)).items()
+    }
 
 
 def check_parameters(name: str, given: Mapping[str, Any]) -> None:
