@@ -6,10 +6,8 @@ import tempfile
 from pathlib import Path
 
 import rhem_lib as rhem
-from rhem_lib.deck import pdf
-from rhem_lib.deck.presentation import write
-from rhem_lib.figures import portfolio
-from rhem_lib.review.review import open_review
+from rhem_lib.deck import convert, write
+from rhem_lib.review import open_review
 
 PICTURES = Path(__file__).parent / "pictures"
 CLIENT, QUARTER = "Clover Credit Union", "2026Q2"
@@ -21,12 +19,12 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     work = rhem.load("data/sample")
     panel = rhem.measure(work)
-    portfolio.decay(rhem.fit_decay(panel), panel).figure.savefig(PICTURES / "decay.png", dpi=90)
+    rhem.figures.decay(rhem.fit_decay(panel), panel).figure.savefig(PICTURES / "decay.png", dpi=90)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "review.pptx"
         review = open_review("data/sample", client=CLIENT, quarter=QUARTER)
         write(review, made, brand=review.brand)
-        pdf.convert([made])
+        convert([made])
         size = ["-r", "36", "-l", str(SLIDES), "-png"]
         subprocess.run(["pdftoppm", *size, "review.pdf", "page"], cwd=folder, check=True)
         for number, page in enumerate(sorted(Path(folder).glob("page-*.png")), 1):

@@ -1,19 +1,9 @@
 """Results -> matplotlib axes and, in JupyterLab, widgets."""
 
-from rhem_lib.figures.measure import concentration, definitions, moved
-from rhem_lib.figures.onboarding import claim, forecasts
-from rhem_lib.figures.portfolio import (
-    account,
-    billing,
-    billing_ratios,
-    clients,
-    decay,
-    half_lives,
-    months_to_target,
-    recovery,
-    rhem_by_month,
-)
-from rhem_lib.figures.review import review_causes, review_minutes, review_parts
+from rhem_lib.figures.data import account, concentration, definitions, hours_of_week, moved, rhem_by_month
+from rhem_lib.figures.groups import billing, billing_ratios
+from rhem_lib.figures.onboarding import claim, clients, decay, forecasts, half_lives, months_to_target, recovery
+from rhem_lib.figures.quarter import review_causes, review_minutes, review_parts
 from rhem_lib.figures.theme import png, style
 from rhem_lib.figures.widgets import explore_definition, explore_path
 
@@ -30,6 +20,7 @@ __all__ = [
     "explore_path",
     "forecasts",
     "half_lives",
+    "hours_of_week",
     "months_to_target",
     "moved",
     "png",

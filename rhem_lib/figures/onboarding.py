@@ -1,21 +1,177 @@
-"""Figures of the claim under test and of forecasts; levels in minutes per endpoint a month."""
+"""Figures of the fall after onboarding: typical client, each client, target, forecasts; levels in minutes."""
 
+import textwrap
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from rhem_lib.decay import left_book
-from rhem_lib.figures.theme import BLUE, GREY, ORANGE, axes, level_line, say_missing, short, styled, title
+from rhem_lib.figures.theme import (
+    AGE_LABEL,
+    BLUE,
+    GREEN,
+    GREY,
+    LIGHT,
+    MINUTES_LABEL,
+    ORANGE,
+    axes,
+    band,
+    curve,
+    forest,
+    head,
+    level_line,
+    say_missing,
+    short,
+    styled,
+    takeaway,
+    title,
+)
 
 if TYPE_CHECKING:
     from rhem_lib.decay import Claim, DecayFit
+    from rhem_lib.simulate import Recovery
 
+REFERENCE_MINUTES = 60
+LIKELY, NOT_LIKELY = 0.8, 0.2
+SHOWN_SHARE = 0.97  # share of the single months that the vertical axis must hold
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
 SHOWN_MONTHS = 12
 AHEAD_MONTHS = 24
+
+
+@styled
+def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """The typical client's curve with its band, over every client's months and fitted curve."""
+    ax = axes(ax, 8, 4.6)
+    if not fit.usable:
+        return say_missing(ax, fit.text)
+    rows = panel[(panel["exposure"] > 0) & panel["age_months"].notna()]
+    ax.scatter(rows["age_months"], 60 * rows["rhem_h"], s=7, color="#9aa5b1", alpha=0.55, lw=0, zorder=1)
+    for client, ages in rows.groupby("client")["age_months"]:
+        if client in fit.clients.index:
+            x = np.linspace(ages.min(), ages.max(), 40)
+            ax.plot(
+                x, 60 * fit.predict(str(client), age_months=x.tolist())["estimate"], color=GREY, lw=0.7, alpha=0.45
+            )
+    x = np.linspace(0, rows["age_months"].max(), 200)
+    band(ax, x, fit.predict(age_months=x.tolist()), BLUE, "typical\nclient")
+    level_line(ax, REFERENCE_MINUTES, "1 hour", GREY, side="right")
+    level_line(ax, 60 * fit.target_h, f"{60 * fit.target_h:.0f} minutes", ORANGE)
+    top = max(1.2 * REFERENCE_MINUTES, 60 * rows["rhem_h"].quantile(SHOWN_SHARE))
+    ax.set(xlim=(0, x[-1]), ylim=(0, top), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
+    title(ax, takeaway(fit.text))
+    return ax
+
+
+@styled
+def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarray:
+    """Small multiples: every client's months and, where there is one, its fitted curve with band; same scales."""
+    rows = panel[(panel["exposure"] > 0) & panel["age_months"].notna()]
+    names = sorted(rows["client"].unique())
+
+    def draw(ax: Axes, name: str) -> None:
+        own = rows[rows["client"] == name]
+        ax.scatter(own["age_months"], 60 * own["rhem_h"], s=5, color=GREY, lw=0, zorder=2)
+        if fit.usable and name in fit.clients.index:
+            x = np.linspace(0, own["age_months"].max(), 60)
+            curve(ax, x, fit.predict(name, age_months=x.tolist()), BLUE, lw=1.6)
+        level_line(ax, 60 * fit.target_h, "", ORANGE)
+
+    top = max(1.2 * REFERENCE_MINUTES, 60 * rows["rhem_h"].quantile(SHOWN_SHARE)) if len(rows) else 1
+    counts = ", ".join(f"{n} {word}" for word, n in fit.clients["follows"].value_counts().items())
+    return _multiples(names, draw, columns, top, f"The paths of {len(names)} clients: {counts}", AGE_LABEL)
+
+
+@styled
+def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
+    """Small multiples: every client still served, its last year and coming months, with 90 % intervals."""
+    names = fit.clients.index[~left_book(panel)[fit.clients.index]].tolist() if fit.usable else []
+    if not names:
+        return np.array([say_missing(axes(None, 7.5, 1), fit.text)])
+
+    def draw(ax: Axes, name: str) -> None:
+        own = panel[(panel["client"] == name) & (panel["exposure"] > 0)]
+        now, ahead = own["age_end"].max(), fit.forecast(name, months=months)
+        ax.scatter(own["age_months"] - now, 60 * own["rhem_h"], s=5, color=GREY, lw=0, zorder=2)
+        curve(ax, ahead["age_months"] - now, ahead.rename(columns={"rhem_h": "estimate"}), BLUE, lw=1.6)
+        level_line(ax, 60 * fit.target_h, "", ORANGE)
+        ax.set_xlim(-SHOWN_MONTHS, months)
+
+    finding = f"The next {months} months: nine in ten should fall into the band"
+    top = 60 * panel["rhem_h"].quantile(SHOWN_SHARE)
+    return _multiples(names, draw, columns, top, finding, "months from each client's last")
+
+
+def _multiples(
+    names: list[str], draw: Callable[[Axes, str], None], columns: int, top: float, finding: str, label: str
+) -> np.ndarray:
+    """One small panel per client, on the same scales."""
+    from seaborn import FacetGrid  # takes most of a second, and only few figures need it
+
+    if not names:
+        return np.array([say_missing(axes(None, 7.5, 1), "No client has a month in service.")])
+    with mpl.rc_context({"figure.constrained_layout.use": False}):  # seaborn lays out with its own engine
+        frame, wrap = pd.DataFrame({"client": names}), min(columns, len(names))
+        grid = FacetGrid(frame, col="client", col_wrap=wrap, height=1.35, aspect=1.22)
+    grid.figure.set_layout_engine("constrained")
+    for ax, name in zip(grid.axes.flat, names, strict=True):
+        draw(ax, name)
+        ax.set_title(short(name, 22), fontsize=8, fontweight="normal", pad=3)
+        ax.tick_params(labelsize=7)
+    grid.set(ylim=(0, top), xlabel="", ylabel="")
+    head(grid.figure, finding)
+    grid.figure.supxlabel(label, fontsize=9)
+    grid.figure.supylabel(MINUTES_LABEL, fontsize=9)
+    return np.asarray(grid.axes)
+
+
+@styled
+def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
+    """Half-life of every client with its 95 % interval, on a logarithmic axis, over the typical client's."""
+    known = fit.clients.dropna(subset=["half_life_months"]).sort_values("half_life_months", ascending=False)
+    ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
+    if known.empty:
+        return say_missing(ax, takeaway(fit.text))
+    typical = fit.population.loc["half_life_months"]
+    forest(ax, known["half_life_months"], known["half_life_months_low"], known["half_life_months_high"])
+    ax.axvspan(typical["low"], typical["high"], color=BLUE, alpha=0.12, lw=0)
+    ax.axvline(typical["estimate"], color=BLUE, lw=1.2)
+    ax.set(xlabel="half-life of the distance to the floor, months (bar: 95 % interval)")
+    title(ax, f"The typical client halves its distance to the floor in {typical['estimate']:.1f} months "
+              f"({typical['low']:.1f} to {typical['high']:.1f})")  # fmt: skip
+    return ax
+
+
+@styled
+def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
+    """How likely each client reaches the target within 24 months of onboarding."""
+    known = fit.clients["p_target_24"].dropna().sort_values()
+    ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
+    if known.empty:
+        return say_missing(ax, takeaway(fit.text))
+    y = np.arange(len(known))
+    colours = np.where(known >= LIKELY, GREEN, np.where(known <= NOT_LIKELY, ORANGE, GREY))
+    ax.axvspan(LIKELY, 1.02, color=GREEN, alpha=0.08, lw=0)
+    ax.axvspan(-0.02, NOT_LIKELY, color=ORANGE, alpha=0.08, lw=0)
+    ax.hlines(y, 0, known, color=LIGHT, lw=1)
+    ax.scatter(known, y, s=26, color=colours, zorder=3)
+    for x, word, colour in ((0.09, "not likely", ORANGE), (0.5, "open", GREY), (0.91, "likely", GREEN)):
+        ax.text(x, len(known) - 0.3, word, ha="center", va="bottom", color=colour, fontsize=9, fontweight="bold")
+    ax.set_yticks(y, [short(str(name), 34) for name in known.index], fontsize=8)
+    ax.set(
+        xlim=(-0.02, 1.02), ylim=(-0.8, len(known) + 0.6), xlabel="probability, given this model and these data"
+    )
+    ax.set_xticks([0, 0.2, 0.5, 0.8, 1], ["0%", "20%", "50%", "80%", "100%"])
+    ax.grid(visible=False, axis="y")
+    likely, unlikely = int((known >= LIKELY).sum()), int((known <= NOT_LIKELY).sum())
+    title(ax, f"{likely} of {len(known)} clients likely reach {60 * fit.target_h:.0f} minutes within 24 months of "
+              f"onboarding, {unlikely} likely do not")  # fmt: skip
+    return ax
 
 
 @styled
@@ -38,7 +194,7 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
         f"minutes; grey: at onboarding, blue: month {tested.months}, dashed: target; bars: 95 % intervals"
     )
     ends = minutes.loc["level_h", "estimate"]
-    title(ax, f"At month {tested.months} the typical client stands at {ends['typical']:.0f} minutes, the mean of "
+    title(ax, f"At month {tested.months} the typical client is at {ends['typical']:.0f} minutes, the mean of "
               f"the clients at {ends['mean']:.0f}, the portfolio at {ends['portfolio']:.0f}")  # fmt: skip
     return ax
 
@@ -51,14 +207,13 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
         return say_missing(ax, fit.text)
     own = panel[(panel["client"] == client) & (panel["exposure"] > 0)]
     ages = np.linspace(0, own["age_months"].max() + AHEAD_MONTHS, 400)
-    curve = fit.predict(client, age_months=ages.tolist())
+    fitted = fit.predict(client, age_months=ages.tolist())
     ax.scatter(own["age_months"], 60 * own["rhem_h"], s=14, color=GREY, lw=0, zorder=2)
-    ax.fill_between(ages, 60 * curve["low"], 60 * curve["high"], color=BLUE, alpha=0.22, lw=0)
-    ax.plot(ages, 60 * curve["estimate"], color=BLUE, lw=2)
+    curve(ax, ages, fitted, BLUE, lw=2)
     level_line(ax, 60 * target_h, "", ORANGE)
-    ax.set(ylim=(0, None), xlim=(0, ages[-1]), xlabel="months since onboarding")
-    ax.set_ylabel("reactive minutes per endpoint a month")
-    over = int((curve["estimate"] > target_h).to_numpy().nonzero()[0].max(initial=-1)) + 1  # a path may also rise
+    ax.set(ylim=(0, None), xlim=(0, ages[-1]), xlabel=AGE_LABEL)
+    ax.set_ylabel(MINUTES_LABEL)
+    over = int((fitted["estimate"] > target_h).to_numpy().nonzero()[0].max(initial=-1)) + 1  # a path may also rise
     goal = f"{60 * target_h:.0f} minutes"
     title(ax, f"{short(client, 40)} comes down to {goal} in month {ages[over]:.0f}" if over < len(ages)
           else f"{short(client, 40)} does not come down to {goal} by month {ages[-1]:.0f}")  # fmt: skip
@@ -66,36 +221,20 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
 
 
 @styled
-def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
-    """Small multiples: every client still served, its last year and coming months, with 90 % intervals."""
-    names = fit.clients.index[~left_book(panel)[fit.clients.index]].tolist() if fit.usable else []
-    columns = min(columns, max(len(names), 1))
-    lines = max(1, -(-len(names) // columns))
-    size = (1.65 * columns + 0.6, 1.35 * lines + 0.9)
-    grid = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=True, squeeze=False)[1]
-    for ax in grid.flat[len(names) :]:
-        ax.set_axis_off()
-    if not names:
-        say_missing(grid[0, 0], fit.text)
-        return grid
-    top = 60 * panel["rhem_h"].quantile(0.97)
-    for ax, name in zip(grid.flat, names, strict=False):
-        own = panel[(panel["client"] == name) & (panel["exposure"] > 0)].sort_values("age_end")
-        now = own["age_end"].max()
-        ahead = fit.forecast(name, months=months)
-        x = ahead["age_months"] - now
-        ax.scatter(own["age_months"] - now, 60 * own["rhem_h"], s=5, color=GREY, lw=0, zorder=2)
-        ax.fill_between(
-            ahead["age_months"] - now, 60 * ahead["low"], 60 * ahead["high"], color=BLUE, alpha=0.22, lw=0
-        )
-        ax.plot(x, 60 * ahead["rhem_h"], color=BLUE, lw=1.6)
-        level_line(ax, 60 * fit.target_h, "", ORANGE)
-        ax.set(xlim=(-SHOWN_MONTHS, months), ylim=(0, top))
-        ax.set_title(short(str(name), 22), fontsize=8, fontweight="normal", pad=3)
-        ax.tick_params(labelsize=7)
-    figure = grid[0, 0].figure
-    figure.suptitle(f"The next {months} months: nine in ten should fall into the band", x=0.01, ha="left",
-                    fontsize=11, fontweight="bold")  # fmt: skip
-    figure.supxlabel("months from each client's last", fontsize=9)
-    figure.supylabel("reactive minutes per endpoint a month", fontsize=9)
+def recovery(found: "Recovery") -> np.ndarray:
+    """Interval and truth per simulated portfolio, a panel per quantity; misses are heavier."""
+    groups = list(found.table.groupby("quantity", sort=False))
+    height = 1.3 + 0.16 * found.table["seed"].nunique()
+    grid = plt.subplots(1, len(groups), figsize=(8, max(height, 2.2)), sharey=True, squeeze=False)[1][0]
+    for ax, (quantity, rows) in zip(grid, groups, strict=True):
+        y = np.arange(len(rows))
+        colours = np.where(rows["inside"], GREY, ORANGE)
+        ax.hlines(y, rows["low"], rows["high"], color=colours, lw=np.where(rows["inside"], 1.4, 3))
+        ax.scatter(rows["truth"], y, s=34, color=BLUE, marker="|", zorder=3)
+        ax.set_title(str(quantity), fontweight="normal")
+        ax.set_yticks(y, rows["seed"])
+        ax.set_ylim(-0.7, len(rows) - 0.3)
+        ax.grid(visible=False)
+    grid[0].set_ylabel("seed of the sample")
+    head(grid[0].figure, textwrap.fill(takeaway(found.text), 80))
     return grid

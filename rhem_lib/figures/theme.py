@@ -13,8 +13,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
+from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, LIGHT = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5b6673", "#c3cad3"
+AGE_LABEL = "months since onboarding"
+MINUTES_LABEL = "reactive minutes per endpoint a month"
 CHARACTERS_PER_INCH = 10.4  # of a title
 TEXT_WIDTH = 80
 INTERVAL = re.compile(r" \(95 ?% interval[^)]*\)")
@@ -83,8 +87,17 @@ def title(ax: Axes, text: str) -> None:
     if figure is None or figure.axes != [ax]:
         ax.set_title(textwrap.fill(text, 48))
         return
-    wrapped = textwrap.fill(text, int(CHARACTERS_PER_INCH * figure.get_figwidth()))
-    figure.suptitle(wrapped, x=0.01, ha="left", fontsize=11, fontweight="bold", color=RC["axes.titlecolor"])
+    head(figure, textwrap.fill(text, int(CHARACTERS_PER_INCH * figure.get_figwidth())))
+
+
+def head(figure: Figure, text: str) -> None:
+    """The finding as the title of a whole figure."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11, fontweight="bold", color=RC["axes.titlecolor"])
+
+
+def month_axis(ax: Axes) -> None:
+    """Calendar months along the axis, written as short as they can be."""
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
 
 
 def level_line(ax: Axes, minutes: float, label: str, colour: str, side: str = "left") -> None:
@@ -95,13 +108,37 @@ def level_line(ax: Axes, minutes: float, label: str, colour: str, side: str = "l
                 textcoords="offset points", ha=side, va="bottom", color=colour, fontsize=9)  # fmt: skip
 
 
+def curve(ax: Axes, x: Any, table: pd.DataFrame, colour: str, lw: float = 2.4) -> None:
+    """Estimate with its interval, hours given and minutes drawn."""
+    ax.fill_between(x, 60 * table["low"], 60 * table["high"], color=colour, alpha=0.22, lw=0, zorder=2)
+    ax.plot(x, 60 * table["estimate"], color=colour, lw=lw, zorder=3)
+
+
 def band(ax: Axes, x: Any, table: pd.DataFrame, colour: str, label: str, va: str = "center") -> None:
     """Estimate with its interval, hours given and minutes drawn, named at its right-hand end."""
-    ax.fill_between(x, 60 * table["low"], 60 * table["high"], color=colour, alpha=0.22, lw=0, zorder=2)
-    ax.plot(x, 60 * table["estimate"], color=colour, lw=2.4, zorder=3)
+    curve(ax, x, table, colour)
     end = float(np.asarray(x)[-1])
     ax.annotate(label, (end, 60 * float(table["estimate"].iloc[-1])), xytext=(4, 0), textcoords="offset points",
                 va=va, color=colour, fontsize=9, fontweight="bold", annotation_clip=False)  # fmt: skip
+
+
+def forest(ax: Axes, estimate: pd.Series, low: pd.Series, high: pd.Series) -> None:
+    """Estimates and intervals, one line per label, on a logarithmic axis."""
+    y = np.arange(len(estimate))
+    ax.hlines(y, low, high, color=GREY, lw=1.4, alpha=0.7)
+    ax.scatter(estimate, y, s=22, color=BLUE, zorder=3)
+    ax.set_xscale("log")
+    ticks = [
+        t
+        for t in (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)
+        if low.min() * 0.8 <= t <= high.max() * 1.25
+    ]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_yticks(y, [short(str(name), 44) for name in estimate.index], fontsize=8)
+    ax.set_ylim(-0.8, len(estimate) - 0.2)
+    ax.grid(axis="x")
+    ax.grid(visible=False, axis="y")
 
 
 def say_missing(ax: Axes, text: str) -> Axes:

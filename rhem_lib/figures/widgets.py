@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rhem_lib.figures import onboarding, portfolio, theme
+from rhem_lib.figures import data, onboarding, theme
 from rhem_lib.metric import measure
 from rhem_lib.settings import PRESETS
 from rhem_lib.workspace import Workspace
@@ -22,13 +22,13 @@ MINUTES = {"min": 5, "max": 60, "step": 5}  # targets that can be chosen
 
 
 def explore_definition(work: Workspace) -> Any:
-    """Minutes by month under a preset, for the whole book or one client."""
+    """Minutes by month under a preset, for all clients or one client."""
     panel_of = cache(lambda preset: measure(work, preset=preset))
     clients = sorted(panel_of(work.settings.preset)["client"].unique())
 
     def draw(client: str, preset: Any) -> Any:
         panel = panel_of(preset)
-        return portfolio.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
+        return data.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
 
     return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
 

@@ -51,6 +51,7 @@ def book(fit, sample_panel, sample_work, comparison):
         "definitions": lambda ax: figures.definitions(definitions(sample_work), ax=ax),
         "moved": lambda ax: figures.moved(moved, ax=ax),
         "concentration": lambda ax: figures.concentration(concentration(sample_work, sample_panel), ax=ax),
+        "hours_of_week": lambda ax: figures.hours_of_week(concentration(sample_work, sample_panel), ax=ax),
         "account": lambda ax: figures.account(sample_work.account, ax=ax),
         "billing": lambda ax: figures.billing(comparison, ax=ax),
         "billing_ratios": lambda ax: figures.billing_ratios(comparison, ax=ax),
@@ -157,3 +158,14 @@ def test_a_backend_switched_on_inside_stays_on():
 def test_takeaway_drops_intervals_and_later_sentences():
     text = "It goes from 54 (95 % interval 46 to 64) to 14.2 minutes. Then it stays."
     assert theme.takeaway(text) == "It goes from 54 to 14.2 minutes"
+
+
+def test_heat_map_has_the_share_of_every_hour(sample_work, sample_panel):
+    held = concentration(sample_work, sample_panel)
+    ax = figures.hours_of_week(held)
+    shares = held.table.loc[held.table["kind"] == "hour of week", "share"]
+    drawn = np.ma.masked_invalid(ax.collections[0].get_array()).compressed()
+    assert drawn.sum() == pytest.approx(100 * shares.sum())
+    assert len(drawn) == len(shares)
+    none = replace(held, table=held.table[held.table["kind"] != "hour of week"])
+    assert not figures.hours_of_week(none).axison

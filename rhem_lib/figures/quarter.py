@@ -3,10 +3,21 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter
 
-from rhem_lib.figures.theme import BLUE, GREY, LIGHT, ORANGE, level_line, say_missing, short, styled, title
-from rhem_lib.figures.theme import axes as _axes
+from rhem_lib.figures.theme import (
+    BLUE,
+    GREY,
+    LIGHT,
+    ORANGE,
+    axes,
+    head,
+    level_line,
+    month_axis,
+    say_missing,
+    short,
+    styled,
+    title,
+)
 from rhem_lib.language import number, sentence_case, speaking, t
 from rhem_lib.review import Review
 
@@ -16,7 +27,7 @@ FEW_MONTHS = 40
 @styled
 def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
     """Minutes per computer by month with gaps, the expected path with its band, and the target line."""
-    ax = _axes(ax, 8, 4)
+    ax = axes(ax, 8, 4)
     section = review["minutes"]
     if section.table is None:
         return say_missing(ax, section.title)
@@ -32,7 +43,7 @@ def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
     marker = "o" if len(table) <= FEW_MONTHS else "."
     ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker=marker, ms=4)
     level_line(ax, review.target_minutes, goal, ORANGE)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    month_axis(ax)
     ax.set(ylim=(0, None), ylabel=review.unit)
     ax.yaxis.label.set_fontsize(9)
     title(ax, section.title)
@@ -44,9 +55,7 @@ def review_parts(review: Review) -> np.ndarray:
     """Problems per 10 computers and minutes per problem: the base period in grey, this quarter in colour."""
     section = review["fewer_or_faster"]
     if section.table is None:
-        figure, ax = plt.subplots(figsize=(8, 1))
-        say_missing(ax, f"{section.title}. {' '.join(section.paragraphs)}")
-        return np.array([ax])
+        return np.array([say_missing(axes(None, 8, 1), f"{section.title}. {' '.join(section.paragraphs)}")])
     figure, pair = plt.subplots(1, 2, figsize=(8, 3))
     for ax, (_, rows) in zip(pair, section.table.groupby("measure"), strict=True):
         labels = [sentence_case(text) for text in rows["period"]]
@@ -57,14 +66,14 @@ def review_parts(review: Review) -> np.ndarray:
         ax.margins(y=0.14)
         ax.grid(visible=False)
         ax.spines["left"].set_visible(False)
-    figure.suptitle(section.title, x=0.01, ha="left", fontsize=11, fontweight="bold", color="#1b2a41")
+    head(figure, section.title)
     return pair
 
 
 @styled
 def review_causes(review: Review, ax: Axes | None = None) -> Axes:
     """Top causes in minutes per computer a month, the largest on top."""
-    ax = _axes(ax, 8, 2.4)
+    ax = axes(ax, 8, 2.4)
     section = review["causes"]
     if section.table is None:
         return say_missing(ax, f"{section.title}.")
