@@ -109,7 +109,8 @@ def reports_of(folder: Path, root: Path = Path("reports")) -> Path:
 
 def find_reports(folder: Path) -> Path:
     """Return where a workspace has its reports: under the current folder, or in a folder above the workspace."""
-    roots = [Path("reports"), *(parent / "reports" for parent in folder.resolve().parents)]
+    above = [folder.resolve(), *folder.resolve().parents]
+    roots = [Path("reports"), *(parent / "reports" for parent in above)]
     homes = [reports_of(folder, root) for root in roots]
     return next((home for home in homes if _owner(home) == folder.resolve()), homes[0])
 
