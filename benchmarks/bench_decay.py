@@ -21,6 +21,7 @@ from scenarios import SCENARIOS, simulate_panel
 
 from rhem_lib.decay import tables
 from rhem_lib.decay.fit import fit_decay
+from rhem_lib.settings import Target
 
 SIZES = (12, 80, 200, 2000, 20000)
 MOST_TIMED, BOOKS = 80, 8
@@ -33,8 +34,8 @@ def megabytes() -> float:
 def all_intervals(panel) -> None:
     """The fit with the intervals of the book and of every client: no other curves, no change points."""
     core, names = methods.fitted(panel)
-    draws = tables.population(core, 0.25, np.random.default_rng(0))[-1]
-    tables.clients(core, names, [], 0.25, draws)
+    draws = tables.population(core, Target(), np.random.default_rng(0))[-1]
+    tables.clients(core, names, [], Target(), draws)
 
 
 def timed(call, panels) -> float:

@@ -1,8 +1,10 @@
 """rhem.toml -> validated settings; every default of the product stands here."""
 
 import datetime as dt
+import math
 import tomllib
 from collections.abc import Iterable
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
@@ -17,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from rhem_lib.errors import SettingsError, nearest
+from rhem_lib.errors import ParameterError, SettingsError, nearest
 from rhem_lib.language import known_language
 
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
@@ -54,11 +56,51 @@ class Target(_Section):
         Hours per endpoint per month.
     months : int
         Months since onboarding.
+
+    Examples
+    --------
+    >>> Target(target_h=0.5, months=18).level_column
+    'rhem_18_h'
     """
 
-    start_h: float = Field(1.0, gt=0)
-    target_h: float = Field(0.25, gt=0)
+    start_h: float = Field(1.0, gt=0, allow_inf_nan=False)
+    target_h: float = Field(0.25, gt=0, allow_inf_nan=False)
     months: int = Field(12, gt=0)
+
+    @property
+    def level_column(self) -> str:
+        """Name of the column or row with the level at `months`."""
+        return f"rhem_{self.months}_h"
+
+    @property
+    def chance_column(self) -> str:
+        """Name of the column with the probability that the target is reached within twice the months."""
+        return f"p_target_{2 * self.months}"
+
+    @property
+    def text(self) -> str:
+        """The claim, to follow "the claim is"."""
+        start, end = 60 * self.start_h, 60 * self.target_h
+        return f"a fall from {start:.0f} to {end:.0f} minutes within {self.months} months"
+
+
+DEFAULT_TARGET = Target()
+
+
+def as_target(value: Target | float) -> Target:
+    """Return a target as it is, and a number of hours as the `target_h` of a target with the default rest.
+
+    Raises
+    ------
+    ParameterError
+        The value is neither, or the number is not above 0 and finite.
+    """
+    if isinstance(value, Target):
+        return value
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+        fix = "Write target=0.25, or target=Target(start_h=1.0, target_h=0.25, months=12)."
+        raise ParameterError("a target is a Target or hours above 0.", where="target", examples=[value], fix=fix)
+    return Target(target_h=float(value))
 
 
 class Rule(_Section):

@@ -102,8 +102,8 @@ def study_panel(work: Workspace, panel: pd.DataFrame) -> Study:
     target = work.settings.targets
     return Study(
         panel=panel,
-        fit=fit_decay(panel, target_h=target.target_h),
-        comparison=compare_billing(panel, target_h=target.target_h),
+        fit=fit_decay(panel, target=target),
+        comparison=compare_billing(panel, target=target),
         patches=patch_effect(work, panel),
         target=target,
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from rhem_lib.review.facts import gather
 from rhem_lib.review.review import Review, compose
-from rhem_lib.settings import Settings
+from rhem_lib.settings import Settings, Target
 
 QUARTER = "2026Q2"
 LAST = pd.Timestamp("2026-06-01")
@@ -27,6 +27,7 @@ class Fit:
 
     clients: pd.DataFrame
     usable: bool = True
+    target: Target = field(default_factory=Target)
     gate: str = "enough clients"
     population: pd.DataFrame = field(default_factory=pd.DataFrame)
 

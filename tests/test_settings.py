@@ -5,9 +5,9 @@ import tomllib
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.errors import InputError, SettingsError, toml_text
+from rhem_lib.errors import InputError, ParameterError, SettingsError, toml_text
 from rhem_lib.exports.client_names import check_aliases
-from rhem_lib.settings import read_settings
+from rhem_lib.settings import Target, as_target, read_settings
 
 
 def settings_of(folder, text):
@@ -153,3 +153,15 @@ def test_of_entries_that_speak_of_one_file_the_first_that_has_a_key_counts(works
         (folder / "rhem.toml").write_text('name = "T"\n' + limits + given.format(*parts))
         entry = rhem.load(folder).time_entries.df().iloc[0]
         assert (str(entry["worked_on"].date()), entry["hours"]) == expected
+
+
+@pytest.mark.parametrize("value", [0.0, -0.25, float("nan"), float("inf"), True, "0.25", None])
+def test_refuses_what_is_no_target(value):
+    with pytest.raises(ParameterError, match="target"):
+        as_target(value)
+
+
+def test_names_columns_by_the_months_of_the_target():
+    assert (Target().level_column, Target().chance_column) == ("rhem_12_h", "p_target_24")
+    assert (Target(months=18).level_column, Target(months=18).chance_column) == ("rhem_18_h", "p_target_36")
+    assert as_target(0.5) == Target(target_h=0.5)

@@ -50,7 +50,8 @@ def stop(*_, **__):
 def test_the_target_of_the_workspace_reaches_every_part(kept):
     made, _ = kept
     assert (made.target.start_h, made.target.target_h, made.target.months) == (2.0, 0.5, 18)
-    assert made.fit.target_h == made.comparison.target_h == 0.5
+    assert made.fit.target == made.comparison.target == made.fit.claim.target == made.target
+    assert (made.target.start_h, made.target.target_h, made.target.months) == (2.0, 0.5, 18)
 
 
 def test_a_study_kept_with_its_tables_is_opened_not_made(kept, monkeypatch):

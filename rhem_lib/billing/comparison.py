@@ -43,10 +43,10 @@ from rhem_lib.decay import (
     level_interval,
     time_to_level,
 )
+from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
 
 Array = NDArray[np.float64]
 
-TARGET_H = 0.25
 DRAWS = 2000
 LEVELS = [n + end for n in ("start_h", "floor_h", "half_life_months") for end in ("", "_low", "_high")]
 
@@ -71,7 +71,7 @@ class BillingComparison:
     sooner : (float, float, float)
         Months by which a fixed-fee client comes down to the target before an hourly one of the same size, start
         and floor: estimate, low, high; NaN where the floor may not lie under the target.
-    target_h : float, h per endpoint per month
+    target : Target
     recording : Recording or None
         The control for hours that are no longer written down.
     missing : str
@@ -88,7 +88,7 @@ class BillingComparison:
     groups: pd.DataFrame
     power: Power
     sooner: tuple[float, float, float] = (np.nan, np.nan, np.nan)
-    target_h: float = TARGET_H
+    target: Target = DEFAULT_TARGET
     recording: Recording | None = None
     missing: str = ""
     core: Fit | None = None
@@ -109,7 +109,7 @@ class BillingComparison:
         if self.missing or self.recording is None:
             return too_early(self.missing, self.power)
         warning = [self.recording.text] if self.recording.warns else []
-        told = finding(self.verdict, (self.ratio, self.low, self.high, self.p_value), self.sooner, self.target_h)
+        told = finding(self.verdict, (self.ratio, self.low, self.high, self.p_value), self.sooner, self.target)
         caution = (
             "This is an association, not a cause: clients choose how they pay, and hours that are not billed may "
             "be written down less."
@@ -142,7 +142,7 @@ class BillingComparison:
 
 
 def compare_billing(
-    panel: pd.DataFrame, *, target_h: float = TARGET_H, min_group: int = MIN_GROUP, seed: int = 0
+    panel: pd.DataFrame, *, target: Target | float = DEFAULT_TARGET, min_group: int = MIN_GROUP, seed: int = 0
 ) -> BillingComparison:
     """Compare the decay of clients who paid a fixed fee at onboarding with those who paid by the hour.
 
@@ -151,7 +151,8 @@ def compare_billing(
     panel : DataFrame, one row per client and month (schema.Panel)
         Uses billing (the first known one of each client, until it changes), endpoints (mean of the first three
         months), reactive_tickets, flags, and what `fit_decay` uses. Other models appear in the table alone.
-    target_h : float, h per endpoint per month
+    target : Target or float
+        As in `fit_decay`; only its level matters here.
     min_group : int
         Fewest clients with 4 months in either group.
     seed : int
@@ -162,7 +163,7 @@ def compare_billing(
     BillingComparison
         Also where there are too few clients: the verdict is then "too early to tell".
     """
-    everyone = fitted_months(panel)
+    target, everyone = as_target(target), fitted_months(panel)
     cohort = billing_cohort(everyone)
     groups = _counts(cohort.clients)
     missing = _missing(cohort.clients, min_group) or no_decline(cohort)
@@ -170,7 +171,7 @@ def compare_billing(
         nan, power = np.nan, Power(np.nan, np.nan, len(cohort.clients), clients_needed(ERROR_PER_CLIENT, 1))
         table = pd.DataFrame(columns=checks.COLUMNS)
         return BillingComparison(
-            nan, nan, nan, nan, "too early to tell", table, groups, power, target_h=target_h, missing=missing
+            nan, nan, nan, nan, "too early to tell", table, groups, power, target=target, missing=missing
         )
     book = without_season(cohort)
     core = primary_fit(book)
@@ -178,7 +179,7 @@ def compare_billing(
     shown = (effect.ratio, effect.low, effect.high, effect.p_value)
     found = BillingComparison(
         *shown, verdict(effect.low, effect.high), pd.DataFrame(), groups.join(_levels(core)), _power(core, effect),
-        _sooner(core, target_h, np.random.default_rng(seed)), target_h, core=core,
+        _sooner(core, target.target_h, np.random.default_rng(seed)), target, core=core,
     )  # fmt: skip
     table, control = _table(everyone, cohort, book, core, seed)
     return replace(found, table=table, recording=control)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.billing.groups import RATIO_TO_SHOW
+from rhem_lib.settings import Target
 
 OWNER = {
     "faster": "Fixed-fee clients improve faster than hourly clients of the same size",
@@ -52,7 +53,7 @@ def too_early(missing: str, power: Power) -> str:
 
 
 def finding(
-    verdict: str, found: tuple[float, float, float, float], sooner: tuple[float, float, float], target_h: float
+    verdict: str, found: tuple[float, float, float, float], sooner: tuple[float, float, float], target: Target
 ) -> str:
     """The verdict for an owner, then the ratio, then months."""
     ratio, low, high, p_value = found
@@ -61,14 +62,13 @@ def finding(
         f"(95 % interval {low:.2f} to {high:.2f}, p = {p_value:.2g})."
     )
     months, first, last = sooner
+    goal = f"{60 * target.target_h:.0f} minutes"
     if not np.isfinite(months):
-        return (
-            f"{story} Their floor may not lie under {60 * target_h:.0f} minutes, so months to it are not compared."
-        )
+        return f"{story} Their floor may not lie under {goal}, so months to it are not compared."
     reach = f" ({first:+.1f} to {last:+.1f})" if np.isfinite(first) else " (how sure is open)"
     when = "sooner" if months >= 0 else "later"
     return (
-        f"{story} From the same start to the same floor fixed-fee clients come to {60 * target_h:.0f} minutes "
+        f"{story} From the same start to the same floor fixed-fee clients come to {goal} "
         f"{abs(months):.1f} months {when}{reach}."
     )
 

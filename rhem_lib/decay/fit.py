@@ -17,10 +17,10 @@ from rhem_lib.decay.client_months import Months, client_order, fitted_months, la
 from rhem_lib.decay.decline_test import Gate
 from rhem_lib.decay.forecast import forecast_months
 from rhem_lib.decay.season import Season, fit_season
-from rhem_lib.decay.tables import CLIENT_NUMBERS, POPULATION_COLUMNS, POPULATION_ROWS
 from rhem_lib.decay.target_check import Claim, check_claim, left_book
-from rhem_lib.decay.text import TARGET_MONTHS, tell, tell_clients, tell_season
+from rhem_lib.decay.text import tell, tell_clients, tell_season
 from rhem_lib.errors import ParameterError, one_of
+from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
 
 MIN_CLIENTS, MIN_MONTHS = 3, 4
 ALLOTTED = 1e-9  # relative spread of rates
@@ -34,25 +34,27 @@ class DecayFit:
     Attributes
     ----------
     population : DataFrame
-        Index start_h, floor_h, rhem_12_h (h per endpoint per month), half_life_months, months_to_target. Columns
+        Index start_h, floor_h, rhem_12_h (level at the target's month, which its name carries; h per endpoint per
+        month), half_life_months, months_to_target. Columns
         estimate, low, high: the typical client (median log parameters); mean_estimate, mean_low, mean_high: the
         mean of this book's clients (mean of their levels, geometric mean of their half-lives, and the month at
         which the mean of their curves comes down to the target for good). Half-life and months are NaN where no
         decline was detected; inf means that the target is never reached.
     clients : DataFrame, indexed by client
         The same per client, each with _low and _high, rhem_now_h (fitted level at the last month), p_target_24
-        (probability that the target is reached within 24 months of onboarding), months (observed) and follows.
+        (probability that the target is reached within twice its months), months (observed) and follows.
     shapes : DataFrame, indexed by shape
         aic by marginal maximum likelihood, delta_aic against the best.
     gate : Gate
         Is there any decline?
-    target_h : float, h per endpoint per month
+    target : Target
+        The claim under test.
     usable : bool
         False where the data cannot carry a fit; `missing` then says why and all numbers are NaN.
     core : mixed.Fit or None
         Coefficients, covariance, modes, dispersions.
     claim : Claim or None
-        From 1 hour to the target within 12 months: start, level and share of clients there, for the typical
+        The target's claim: start, level and share of clients there, for the typical
         client, the mean client and the portfolio, and what those who left do to it.
     changes : DataFrame
         Clients that left their path: client, month, age_months, ratio, low, high, p_value.
@@ -68,7 +70,7 @@ class DecayFit:
     clients: pd.DataFrame
     shapes: pd.DataFrame
     gate: Gate
-    target_h: float
+    target: Target
     missing: str = ""
     names: tuple[str, ...] = ()
     core: mixed_model.Fit | None = None
@@ -95,12 +97,12 @@ class DecayFit:
 
     @property
     def text(self) -> str:
-        """The finding for analysts: from 1 hour to 15 minutes in 12 months?"""
+        """The finding for analysts: does load fall as the target claims?"""
         told = [f"The decay after onboarding cannot be estimated: {self.missing}."]
         if self.core is not None:
             months = self.core.model.months
             told = [
-                tell(self.population, self.shapes, self.gate, self.target_h, months),
+                tell(self.population, self.shapes, self.gate, self.target, months),
                 tell_season(self.season, self.gate, self.calendar),
                 tell_clients(self.names, self.clients["follows"], months),
             ]
@@ -190,7 +192,9 @@ class DecayFit:
             one_of(client, self.clients.index, "client")
 
 
-def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = False, seed: int = 0) -> DecayFit:
+def fit_decay(
+    panel: pd.DataFrame, *, target: Target | float = DEFAULT_TARGET, season: bool = False, seed: int = 0
+) -> DecayFit:
     """Fit the decay of RHEM with age to a panel of client-months.
 
     Parameters
@@ -198,8 +202,8 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
     panel : DataFrame, one row per client and month (schema.Panel)
         Uses client, age_start, age_end [months since onboarding], exposure [endpoint-months], reactive_hours [h],
         and month where there is one. Months without exposure or age are left out.
-    target_h : float
-        Level to reach, h per endpoint per month.
+    target : Target or float
+        The claim under test; a float is the level to reach, in h per endpoint per month, from 1.0 h in 12 months.
     season : bool
         Take out a yearly wave as well. Worth it where onboarding falls into the same season every year.
     seed : int
@@ -213,19 +217,18 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
     Raises
     ------
     ParameterError
-        The target is not above 0, or a season is asked of a panel without months.
+        The target is no Target and not above 0, or a season is asked of a panel without months.
     InputError
         A cell of the panel cannot be used; the message says which.
     """
-    if not 0 < target_h < np.inf:
-        raise ParameterError(f"the target must be above 0 hours, not {target_h}.", where="target_h")
+    target = as_target(target)
     if season and ("month" not in panel or panel["month"].isna().any()):
         raise ParameterError("a season needs the column month.", where="season")
     panel = typed_panel(panel)
     rows = fitted_months(panel)
     left_out = tuple(sorted(set(panel["client"]) - set(rows["client"])))
     if missing := _missing(rows):
-        return _refusal(rows, target_h, missing, left_out)
+        return _refusal(rows, target, missing, left_out)
     names = client_order(rows)
     months = lay_out(rows, names)
     gate = decline_test.check_decline(months)
@@ -236,19 +239,19 @@ def fit_decay(panel: pd.DataFrame, *, target_h: float = 0.25, season: bool = Fal
         core = mixed_model.fit(months)
     aic = pd.Series(mixed_model.compare_shapes(core, SHAPES), name="aic")
     shapes = pd.DataFrame({"aic": aic, "delta_aic": aic - aic.min()}).rename_axis("shape")
-    population, typical, draws = tables.population(core, target_h, np.random.default_rng(seed))
+    population, typical, draws = tables.population(core, target, np.random.default_rng(seed))
     changes = _changes(core, rows, names)
-    clients = tables.clients(core, names, changes["client"].tolist(), target_h, draws)
+    clients = tables.clients(core, names, changes["client"].tolist(), target, draws)
     calendar = left = None
     if "month" in panel:
         calendar = rows.groupby("client")["month"].agg(first="min", last="max")
         left = left_book(panel)[names].to_numpy()
-    claim = check_claim(core, draws, typical, population, left, target_h, TARGET_MONTHS)
+    claim = check_claim(core, draws, typical, population, left, target)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan
         clients.loc[:, [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan
     return DecayFit(
-        population, clients.sort_index(), shapes, gate, target_h, "", tuple(names), core, claim, changes, wave,
+        population, clients.sort_index(), shapes, gate, target, "", tuple(names), core, claim, changes, wave,
         left_out, calendar,
     )  # fmt: skip
 
@@ -285,14 +288,14 @@ def _missing(rows: pd.DataFrame) -> str:
     return ""
 
 
-def _refusal(rows: pd.DataFrame, target_h: float, missing: str, left_out: tuple[str, ...]) -> DecayFit:
+def _refusal(rows: pd.DataFrame, target: Target, missing: str, left_out: tuple[str, ...]) -> DecayFit:
     clients = pd.DataFrame(
         np.nan,
         pd.Index(sorted(set(rows["client"])), name="client"),
-        [*tables.with_limits(CLIENT_NUMBERS), "p_target_24"],
+        [*tables.with_limits(tables.client_numbers(target)), target.chance_column],
     )
     clients["months"] = rows.groupby("client").size().reindex(clients.index).astype(int)
     clients["follows"] = "too-early"
-    population = pd.DataFrame(np.nan, POPULATION_ROWS, POPULATION_COLUMNS)
+    population = pd.DataFrame(np.nan, tables.population_rows(target), tables.POPULATION_COLUMNS)
     shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic"])
-    return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target_h, missing, left_out=left_out)
+    return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target, missing, left_out=left_out)

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rhem_lib.decay import curves, mixed_model, posterior
-from rhem_lib.decay.text import TARGET_MONTHS
+from rhem_lib.settings import Target
 
 MONTHS_TO_FOLLOW = 6
 TOO_NOISY = 3.0  # times the noise of the book: no path to be seen
@@ -13,9 +13,17 @@ POPULATION_DRAWS = 4000
 CLIENT_DRAWS, FEWEST_DRAWS, MOST_DRAWN = 1000, 200, 4_000_000
 LONGEST_MONTHS = 1200.0
 
-POPULATION_ROWS = ["start_h", "floor_h", "half_life_months", "rhem_12_h", "months_to_target"]
 POPULATION_COLUMNS = ["estimate", "low", "high", "mean_estimate", "mean_low", "mean_high"]
-CLIENT_NUMBERS = [*POPULATION_ROWS, "rhem_now_h"]
+
+
+def population_rows(target: Target) -> list[str]:
+    """Quantities of a curve, in the order of the tables."""
+    return ["start_h", "floor_h", "half_life_months", target.level_column, "months_to_target"]
+
+
+def client_numbers(target: Target) -> list[str]:
+    """Quantities of one client, each of which has an interval."""
+    return [*population_rows(target), "rhem_now_h"]
 
 
 def with_limits(names: list[str]) -> list[str]:
@@ -34,33 +42,33 @@ def typical(core: mixed_model.Fit) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def population(
-    core: mixed_model.Fit, target_h: float, rng: np.random.Generator
+    core: mixed_model.Fit, target: Target, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, NDArray[np.float64], posterior.Draws]:
     """Population table, and the draws of log parameters behind it: (draws, 3) typical, and of all clients."""
     eta, covariance = typical(core)
     reach = core.quantile * np.sqrt(np.diag(covariance))
     own = np.exp(np.stack([eta, eta - reach, eta + reach]))
     own[:, 2] = curves.half_life(own[:, 2])
-    level = posterior.level_interval(TARGET_MONTHS, eta, covariance, core.quantile)
+    level = posterior.level_interval(target.months, eta, covariance, core.quantile)
     arrival = eta + posterior.draw_population(core, POPULATION_DRAWS, rng)
-    times = curves.time_to_level(target_h, *np.exp(arrival).T)
-    months = [float(curves.time_to_level(target_h, *np.exp(eta))), *limits(times)]
+    times = curves.time_to_level(target.target_h, *np.exp(arrival).T)
+    months = [float(curves.time_to_level(target.target_h, *np.exp(eta))), *limits(times)]
     size = int(np.clip(MOST_DRAWN / len(core.point.modes), FEWEST_DRAWS, CLIENT_DRAWS))
     draws = posterior.draw_clients(core, size, rng)
-    whole, alone = _means(draws.whole), _means(draws.own)
-    arrivals = _mean_arrival(draws.whole, target_h)
+    whole, alone = (_means(x, target.months) for x in (draws.whole, draws.own))
+    arrivals = _mean_arrival(draws.whole, target.target_h)
     reached = [np.quantile(arrivals, 0.5, method="inverted_cdf"), *limits(arrivals)]
     right = np.column_stack([np.array(posterior.interval(whole, alone)), reached])
     left = np.column_stack([own, np.array(level), months])
     values = np.column_stack([left.T, right.T])
-    return pd.DataFrame(values, POPULATION_ROWS, POPULATION_COLUMNS), arrival, draws
+    return pd.DataFrame(values, population_rows(target), POPULATION_COLUMNS), arrival, draws
 
 
-def _means(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+def _means(draws: NDArray[np.float64], months: float) -> NDArray[np.float64]:
     """Of the clients in every draw: mean start, floor, half-life (geometric) and level at the target's month."""
     start, floor = np.exp(draws[:, :, :2]).mean(axis=1).T
     half_life = curves.half_life(np.exp(draws[:, :, 2].mean(axis=1)))
-    level = np.exp(posterior.log_level(TARGET_MONTHS, draws)[0]).mean(axis=1)
+    level = np.exp(posterior.log_level(months, draws)[0]).mean(axis=1)
     return np.column_stack([start, floor, half_life, level])
 
 
@@ -77,7 +85,7 @@ def _mean_arrival(draws: NDArray[np.float64], target_h: float) -> NDArray[np.flo
 
 
 def clients(
-    core: mixed_model.Fit, names: list[str], changed: list[str], target_h: float, draws: posterior.Draws
+    core: mixed_model.Fit, names: list[str], changed: list[str], target: Target, draws: posterior.Draws
 ) -> pd.DataFrame:
     """Per-client table; `changed` are the clients that left their path."""
     months = core.model.months
@@ -86,16 +94,16 @@ def clients(
     values = np.exp(np.stack([eta, eta - reach, eta + reach], axis=-1))
     values[:, 2] = curves.half_life(values[:, 2])
     last = (months.age_end * months.used).max(axis=1)
-    times = curves.time_to_level(target_h, *np.moveaxis(np.exp(draws.whole), -1, 0))
-    arrival = curves.time_to_level(target_h, *np.exp(eta).T)
+    times = curves.time_to_level(target.target_h, *np.moveaxis(np.exp(draws.whole), -1, 0))
+    arrival = curves.time_to_level(target.target_h, *np.exp(eta).T)
     parts = [
         *np.moveaxis(values, 1, 0),
-        np.column_stack(posterior.level_interval(TARGET_MONTHS, eta, covariance, core.quantile)),
+        np.column_stack(posterior.level_interval(target.months, eta, covariance, core.quantile)),
         np.column_stack([arrival, *limits(times)]),
         np.column_stack(posterior.level_interval(last, eta, covariance, core.quantile)),
     ]
-    table = pd.DataFrame(np.hstack(parts), pd.Index(names, name="client"), with_limits(CLIENT_NUMBERS))
-    table["p_target_24"] = (times <= 2 * TARGET_MONTHS).mean(axis=0)
+    table = pd.DataFrame(np.hstack(parts), pd.Index(names, name="client"), with_limits(client_numbers(target)))
+    table[target.chance_column] = (times <= 2 * target.months).mean(axis=0)
     table["months"] = months.used.sum(axis=1).astype(int)
     table["follows"] = _follows(core, np.isin(names, changed), eta, covariance)
     return table

@@ -1,4 +1,4 @@
-"""The claim under test: from 1 hour to 15 minutes within 12 months; for whom, and is it an effect of who stayed?
+"""The claim under test, `Target`: for whom does it hold, and is it an effect of who stayed?
 
 Three averages that must not be mixed up: the typical client (median log parameters), the mean of the clients, and
 the portfolio (clients weighted by endpoints). An average over those who are still there is a fourth thing.
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rhem_lib.decay import posterior
 from rhem_lib.decay.mixed_model import Fit
 from rhem_lib.decay.residuals import expected
+from rhem_lib.settings import Target
 
 Array = NDArray[np.float64]
 
@@ -27,21 +28,20 @@ class Claim:
     Attributes
     ----------
     table : DataFrame, indexed by quantity and of (typical, mean, portfolio)
-        start_h, level_h (at `months`) and share_at_target (of clients, of endpoints; for the typical client the
-        probability that it is there): estimate, low, high; and if_stayed, the estimate if every client that left
-        earlier had stayed at the level at which it left.
+        start_h, level_h (at the target's month) and share_at_target (of clients, of endpoints; for
+        the typical client the probability that it is there): estimate, low, high; and if_stayed, the estimate if
+        every client that left earlier had stayed at the level at which it left.
     leaving : DataFrame, indexed by group (stayed, left)
-        clients, level_h at `months` (mean of clients) with low and high, and last_ratio: hours of the last 3
-        months over those expected on the client's own path; NaN where a group has fewer than 3 clients. No rows
-        where it is not known who left.
-    target_h, months
+        clients, level_h at the target's month (mean of clients) with low and high, and last_ratio: hours of
+        the last 3 months over those expected on the client's own path; NaN where a group has fewer than 3
+        clients. No rows where it is not known who left.
+    target : Target
         The claim.
     """
 
     table: pd.DataFrame
     leaving: pd.DataFrame
-    target_h: float
-    months: int
+    target: Target
 
     @property
     def text(self) -> str:
@@ -57,8 +57,9 @@ class Claim:
             for key, name in who.items()
         ]
         return (
-            f"Minutes per endpoint and month from onboarding to month {self.months}, with 95 % intervals: "
-            f"{'; '.join(parts)}. At or under {60 * self.target_h:.0f} minutes by then: "
+            f"The claim is {self.target.text}. Minutes per endpoint and month from onboarding to month "
+            f"{self.target.months}, with 95 % intervals: "
+            f"{'; '.join(parts)}. At or under {60 * self.target.target_h:.0f} minutes by then: "
             f"{tell(shares.loc['mean'], ' %')} of the clients, with {tell(shares.loc['portfolio'], ' %')} of the "
             f"endpoints. {self._leaving()}"
         )
@@ -78,9 +79,9 @@ class Claim:
         moved = f"would be {then} minutes instead of {now}" if then != now else f"would still be {now} minutes"
         return (
             f"The {left['clients']:.0f} clients that left are put at {60 * left['level_h']:.0f} minutes at month "
-            f"{self.months}, the {stayed['clients']:.0f} that stayed at {60 * stayed['level_h']:.0f}; in their "
-            f"last {LAST_MONTHS} months those that left ran at {left['last_ratio']:.0%} of their own path. Had "
-            f"those who left sooner stayed at the level at which they left, the mean of the clients {moved}."
+            f"{self.target.months}, the {stayed['clients']:.0f} that stayed at {60 * stayed['level_h']:.0f}; in "
+            f"their last {LAST_MONTHS} months those that left ran at {left['last_ratio']:.0%} of their own path. "
+            f"Had those who left sooner stayed at the level at which they left, the mean of the clients {moved}."
         )
 
     def summary(self) -> pd.DataFrame:
@@ -104,8 +105,7 @@ def check_claim(
     typical: Array,
     population: pd.DataFrame,
     left: NDArray[np.bool_] | None,
-    target_h: float,
-    months: int,
+    target: Target,
 ) -> Claim:
     """Test the claim on a fit.
 
@@ -117,26 +117,25 @@ def check_claim(
     typical : array (draws, 3)
         Those of the typical client.
     population : DataFrame
-        Rows start_h and rhem_12_h of the typical client: estimate, low, high.
+        Rows start_h and the level at the target's month of the typical client: estimate, low, high.
     left : array of bool (clients,), or None where it is not known
         Clients that are no longer served.
-    target_h, months
-        Level, and the age at which it is claimed.
+    target : Target
     """
     book = fit.model.months
     equal = np.full(len(book.used), 1 / len(book.used))
     size = (book.weight * book.used).sum(1) / ((book.age_end - book.age_start) * book.used).sum(1)
     weights = {"mean": equal, "portfolio": size / size.sum()}
     last = (book.age_end * book.used).max(1)
-    gone = np.zeros(len(last), bool) if left is None else left & (last < months)
-    level, own = (np.exp(posterior.log_level(float(months), x)[0]) for x in (draws.whole, draws.own))
+    gone = np.zeros(len(last), bool) if left is None else left & (last < target.months)
+    level, own = (np.exp(posterior.log_level(target.months, x)[0]) for x in (draws.whole, draws.own))
     ends = (np.exp(posterior.log_level(last, x)[0]) for x in (draws.whole, draws.own))
     frozen, own_frozen = (np.where(gone, end, at) for end, at in zip(ends, (level, own), strict=True))
     start, own_start = np.exp(draws.whole[..., 0]), np.exp(draws.own[..., 0])
-    there = np.exp(posterior.log_level(float(months), typical)[0]) <= target_h
+    there = np.exp(posterior.log_level(target.months, typical)[0]) <= target.target_h
     rows = {
         ("start_h", "typical"): [*population.loc["start_h", ["estimate", "low", "high"]], np.nan],
-        ("level_h", "typical"): [*population.loc["rhem_12_h", ["estimate", "low", "high"]], np.nan],
+        ("level_h", "typical"): [*population.loc[target.level_column, ["estimate", "low", "high"]], np.nan],
         ("share_at_target", "typical"): [there.mean(), np.nan, np.nan, np.nan],
     }
     for of, weight in weights.items():
@@ -144,12 +143,12 @@ def check_claim(
         levels = posterior.interval(level @ weight, own @ weight)
         rows["start_h", of] = [*starts, starts[0]]
         rows["level_h", of] = [*levels, _interval(own_frozen @ weight)[0]]
-        shares = _interval((level <= target_h) @ weight)
-        rows["share_at_target", of] = [*shares, _interval((frozen <= target_h) @ weight)[0]]
+        shares = _interval((level <= target.target_h) @ weight)
+        rows["share_at_target", of] = [*shares, _interval((frozen <= target.target_h) @ weight)[0]]
     index = pd.MultiIndex.from_tuples(rows, names=["quantity", "of"])
     table = pd.DataFrame(list(rows.values()), index, ["estimate", "low", "high", "if_stayed"]).astype(float)
     order = [(q, of) for q in ("start_h", "level_h", "share_at_target") for of in ("typical", "mean", "portfolio")]
-    return Claim(table.loc[order], _compare(fit, level, own, left), target_h, months)
+    return Claim(table.loc[order], _compare(fit, level, own, left), target)
 
 
 def _interval(draws: Array) -> list[float]:

@@ -1,4 +1,4 @@
-"""The decay finding in words: does support load go from 1 hour to 15 minutes in 12 months?"""
+"""The decay finding in words: does support load fall as the target claims?"""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ import pandas as pd
 from rhem_lib.decay.client_months import Months
 from rhem_lib.decay.decline_test import Gate
 from rhem_lib.decay.season import Season
+from rhem_lib.settings import Target
 
-TARGET_MONTHS = 12
 SHAPE_MARGIN = 4.0
 TAUS_TO_SEE_FLOOR, TAUS_TO_MISS_START = 2.5, 0.5
 ONE_SEASON = 2  # calendar months of onboarding
 
 
-def tell(population: pd.DataFrame, shapes: pd.DataFrame, gate: Gate, target_h: float, months: Months) -> str:
+def tell(population: pd.DataFrame, shapes: pd.DataFrame, gate: Gate, target: Target, months: Months) -> str:
     """From onboarding to the target, or that there is no decline; in minutes per endpoint per month.
 
     Parameters are those of `decay.DecayFit`, and the months that were fitted.
@@ -23,19 +23,19 @@ def tell(population: pd.DataFrame, shapes: pd.DataFrame, gate: Gate, target_h: f
     minutes = population * 60
     counts = f"{len(months.used)} clients, {int(months.used.sum()):,} client-months"
     if not gate.declines:
-        return _flat(minutes, gate, counts)
-    level = population.loc["rhem_12_h"]
+        return _flat(minutes, gate, target, counts)
+    level = population.loc[target.level_column]
     verdict = "the data cannot tell whether it is there by then"
-    if level["high"] <= target_h:
+    if level["high"] <= target.target_h:
         verdict = "it is at or under that by then"
-    elif level["low"] > target_h:
+    elif level["low"] > target.target_h:
         verdict = "it has not come down to that by then"
     return (
         f"Over {counts}, the typical client goes from {_range(minutes, 'start_h')} minutes per endpoint and month "
-        f"at onboarding to {_range(minutes, 'rhem_12_h')} after {TARGET_MONTHS} months; the target is "
-        f"{60 * target_h:.0f} minutes, and {verdict}. The mean of the clients is "
-        f"{_range(minutes, 'rhem_12_h', 'mean_')} minutes at {TARGET_MONTHS} months. The distance to the floor "
-        f"halves every {_range(population, 'half_life_months', '', '.1f')} months. "
+        f"at onboarding to {_range(minutes, target.level_column)} after {target.months} months; the claim is "
+        f"{target.text}, and {verdict}. The mean of the clients is "
+        f"{_range(minutes, target.level_column, 'mean_')} minutes at {target.months} months. "
+        f"The distance to the floor halves every {_range(population, 'half_life_months', '', '.1f')} months. "
         f"{_arrival(population.loc['months_to_target'])} {_caveats(population, shapes, months)}"
     )
 
@@ -57,12 +57,12 @@ def tell_clients(names: Sequence[str], follows: pd.Series, months: Months) -> st
     return f"Client by client: {kinds}.{elsewhere if silent else ''}"
 
 
-def _flat(minutes: pd.DataFrame, gate: Gate, counts: str) -> str:
+def _flat(minutes: pd.DataFrame, gate: Gate, target: Target, counts: str) -> str:
     if not np.isfinite(gate.log_ratio):
         return f"No decline detected: over {counts}, no two clients have early and late months to compare."
     return (
-        f"No decline detected over {counts}, so no half-life is given. {gate.text} The typical client stands at "
-        f"{_range(minutes, 'rhem_12_h')} minutes per endpoint and month at month {TARGET_MONTHS}."
+        f"No decline detected over {counts}, so no half-life is given. {gate.text} The typical client is at "
+        f"{_range(minutes, target.level_column)} minutes per endpoint and month at month {target.months}."
     )
 
 

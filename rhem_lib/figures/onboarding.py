@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from rhem_lib.decay import Claim, DecayFit
     from rhem_lib.simulate import Recovery
 
-REFERENCE_MINUTES = 60
 LIKELY, NOT_LIKELY = 0.8, 0.2
 SHOWN_SHARE = 0.97  # share of the single months that the vertical axis must hold
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
@@ -60,9 +59,10 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
             )
     x = np.linspace(0, rows["age_months"].max(), 200)
     band(ax, x, fit.predict(age_months=x.tolist()), BLUE, "typical\nclient")
-    level_line(ax, REFERENCE_MINUTES, "1 hour", GREY, side="right")
-    level_line(ax, 60 * fit.target_h, f"{60 * fit.target_h:.0f} minutes", ORANGE)
-    top = max(1.2 * REFERENCE_MINUTES, 60 * rows["rhem_h"].quantile(SHOWN_SHARE))
+    start, goal = 60 * fit.target.start_h, 60 * fit.target.target_h
+    level_line(ax, start, f"{start:.0f} minutes", GREY, side="right")
+    level_line(ax, goal, f"{goal:.0f} minutes", ORANGE)
+    top = max(1.2 * start, 60 * rows["rhem_h"].quantile(SHOWN_SHARE))
     ax.set(xlim=(0, x[-1]), ylim=(0, top), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
     title(ax, takeaway(fit.text))
     return ax
@@ -80,9 +80,9 @@ def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarra
         if fit.usable and name in fit.clients.index:
             x = np.linspace(0, own["age_months"].max(), 60)
             curve(ax, x, fit.predict(name, age_months=x.tolist()), BLUE, lw=1.6)
-        level_line(ax, 60 * fit.target_h, "", ORANGE)
+        level_line(ax, 60 * fit.target.target_h, "", ORANGE)
 
-    top = max(1.2 * REFERENCE_MINUTES, 60 * rows["rhem_h"].quantile(SHOWN_SHARE)) if len(rows) else 1
+    top = 60 * max(1.2 * fit.target.start_h, rows["rhem_h"].quantile(SHOWN_SHARE)) if len(rows) else 1
     counts = ", ".join(f"{n} {word}" for word, n in fit.clients["follows"].value_counts().items())
     return _multiples(names, draw, columns, top, f"The paths of {len(names)} clients: {counts}", AGE_LABEL)
 
@@ -99,7 +99,7 @@ def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: in
         now, ahead = own["age_end"].max(), fit.forecast(name, months=months)
         ax.scatter(own["age_months"] - now, 60 * own["rhem_h"], s=5, color=GREY, lw=0, zorder=2)
         curve(ax, ahead["age_months"] - now, ahead.rename(columns={"rhem_h": "estimate"}), BLUE, lw=1.6)
-        level_line(ax, 60 * fit.target_h, "", ORANGE)
+        level_line(ax, 60 * fit.target.target_h, "", ORANGE)
         ax.set_xlim(-SHOWN_MONTHS, months)
 
     finding = f"The next {months} months: nine in ten should fall into the band"
@@ -149,8 +149,8 @@ def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
 
 @styled
 def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
-    """How likely each client reaches the target within 24 months of onboarding."""
-    known = fit.clients["p_target_24"].dropna().sort_values()
+    """How likely each client reaches the target within twice its months."""
+    known = fit.clients[fit.target.chance_column].dropna().sort_values()
     ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
     if known.empty:
         return say_missing(ax, takeaway(fit.text))
@@ -169,8 +169,8 @@ def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     ax.set_xticks([0, 0.2, 0.5, 0.8, 1], ["0%", "20%", "50%", "80%", "100%"])
     ax.grid(visible=False, axis="y")
     likely, unlikely = int((known >= LIKELY).sum()), int((known <= NOT_LIKELY).sum())
-    title(ax, f"{likely} of {len(known)} clients likely reach {60 * fit.target_h:.0f} minutes within 24 months of "
-              f"onboarding, {unlikely} likely do not")  # fmt: skip
+    title(ax, f"{likely} of {len(known)} clients likely reach {60 * fit.target.target_h:.0f} minutes within "
+              f"{2 * fit.target.months} months of onboarding, {unlikely} likely do not")  # fmt: skip
     return ax
 
 
@@ -180,21 +180,19 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
     ax = axes(ax, 7.5, 2.8)
     if tested is None:
         return say_missing(ax, "The claim cannot be tested: there is no fit.")
-    minutes = 60 * tested.table
+    minutes, month = 60 * tested.table, tested.target.months
     for y, (key, name) in enumerate(reversed(WHO.items())):
         for row, colour in (("start_h", GREY), ("level_h", BLUE)):
             value = minutes.loc[(row, key)]
             ax.hlines(y, value["low"], value["high"], color=colour, lw=3, alpha=0.5)
             ax.scatter(value["estimate"], y, s=40, color=colour, zorder=3)
         ax.annotate(name, (0, y), xytext=(2, 12), textcoords="offset points", fontsize=9, color=GREY)
-    ax.axvline(60 * tested.target_h, color=ORANGE, lw=1.2, ls=(0, (4, 3)))
+    ax.axvline(60 * tested.target.target_h, color=ORANGE, lw=1.2, ls=(0, (4, 3)))
     ax.set_yticks([])
     ax.set(ylim=(-0.5, 2.8), xlim=(0, None))
-    ax.set_xlabel(
-        f"minutes; grey: at onboarding, blue: month {tested.months}, dashed: target; bars: 95 % intervals"
-    )
+    ax.set_xlabel(f"minutes; grey: at onboarding, blue: month {month}, dashed: target; bars: 95 % intervals")
     ends = minutes.loc["level_h", "estimate"]
-    title(ax, f"At month {tested.months} the typical client is at {ends['typical']:.0f} minutes, the mean of "
+    title(ax, f"At month {month} the typical client is at {ends['typical']:.0f} minutes, the mean of "
               f"the clients at {ends['mean']:.0f}, the portfolio at {ends['portfolio']:.0f}")  # fmt: skip
     return ax
 

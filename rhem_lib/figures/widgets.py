@@ -39,7 +39,7 @@ def explore_path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
     def draw(client: str, target: int) -> Any:
         return onboarding.path(fit, panel, client, target_h=target / 60)
 
-    return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target_h))
+    return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target.target_h))
 
 
 def _panel(draw: Callable, **knobs: Any) -> Any:

@@ -81,7 +81,7 @@ class ClientCurve:
     next_low: float
     next_high: float
     months_to_target: float
-    p_target_24: float
+    p_target: float
 
     @property
     def se(self) -> float:
@@ -339,5 +339,5 @@ def _curve(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp
         next_low=float(ahead["low"]),
         next_high=float(ahead["high"]),
         months_to_target=np.nan if row is None else float(row["months_to_target"]),
-        p_target_24=np.nan if row is None else float(row["p_target_24"]),
+        p_target=np.nan if row is None else float(row[fit.target.chance_column]),
     )

@@ -32,7 +32,7 @@ def curve(b: PortfolioFacts) -> Section:
     if not fit.usable:
         title = t("It is too early to say how fast a client's time falls")
         return Section("curve", title, (t("There are not enough clients and months for a curve."),))
-    age = np.arange(SHOWN_MONTHS + 1, dtype=float)
+    age = np.arange(max(SHOWN_MONTHS, goal.months) + 1, dtype=float)
     path = 60 * fit.predict(age_months=age.tolist())[["estimate", "low", "high"]]
     table = pd.DataFrame(
         {"age_months": age, "expected": path["estimate"], "expected_low": path["low"],
@@ -143,10 +143,10 @@ def decisions(b: PortfolioFacts) -> Section:
     over = judged["client"].head(3).tolist()
     if over:
         asked.append(t("Who looks into the work for {clients}?", clients=", ".join(over)))
-    if b.fit.usable and b.fit.population.loc["rhem_12_h", "low"] * 60 > b.target:
+    if b.fit.usable and b.fit.population.loc[b.fit.target.level_column, "low"] > b.fit.target.target_h:
         asked.append(
             t("Is {line} minutes in month {n} still the goal, or do we change how we onboard?",
-              line=number(b.target), n=b.settings.targets.months)
+              line=number(b.target), n=b.fit.target.months)
         )  # fmt: skip
     hours = _hours(b)
     if hours["quarantined"] + hours["unclassified"] > OPEN_SHARE * hours["read"]:

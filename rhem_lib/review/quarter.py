@@ -90,17 +90,18 @@ def _when_target(f: Facts) -> str:
     if f.now.minutes < f.target and c.next_expected <= f.target:
         likely = t("We likely stay under the {line}-minute line.", **goal)
         return t("We expect to stay under the {line}-minute line.", **goal) if c.next_high <= f.target else likely
-    if f.age >= 24:
+    last = 2 * f.settings.targets.months
+    if f.age >= last:
         soon = np.isfinite(c.months_to_target) and c.months_to_target <= f.age + 12
         likely = mark("We are likely to reach the {line}-minute line within a year at this pace.")
         not_likely = mark("We are not likely to reach the {line}-minute line within a year at this pace.")
         return t(likely if soon else not_likely, **goal)
-    if c.p_target_24 >= 0.8:
-        reach = c.months_to_target if np.isfinite(c.months_to_target) else 24.0
-        by = _month_at(f, min(max(reach, f.age + 1), 24.0))
+    if c.p_target >= 0.8:
+        reach = c.months_to_target if np.isfinite(c.months_to_target) else last
+        by = _month_at(f, min(max(reach, f.age + 1), last))
         return t("We are likely to reach the {line}-minute line by {month}.", month=by, **goal)
-    by = _month_at(f, 24)
-    if c.p_target_24 > 0.2:
+    by = _month_at(f, last)
+    if c.p_target > 0.2:
         return t("It is too early to tell whether we reach the {line}-minute line by {month}.", month=by, **goal)
     return t("We are not likely to reach the {line}-minute line by {month} at this pace.", month=by, **goal)
 

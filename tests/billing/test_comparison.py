@@ -14,6 +14,7 @@ from rhem_lib.billing.comparison import billing_cohort, compare_billing
 from rhem_lib.billing.groups import verdict
 from rhem_lib.billing.text import agreement
 from rhem_lib.decay.client_months import fitted_months
+from rhem_lib.settings import Target
 
 STRONG = replace(SCENARIOS["S7"], clients=30, fixed_tau_ratio=0.35)
 
@@ -186,3 +187,12 @@ def test_type_one_error_and_coverage():
     rejected = sum(r.p_value < 0.05 for r in results)
     assert binomtest(rejected, 60, 0.05, alternative="greater").pvalue > 0.01
     assert abs(np.mean([np.log(r.ratio) for r in results])) < 0.12
+
+
+def test_follows_another_target(panel, found):
+    other = compare_billing(panel, target=Target(start_h=2.0, target_h=0.5, months=18))
+    assert other.target.months == 18
+    assert "come to 30 minutes" in other.text
+    assert "come to 15 minutes" not in other.text
+    assert other.ratio == found.ratio
+    assert other.sooner != found.sooner

@@ -143,7 +143,7 @@ def test_row_order_and_client_names_change_nothing(panel, fit):
 
 
 def test_unit_of_hours_scales_levels_and_nothing_else(panel, fit):
-    minutes = fit_decay(panel.assign(reactive_hours=60 * panel["reactive_hours"]), target_h=15.0)
+    minutes = fit_decay(panel.assign(reactive_hours=60 * panel["reactive_hours"]), target=15.0)
     for row, factor in [("start_h", 60), ("floor_h", 60), ("rhem_12_h", 60), ("half_life_months", 1)]:
         ratio = minutes.population.loc[row] / fit.population.loc[row]
         assert ratio.to_numpy() == pytest.approx(np.full(6, factor), rel=1e-6), row
@@ -183,11 +183,11 @@ def test_prediction_agrees_with_the_tables_and_survives_a_pickle(fit):
     with pytest.raises(ParameterError, match=r"client: .* is not known here"):
         fit.predict("nobody", age_months=[1.0])
     with pytest.raises(ParameterError, match="above 0"):
-        fit_decay(simulate_panel("S3", seed=1), target_h=0.0)
+        fit_decay(simulate_panel("S3", seed=1), target=0.0)
 
 
 def test_unreachable_target_is_never_and_said_so(panel):
-    fit = fit_decay(panel, target_h=0.05)
+    fit = fit_decay(panel, target=0.05)
     assert fit.population.loc["months_to_target", ["estimate", "low", "high", "mean_high"]].eq(np.inf).all()
     assert "never" in fit.text
     assert "has not come down to that by then" in fit.text

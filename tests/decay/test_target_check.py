@@ -10,6 +10,7 @@ from scenarios import SCENARIOS, simulate_panel, true_clients
 from rhem_lib.decay.curves import exponential
 from rhem_lib.decay.fit import fit_decay
 from rhem_lib.errors import ParameterError
+from rhem_lib.settings import Target
 
 BOOK = replace(SCENARIOS["S2"], clients=40, months=(18, 30), season=0.0, leaving=False)
 
@@ -144,3 +145,20 @@ def test_what_is_said_of_each_los_alamos_system(lanl_folder):
     assert fit.left_out == ("System 17", "System 22")
     assert fit.text.endswith("unknown: System 17, System 22.")
     assert not fit.gate.declines
+
+
+def test_follows_another_target_in_numbers_names_and_words():
+    """The level at month 18 is that of the same curve; 12 months, 15 and 60 minutes appear nowhere."""
+    panel = simulate_panel(replace(SCENARIOS["S1"], clients=12, months=(24, 24)), seed=5)
+    usual, fit = fit_decay(panel), fit_decay(panel, target=Target(start_h=2.0, target_h=0.5, months=18))
+    at_18 = usual.predict(age_months=18.0).iloc[0]
+    assert fit.population.loc["rhem_18_h", "estimate"] == pytest.approx(at_18["estimate"])
+    assert fit.claim.table.loc[("level_h", "typical"), "low"] == pytest.approx(at_18["low"])
+    assert {"rhem_18_h", "rhem_18_h_low", "p_target_36"} <= set(fit.clients)
+    assert not {"rhem_12_h", "p_target_24"} & {*fit.clients, *fit.population.index}
+    assert (fit.clients["p_target_36"] >= usual.clients["p_target_24"]).all()
+    for text in (fit.text, fit.claim.text):
+        assert "a fall from 120 to 30 minutes within 18 months" in text
+        assert "month 12" not in text
+        assert "12 months" not in text
+    assert "At or under 30 minutes by then" in fit.claim.text

@@ -18,6 +18,7 @@ from rhem_lib.figures import theme
 from rhem_lib.metric.causes import cause_months, concentration
 from rhem_lib.metric.decomposition import last_periods, why_moved
 from rhem_lib.metric.definitions import definitions
+from rhem_lib.settings import Target
 from rhem_lib.simulate.recovery import Recovery
 
 
@@ -169,3 +170,14 @@ def test_heat_map_has_the_share_of_every_hour(sample_work, sample_panel):
     assert len(drawn) == len(shares)
     none = replace(held, table=held.table[held.table["kind"] != "hour of week"])
     assert not figures.hours_of_week(none).axison
+
+
+def test_lines_of_the_decay_figure_follow_the_target(sample_panel):
+    fit = fit_decay(sample_panel, target=Target(start_h=2.0, target_h=0.5, months=18))
+    ax = figures.decay(fit, sample_panel)
+    words = [text.get_text() for text in ax.texts]
+    assert {"120 minutes", "30 minutes"} <= set(words)
+    assert not {"1 hour", "60 minutes", "15 minutes"} & set(words)
+    assert {60 * 2.0, 60 * 0.5} <= {float(line.get_ydata()[0]) for line in ax.lines}
+    heading = figures.months_to_target(fit).figure.get_suptitle()
+    assert "within 36 months" in " ".join(heading.split())

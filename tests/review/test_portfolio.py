@@ -12,9 +12,9 @@ import rhem_lib as rhem
 from rhem_lib.deck import workbook
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.review import portfolio, portfolio_facts
+from rhem_lib.review import portfolio, portfolio_facts, portfolio_study
 from rhem_lib.review.portfolio import build_portfolio
-from rhem_lib.settings import Settings
+from rhem_lib.settings import Settings, Target
 
 HOURS = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified", "quarantined")
 
@@ -115,3 +115,18 @@ def test_a_small_book_is_told_too(tmp_path, language, usable):
     review = portfolio.compose_portfolio(facts(panel, fit, test, account, Settings(name="M", language=language)))
     assert problems(write(review, tmp_path / "p.pptx")) == []
     assert "{" not in review.story
+
+
+def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel):
+    """The clients reach 30 minutes at some month, but 6 minutes never: asked of month 18, by the level there."""
+    targets = {"start_h": 2.0, "months": 18}
+    panel, _, test, account = make_book()
+    for target_h, asked in ((0.1, True), (9.0, False)):
+        target = Target(target_h=target_h, **targets)
+        settings = Settings(name="M", targets=target)
+        fit = rhem.fit_decay(sample_panel, target=target)
+        section = portfolio_study.decisions(facts(panel, fit, test, account, settings))
+        assert (
+            any(f"Is {60 * target_h:.0f} minutes in month 18 still the goal" in p for p in section.paragraphs)
+            == asked
+        )
