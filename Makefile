@@ -11,7 +11,7 @@ WORKERS ?= 2
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-# uv installs in seconds and is itself pinned in the lock; where it is not to be had, pip does the same slower.
+# uv installs in seconds and is itself pinned in the lock; where it is not available, pip does the same slower.
 define install
 	@test -x $(BIN)/python || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing the packages of $(1)"
@@ -20,7 +20,7 @@ define install
 	  $(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes $(1) \
 	  && $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
-	  echo "uv is not to be had here; pip takes about a minute"; \
+	  echo "uv is not available; falling back to pip (about 1 minute)"; \
 	  $(PIP) --require-hashes -r $(1) && $(PIP) --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
@@ -40,7 +40,7 @@ review: $(VENV)/.runtime ## study and client reviews of DATA (default data/sampl
 	$(BIN)/rhem review $(DATA) --quarter $(QUARTER) --workers $(WORKERS)
 
 test: $(VENV)/.dev ## all fast tests
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-browser: $(VENV)/.dev ## JupyterLab and the pages in Chromium, where it is installed
 	$(BIN)/python -m pytest -m slow tests/whole/test_browser.py

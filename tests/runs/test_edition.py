@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -35,11 +36,24 @@ def edition(tmp_path_factory):
     folder = tmp_path_factory.mktemp("edition")
     before = Path.cwd()
     os.chdir(folder)
-    write_sample(Path("data/small"), clients=6, months=14, seed=11)
-    try:
-        yield folder, run.review(Path("data/small"), "2026Q2", **QUIET)
-    finally:
-        os.chdir(before)
+    write_sample(Path("data/small"), clients=4, months=14, seed=11)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run, "study_jobs", with_one_small_recovery(run.study_jobs))
+        try:
+            yield folder, run.review(Path("data/small"), "2026Q2", **QUIET)
+        finally:
+            os.chdir(before)
+
+
+def with_one_small_recovery(study_jobs):
+    """The study's notebooks, of which 05 recovers one small portfolio in place of two of 20 clients."""
+
+    def jobs(*given):
+        for job in study_jobs(*given):
+            small = {"books": 1, "clients": 6, "months": 14} if job.notebook == "05_known_truth" else {}
+            yield replace(job, parameters=job.parameters | small)
+
+    return jobs
 
 
 def test_every_output_is_there_and_every_link_resolves(edition):
@@ -54,13 +68,14 @@ def test_every_output_is_there_and_every_link_resolves(edition):
             assert link.startswith(("data:", "#")) or (page.parent / unquote(link)).exists(), (page, link)
 
 
-def test_a_second_run_keeps_everything_and_force_runs_again(edition):
+def test_a_second_run_keeps_everything_and_force_runs_again(edition, monkeypatch):
     folder, _ = edition
     stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("review.*") if p.name != "review.json"}
     again = run.review(Path("data/small"), "2026Q2", **QUIET)
     assert set(again.table["status"]) == {"kept"}
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
     name = again.table.loc[again.table["kind"] == "client", "name"].iloc[0]
+    monkeypatch.setattr(edition_jobs, "STUDY", ("01_data_account",))
     forced = run.review(Path("data/small"), "2026Q2", clients=[name], force=True, **QUIET)
     assert set(forced.table["status"]) == {"done"}
 
@@ -104,6 +119,7 @@ def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition,
         yield from planned
 
     monkeypatch.setattr(run, "client_jobs", sabotaged)
+    monkeypatch.setattr(edition_jobs, "STUDY", ("01_data_account",))
     made = run.review(Path("data/small"), "2026Q2", force=True, **QUIET)
     assert len(made.failed) == 1
     assert made.failed[0] in made.text

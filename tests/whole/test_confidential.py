@@ -79,7 +79,7 @@ def planted(tmp_path_factory):
     """Folder of a run on planted data, in a planted environment; the panel; the client of each computer."""
     root = tmp_path_factory.mktemp(f"{PLANTED}place")
     folder = root / "data/planted"
-    write_sample(folder, clients=5, months=14, seed=11, dirt="none")
+    write_sample(folder, clients=4, months=14, seed=11, dirt="none")
     listed = [row["client"] for row in csv.DictReader((folder / "clients.csv").open())]
     plant(folder, listed)
     (root / f"{PLANTED}home").mkdir()

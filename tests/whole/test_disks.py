@@ -19,7 +19,7 @@ QUIET = {"tell": lambda *_: None, "workers": 1}
 def mounted(tmp_path, monkeypatch):
     """Function that mounts a small file system as reports/, again with other options if it is there."""
     monkeypatch.chdir(tmp_path)
-    write_sample(Path("data/small"), clients=5, months=14, seed=11)
+    write_sample(Path("data/small"), clients=3, months=14, seed=11)
     place = tmp_path / "reports"
     place.mkdir()
 
