@@ -8,7 +8,7 @@ from typing import Any
 
 import nbformat
 
-from rhem_lib.errors import ParameterError, one_of
+from rhem_lib.errors import ParameterError, nearest, one_of
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel carries the repository's notebooks/ inside the package; a checkout has them beside it.
@@ -28,7 +28,7 @@ class Parameter:
 def _path(name: str) -> Path:
     path = NOTEBOOKS / f"{name}.ipynb"
     if not path.is_file():
-        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS))
+        raise ParameterError(f"there is no notebook '{name}'.", where=str(NOTEBOOKS), fix=nearest(name, names()))
     return path
 
 
