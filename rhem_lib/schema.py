@@ -3,10 +3,10 @@
 `python -m rhem_lib.schema` prints the codebook that is kept in data/codebook.md.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
-import pandera.pandas as pa
 
 from rhem_lib.errors import InputError
 
@@ -64,167 +64,202 @@ REASONS = {
 }
 
 
-def _column(meaning: str, unit: str = "", **checks: Any) -> Any:
-    """A nullable column with its meaning and unit, unless told otherwise."""
-    return pa.Field(**{"nullable": True, "description": meaning, "metadata": {"unit": unit}, **checks})
+@dataclass(frozen=True)
+class Column:
+    """What a column of a canonical table means and may hold.
+
+    Attributes
+    ----------
+    kind : str
+        pandas dtype.
+    meaning, unit : str
+        For the codebook; the unit 'date' is a day without a clock.
+    required, unique : bool
+        No empty cell; no value twice.
+    one_of : sequence of str
+        Allowed values, any if empty.
+    positive : bool
+        No value below 0.
+    """
+
+    kind: str
+    meaning: str
+    unit: str = ""
+    required: bool = False
+    unique: bool = False
+    one_of: Sequence[str] = ()
+    positive: bool = False
+
+    def misfits(self, values: pd.Series) -> pd.Series:
+        """Return the values that the column does not allow; an empty cell fits unless it is required."""
+        given = values.notna()
+        wrong = ~given & self.required
+        if self.one_of:
+            wrong |= given & ~values.isin(self.one_of)
+        if self.positive:
+            wrong |= values < 0
+        if self.unique:
+            wrong |= values.duplicated()
+        return values[wrong]
 
 
-class _Table(pa.DataFrameModel):
-    class Config:
-        strict = "filter"
-        coerce = True
-
-
-class TimeEntries(_Table):
-    """One row per time entry of a technician."""
-
-    entry_id: str = _column("key of the entry in the source system", nullable=False)
-    ticket_id: str = _column("ticket the time was booked on")
-    client: str = _column("client, under its canonical name", nullable=False)
-    worked_on: pd.Timestamp = _column("calendar day worked, in the MSP's time zone", "date", nullable=False)
-    started_at: pd.Timestamp = _column("start of the work, in the MSP's time zone", "local time")
-    ended_at: pd.Timestamp = _column("end of the work, in the MSP's time zone", "local time")
-    hours: float = _column("hours worked, not billed; corrections may be negative", "h", nullable=False)
-    work_type: str = _column("work type or labour code of the source system")
-    technician: str = _column("stable pseudonym of the technician")
-    billable: str = _column("billing option of the source system")
-    entered_at: pd.Timestamp = _column("when the entry was written down", "local time")
-    source_file: str = _column("file the row came from", nullable=False)
-    source_row: int = _column("row in that file; the header is row 1", nullable=False)
-
-
-class Tickets(_Table):
-    """One row per ticket."""
-
-    ticket_id: str = _column("key of the ticket", nullable=False)
-    client: str = _column("client, under its canonical name")
-    opened_at: pd.Timestamp = _column("when it was opened", "local time")
-    closed_at: pd.Timestamp = _column("when it was closed", "local time")
-    type: str = _column("incident, problem, alert, request, change, or the source system's own word")
-    category: str = _column("category")
-    subcategory: str = _column("subcategory")
-    board: str = _column("board, queue or team")
-    source: str = _column("how it came in")
-    priority: str = _column("priority")
-    parent_id: str = _column("parent ticket; a child counts with its parent")
-    device_id: str = _column("device it concerns")
-    source_file: str = _column("file the row came from", nullable=False)
-    source_row: int = _column("row in that file", nullable=False)
-
-
-class Endpoints(_Table):
-    """One row per device and snapshot, or one per client and snapshot with a count."""
-
-    client: str = _column("client, under its canonical name", nullable=False)
-    as_of: pd.Timestamp = _column("day the list was taken", "date", nullable=False)
-    device_id: str = _column("device; empty where the row carries a count")
-    kind: str = _column("workstation, server or other", isin=ENDPOINT_KINDS)
-    last_seen: pd.Timestamp = _column("when the RMM last saw it", "local time")
-    count: float = _column("number of endpoints the row stands for", "endpoints", nullable=False, ge=0)
-    source_file: str = _column("file the row came from", nullable=False)
-    source_row: int = _column("row in that file", nullable=False)
-
-
-class Clients(_Table):
-    """One row per client."""
-
-    client: str = _column("client, under its canonical name", nullable=False, unique=True)
-    onboarded_on: pd.Timestamp = _column("month 0 starts here", "date")
-    onboarding_source: str = _column(
-        "where that date came from",
-        isin=("clients", "agreement", "first snapshot", "unknown"),
-        nullable=False,
-    )
-    ended_on: pd.Timestamp = _column("first day no longer in service", "date")
-    industry: str = _column("industry, if given")
-
-
-class Agreements(_Table):
-    """One row per client, billing model and period."""
-
-    client: str = _column("client, under its canonical name", nullable=False)
-    billing: str = _column("who pays how", isin=BILLING_MODELS, nullable=False)
-    start: pd.Timestamp = _column("first day", "date")
-    end: pd.Timestamp = _column("last day in force", "date")
-
-
-class Quarantine(_Table):
-    """One row per row that could not be used."""
-
-    source_file: str = _column("file the row came from", nullable=False)
-    source_row: int = _column("row in that file", nullable=False)
-    table: str = _column("canonical table it was meant for", nullable=False)
-    column: str = _column("column that could not be used")
-    value: str = _column("what stood there")
-    reason: str = _column("why the row was set aside", nullable=False)
-    hours: float = _column("hours on the row, where they could be read", "h")
-
-
-class Panel(_Table):
-    """One row per client and month: the central table of the product."""
-
-    client: str = _column("client", nullable=False)
-    month: pd.Timestamp = _column("first day of the month", "date", nullable=False)
-    endpoints: float = _column("mean of the month's snapshots", "endpoints", ge=0)
-    exposure: float = _column("endpoints x share of month in service", "endpoint-months", ge=0, nullable=False)
-    age_start: float = _column("age at the start of the exposed part", "months since onboarding", ge=0)
-    age_end: float = _column("age at the end of the exposed part", "months since onboarding", ge=0)
-    age_months: float = _column("age at the middle of the exposed part", "months since onboarding", ge=0)
-    reactive_hours: float = _column("reactive hours on days in service", "h", nullable=False)
-    reactive_tickets: float = _column("tickets whose first reactive hour is in the month", "tickets", ge=0)
-    unclassified_hours: float = _column("hours no rule could place", "h", nullable=False)
-    rhem_h: float = _column("reactive hours / exposure, if any exposure", "h per endpoint per month")
-    rhem_high_h: float = _column("the same if all unclassified hours were reactive", "h per endpoint per month")
-    billing: str = _column("billing model in force for most of the month")
-    flags: str = _column("what to know about the row, separated by spaces", nullable=False)
-    outside_hours: float = _column("reactive hours on days not in service", "h", nullable=False)
-    squared_hours: float = _column("sum of squared hours of the month's tickets, for intervals", "h2", ge=0)
-
-
-TABLES: dict[str, type[_Table]] = {
-    "time_entries": TimeEntries,
-    "tickets": Tickets,
-    "endpoints": Endpoints,
-    "clients": Clients,
-    "agreements": Agreements,
-    "quarantine": Quarantine,
-    "panel": Panel,
+TEXT, TIME, NUMBER, COUNT = "str", "datetime64[ns]", "float64", "int64"
+SOURCE = {
+    "source_file": Column(TEXT, "file the row came from", required=True),
+    "source_row": Column(COUNT, "row in that file; the header is row 1", required=True),
+}
+ROWS = {  # what a row of each table is
+    "time_entries": "One row per time entry of a technician.",
+    "tickets": "One row per ticket.",
+    "endpoints": "One row per device and snapshot, or one per client and snapshot with a count.",
+    "clients": "One row per client.",
+    "agreements": "One row per client, billing model and period.",
+    "quarantine": "One row per row that could not be used.",
+    "panel": "One row per client and month: the central table of the product.",
+}
+TABLES: dict[str, dict[str, Column]] = {
+    "time_entries": {
+        "entry_id": Column(TEXT, "key of the entry in the source system", required=True),
+        "ticket_id": Column(TEXT, "ticket the time was booked on"),
+        "client": Column(TEXT, "client, under its canonical name", required=True),
+        "worked_on": Column(TIME, "calendar day worked, in the MSP's time zone", "date", required=True),
+        "started_at": Column(TIME, "start of the work, in the MSP's time zone", "local time"),
+        "ended_at": Column(TIME, "end of the work, in the MSP's time zone", "local time"),
+        "hours": Column(NUMBER, "hours worked, not billed; corrections may be negative", "h", required=True),
+        "work_type": Column(TEXT, "work type or labour code of the source system"),
+        "technician": Column(TEXT, "stable pseudonym of the technician"),
+        "billable": Column(TEXT, "billing option of the source system"),
+        "entered_at": Column(TIME, "when the entry was written down", "local time"),
+        **SOURCE,
+    },
+    "tickets": {
+        "ticket_id": Column(TEXT, "key of the ticket", required=True),
+        "client": Column(TEXT, "client, under its canonical name"),
+        "opened_at": Column(TIME, "when it was opened", "local time"),
+        "closed_at": Column(TIME, "when it was closed", "local time"),
+        "type": Column(TEXT, "incident, problem, alert, request, change, or the source system's own word"),
+        "category": Column(TEXT, "category"),
+        "subcategory": Column(TEXT, "subcategory"),
+        "board": Column(TEXT, "board, queue or team"),
+        "source": Column(TEXT, "how it came in"),
+        "priority": Column(TEXT, "priority"),
+        "parent_id": Column(TEXT, "parent ticket; a child counts with its parent"),
+        "device_id": Column(TEXT, "device it concerns"),
+        **SOURCE,
+    },
+    "endpoints": {
+        "client": Column(TEXT, "client, under its canonical name", required=True),
+        "as_of": Column(TIME, "day the list was taken", "date", required=True),
+        "device_id": Column(TEXT, "device; empty where the row carries a count"),
+        "kind": Column(TEXT, "workstation, server or other", one_of=ENDPOINT_KINDS),
+        "last_seen": Column(TIME, "when the RMM last saw it", "local time"),
+        "count": Column(
+            NUMBER, "number of endpoints the row stands for", "endpoints", required=True, positive=True
+        ),
+        **SOURCE,
+    },
+    "clients": {
+        "client": Column(TEXT, "client, under its canonical name", required=True, unique=True),
+        "onboarded_on": Column(TIME, "month 0 starts here", "date"),
+        "onboarding_source": Column(
+            TEXT,
+            "where that date came from",
+            one_of=("clients", "agreement", "first snapshot", "unknown"),
+            required=True,
+        ),
+        "ended_on": Column(TIME, "first day no longer in service", "date"),
+        "industry": Column(TEXT, "industry, if given"),
+    },
+    "agreements": {
+        "client": Column(TEXT, "client, under its canonical name", required=True),
+        "billing": Column(TEXT, "who pays how", one_of=BILLING_MODELS, required=True),
+        "start": Column(TIME, "first day", "date"),
+        "end": Column(TIME, "last day in force", "date"),
+    },
+    "quarantine": {
+        **SOURCE,
+        "table": Column(TEXT, "canonical table it was meant for", required=True),
+        "column": Column(TEXT, "column that could not be used"),
+        "value": Column(TEXT, "what stood there"),
+        "reason": Column(TEXT, "why the row was set aside", required=True),
+        "hours": Column(NUMBER, "hours on the row, where they could be read", "h"),
+    },
+    "panel": {
+        "client": Column(TEXT, "client", required=True),
+        "month": Column(TIME, "first day of the month", "date", required=True),
+        "endpoints": Column(NUMBER, "mean of the month's snapshots", "endpoints", positive=True),
+        "exposure": Column(
+            NUMBER, "endpoints x share of month in service", "endpoint-months", positive=True, required=True
+        ),
+        "age_start": Column(
+            NUMBER, "age at the start of the exposed part", "months since onboarding", positive=True
+        ),
+        "age_end": Column(NUMBER, "age at the end of the exposed part", "months since onboarding", positive=True),
+        "age_months": Column(
+            NUMBER, "age at the middle of the exposed part", "months since onboarding", positive=True
+        ),
+        "reactive_hours": Column(NUMBER, "reactive hours on days in service", "h", required=True),
+        "reactive_tickets": Column(
+            NUMBER, "tickets whose first reactive hour is in the month", "tickets", positive=True
+        ),
+        "unclassified_hours": Column(NUMBER, "hours no rule could place", "h", required=True),
+        "rhem_h": Column(NUMBER, "reactive hours / exposure, if any exposure", "h per endpoint per month"),
+        "rhem_high_h": Column(
+            NUMBER, "the same if all unclassified hours were reactive", "h per endpoint per month"
+        ),
+        "billing": Column(TEXT, "billing model in force for most of the month"),
+        "flags": Column(TEXT, "what to know about the row, separated by spaces", required=True),
+        "outside_hours": Column(NUMBER, "reactive hours on days not in service", "h", required=True),
+        "squared_hours": Column(
+            NUMBER, "sum of squared hours of the month's tickets, for intervals", "h2", positive=True
+        ),
+    },
 }
 
 
 def columns(table: str) -> list[str]:
-    """Names of the columns of a canonical table, in order."""
-    return list(TABLES[table].to_schema().columns)
+    """Return the names of the columns of a canonical table, in order."""
+    return list(TABLES[table])
 
 
 def check(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """Return the frame with the canonical dtypes, or say what does not fit.
+    """Return the canonical columns of a frame with their dtypes; other columns are left out.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    table : str
+        A key of TABLES.
 
     Raises
     ------
     InputError
         A column is missing or holds values that the table does not allow (up to five are shown).
     """
+    known = TABLES[table]
+    missing = [name for name in known if name not in frame]
+    if missing:
+        raise InputError("a column is missing.", where=f"table {table}", examples=missing)
     try:
-        return TABLES[table].validate(frame)
-    except (pa.errors.SchemaError, pa.errors.SchemaErrors) as problem:
-        cases = getattr(problem, "failure_cases", None)
-        shown = cases["failure_case"].tolist() if isinstance(cases, pd.DataFrame) else []
-        raise InputError(
-            str(problem).splitlines()[0], where=f"table {table}", count=len(shown), examples=shown
-        ) from None
+        checked = frame[[name for name in frame if name in known]].astype({n: c.kind for n, c in known.items()})
+    except (ValueError, TypeError) as problem:
+        raise InputError(f"a column has values of another kind: {problem}.", where=f"table {table}") from None
+    for name, column in known.items():
+        wrong = column.misfits(checked[name])
+        if len(wrong):
+            what = "these values are not allowed here, or missing."
+            raise InputError(what, where=f"table {table}, column '{name}'", count=len(wrong), examples=wrong)
+    return checked
 
 
 def codebook() -> str:
     """Every table, column, meaning and unit, as Markdown."""
     lines = ["# Codebook", "", "Generated from `rhem_lib/schema.py` by `make codebook`; do not edit.", ""]
     lines += [f"METRIC_VERSION = {METRIC_VERSION}", ""]
-    for name, model in TABLES.items():
-        lines += [f"## {name}", "", (model.__doc__ or "").strip(), ""]
+    for name, known in TABLES.items():
+        lines += [f"## {name}", "", ROWS[name], ""]
         lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
-        for column, spec in model.to_schema().columns.items():
-            unit = (spec.metadata or {}).get("unit", "")
-            lines.append(f"| {column} | {spec.dtype} | {unit} | {spec.description} |")
+        lines += [f"| {name} | {c.kind} | {c.unit} | {c.meaning} |" for name, c in known.items()]
         lines.append("")
     lines += ["## Flags of the panel", "", "| flag | meaning |", "|---|---|"]
     lines += [f"| {flag} | {meaning} |" for flag, meaning in FLAGS.items()]

@@ -93,8 +93,8 @@ def _read_hours(con: Connection, raw: RawTable, look: str) -> Reading:
 def null_columns(table: str) -> list[str]:
     """SQL of each column of a canonical table without a value."""
     kinds = {"datetime64": "TIMESTAMP", "float64": "DOUBLE", "int64": "BIGINT"}
-    columns = schema.TABLES[table].to_schema().columns.items()
-    return [f"NULL::{kinds.get(str(spec.dtype).split('[')[0], 'VARCHAR')} AS {name}" for name, spec in columns]
+    columns = schema.TABLES[table].items()
+    return [f"NULL::{kinds.get(column.kind.split('[')[0], 'VARCHAR')} AS {name}" for name, column in columns]
 
 
 def empty_select(table: str) -> str:
@@ -109,19 +109,17 @@ def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look
     """How one column is read in its canonical type."""
     if name == "hours" and raw.spec.table == "time_entries":
         return _read_hours(con, raw, look)
-    columns = schema.TABLES[raw.spec.table].to_schema().columns
-    kind = str(columns[name].dtype) if name in columns else "str"
+    known = schema.TABLES[raw.spec.table].get(name, schema.Column("str", "column of the user's own"))
     column = _column(raw, name, look)
-    if kind.startswith("datetime") or name in DATED:
+    if known.kind.startswith("datetime") or name in DATED:
         read = read_date(con, column, raw.spec.dates, raw.help.date_order)
         if name in raw.spec.utc:
             utc = f"NOT regexp_matches({column.text}, '{BARE_DATE}')"
         else:  # where the profile does not tell, a cell may; a local day in JSON of .NET is its midnight in UTC
             utc = (INSTANT if raw.spec.utc else ZONED).format(column.text)
         read = _localised(con, read, utc, settings, look)
-        unit = (columns[name].metadata or {}).get("unit") if name in columns else ""
-        return replace(read, sql=f"date_trunc('day', {read.sql})::TIMESTAMP") if unit == "date" else read
-    if kind == "float64":
+        return replace(read, sql=f"date_trunc('day', {read.sql})::TIMESTAMP") if known.unit == "date" else read
+    if known.kind == "float64":
         return read_number(con, column, raw.help.decimal)
     return Reading(column.text)
 

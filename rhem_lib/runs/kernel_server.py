@@ -44,7 +44,6 @@ PRELOAD = (
     "duckdb",
     "narwhals",
     "pydantic",
-    "pandera.pandas",
     "pptx",
     "ipykernel.kernelapp",
     "ipykernel.zmqshell",

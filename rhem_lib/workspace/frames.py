@@ -124,8 +124,8 @@ def alongside(frame: Any, small: pd.DataFrame) -> Any:
 
 def _dtypes(table: str) -> dict[str, str]:
     """Columns of a table that say something of the row itself, not of the file it came from."""
-    spec = schema.TABLES[table].to_schema().columns
-    return {name: str(column.dtype) for name, column in spec.items() if not name.startswith("source_")}
+    known = schema.TABLES[table].items()
+    return {name: column.kind for name, column in known if not name.startswith("source_")}
 
 
 def _completed(table: str, frame: Any) -> Any:
