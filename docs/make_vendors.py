@@ -90,8 +90,8 @@ def _how(table: TableProfile, column: str) -> str:
 def _meaning(table: TableProfile, column: str) -> str:
     if table.table == "names":
         return LISTS[column]
-    columns = schema.TABLES[table.table].to_schema().columns if table.table in schema.TABLES else {}
-    return str(columns[column].description) if column in columns else ""
+    known = schema.TABLES.get(table.table, {}).get(column)
+    return known.meaning if known else ""
 
 
 def _row(*cells: str) -> str:

@@ -1,6 +1,6 @@
 """Any export file -> clean canonical tables."""
 
-from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed
+from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed, empty_columns
 from rhem_lib.exports.client_names import agreement_table, check_aliases, client_table, unify
 from rhem_lib.exports.files import codes, connect, quote
 from rhem_lib.exports.profiles import Profile, read_profiles
@@ -17,6 +17,7 @@ __all__ = [
     "codes",
     "connect",
     "drop_typed",
+    "empty_columns",
     "null_columns",
     "quote",
     "read_exports",

@@ -4,36 +4,70 @@ Every raw row ends either in a canonical table or in quarantine with one reason,
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import duckdb
 import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.exports.duplicates import mark_repeats
+from rhem_lib.exports.duplicates import Suspects, mark_repeats
 from rhem_lib.exports.files import quote
-from rhem_lib.exports.text_tables import KEYS, RawTable, stored
+from rhem_lib.exports.text_tables import KEYS, RawTable, parents, stored
 from rhem_lib.exports.typed_tables import empty_select, typed_select
 from rhem_lib.settings import Settings
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place"  # no canonical table has them
-FIRST_ROWS = 20_000  # from which the ways of writing of a file are told, and then held against the rest
+FIRST_ROWS = 20_000  # in which the ways of writing of a file are found, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Typed tables, by canonical name, as DuckDB relations; rows set aside; rows per file and table."""
+    """Canonical tables as DuckDB relations, what was set aside, and what else the files hold.
 
-    tables: dict[str, duckdb.DuckDBPyRelation]
+    Attributes
+    ----------
+    quarantine : DataFrame
+        Rows set aside.
+    files : DataFrame
+        Rows per file and table.
+    tickets_aside : DataFrame
+        Reason by ticket_id.
+    parents : DataFrame
+        Client and the account above it, where a list of accounts names one.
+    hours_read, hours_aside : Decimal
+        Exact sums of time entries.
+    shared_numbers, alike_rows : Suspects
+        Entries with the number of an entry of another client or ticket; those without a number in two files.
+    names : sequence of str
+        All clients, once `unify` has been there.
+    """
+
+    time_entries: Relation
+    tickets: Relation
+    endpoints: Relation
+    agreements: Relation
+    clients: Relation
     quarantine: pd.DataFrame
     files: pd.DataFrame
+    tickets_aside: pd.DataFrame
+    parents: pd.DataFrame
     hours_read: Decimal
     hours_aside: Decimal
-    rows_read: int
+    shared_numbers: Suspects
+    alike_rows: Suspects
+    names: Sequence[str] = ()
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of time entries in all files."""
+        return int(self.files.loc[self.files["table"] == "time_entries", "rows"].sum())
 
 
 def clean_tables(
@@ -43,8 +77,11 @@ def clean_tables(
 
     Parameters
     ----------
+    con : DuckDBPyConnection
+        The one in which `read_exports` left the text; it keeps the typed rows (see `drop_typed`), not the text.
     raws : list of RawTable
-        What `read_exports` found, in the same connection.
+        What `read_exports` found.
+    settings : Settings
     today : date, optional
         Days after it are impossible.
 
@@ -55,45 +92,62 @@ def clean_tables(
         model or an end that cannot be.
     """
     latest = today or dt.date.today()
-    raws = [_read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)]
+    above = parents(con, raws)
+    parts = {
+        f"part_{number}": _read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)
+    }
+    suspects = {}
     for table in TABLES:
-        parts = {f"part_{number}": raw for number, raw in enumerate(raws) if raw.spec.table == table}
-        _make_typed(con, table, parts, settings, latest)
-        keyed = all(KEYS.get(table) in raw.headers for raw in parts.values())
-        mark_repeats(con, table, keyed, settings)
+        own = {part: raw for part, raw in parts.items() if raw.spec.table == table}
+        _make_typed(con, table, own, settings, latest)
+        if own:
+            keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
+            suspects[table] = mark_repeats(con, table, keyed, settings)
     _check_clients(con)
-    rows = [_rows(con, raw, f"part_{number}") for number, raw in enumerate(raws)]
-    for raw in raws:
-        con.execute(f"DROP VIEW IF EXISTS {raw.cells}")
-        con.execute(f"DROP TABLE IF EXISTS {raw.cells}_text")
-    lost = [raw.damaged for raw in raws if len(raw.damaged)]
+    files = _rows(con, list(parts.values()))
+    for raw in parts.values():
+        raw.drop(con)
     numbers = _ticket_numbers(con)
-    quarantine = pd.concat([*(_set_aside(con, table) for table in TABLES), *lost], ignore_index=True)
-    files = [(r.label, r.profile.name, r.spec.table, n, r.spec.note) for r, n in zip(raws, rows, strict=True)]
+    kept: dict[str, Any] = {
+        name: con.sql(
+            f"SELECT * EXCLUDE ({WORKING}) {numbers.get(name, '')} FROM typed_{name} WHERE reason IS NULL"
+        )
+        for name in TABLES
+    }
+    shared, alike = suspects.get("time_entries", (Suspects(), Suspects()))
     return Cleaned(
-        {
-            t: con.sql(f"SELECT * EXCLUDE ({WORKING}) {numbers.get(t, '')} FROM typed_{t} WHERE reason IS NULL")
-            for t in TABLES
-        },
-        schema.check(quarantine.reindex(columns=schema.columns("quarantine")), "quarantine"),
-        pd.DataFrame(files, columns=["path", "profile", "table", "rows", "note"]),
-        _exact_hours(con, "typed_time_entries"),
-        _exact_hours(con, "typed_time_entries WHERE reason IS NOT NULL"),
-        sum(n for raw, n in zip(raws, rows, strict=True) if raw.spec.table == "time_entries"),
+        **kept,
+        quarantine=_quarantine(con, list(parts.values())),
+        files=files,
+        tickets_aside=con.execute(
+            "SELECT ticket_id, min(reason) AS reason FROM typed_tickets WHERE reason IS NOT NULL GROUP BY 1"
+        ).df(),
+        parents=above,
+        hours_read=_exact_hours(con, "true"),
+        hours_aside=_exact_hours(con, "reason IS NOT NULL"),
+        shared_numbers=shared,
+        alike_rows=alike,
     )
 
 
+def empty_columns(con: Connection, table: str) -> list[str]:
+    """Return the columns of a typed table without any value; none of a table without rows."""
+    columns = schema.columns(table)
+    counts = con.execute(f"SELECT {', '.join(f'count({name})' for name in columns)} FROM typed_{table}").fetchall()
+    return [name for name, count in zip(columns, counts[0], strict=True) if not count and any(counts[0])]
+
+
 def drop_typed(con: Connection, table: str) -> None:
-    """Forget the typed rows of a table, and the view of them under its name."""
+    """Forget the typed rows of a table, kept and set aside."""
     parts = con.execute(f"SELECT DISTINCT part FROM typed_{table}").fetchall()
-    con.execute(f"DROP VIEW {table}; DROP VIEW typed_{table}")
+    con.execute(f"DROP VIEW typed_{table}")
     for name in {f"stored_{table}"} | {part for (part,) in parts}:
         con.execute(f"DROP TABLE {name}")
 
 
 def _read(con: Connection, raw: RawTable, part: str, settings: Settings, latest: dt.date) -> RawTable:
     """Type the rows of a large file straight from it if its first rows tell how all are written; else store it."""
-    if raw.store is None:
+    if raw.straight is None:
         return raw
     try:
         con.execute(f"CREATE OR REPLACE TABLE first_rows AS FROM {raw.relation} LIMIT {FIRST_ROWS}")
@@ -113,38 +167,46 @@ def _make_typed(
 
     The rows of files that were read straight have a table each, in the order of the file; all others share one.
     """
-    apart = [_placed(raw, f"(SELECT *, '{name}' AS part, rowid AS place FROM {name})", "place + 2")
-             for name, raw in parts.items() if raw.store]  # fmt: skip
+    apart = [_placed(raw, f"(SELECT *, '{name}' AS part, rowid AS place FROM {name})",
+                     f"place + {raw.straight.source.above + 2}")
+             for name, raw in parts.items() if raw.straight]  # fmt: skip
     shared = [_placed(raw, typed_select(con, raw, settings, latest), "record")
-              for raw in parts.values() if not raw.store]  # fmt: skip
+              for raw in parts.values() if not raw.straight]  # fmt: skip
     con.execute(f"CREATE TABLE stored_{table} AS {' UNION ALL BY NAME '.join([empty_select(table), *shared])}")
     marked = [f"SELECT *, 'stored_{table}' AS part, rowid AS place FROM stored_{table}", *apart]
     con.execute(f"CREATE VIEW typed_{table} AS {' UNION ALL BY NAME '.join(marked)}")
 
 
-def _rows(con: Connection, raw: RawTable, part: str) -> int:
-    """Rows of a file, damaged lines included."""
-    read = part if raw.store else raw.relation
-    return int(con.execute(f"SELECT count(*) FROM {read}").fetchall()[0][0]) + len(raw.damaged)
+def _rows(con: Connection, raws: list[RawTable]) -> pd.DataFrame:
+    """Rows of each file and table, damaged lines included, in the order of the files."""
+    read = [f"SELECT '{table}' AS \"table\", source_file FROM typed_{table}" for table in TABLES]
+    read += [f"SELECT 'names', source_file FROM {raw.relation}" for raw in raws if raw.spec.table == "names"]
+    rows = con.execute(f'SELECT "table", source_file, count(*) FROM ({" UNION ALL ".join(read)}) GROUP BY ALL')
+    counts = {(table, file): count for table, file, count in rows.fetchall()}
+    found = [
+        (number, place, label, raw.profile.name, table, counts.get((table, label), 0) + damaged, raw.spec.note)
+        for place, raw in enumerate(raws)
+        for number, label in raw.labels.items()
+        for table, damaged in [(raw.spec.table, int((raw.damaged["source_file"] == label).sum()))]
+    ]
+    return pd.DataFrame([row[2:] for row in sorted(found)], columns=["path", "profile", "table", "rows", "note"])
 
 
 def _placed(raw: RawTable, rows: str, row: str) -> str:
-    """SQL of a file's typed rows with where they stood, and their key where the file has one."""
+    """SQL of typed rows with their number in the file, and their key where the file has one."""
     key = KEYS.get(raw.spec.table, "")
-    filled = key
-    if "@row" in raw.spec.specs(key):
-        filled = f"coalesce({key}, {quote(raw.label)} || ':' || {row})"
+    filled = f"coalesce({key}, source_file || ':' || {row})" if "@row" in raw.spec.specs(key) else key
     return (
         f"SELECT * EXCLUDE (record, doubt) {f'REPLACE ({filled} AS {key})' if filled != key else ''}, "
-        f"{row} AS source_row, {quote(raw.label)} AS source_file, {quote(raw.profile.name)} AS profile, "
+        f"{row} AS source_row, {quote(raw.profile.name)} AS profile, "
         f"{filled if key in raw.headers else 'NULL'}::VARCHAR AS keyed FROM {rows}"
     )
 
 
-def _exact_hours(con: Connection, rows: str) -> Decimal:
+def _exact_hours(con: Connection, where: str) -> Decimal:
     """Sum of hours in units of a billionth, so that parts add up to the whole exactly."""
-    exact = "try_cast(hours AS DECIMAL(28, 9))"
-    return con.execute(f"SELECT sum({exact}) FROM {rows}").fetchall()[0][0] or Decimal(0)
+    exact = "sum(try_cast(hours AS DECIMAL(28, 9)))"
+    return con.execute(f"SELECT {exact} FROM typed_time_entries WHERE {where}").fetchall()[0][0] or Decimal(0)
 
 
 def _ticket_numbers(con: Connection) -> dict[str, str]:
@@ -186,10 +248,18 @@ def _check_clients(con: Connection) -> None:
         raise InputError(f"'{value}' {what}", where=f"{file}, row {row}, column '{column}'", fix=fix)
 
 
-def _set_aside(con: Connection, table: str) -> pd.DataFrame:
-    hours = "CASE WHEN isfinite(hours) THEN hours END" if table == "time_entries" else "NULL::DOUBLE"
-    return con.sql(
-        f'SELECT source_file, source_row, \'{table}\' AS "table", bad_column AS "column", '
-        f"bad_value AS value, reason, {hours} AS hours FROM typed_{table} WHERE reason IS NOT NULL "
-        "ORDER BY source_file, source_row"
+def _quarantine(con: Connection, raws: list[RawTable]) -> pd.DataFrame:
+    """All rows set aside, table by table in the order of their files, and damaged lines after them."""
+    rows = [
+        f'SELECT {order} AS n, source_file, source_row, \'{table}\' AS "table", bad_column AS "column", '
+        f"bad_value AS value, reason, {'hours' if table == 'time_entries' else 'NULL::DOUBLE'} AS hours "
+        f"FROM typed_{table} WHERE reason IS NOT NULL"
+        for order, table in enumerate(TABLES)
+    ]
+    read = con.execute(
+        "SELECT * EXCLUDE (n) REPLACE (CASE WHEN isfinite(hours) THEN hours END AS hours) "
+        f"FROM ({' UNION ALL '.join(rows)}) ORDER BY n, source_file, source_row"
     ).df()
+    damaged = [raw.damaged.sort_values(["source_file", "source_row"]) for raw in raws if len(raw.damaged)]
+    found = pd.concat([read, *damaged], ignore_index=True)
+    return schema.check(found.reindex(columns=schema.columns("quarantine")), "quarantine")

@@ -1,5 +1,8 @@
 """One name per client across PSA, RMM and clients.csv, and when each client began, ended and paid how."""
 
+from dataclasses import replace
+from typing import Any
+
 import duckdb
 import pandas as pd
 
@@ -39,61 +42,60 @@ def check_aliases(settings: Settings) -> None:
                 raise refuse(name, f"an alias of client '{other}' and in {key}")
 
 
-def unify(
-    con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings
-) -> dict[str, duckdb.DuckDBPyRelation]:
-    """Canonical tables with one spelling per client: that of rhem.toml, else of clients.csv, else the most used.
+def unify(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings) -> Cleaned:
+    """Return the tables with one spelling per client: that of rhem.toml, else of clients.csv, else the most used.
 
     Names match when they differ in case and blanks only, or by an alias given in rhem.toml; nothing is guessed.
+    People get pseudonyms, unless rhem.toml asks for their names.
     """
-    counted = [
-        cleaned.tables[name].filter("client IS NOT NULL").aggregate("client AS spelling, count(*) AS n").df()
-        for name in NAMED_TABLES
-    ]
-    spellings = pd.concat([frame.assign(order=position > 0) for position, frame in enumerate(counted)])
-    spellings["normal"] = [normal_name(name) for name in spellings["spelling"]]
-    ranked = spellings.groupby(["order", "normal", "spelling"], as_index=False)["n"].sum()
-    ranked = ranked.sort_values(["order", "n", "spelling"], ascending=[True, False, True])
+    tables = {name: getattr(cleaned, name).sql_query() for name in NAMED_TABLES}
+    counted = " UNION ALL ".join(
+        f"SELECT {int(name != 'clients')} AS rank, client AS spelling, count(*) AS n FROM ({rows}) "
+        "WHERE client IS NOT NULL GROUP BY client"
+        for name, rows in tables.items()
+    )
+    ranked = con.execute(
+        f"SELECT spelling, sum(n) AS n FROM ({counted}) GROUP BY rank, spelling ORDER BY rank, n DESC, spelling"
+    ).df()
+    ranked["normal"] = [normal_name(name) for name in ranked["spelling"]]
     names = dict(ranked.drop_duplicates("normal")[["normal", "spelling"]].itertuples(index=False))
     for client, given in settings.clients.items():
         names |= {normal_name(alias): client for alias in [client, *given.aliases]}
     for own in (settings.own_company, settings.catch_all):
         names |= {normal_name(name): name for name in own}
-    known = sorted(set(spellings["spelling"]))
-    mapping = pd.DataFrame(
-        {"spelling": known, "canonical": [names[normal_name(name)] for name in known]}, dtype=str
-    )
+    found = ranked.drop_duplicates("spelling")
+    mapping = pd.DataFrame({"spelling": found["spelling"], "canonical": found["normal"].map(names)}, dtype=str)
     con.register("found_names", mapping)
     con.execute("CREATE TABLE client_names AS FROM found_names")
     con.unregister("found_names")
-    tables = {name: _renamed(con, cleaned.tables[name], name) for name in NAMED_TABLES}
+    coded = codes(con, "client_names", "canonical")
+    for name, rows in tables.items():
+        canonical = coded if name == "time_entries" else "canonical"
+        tables[name] = (
+            f"SELECT t.* REPLACE (n.canonical AS client) FROM ({rows}) t "
+            f"LEFT JOIN (SELECT spelling, {canonical} AS canonical FROM client_names) n ON n.spelling = t.client"
+        )
     if not settings.privacy.technician_names:
         tables["time_entries"] = _without_people(con, tables["time_entries"])
-    return tables
+    renamed: dict[str, Any] = {name: con.sql(rows) for name, rows in tables.items()}
+    return replace(cleaned, **renamed, names=sorted(set(mapping["canonical"])))
 
 
-def _without_people(con: duckdb.DuckDBPyConnection, entries: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Time entries with a stable pseudonym in place of each technician; they are few, so each is made once."""
+def _without_people(con: duckdb.DuckDBPyConnection, entries: str) -> str:
+    """SQL of time entries with a stable pseudonym for each technician; they are few, so each is made once."""
     people = "SELECT DISTINCT technician FROM typed_time_entries"
     con.execute(f"CREATE TABLE people AS SELECT technician, {STAND_IN} AS stand_in FROM ({people})")
-    coded = con.table("people").select(f"technician, {codes(con, 'people', 'stand_in')} AS stand_in")
-    joined = entries.set_alias("t").join(coded.set_alias("p"), "p.technician = t.technician", how="left")
-    return joined.select("t.* REPLACE (p.stand_in AS technician)")
+    return (
+        f"SELECT t.* REPLACE (p.stand_in AS technician) FROM ({entries}) t "
+        f"LEFT JOIN (SELECT technician, {codes(con, 'people', 'stand_in')} AS stand_in FROM people) p "
+        "ON p.technician = t.technician"
+    )
 
 
-def _renamed(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation, name: str) -> duckdb.DuckDBPyRelation:
-    """Table with canonical names, as a view of that name: a copy would cost more than the names."""
-    canonical = codes(con, "client_names", "canonical") if name == "time_entries" else "canonical"
-    names = con.table("client_names").select(f"spelling, {canonical} AS canonical")
-    rows = table.set_alias("t").join(names.set_alias("n"), "n.spelling = t.client", how="left")
-    rows.select("t.* REPLACE (n.canonical AS client)").create_view(name)
-    return con.table(name)
-
-
-def agreement_table(tables: dict[str, duckdb.DuckDBPyRelation]) -> pd.DataFrame:
-    """Agreements by client and start; `billing` in clients.csv stands in where a client has none."""
-    agreements = tables["agreements"].df()
-    listed = tables["clients"].df()
+def agreement_table(cleaned: Cleaned) -> pd.DataFrame:
+    """Return agreements by client and start; `billing` in clients.csv stands in where a client has none."""
+    agreements = cleaned.agreements.df()
+    listed = cleaned.clients.df()
     if "billing" in listed:
         missing = listed[
             listed["billing"].isin(schema.BILLING_MODELS) & ~listed["client"].isin(agreements["client"])
@@ -105,13 +107,8 @@ def agreement_table(tables: dict[str, duckdb.DuckDBPyRelation]) -> pd.DataFrame:
     return schema.check(agreements.sort_values(["client", "start"], ignore_index=True), "agreements")
 
 
-def client_table(
-    con: duckdb.DuckDBPyConnection,
-    tables: dict[str, duckdb.DuckDBPyRelation],
-    agreements: pd.DataFrame,
-    settings: Settings,
-) -> pd.DataFrame:
-    """Clients with their month 0: as listed, else the first agreement, else the first endpoint snapshot.
+def client_table(cleaned: Cleaned, agreements: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return clients with their month 0: as listed, else the first agreement, else the first endpoint snapshot.
 
     A client whose listed date is not a date ('before tracking') stays without one: its age is unknown. Own
     company, catch-all and excluded clients are left out.
@@ -121,7 +118,7 @@ def client_table(
     InputError
         A client is listed twice.
     """
-    listed = tables["clients"].df()
+    listed = cleaned.clients.df()
     twice = listed[listed["client"].duplicated(keep=False)].sort_values(["client", "source_row"])
     if len(twice):
         one = twice[twice["client"] == twice["client"].iloc[0]]
@@ -131,14 +128,13 @@ def client_table(
     listed = listed.set_index("client")
     apart = {*settings.own_company, *settings.catch_all}
     apart |= {name for name, given in settings.clients.items() if given.exclude}
-    named = {name for (name,) in con.execute("SELECT DISTINCT canonical FROM client_names").fetchall()}
-    clients = pd.DataFrame(index=pd.Index(sorted(named - apart), name="client"))
+    clients = pd.DataFrame(index=pd.Index(sorted(set(cleaned.names) - apart), name="client"))
     clients = clients.join(listed.drop(columns=["source_file", "source_row", "billing", "onboarding_source"],
                                        errors="ignore"))  # fmt: skip
     clients["onboarding_source"] = "unknown"
     given = clients["onboarded_on"].notna()
     clients.loc[given, "onboarding_source"] = "clients"
-    first = tables["endpoints"].aggregate("client, min(as_of) AS first").df().set_index("client")["first"]
+    first = cleaned.endpoints.aggregate("client, min(as_of) AS first").df().set_index("client")["first"]
     fallbacks = [("agreement", agreements.groupby("client")["start"].min()), ("first snapshot", first)]
     for source, dates in fallbacks:
         usable = clients["onboarded_on"].isna() & ~clients.index.isin(listed.index)

@@ -1,5 +1,7 @@
 """Typed rows that say again what another row says: duplicates, earlier states, and what only looks alike."""
 
+from typing import NamedTuple
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -14,14 +16,20 @@ DAYS = {"time_entries": "max(worked_on)", "tickets": "max(opened_at)"}  # the la
 Connection = duckdb.DuckDBPyConnection
 
 
-def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -> None:
+class Suspects(NamedTuple):
+    """Time entries that count, although they may be others once more."""
+
+    entries: int = 0
+    hours: float = 0.0
+
+
+def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -> tuple[Suspects, Suspects]:
     """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
 
     A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
     in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries. Of tickets and time entries with one key, the last row is so, in the
-    file that goes on longest; but an entry of another client or ticket is another entry: table `shared_numbers`
-    says how many there are, and `alike_rows` how many rows without a key are in two files.
+    technicians on one visit are two entries. Of tickets and time entries with one key, the last row counts, in the
+    file that goes on longest; but an entry of another client or ticket is another entry.
 
     Parameters
     ----------
@@ -29,15 +37,17 @@ def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -
         View typed_<table>, whose rows are marked where they are stored (part, place).
     keyed : bool
         Whether all files of the table have keys.
+
+    Returns
+    -------
+    Entries that share the number of another one, and entries without a number that are in two files.
     """
+    shared = Suspects()
     hours = "hours" if table == "time_entries" else "NULL AS hours"
     ages = (
         "SELECT source_file, row_number() OVER (ORDER BY last, source_file) AS age FROM "
         f"(SELECT source_file, {DAYS.get(table, 'NULL')} AS last FROM typed_{table} GROUP BY source_file)"
     )
-    if table == "time_entries":
-        for name in ("shared_numbers", "alike_rows"):
-            con.execute(f"CREATE TABLE {name} (entries BIGINT, hours DOUBLE)")
     for what, when, reasons in _repeat_tests(table, keyed, settings):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
@@ -55,12 +65,16 @@ def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -
             places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
             con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
         if table == "time_entries" and what == NUMBER:
-            con.execute(
-                "INSERT INTO shared_numbers SELECT count(*), sum(hours) FROM (FROM repeats WHERE reason IS NULL "
-                f"QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1) HAVING count(*) > 0"
+            shared = _suspects(
+                con, f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1"
             )
-    if table == "time_entries" and not keyed:
-        _count_alike(con)
+    return shared, _alike(con) if table == "time_entries" and not keyed else Suspects()
+
+
+def _suspects(con: Connection, rows: str, entries: str = "count(*)") -> Suspects:
+    return Suspects(
+        *con.execute(f"SELECT coalesce({entries}, 0), coalesce(sum(hours), 0) FROM ({rows})").fetchall()[0]
+    )
 
 
 def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str, str, str]]:
@@ -104,11 +118,11 @@ def _one_name(settings: Settings) -> str:
     return f"CASE {name} {' '.join(whens)} ELSE {name} END" if whens else name
 
 
-def _count_alike(con: Connection) -> None:
-    """Fill table `alike_rows` with entries and hours, if there are any.
+def _alike(con: Connection) -> Suspects:
+    """Count the rows without a key that are in another file as well, but for cells that nobody reads.
 
-    A row without a key that is in another file as well, but for cells that nobody reads, may be one exported twice
-    or another quarter of an hour on the same ticket: it counts, and the user is told.
+    Such a row may be one exported twice, or another quarter of an hour on the same ticket: it counts, and the
+    user is warned.
     """
     per_file = (
         f"SELECT profile, lower(client) AS client, ticket_id, {FACT} AS fact, source_file, count(*) AS n, "
@@ -116,9 +130,7 @@ def _count_alike(con: Connection) -> None:
         "AND coalesce(ticket_id, technician) IS NOT NULL GROUP BY ALL"
     )
     twice = (
-        "SELECT sum(n) - max(n) AS entries, any_value(hours) AS each "
+        "SELECT sum(n) - max(n) AS entries, any_value(hours) * (sum(n) - max(n)) AS hours "
         f"FROM ({per_file}) GROUP BY profile, client, ticket_id, fact HAVING count(*) > 1"
     )
-    con.execute(
-        f"INSERT INTO alike_rows SELECT sum(entries), sum(entries * each) FROM ({twice}) HAVING count(*) > 0"
-    )
+    return _suspects(con, twice, "sum(entries)::BIGINT")

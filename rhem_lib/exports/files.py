@@ -11,10 +11,10 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -34,43 +34,44 @@ from rhem_lib.exports.workbooks import (
 )
 
 DELIMITERS = ",;\t|"
-Store = Callable[[str, str], pd.DataFrame]
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
-PREAMBLE = re.compile(
-    r'^"?(?:#TYPE .*|sep=(.)[,;\t]*)"?$', re.IGNORECASE
-)  # of Export-Csv and of Excel, above the header
+# what Export-Csv and Excel write above the header
+PREAMBLE = re.compile(r'^"?(?:#TYPE .*|sep=(.)[,;\t]*)"?$', re.IGNORECASE)
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 LOOKED_AT = 10  # lines, in which the header is looked for where the first is none
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
 
 
 @dataclass(frozen=True)
-class Cells:
+class Source:
     """The text cells of one table of a file, in columns c0, c1, ... in the order of its header.
 
-    `store(name, select)` makes DuckDB relation `name` of SQL expressions over them and `record`, each row's number
-    (the header is 1), and returns the damaged lines (source_row, value, reason). `scan` is, for a large file of
-    text, the SQL that reads them straight from it, in its order and without their numbers. `below` has the
-    next few rows by their number, for one of them may be the header.
+    They are in the UTF-8 text file `path`, to be scanned by the engine, with `above` lines above its header, or in
+    `rows`, with `record`, each row's number. `damaged` holds lines that could not be split into cells (source_row,
+    value, reason); `below` has the next few rows by their number, for one of them may be the header.
     """
 
     label: str
     header: list[str]
-    store: Store
-    scan: str = ""
+    path: Path | None = None
+    delimiter: str = ""
+    above: int = 0
+    rows: pa.Table = field(default=None, repr=False)
+    damaged: pd.DataFrame = field(default_factory=lambda: damaged_lines([]), repr=False)
     below: tuple[tuple[int, list[str]], ...] = ()
 
+    @property
+    def large(self) -> bool:
+        """Whether it is worth reading the file straight, without storing its text."""
+        return self.path is not None and self.path.stat().st_size > LARGE
 
-@dataclass(frozen=True)
-class TextFile:
-    """A file of UTF-8 text and how it is written, with `above` lines above its header."""
-
-    path: Path
-    delimiter: str
-    header: list[str]
-    below: tuple[tuple[int, list[str]], ...]
-    above: int
+    def split(self) -> "Source":
+        """Return the same with its text file split into rows here, and damaged lines apart."""
+        if self.path is None:
+            return self
+        rows, damaged = split_lines(self.path, self.delimiter, len(self.header), self.above + 1)
+        return replace(self, path=None, rows=_table(rows, len(self.header)), damaged=damaged)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -82,11 +83,11 @@ def connect() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def codes(con: duckdb.DuckDBPyConnection, table: str, column: str) -> str:
-    """SQL of a column of text as codes (ENUM) of its values, which are joined and written faster than text."""
-    values = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"
-    con.execute(f"CREATE TYPE {table}_{column} AS ENUM ({values})")
-    return f"{column}::{table}_{column}"
+def codes(con: duckdb.DuckDBPyConnection, rows: str, column: str) -> str:
+    """Return SQL of a column of text as codes (ENUM) of its values: they are joined and written faster."""
+    values = f"SELECT DISTINCT {column} FROM {rows} WHERE {column} IS NOT NULL"
+    con.execute(f"CREATE TYPE {column}_code AS ENUM ({values})")
+    return f"{column}::{column}_code"
 
 
 def members(found: list[Path], folder: Path, scratch: Path, skip: Skip) -> Iterator[tuple[str, Path]]:
@@ -111,7 +112,7 @@ def _gunzip(path: Path, label: str, scratch: Path) -> Path:
     kind = Path(path.stem).suffix.lower()
     if kind not in TEXT_SUFFIXES | SHEET_SUFFIXES:
         raise _not_read(label, ", with that ending before .gz (time.csv.gz)")
-    target = scratch / f"{len(list(scratch.iterdir()))}{kind}"
+    target = scratch / f"{uuid4().hex}{kind}"
     most = most_unpacked(path)
     try:
         with gzip.open(path) as source, target.open("wb") as copy:
@@ -152,7 +153,7 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
                 kind = Path(part.filename).suffix.lower()
                 if kind not in TEXT_SUFFIXES | SHEET_SUFFIXES:
                     raise _not_read(f"{label}/{part.filename}")
-                target = scratch / f"{len(list(scratch.iterdir()))}{kind}"
+                target = scratch / f"{uuid4().hex}{kind}"
                 with archive.open(part) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy, 1 << 20)
                 yield f"{label}/{part.filename}", target
@@ -166,19 +167,18 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
         ) from None
 
 
-def cells(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Cells]:
-    """Each table of a file."""
+def sources(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Source]:
+    """Yield each table of a file."""
     _check_markup(path, label)
     kind = path.suffix.lower()
     if kind not in SHEET_SUFFIXES - JSON_SUFFIXES:
         path = as_utf8(path, label, scratch)
     if kind in SHEET_SUFFIXES:
         for part, header, rows in sheets(path, label, skip):
-            yield of_rows(con, part, header, rows)
+            yield of_rows(part, header, rows)
     else:
-        text = dialect(path, label)
-        store = partial(_store_text, con, text)
-        yield Cells(label, text.header, store, _scan(text) if path.stat().st_size > LARGE else "", text.below)
+        source = dialect(path, label)
+        yield source.split() if _has_empty_lines(path) else source
 
 
 def _check_markup(path: Path, label: str) -> None:
@@ -196,23 +196,17 @@ def _check_markup(path: Path, label: str) -> None:
     raise InputError(what, where=label, fix=fix)
 
 
-def of_rows(con: duckdb.DuckDBPyConnection, label: str, header: Sequence[str], rows: Sequence[Row]) -> Cells:
-    """Cells of rows that are in memory already, each with its number."""
+def of_rows(label: str, header: Sequence[str], rows: Sequence[Row]) -> Source:
+    """Return the cells of rows that are in memory already, each with its number."""
     found = named(header, label)
     below = tuple((number, [cell or "" for cell in row]) for number, row in rows[:LOOKED_AT])
-    return Cells(label, found, partial(_store_rows, con, rows, len(found)), below=below)
+    return Source(label, found, rows=_table(rows, len(found)), below=below)
 
 
-def _store_rows(
-    con: duckdb.DuckDBPyConnection, rows: Sequence[Row], width: int, name: str, select: str
-) -> pd.DataFrame:
+def _table(rows: Sequence[Row], width: int) -> pa.Table:
     texts = [[cells[i] if i < len(cells) else None for _, cells in rows] for i in range(width)]
     columns = {f"c{i}": pa.array(text, pa.string()) for i, text in enumerate(texts)}
-    con.register("loaded_rows", pa.table({**columns, "record": pa.array([row[0] for row in rows], pa.int64())}))
-    con.execute(f"CREATE TABLE {name}_text AS SELECT {select}, record FROM loaded_rows")
-    con.unregister("loaded_rows")
-    con.execute(f"CREATE VIEW {name} AS FROM {name}_text")
-    return damaged_lines([])
+    return pa.table({**columns, "record": pa.array([row[0] for row in rows], pa.int64())})
 
 
 def as_utf8(path: Path, label: str, scratch: Path) -> Path:
@@ -230,7 +224,7 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
         return path
     else:
         encoding = _encoding(path)
-    target = scratch / f"utf8-{len(list(scratch.iterdir()))}{path.suffix}"
+    target = scratch / f"{uuid4().hex}{path.suffix}"
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,
         target.open("w", encoding="utf-8", newline="") as copy,
@@ -263,8 +257,8 @@ def _encoding(path: Path) -> str:
     return "utf-8" if whole > broken else "cp1252"
 
 
-def dialect(path: Path, label: str) -> TextFile:
-    """How a file of text is written; the header is its first line, but for those that Excel or PowerShell add."""
+def dialect(path: Path, label: str) -> Source:
+    """Return a file of text; its header is the first line, but for those that Excel or PowerShell add above it."""
     with path.open(encoding="utf-8-sig", errors="replace") as source:
         lines = [source.readline(MAX_LINE) for _ in range(LOOKED_AT)]
     delimiter, above = "", 0
@@ -277,7 +271,8 @@ def dialect(path: Path, label: str) -> TextFile:
         for number, other in enumerate(lines[above + 1 :], above + 2)
         if other.strip()
     )
-    return TextFile(path, delimiter, named(cells_of(line, delimiter), label, line), below, above)
+    header = named(cells_of(line, delimiter), label, line)
+    return Source(label, header, path, delimiter, above, below=below)
 
 
 def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
@@ -299,31 +294,19 @@ def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
     return [name or f"column {i}" for i, name in enumerate(found, 1)]
 
 
-def _scan(text: TextFile) -> str:
-    """SQL that reads a UTF-8 text file.
+def scan(sources: Sequence[Source]) -> str:
+    """Return SQL that reads UTF-8 text files of one header, in order, each row with its `filename`.
 
     Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen.
     """
-    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(text.header)))
+    first = sources[0]
+    paths = ", ".join(quote(str(source.path)) for source in sources)
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(first.header)))
     return (
-        f"read_csv({quote(str(text.path))}, delim={quote(text.delimiter)}, header=true, skip={text.above}, "
-        f"columns={{{columns}}}, quote='\"', escape='\"', auto_detect=false, strict_mode=true, "
-        f"max_line_size={MAX_LINE})"
+        f"read_csv([{paths}], delim={quote(first.delimiter)}, header=true, skip={first.above}, "
+        f"columns={{{columns}}}, quote='\"', "
+        f"escape='\"', auto_detect=false, strict_mode=true, max_line_size={MAX_LINE}, filename=true)"
     )
-
-
-def _store_text(con: duckdb.DuckDBPyConnection, text: TextFile, name: str, select: str) -> pd.DataFrame:
-    """Store a text file; the table keeps its order, so that a row's place in it tells its record."""
-    try:
-        if not _has_empty_lines(text.path):
-            con.execute(f"CREATE TABLE {name}_text AS SELECT {select} FROM {_scan(text)}")
-            con.execute(f"CREATE VIEW {name} AS SELECT *, rowid + {text.above + 2} AS record FROM {name}_text")
-            return damaged_lines([])
-    except duckdb.InvalidInputException:
-        pass  # damaged lines
-    rows, damaged = split_lines(text.path, text.delimiter, len(text.header), text.above + 1)
-    _store_rows(con, rows, len(text.header), name, select)
-    return damaged
 
 
 def _has_empty_lines(path: Path) -> bool:

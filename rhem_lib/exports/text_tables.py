@@ -1,21 +1,21 @@
 """Any export -> text columns under canonical names, with file and row number.
 
-Nothing is interpreted here: every cell stays text until `clean`. A file that no profile knows is an error
-that says what to do.
+Nothing is interpreted here: every cell stays text until `clean`. Files of one header and profile are read in one
+scan. A file that no profile knows is an error that says what to do.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from rhem_lib.errors import InputError
 from rhem_lib.exports.database import query
-from rhem_lib.exports.files import Cells, cells, damaged_lines, members, of_rows, quote
+from rhem_lib.exports.files import Source, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
@@ -25,47 +25,83 @@ NO = """
 0 -1 0.0 false f no n none null falsch nein faux non falso não nao onwaar nee falsk falskt nej nei fałsz nie
 """.split()
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
+Connection = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A source with its place among all, its profile and tables, what rhem.toml says of it, and its day."""
+
+    number: int
+    source: Source
+    profile: Profile
+    specs: list[TableProfile]
+    help: FileSettings
+    as_of: str
+
+    @property
+    def kind(self) -> tuple:
+        """What files have in common that are read in one scan; a large file is read alone."""
+        source, own = self.source, self.help.model_dump(exclude={"path", "as_of", "skip"})
+        alone = self.number if source.large or "://" in source.label else None
+        tables = map(id, self.specs)
+        return (
+            alone,
+            source.path is None,
+            source.delimiter,
+            self.profile.name,
+            *tables,
+            *own.values(),
+            *source.header,
+        )
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """Text rows of one file for one canonical table: SQL `relation` over the DuckDB relation `cells`.
+    """Text rows of files of one kind for one canonical table: SQL `relation` over the DuckDB view `name`.
 
-    `headers` maps canonical columns to the first header they were found under; `damaged` holds the lines that
-    could not be split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the file. With
-    `store`, the cells are still read straight from the file, in its order, and `record` is NULL: see `stored`.
+    The relation has the `columns`, `aside` (a reason of the source system), `row_hash`, and whence a row comes:
+    `file` (a key of `labels`), `source_file`, `record` (its number there; the header is 1). `headers` maps
+    canonical columns to the first header they were found under; `damaged` holds the lines that could not be split
+    into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the files. With `straight`, the
+    cells are still read straight from that file, in its order, and `record` is NULL: see `stored`.
     """
 
-    label: str
-    cells: str
+    name: str
     relation: str
+    columns: list[str]
     profile: Profile
     spec: TableProfile
     headers: dict[str, str]
     help: FileSettings
+    labels: dict[int, str]
     damaged: pd.DataFrame = field(repr=False)
-    store: Callable[[], pd.DataFrame] | None = None
+    straight: Recognised | None = None
+
+    @property
+    def label(self) -> str:
+        """The first file."""
+        return next(iter(self.labels.values()))
+
+    def drop(self, con: Connection) -> None:
+        """Forget the text."""
+        con.execute(f"DROP VIEW {self.name}; DROP {'VIEW' if self.straight else 'TABLE'} {self.name}_text")
 
 
-def stored(con: duckdb.DuckDBPyConnection, raw: RawTable) -> RawTable:
-    """The table with its cells in DuckDB, with their record numbers, and damaged lines set apart."""
-    if raw.store is None:
+def stored(con: Connection, raw: RawTable) -> RawTable:
+    """Return the table with its cells in DuckDB, with their record numbers, and damaged lines apart."""
+    if raw.straight is None:
         return raw
-    con.execute(f"DROP VIEW {raw.cells}")
-    damaged = raw.store().assign(table=raw.spec.table, source_file=raw.label)
-    return replace(raw, damaged=damaged, store=None)
+    raw.drop(con)
+    return _tables(con, [raw.straight], wait=False)[0]
 
 
 def read_exports(
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-    settings: Settings,
-    profiles: dict[str, Profile],
-    scratch: Path,
+    con: Connection, folder: Path, settings: Settings, profiles: dict[str, Profile], scratch: Path
 ) -> list[RawTable]:
-    """Text tables of every file of a workspace (`exports/` and `clients.csv`).
+    """Return text tables of every file of a workspace (`exports/` and `clients.csv`).
 
-    Files of text are read when their rows are asked for, so `scratch` must stay until then.
+    Large files are read when their rows are asked for, so `scratch` must stay until then.
 
     Raises
     ------
@@ -74,16 +110,33 @@ def read_exports(
     SettingsError
         rhem.toml speaks of a file that is not there.
     """
+    known: dict[tuple, tuple[Profile, list[TableProfile]]] = {}  # one header is matched once
+    kinds: dict[tuple, list[Recognised]] = {}
+    for number, (source, help_) in enumerate(_sources(folder, settings, scratch)):
+        as_of = as_of_day(source.label, help_)
+        key = (bool(as_of), help_.profile, help_.table, *source.header)
+        if key not in known:
+            known[key] = _recognise(source, help_, profiles)
+        _check_objects(source, _heads(known[key][1]))
+        file = Recognised(number, source, *known[key], help_, as_of)
+        kinds.setdefault(file.kind, []).append(file)
+    found = [raw for files in kinds.values() for raw in _tables(con, files)]
+    tables = [stored(con, raw) if _serves(raw, found) else raw for raw in found]
+    return [_looked_up(raw, tables) for raw in tables]
+
+
+def _sources(folder: Path, settings: Settings, scratch: Path) -> Iterator[tuple[Source, FileSettings]]:
+    """Each table of each file and query, with what rhem.toml says of it."""
     found = sorted(p for p in (folder / "exports").rglob("*") if p.is_file() and p.name[0] not in "~.")
     if (folder / "clients.csv").is_file():
         found.append(folder / "clients.csv")
-    if not found and not any("://" in entry.path for entry in settings.files):
+    queries = [entry for entry in settings.files if "://" in entry.path]
+    if not found and not queries:
         raise InputError(
             "no export files.",
             where=str(folder / "exports"),
             fix="Put the files of your PSA and RMM in this folder.",
         )
-    tables: list[RawTable] = []
     labels: set[str] = set()
 
     def skip(label: str) -> bool:
@@ -91,78 +144,137 @@ def read_exports(
         return skipped(label, settings)
 
     for label, path in members(found, folder, scratch, skip):
-        for part in cells(con, path, label, scratch, skip):
-            tables += _canonical(con, part, file_settings(part.label, settings), profiles, len(tables))
-    for number, entry in enumerate([entry for entry in settings.files if "://" in entry.path], 1):
-        tables += _canonical(con, of_rows(con, *query(entry, folder, number)), entry, profiles, len(tables))
+        for source in sources(path, label, scratch, skip):
+            yield source, file_settings(source.label, settings)
+    for number, entry in enumerate(queries, 1):
+        yield of_rows(*query(entry, folder, number)), entry
     check_files(settings, labels)
-    tables = [stored(con, raw) if _serves(raw, tables) else raw for raw in tables]
-    _parents(con, tables)
-    return [_looked_up(raw, tables) for raw in tables]
 
 
-def _canonical(
-    con: duckdb.DuckDBPyConnection, part: Cells, help_: FileSettings, profiles: dict[str, Profile], number: int
-) -> list[RawTable]:
-    """Give the cells of one table canonical names for each canonical table that they serve."""
+def _recognise(
+    source: Source, help_: FileSettings, profiles: dict[str, Profile]
+) -> tuple[Profile, list[TableProfile]]:
     try:
-        profile, specs = recognise(part.header, part.label, help_, profiles)
+        return recognise(source.header, source.label, help_, profiles)
     except InputError as problem:
-        _check_objects(part, {*part.header})
-        raise looked_below(problem, part.below, part.label, help_, profiles) from None
-    _check_objects(
-        part, {head.partition(".")[0] for spec in specs for c in spec.columns for head in spec.headers(c)}
-    )
-    views = [_canonical_select(spec, part.header, part.label, as_of_day(part.label, help_)) for spec in specs]
-    mentioned = {int(i) for select, _ in views for i in re.findall(r"\bc(\d+)\b", " ".join(select))}
-    used = sorted(mentioned & {*range(len(part.header))})
-    bare = [f"{_bare(f'c{i}')} AS c{i}" for i in used]
-    name = f"cells_{number}"
-    text = ", ".join([*bare, f"{_row_hash(specs, part.header, part.label)} AS row_hash"])
-    store = partial(part.store, name, text)
-    if part.scan and len(specs) == 1 and _can_wait(specs[0]):
-        con.execute(f"CREATE VIEW {name} AS SELECT {text}, NULL::BIGINT AS record FROM {part.scan}")
-        damaged, later = damaged_lines([]), store
-    else:
-        damaged, later = store(), None
-    tables = []
-    for position, (spec, (select, found)) in enumerate(zip(specs, views, strict=True)):
-        facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else "record, row_hash"
-        relation = f"(SELECT {', '.join(select)}, {facts} FROM {name}{' GROUP BY ALL' if spec.distinct else ''})"
-        lost = (damaged if position == 0 else damaged.iloc[:0]).assign(table=spec.table, source_file=part.label)
-        tables.append(RawTable(part.label, name, relation, profile, spec, found, help_, lost, later))
-    return tables
+        _check_objects(source, source.header)
+        raise looked_below(problem, source.below, source.label, help_, profiles) from None
 
 
-def _check_objects(part: Cells, wanted: set[str]) -> None:
+def _heads(specs: list[TableProfile]) -> Iterator[str]:
+    """The headers that some tables name; of nested fields, the outer one."""
+    for spec in specs:
+        for column in spec.columns:
+            yield from (header.partition(".")[0] for header in spec.headers(column))
+
+
+def _check_objects(source: Source, wanted: Iterable[str]) -> None:
     """Refuse cells in which PowerShell wrote @{id=1; name=Nord} for an object, in a column that is wanted."""
-    names = {normal_header(name) for name in wanted}
     marks = ("@{", "System.Object[", "System.Collections.")
-    for place, name in enumerate(part.header):
-        lost = [row[place] for _, row in part.below if len(row) > place and row[place].startswith(marks)]
-        if lost and normal_header(name) in names:
+    for place, name in enumerate(source.header):
+        lost = [row[place] for _, row in source.below if len(row) > place and row[place].startswith(marks)]
+        if lost and normal_header(name) in map(normal_header, wanted):
             fix = "Export it again as JSON with ConvertTo-Json -Depth 10, or write out each field that is needed, "
             fix += f"as with Select-Object *, @{{n='{name}.name'; e={{$_.{name}.name}}}}, before Export-Csv."
             raise InputError(
                 "these cells hold the names of objects, not what is in them: PowerShell did not write them out.",
-                where=f"{part.label}, column '{name}'",
+                where=f"{source.label}, column '{name}'",
                 examples=lost,
                 fix=fix,
             )
 
 
+def _tables(con: Connection, files: list[Recognised], *, wait: bool = True) -> list[RawTable]:
+    """Text tables of files of one kind; those with damaged lines are split here, and read apart."""
+    specs = files[0].specs
+    straight = wait and files[0].source.large and len(specs) == 1 and _can_wait(specs[0])
+    try:
+        return [_canonical(con, files, position, straight=straight) for position in range(len(specs))]
+    except duckdb.InvalidInputException:
+        damaged = {file.number for file in _damaged(con, files)}
+    whole = [file for file in files if file.number not in damaged]
+    apart = [replace(file, source=file.source.split()) for file in files if file.number in damaged]
+    return [raw for part in (whole, apart) if part for raw in _tables(con, part, wait=wait)]
+
+
+def _damaged(con: Connection, files: list[Recognised]) -> list[Recognised]:
+    """Files that the engine cannot split into cells, found by halves."""
+    try:
+        con.execute(f"SELECT count(*) FROM {scan([file.source for file in files])} WHERE c0 > ''")
+    except duckdb.InvalidInputException:
+        half = len(files) // 2
+        return _damaged(con, files[:half]) + _damaged(con, files[half:]) if half else files
+    return []
+
+
+def _canonical(con: Connection, files: list[Recognised], position: int, *, straight: bool) -> RawTable:
+    """Give the cells of files of one kind the canonical names of one of the tables that they serve."""
+    file, spec = files[0], files[0].specs[position]
+    header, name = file.source.header, f"cells_{file.number}_{position}"
+    select, columns, found = _canonical_select(spec, header)
+    used = sorted({int(i) for i in re.findall(r"\bc(\d+)\b", " ".join(select))} & {*range(len(header))})
+    bare = ", ".join(f"{_bare(f'c{i}')} AS c{i}" for i in used)
+    places = "file, record" if file.source.path is None else "filename"
+    if file.source.path is None:
+        numbered = [f.source.rows.append_column("file", pa.array([f.number] * len(f.source.rows))) for f in files]
+        con.register("loaded_rows", pa.concat_tables(numbered))
+    con.execute(
+        f"CREATE {'VIEW' if straight else 'TABLE'} {name}_text AS SELECT {', '.join(select)}, row_hash, {places} "
+        f"FROM (SELECT {bare or 'NULL AS c0'}, {_row_hash(file.specs, header)} AS row_hash, {places} "
+        f"FROM {'loaded_rows' if file.source.path is None else scan([file.source for file in files])})"
+    )
+    _number(con, name, files, spec, straight=straight)
+    facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else "record, row_hash"
+    own = ", ".join(f'"{column}"' for column in columns)
+    relation = (
+        f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{' GROUP BY ALL' if spec.distinct else ''})"
+    )
+    lost = [f.source.damaged.assign(table=spec.table, source_file=f.source.label) for f in files]
+    damaged = pd.concat(lost) if position == 0 else lost[0].iloc[:0]
+    labels = {f.number: f.source.label for f in files}
+    waiting = file if straight else None
+    return RawTable(name, relation, columns, file.profile, spec, found, file.help, labels, damaged, waiting)
+
+
+def _number(con: Connection, name: str, files: list[Recognised], spec: TableProfile, *, straight: bool) -> None:
+    """View of the stored rows with file and record; the engine keeps the order of files and of their rows."""
+    file, scanned, many = files[0], files[0].source.path is not None, len(files) > 1
+    number, label, day = str(file.number), quote(file.source.label), quote(file.as_of)
+    above = file.source.above
+    record, joined = f"rowid + {above + 2}" if scanned else "record", ""
+    if many:
+        columns = {
+            "file": [f.number for f in files],
+            "source_file": [f.source.label for f in files],
+            "day": [f.as_of for f in files],
+            "filename": [str(f.source.path) for f in files],
+        }
+        con.register("loaded_files", pa.table(columns))
+        first = f"SELECT filename, min(rowid) AS first FROM {name}_text GROUP BY filename"
+        more = f"JOIN ({first}) USING (filename)" if scanned else ""
+        con.execute(f"CREATE TABLE {name}_files AS FROM loaded_files {more}")
+        number, label, day = "s.file", "s.source_file", "s.day"
+        record = f"t.rowid - s.first + {above + 2}" if scanned else "t.record"
+        joined = f"JOIN {name}_files s USING ({'filename' if scanned else 'file'})"
+    dated = f"REPLACE (coalesce(as_of, nullif({day}, '')) AS as_of)" if "@as_of" in spec.specs("as_of") else ""
+    con.execute(
+        f"CREATE VIEW {name} AS SELECT t.* EXCLUDE ({'filename' if scanned else 'file, record'}) {dated}, "
+        f"{number} AS file, {label} AS source_file, {'NULL::BIGINT' if straight else record} AS record "
+        f"FROM {name}_text t {joined}"
+    )
+
+
 def _can_wait(spec: TableProfile) -> bool:
     """Whether the rows of a table can be typed before their record numbers are known."""
-    numbered = {column for column in spec.columns if "@row" in spec.specs(column)} - {KEYS["time_entries"]}
-    return not (spec.distinct or spec.hours_from_times or spec.table == "names" or numbered)
+    return not (spec.distinct or spec.hours_from_times or spec.table == "names")
 
 
-def _row_hash(specs: list[TableProfile], header: list[str], label: str) -> str:
+def _row_hash(specs: list[TableProfile], header: list[str]) -> str:
     """SQL that is alike for rows with the same cells; not made for a time entry with a key, which says as much."""
     every = f"hash({', '.join(f'c{i}' for i in range(len(header)))})"
     position = _positions(header)
     options = [option for option in specs[0].specs(KEYS["time_entries"]) if option[0] not in "@="]
-    keys = [cell for option in options if (cell := _cell(option, position, label, "", specs[0].missing))]
+    keys = [cell for option in options if (cell := _cell(option, position, specs[0].missing))]
     if [spec.table for spec in specs] != ["time_entries"] or not keys:
         return every
     return f"CASE WHEN coalesce({', '.join(keys)}, '') < '!' THEN {every} END"  # empty, or blanks in front
@@ -181,12 +293,12 @@ def _looked_up(raw: RawTable, tables: list[RawTable]) -> RawTable:
     """With what other files of the same system know: the client of a ticket, names in place of ids."""
     peers = [other for other in tables if other.profile.name == raw.profile.name]
     if "@ticket" in raw.spec.specs("client"):
-        known = [(t.relation, "ticket_id", "client") for t in peers if t.spec.table == "tickets"]
+        known = [(t.relation, "ticket_id", "client", 0) for t in peers if t.spec.table == "tickets"]
         raw = _filled(raw, "client", "ticket_id", "coalesce(r.client, k.value)", known)
     lists = sorted((t for t in peers if t.spec.table == "names"), key=lambda t: not t.spec.names_by)
     for column in dict.fromkeys(name for part in lists for name in part.spec.names_of):
         serving = [part for part in lists if column in part.spec.names_of and column in raw.spec.columns]
-        known = [(_names_of(part, column), "id", "name") for part in serving]
+        known = [(_names_of(part, column), "id", "name", int(not part.spec.names_by)) for part in serving]
         key = " || '/' || r.".join(serving[0].spec.names_by or [column]) if serving else ""
         raw = _filled(raw, column, key, f"coalesce(k.value, r.{column})", known)
     return raw
@@ -197,27 +309,33 @@ def _names_of(raw: RawTable, column: str) -> str:
     return f"(FROM {raw.relation} WHERE of = {quote(column)})" if "of" in raw.spec.columns else raw.relation
 
 
-def _parents(con: duckdb.DuckDBPyConnection, tables: list[RawTable]) -> None:
-    """Table `parents`: client and the account above it, where a list of accounts says so by id or by name."""
-    con.execute("CREATE TABLE parents (client VARCHAR, parent VARCHAR)")
+def parents(con: Connection, tables: list[RawTable]) -> pd.DataFrame:
+    """Return client and the account above it (`parent`), where a list of accounts names one by id or by name."""
+    found = [pd.DataFrame(columns=["client", "parent"])]
     lists = [t for t in tables if t.spec.table == "names" and "parent" in t.headers]
     for profile in {raw.profile.name for raw in lists}:
-        rows = " UNION ALL ".join(
-            f"FROM {t.relation} SELECT id, name, parent" for t in lists if t.profile.name == profile
-        )
-        con.execute(
-            f"INSERT INTO parents WITH account AS ({rows}) SELECT DISTINCT c.name, p.name FROM account c "
+        own = [t.relation for t in lists if t.profile.name == profile]
+        rows = " UNION ALL ".join(f"FROM {relation} SELECT id, name, parent" for relation in own)
+        joined = (
+            f"WITH account AS ({rows}) SELECT DISTINCT c.name AS client, p.name AS parent FROM account c "
             "JOIN account p ON c.parent = p.id OR c.parent = p.name WHERE c.name <> p.name"
         )
+        found.append(con.execute(joined).df())
+    return pd.concat(found).drop_duplicates().sort_values(["client", "parent"], ignore_index=True)
 
 
-def _filled(raw: RawTable, column: str, on: str, value: str, known: list[tuple[str, str, str]]) -> RawTable:
-    """Raw table with a column anew from key and value columns of other relations; the last row of a key counts."""
-    parts = [f"SELECT {key} AS key, {name} AS value, {i} AS part, record FROM {table}"
-             for i, (table, key, name) in enumerate(known)]  # fmt: skip
+def _filled(raw: RawTable, column: str, on: str, value: str, known: list[tuple[str, str, str, int]]) -> RawTable:
+    """Raw table with a column anew from key and value columns of other relations.
+
+    Of several rows of a key the last counts: of the relation of the highest rank, then in the order of files.
+    """
+    parts = [
+        f"SELECT {key} AS key, {name} AS value, {rank} AS rank, file, record FROM {table}"
+        for table, key, name, rank in known
+    ]
     if not parts:
         return raw
-    last = f"SELECT key, max_by(value, part * 10000000000 + record) AS value FROM ({' UNION ALL '.join(parts)})"
+    last = f"SELECT key, max_by(value, (rank, file, record)) AS value FROM ({' UNION ALL '.join(parts)})"
     relation = (
         f"(SELECT r.* REPLACE ({value} AS {column}) FROM {raw.relation} r "
         f"LEFT JOIN ({last} GROUP BY key) k ON r.{on} = k.key)"
@@ -225,42 +343,39 @@ def _filled(raw: RawTable, column: str, on: str, value: str, known: list[tuple[s
     return replace(raw, relation=relation)
 
 
-def _canonical_select(
-    spec: TableProfile, header: list[str], label: str, as_of: str
-) -> tuple[list[str], dict[str, str]]:
-    """SQL expression per canonical column, and the header each was first found under."""
+def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str], list[str], dict[str, str]]:
+    """SQL expressions, the columns they give, and the header that each was first found under.
+
+    Some columns come later: the client of the ticket, the day of the file, and keys made of file and record.
+    """
     position = _positions(header)
-    select, found = [], {}
+    select, columns, found = [], [*spec.columns], {}
     for column in spec.columns:
-        options = [_cell(option, position, label, as_of, spec.missing) for option in spec.specs(column)]
+        options = [_cell(option, position, spec.missing) for option in spec.specs(column)]
         known = [option for option in options if option]
-        select.append(f"coalesce({', '.join([*known, 'NULL'])}) AS {column}")
+        select.append(f"coalesce({', '.join([*known, 'NULL::VARCHAR'])}) AS {column}")
         present = [h for h in spec.headers(column) if normal_header(h) in position]
         if present:
             found[column] = header[position[normal_header(present[0])]]
     select.append(f"{_aside(spec, position)} AS aside")
     if spec.extras:
         claimed = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
-        free = [
-            (i, name)
-            for i, name in enumerate(header)
-            if normal_header(name) not in claimed and PERSONAL.isdisjoint(normal_header(name).split())
-        ]
-        select += [f'c{i} AS "{name.replace(chr(34), "")}"' for i, name in free]
-    return select, found
+        free: dict[str, str] = {}
+        for i, name in enumerate(header):
+            if normal_header(name) not in claimed and PERSONAL.isdisjoint(normal_header(name).split()):
+                free.setdefault(name.replace('"', ""), f"c{i}")
+        columns += free
+        select += [f'{cell} AS "{name}"' for name, cell in free.items()]
+    return select, columns, found
 
 
 def _positions(header: list[str]) -> dict[str, int]:
     return {normal_header(name): i for i, name in reversed(list(enumerate(header)))}
 
 
-def _cell(option: str, position: dict[str, int], label: str, as_of: str, missing: list[str]) -> str:
-    """SQL of one column option; empty where the file does not have it."""
-    if option == "@row":
-        return f"{quote(label)} || ':' || record"
-    if option == "@as_of":
-        return quote(as_of) if as_of else ""
-    if option == "@ticket":
+def _cell(option: str, position: dict[str, int], missing: list[str]) -> str:
+    """SQL of one column option; empty where the file does not have it, or it comes later."""
+    if option.startswith("@"):
         return ""
     if option.startswith("="):
         return quote(option[1:])

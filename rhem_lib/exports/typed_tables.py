@@ -14,8 +14,14 @@ from rhem_lib.exports.value_formats import (
     DOTNET,
     ZONE,
     Column,
+    Files,
     Reading,
+    Readings,
+    date_ways,
+    duration_ways,
     has_numbers,
+    in_files,
+    number_ways,
     read_date,
     read_duration,
     read_number,
@@ -28,7 +34,6 @@ SUM_OF = (  # in a row that lacks a fact
 )
 SUMMED = ("worked_on", "opened_at", "ticket_id", "device_id")  # what a sum has none of
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
-FACTS = ("record", "row_hash", "aside")
 BRIEF = 60  # characters of a cell that quarantine shows
 NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
 UNREADABLE = (
@@ -39,55 +44,58 @@ INSTANT = "regexp_matches({0}, '" + DOTNET + "')"
 ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "|" + DOTNET + "'))"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
 Connection = duckdb.DuckDBPyConnection
+Case = tuple[str, str, str, str]  # condition, and reason, column and value as SQL
 
 
 def typed_select(con: Connection, raw: RawTable, settings: Settings, latest: dt.date, look: str = "") -> str:
-    """SQL of a raw table with typed columns, and reason, bad_column and bad_value where a row cannot be used.
+    """Return SQL of a raw table with typed columns, and reason, bad_column and bad_value of rows set aside.
 
-    In the conditions a bare name is the text that stood there and new_<name> its typed value. How the columns are
-    written is told from all rows or, where given, from those of the relation `look`; `doubt` then marks the rows
-    that could have told otherwise.
+    How the columns are written is found in all rows or, where given, in those of the relation `look`; `doubt` then
+    marks the rows that could speak for another way.
 
     Raises
     ------
     InputError
         The dates, the decimal sign or the unit of a column cannot be told.
     """
-    names = [row[0] for row in con.execute(f"DESCRIBE FROM {raw.relation}").fetchall() if row[0] not in FACTS]
-    read = {name: _reading(con, raw, settings, name, look or raw.relation) for name in names}
-    inner = ", ".join(f'{how.sql} AS "new_{name}"' for name, how in read.items())
+    read = _readings(con, raw, settings, look or raw.relation)
     cases = _cases(raw, settings, latest)
+    return f"({' UNION ALL '.join(_typed(raw, files, own, cases, bool(look)) for files, own in _by_file(read))})"
+
+
+def _by_file(read: dict[str, Readings]) -> list[tuple[Files, dict[str, Reading]]]:
+    """Files whose columns are all read alike, with how each column is read; nearly always all files."""
+    apart = {file for found in read.values() for files, _ in found for file in files}
+    groups: dict[tuple, list[int]] = {}
+    for file in sorted(apart) or [-1]:
+        own = tuple(next(how for files, how in found if not files or file in files) for found in read.values())
+        groups.setdefault(own, []).append(file)
+    return [
+        (tuple(files) if len(groups) > 1 else (), dict(zip(read, own, strict=True)))
+        for own, files in groups.items()
+    ]
+
+
+def _typed(raw: RawTable, files: Files, read: dict[str, Reading], cases: list[Case], doubted: bool) -> str:
+    """SQL of the typed rows of some files.
+
+    In the conditions a bare name is the text that stood there and new_<name> its typed value. Each level of the
+    query names what the next one uses, so that no expression is worked out, or parsed, twice.
+    """
+    values = ", ".join(f'{how.sql} AS "read_{name}"' for name, how in read.items())
+    made = ", ".join(f'{how.of(name)} AS "new_{name}"' for name, how in read.items())
     first = " ".join(f"WHEN {case[0]} THEN {number}" for number, case in enumerate(cases, 1))
-    doubts = [how.doubt(_mapped(raw, name), f'"new_{name}"') for name, how in read.items()] if look else []
-    why = (
-        f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad, "
-        f"{' OR '.join(doubts) or 'false'} AS doubt FROM (SELECT *, {inner} FROM {raw.relation})"
-    )
-    outer = [f'"new_{name}" AS "{name}"' for name in names]
+    doubts = [how.doubt(_mapped(raw, name), f'"new_{name}"') for name, how in read.items()] if doubted else []
+    outer = [f'"new_{name}" AS "{name}"' for name in read]
     for slot, (label, own) in enumerate({"reason": "aside", "bad_column": "NULL", "bad_value": "NULL"}.items(), 1):
-        told = " ".join(f"WHEN {number} THEN {case[slot]}" for number, case in enumerate(cases, 1))
-        outer.append(f"CASE WHEN bad IS NOT NULL THEN CASE bad WHEN 0 THEN {own} {told} END END AS {label}")
-    return f"(SELECT {', '.join(outer)}, record, row_hash, doubt FROM ({why}))"
-
-
-def _read_hours(con: Connection, raw: RawTable, look: str) -> Reading:
-    """How hours are read; from start and end where the profile says so and the cell is empty."""
-    spec = raw.spec
-    unit, column = raw.help.hours_unit or spec.hours_unit, _column(raw, "hours", look)
-    if unit == "ask":
-        if has_numbers(con, column):
-            raise InputError(
-                f"{raw.profile.title} does not say in which unit time is written.",
-                where=raw.label,
-                fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
-            )
-        unit = "hours"
-    written = read_duration(con, column, spec.durations, unit, raw.help.decimal, spec.day_hours)
-    if not spec.hours_from_times:
-        return written
-    times = [_column(raw, name, look) for name in ("started_at", "ended_at")]
-    start, end = (read_date(con, column, spec.dates, raw.help.date_order).sql for column in times)
-    return Reading(f"coalesce({written.sql}, epoch({end} - {start}) / 3600)")
+        whens = " ".join(f"WHEN {number} THEN {case[slot]}" for number, case in enumerate(cases, 1))
+        outer.append(f"CASE WHEN bad IS NOT NULL THEN CASE bad WHEN 0 THEN {own} {whens} END END AS {label}")
+    return (
+        f"SELECT {', '.join(outer)}, source_file, record, row_hash, doubt FROM ("
+        f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad, "
+        f"{' OR '.join(doubts) or 'false'} AS doubt "
+        f"FROM (SELECT *, {made} FROM (SELECT *, {values} FROM {raw.relation} WHERE {in_files(files)})))"
+    )
 
 
 def null_columns(table: str) -> list[str]:
@@ -105,39 +113,120 @@ def empty_select(table: str) -> str:
     return f"SELECT {', '.join(columns)}, NULL::UBIGINT AS row_hash WHERE false"
 
 
-def _reading(con: Connection, raw: RawTable, settings: Settings, name: str, look: str) -> Reading:
-    """How one column is read in its canonical type."""
+def _kind(raw: RawTable, name: str) -> str:
+    """What a column holds: text, number, time, date (a time of which the day counts) or duration."""
+    known = schema.TABLES[raw.spec.table].get(name) if raw.spec.table in schema.TABLES else None
     if name == "hours" and raw.spec.table == "time_entries":
-        return _read_hours(con, raw, look)
-    known = schema.TABLES[raw.spec.table].get(name, schema.Column("str", "column of the user's own"))
-    column = _column(raw, name, look)
-    if known.kind.startswith("datetime") or name in DATED:
-        read = read_date(con, column, raw.spec.dates, raw.help.date_order)
-        if name in raw.spec.utc:
-            utc = f"NOT regexp_matches({column.text}, '{BARE_DATE}')"
-        else:  # where the profile does not tell, a cell may; a local day in JSON of .NET is its midnight in UTC
-            utc = (INSTANT if raw.spec.utc else ZONED).format(column.text)
-        read = _localised(con, read, utc, settings, look)
-        return replace(read, sql=f"date_trunc('day', {read.sql})::TIMESTAMP") if known.unit == "date" else read
-    if known.kind == "float64":
-        return read_number(con, column, raw.help.decimal)
-    return Reading(column.text)
+        return "duration"
+    if name in DATED:
+        return "date"
+    kinds = {"float64": "number", "datetime64[ns]": known.unit if known and known.unit == "date" else "time"}
+    return kinds.get(known.kind, "text") if known else "text"
 
 
-def _localised(con: Connection, read: Reading, utc: str, settings: Settings, look: str) -> Reading:
-    """The reading of times with those for which test `utc` holds in the MSP's time zone.
+def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> dict[str, Readings]:
+    """How each column is read, by file."""
+    found: dict[str, Readings] = {}
+    survey = _survey(con, raw, look)
+    for name in raw.columns:
+        kind, (sure, clocks) = _kind(raw, name), survey.get(name, (True, 0))
+        column = Column(look, _mapped(raw, name), raw.headers.get(name, name), raw.labels, sure)
+        if kind == "text":
+            found[name] = [((), Reading(column.text))]
+        elif kind == "number":
+            found[name] = read_number(con, column, raw.help.decimal)
+        elif kind == "duration":
+            found[name] = _read_hours(con, raw, column)
+        else:
+            read = read_date(con, column, raw.spec.dates, raw.help.date_order)
+            known = clocks if sure else None
+            found[name] = [
+                (files, _localised(con, raw, name, column.of(files), how, settings, known)) for files, how in read
+            ]
+    return found
+
+
+def _survey(con: Connection, raw: RawTable, look: str) -> dict[str, tuple[bool, int]]:
+    """Whether the first way to read a column reads all its cells, as it mostly does, and its number of clocks."""
+    inner, outer, names = [], [], []
+    for name in raw.columns:
+        text, kind, clock = _mapped(raw, name), _kind(raw, name), "false"
+        if kind in ("date", "time"):
+            ways = date_ways(text, raw.spec.dates, raw.help.date_order)
+            clock = _clock_test(raw, name, f'"{name}"', f'"read_{name}"')
+        elif kind == "duration" and "number" not in raw.spec.durations:
+            ways = duration_ways(text, raw.spec.durations, raw.spec.day_hours)
+        elif kind != "text":
+            ways = number_ways(text, raw.help.decimal)
+        else:
+            continue
+        names.append(name)
+        inner.append(f'{text} AS "{name}", {next(iter(ways.values()))} AS "read_{name}"')
+        outer.append(f'count("{name}") = count("read_{name}"), count(*) FILTER ({clock})')
+    if not names:
+        return {}
+    sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {look})"
+    row = con.execute(sql).fetchall()[0]
+    return dict(zip(names, zip(row[::2], row[1::2], strict=True), strict=True))
+
+
+def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
+    """How hours are read; from start and end where the profile says so and the cell is empty."""
+    spec = raw.spec
+    unit = raw.help.hours_unit or spec.hours_unit
+    if unit == "ask":
+        if has_numbers(con, column):
+            raise InputError(
+                f"{raw.profile.title} does not say in which unit time is written.",
+                where=raw.label,
+                fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
+            )
+        unit = "hours"
+    found = read_duration(con, column, spec.durations, unit, raw.help.decimal, spec.day_hours)
+    if not spec.hours_from_times:
+        return found
+    worked = 'coalesce({0}, epoch("read_ended_at" - "read_started_at") / 3600)'
+    return [(files, replace(how, then=worked)) for files, how in found]
+
+
+def _localised(
+    con: Connection,
+    raw: RawTable,
+    name: str,
+    column: Column,
+    read: Reading,
+    settings: Settings,
+    clocks: int | None,
+) -> Reading:
+    """The reading of a date with times in UTC put into the MSP's time zone, and of a day without its clock.
 
     A day without a clock is that day everywhere, and so are the days of a column of midnights.
     """
-    clock = f"CASE WHEN {utc} THEN {read.sql} <> date_trunc('day', {read.sql}) END"  # AND would work out both
-    if not con.execute(f"SELECT count(*) FROM {look} WHERE {clock}").fetchall()[0][0]:
-        return replace(read, any=" OR ".join(filter(None, [read.any, clock])))
-    local = f"timezone('{settings.time_zone}', timezone('UTC', {read.sql}))"
-    return replace(read, sql=f"CASE WHEN {utc} THEN {local} ELSE {read.sql} END")
+    day = "date_trunc('day', {0})::TIMESTAMP" if _kind(raw, name) == "date" else "{0}"
+    clock = _clock_test(raw, name, column.text, read.sql)
+    if clocks is None:
+        clocks = con.execute(f"SELECT count(*) FROM {column.relation} WHERE {clock}").fetchall()[0][0]
+    if not clocks:
+        return replace(read, then=day, any=" OR ".join(filter(None, [read.any, clock])))
+    local = f"timezone('{settings.time_zone}', timezone('UTC', {{0}}))"
+    utc = _utc_test(raw, name, column.text)
+    return replace(read, then=day.replace("{0}", f"CASE WHEN {utc} THEN {local} ELSE {{0}} END"))
 
 
-def _column(raw: RawTable, name: str, look: str) -> Column:
-    return Column(look, _mapped(raw, name), f"{raw.label}, column '{raw.headers.get(name, name)}'")
+def _utc_test(raw: RawTable, name: str, text: str) -> str:
+    """SQL test of a cell with a time in UTC.
+
+    Where the profile names no columns in UTC, a cell may say so. JSON of .NET has midnight in UTC for a day.
+    """
+    if name in raw.spec.utc:
+        return f"NOT regexp_matches({text}, '{BARE_DATE}')"
+    return (INSTANT if raw.spec.utc else ZONED).replace("{0}", text)
+
+
+def _clock_test(raw: RawTable, name: str, text: str, value: str) -> str:
+    """SQL test of a cell in UTC with a clock other than midnight."""
+    utc = _utc_test(raw, name, text)
+    return f"CASE WHEN {utc} THEN {value} <> date_trunc('day', {value}) END"  # AND would work out both
 
 
 def _mapped(raw: RawTable, name: str) -> str:
@@ -155,7 +244,7 @@ def _brief(column: str) -> str:
     return f"CASE WHEN length({column}) > {BRIEF} THEN {told} ELSE {column} END"
 
 
-def _no_facts(raw: RawTable) -> list[tuple[str, str, str, str]]:
+def _no_facts(raw: RawTable) -> list[Case]:
     """Cases, as in `_cases`, of rows that are no facts: the header once more, and totals."""
     heads = [
         (c, quote(raw.headers[c]))
@@ -181,7 +270,7 @@ def _no_facts(raw: RawTable) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[tuple[str, str, str, str]]:
+def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[Case]:
     """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
     cases = _no_facts(raw)
 

@@ -5,8 +5,8 @@ all cells but mean different things, the user is asked. The way may be chosen fr
 `Reading.doubt` then finds the cells further down that could have changed the choice.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -39,42 +39,82 @@ WORDS = {  # units of a duration, as English, German, French, Spanish and Dutch 
 }
 UNIT_CLOCKS = {"h": 1.0, "m": 1 / 60}  # hours in the first part of `1:30 h`, `18:25 min`
 DOTNET = r"^/Date\((-?\d+)([+-]\d\d\d\d)?\)/$"  # as Windows PowerShell and .NET write an instant in JSON
+Files = tuple[int, ...]  # numbers of files; none stands for all of a table
+Connection = duckdb.DuckDBPyConnection
 
 
 @dataclass(frozen=True)
 class Column:
-    """One text column of a raw table: the relation, the SQL of its text, and its name for questions."""
+    """One text column of a raw table: the relation, the SQL of its text, its header, and labels by file number.
+
+    It is `sure` where the first way to read it is known to read every cell.
+    """
 
     relation: str
     text: str
-    called: str
+    header: str
+    labels: Mapping[int, str]
+    sure: bool = False
+
+    def of(self, files: Files) -> "Column":
+        """Return the column in some files alone."""
+        if not files:
+            return self
+        labels = {number: self.labels[number] for number in files}
+        return replace(self, relation=f"(FROM {self.relation} WHERE {in_files(files)})", labels=labels)
 
 
 @dataclass(frozen=True)
 class Reading:
     """How a column is read: SQL of the value, and SQL tests that hold for cells which speak for another way.
 
-    A test matters where the cell has no value, or says `any` cell that it holds for.
+    `then` is what is made of the value, where {0} stands for it. A test matters where the cell has no value, or
+    says `any` cell that it holds for.
     """
 
     sql: str
     unread: tuple[str, ...] = ()
     any: str = ""
+    then: str = "{0}"
+
+    def of(self, name: str) -> str:
+        """Return the SQL of what is made of the value, which a level below is called read_<name>."""
+        return self.then.replace("{0}", f'"read_{name}"')
 
     def doubt(self, text: str, value: str) -> str:
-        """SQL test of a cell for which `text` stood there and `value` was read."""
+        """Return the SQL test of a cell for which `text` stood there and `value` was read."""
         tests = " OR ".join(f"coalesce({test}, false)" for test in self.unread)
-        told = (
+        unread = (
             f"CASE WHEN {value} IS NULL AND {text} IS NOT NULL THEN {tests} ELSE false END" if tests else "false"
         )
-        return f"({told} OR coalesce({self.any}, false))" if self.any else told
+        return f"({unread} OR coalesce({self.any}, false))" if self.any else unread
 
 
-Connection = duckdb.DuckDBPyConnection
+@dataclass(frozen=True)
+class Question:
+    """Two ways that may read the same cells differently, the problem in words, and the setting that answers it."""
+
+    ways: dict[str, str]
+    problem: str
+    answer: str
 
 
-def read_date(con: Connection, column: Column, families: Sequence[str], date_order: str = "") -> Reading:
-    """How the timestamps of a date column are read.
+Readings = list[tuple[Files, Reading]]
+
+
+def in_files(files: Files) -> str:
+    """Return the SQL test of a row of some files, or of all."""
+    return f"file IN ({', '.join(map(str, files))})" if files else "true"
+
+
+def date_ways(text: str, families: Sequence[str], date_order: str = "") -> dict[str, str]:
+    """Return the SQL of each way to read a date, in order of preference; see `read_date`."""
+    names = [name for name in (*families, *RESAVED, "dotnet") if name not in ORDERS or date_order in ("", name)]
+    return {name: _date_way(text, name) for name in names}
+
+
+def read_date(con: Connection, column: Column, families: Sequence[str], date_order: str = "") -> Readings:
+    """Return how the timestamps of a date column are read, by file.
 
     Parameters
     ----------
@@ -90,18 +130,45 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
     InputError
         They cannot be told apart and there is no answer.
     """
-    names = [name for name in (*families, *RESAVED, "dotnet") if name not in ORDERS or date_order in ("", name)]
-    ways = {name: _date_way(column.text, name) for name in names}
-    best, either = _settle(con, column, ways), ""
-    if best in ORDERS and not date_order:
-        month, day = (ways[name] for name in ORDERS)
-        read = _counts(con, column.relation, month, day, f"CASE WHEN {month} <> {day} THEN 1 END")
-        if read[0] == read[1] and read[2]:
-            problem = "day and month cannot be told apart: no part of any date is above 12."
-            raise _question(con, column, problem, 'date_order = "day-first"  # or "month-first"')
-        if read[0] == read[1]:
-            either = f"{month} <> {day}"
-    return Reading(ways[best], _unread(ways, best), either)
+    ways = date_ways(column.text, families, date_order)
+    question = Question(
+        {} if date_order else {name: ways[name] for name in ORDERS},
+        "day and month cannot be told apart: no part of any date is above 12.",
+        'date_order = "day-first"  # or "month-first"',
+    )
+    return _readings(con, column, ways, question)
+
+
+def _readings(con: Connection, column: Column, ways: dict[str, str], question: Question) -> Readings:
+    """Return the best way by file, after asking where two ways read every cell of it and differ."""
+    found, settled = [], _settle(con, column, ways)
+    for best, files in settled.items():
+        differ = ""
+        if best in question.ways:  # where files differ, each must show which of the two is its own
+            each = question.ways.keys() <= settled.keys()
+            parts: list[Files] = [(file,) for file in files] if each else [files]
+            tests = [_undecided(con, column.of(part), question) for part in parts]
+            differ = " OR ".join(filter(None, dict.fromkeys(tests)))
+        found.append((files, Reading(ways[best], _unread(ways, best), differ)))
+    return found
+
+
+def _undecided(con: Connection, column: Column, question: Question) -> str:
+    """Return the test of a cell that would be read differently, if none is yet; ask if one is."""
+    first, second = question.ways.values()
+    differ = f"{first} <> {second}"
+    *read, open_ = _counts(con, column.relation, first, second, f"CASE WHEN {differ} THEN 1 END")
+    if read[0] != read[1]:
+        return ""
+    if not open_:
+        return differ
+    shown = con.execute(
+        f"SELECT DISTINCT {column.text} AS cell FROM {column.relation} ORDER BY 1 LIMIT 3"
+    ).fetchall()
+    label = next(iter(column.labels.values()))
+    where = f"{label}, column '{column.header}'"
+    fix = say(label, question.answer)
+    raise InputError(question.problem, where=where, examples=[row[0] for row in shown], fix=fix)
 
 
 def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
@@ -159,33 +226,32 @@ def _slashed(text: str, iso: str, marks: str) -> str:
     )
 
 
-def read_number(con: Connection, column: Column, decimal: str = "") -> Reading:
-    """How the numbers of a column are read: plain, with thousands separators or decimal commas, in parentheses.
+def number_ways(text: str, decimal: str = "") -> dict[str, str]:
+    """Return the SQL of each way to read a number; only the one of the decimal sign that the user gave."""
+    plain = _double(text)
+    bare = f"regexp_replace({text}, '{BLANK}+$', '')"
+    signed = f"regexp_replace({bare}, '^\\((.*)\\)$', '-\\1')"
+    grouped = {sign: _grouped(signed, sign, group) for sign, group in ((".", ","), (",", "."))}
+    if decimal:
+        return {decimal: grouped[decimal]}
+    return {"plain": plain, "negative in ()": f"coalesce({plain}, {_double(signed)})", **grouped}
+
+
+def read_number(con: Connection, column: Column, decimal: str = "") -> Readings:
+    """Return how the numbers of a column are read, by file: plain, grouped, with decimal commas, in parentheses.
 
     Raises
     ------
     InputError
         A comma may be either and `decimal` ("," or ".") does not say which.
     """
-    plain = _double(column.text)
-    bare = f"regexp_replace({column.text}, '{BLANK}+$', '')"
-    text = f"regexp_replace({bare}, '^\\((.*)\\)$', '-\\1')"
-    point, comma = (_grouped(text, decimal, group) for decimal, group in ((".", ","), (",", ".")))
-    ways = {
-        "plain": plain,
-        "negative in ()": f"coalesce({plain}, {_double(text)})",
-        ".": point,
-        ",": comma,
-    }
-    if decimal:
-        return Reading(ways[decimal])
-    best = _settle(con, column, ways)
-    if best in (".", ","):
-        read = _counts(con, column.relation, point, comma, f"CASE WHEN {point} <> {comma} THEN 1 END")
-        if read[0] == read[1] and read[2]:
-            problem = "a comma may be a decimal or a thousands sign."
-            raise _question(con, column, problem, 'decimal = ","  # or "."')
-    return Reading(ways[best], _unread(ways, best))
+    ways = number_ways(column.text, decimal)
+    question = Question(
+        {} if decimal else {sign: ways[sign] for sign in ".,"},
+        "a comma may be a decimal or a thousands sign.",
+        'decimal = ","  # or "."',
+    )
+    return _readings(con, column, ways, question)
 
 
 def _double(text: str) -> str:
@@ -201,10 +267,21 @@ def _grouped(text: str, decimal: str, group: str) -> str:
     return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN {number} END"
 
 
+def duration_ways(text: str, forms: Sequence[str], day_hours: float = 24.0) -> dict[str, str]:
+    """Return the SQL of each way to read a duration; of a plain `number`, a test without its value."""
+    ways = {
+        "number": f"CASE WHEN {_simple(text)} THEN 1 END",
+        "clock": _clock(text),
+        "words": _words(text, day_hours),
+        "epoch": _epoch(text),
+    }
+    return {form: sql for form, sql in ways.items() if form in forms}
+
+
 def read_duration(
     con: Connection, column: Column, forms: Sequence[str], unit: str, decimal: str = "", day_hours: float = 24.0
-) -> Reading:
-    """How the hours of a duration column are read.
+) -> Readings:
+    """Return how the hours of a duration column are read, by file.
 
     Parameters
     ----------
@@ -216,17 +293,16 @@ def read_duration(
     day_hours : float
         Hours in a day where a text says days.
     """
-    ways = {"clock": _clock(column.text), "words": _words(column.text, day_hours), "epoch": _epoch(column.text)}
-    ways = {form: sql for form, sql in ways.items() if form in forms}
-    simple = _simple(column.text)
-    if "number" in forms:
-        plain, *others = _counts(con, column.relation, f"CASE WHEN {simple} THEN 1 END", *ways.values())
-        if plain >= max(others, default=0):
-            number = read_number(con, column, decimal)
-            other = tuple(f"{sql} IS NOT NULL" for sql in ways.values())
-            return Reading(f"({number.sql}) * {UNITS[unit]!r}", number.unread + other)
-    best = _settle(con, column, ways)
-    return Reading(ways[best], (*_unread(ways, best), *([simple] if "number" in forms else [])))
+    ways, found = duration_ways(column.text, forms, day_hours), []
+    for best, files in _settle(con, column, ways).items():
+        others = _unread(ways, best)
+        if best != "number":
+            found.append((files, Reading(ways[best], others)))
+            continue
+        for own, number in read_number(con, column.of(files), decimal):
+            reading = Reading(f"({number.sql}) * {UNITS[unit]!r}", number.unread + others)
+            found.append((own or files, reading))
+    return found
 
 
 def has_numbers(con: Connection, column: Column) -> bool:
@@ -276,37 +352,32 @@ def _epoch(text: str) -> str:
     return f"epoch(try_strptime({text}, ['%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S'])) / 3600"
 
 
-def _settle(con: Connection, column: Column, ways: dict[str, str]) -> str:
-    """Way that reads the most cells; the earlier one where two read as many.
+def _settle(con: Connection, column: Column, ways: dict[str, str]) -> dict[str, Files]:
+    """Return the files of each way: the way that reads all cells of all files, else of each the most of its cells.
 
-    Another is counted over all cells only where it reads a cell that the first does not.
+    The earlier one counts where two read as many. Others are counted only where they read a cell that the first
+    does not: most are slow.
     """
-    first = next(iter(ways))
-    there, read = _counts(con, column.relation, column.text, ways[first])
-    if there == read or len(ways) == 1:
-        return first
+    first, *others = ways
+    if column.sure or not others:
+        return {first: ()}
     unread = f"{column.relation} WHERE {column.text} IS NOT NULL AND {ways[first]} IS NULL"
-    more = dict(zip(list(ways)[1:], _counts(con, unread, *list(ways.values())[1:]), strict=True))
-    if read and any(more.values()):  # cells that the first way reads may be read by others as well
-        rivals = [name for name, count in more.items() if count]
-        more = dict(zip(rivals, _counts(con, column.relation, *(ways[name] for name in rivals)), strict=True))
-    counts = {first: read, **more}
-    return max(counts, key=lambda name: counts[name])
+    more = _counts(con, unread, *(ways[name] for name in others))
+    names = [first, *(name for name, count in zip(others, more, strict=True) if count)]
+    if len(names) == 1:
+        return {first: ()}
+    counted = ", ".join(f"count({sql})" for sql in (column.text, *(ways[name] for name in names)))
+    rows = con.execute(f"SELECT file, {counted} FROM {column.relation} GROUP BY file ORDER BY file").fetchall()
+    there, *read = (sum(counts) for counts in list(zip(*rows, strict=True))[1:])
+    if there in read:
+        return {names[read.index(there)]: ()}
+    found: dict[str, Files] = {}
+    for file, _, *counts in rows:
+        best = names[counts.index(max(counts))]
+        found[best] = (*found.get(best, ()), file)
+    return found if len(found) > 1 else dict.fromkeys(found, ())
 
 
 def _counts(con: Connection, relation: str, *expressions: str) -> tuple[int, ...]:
     """How many rows each expression has a value for."""
     return con.execute(f"SELECT {', '.join(f'count({sql})' for sql in expressions)} FROM {relation}").fetchall()[0]
-
-
-def _question(con: Connection, column: Column, problem: str, answer: str) -> InputError:
-    shown = con.execute(
-        f"SELECT DISTINCT {column.text} AS cell FROM {column.relation} ORDER BY 1 LIMIT 3"
-    ).fetchall()
-    path = column.called.split(", column ")[0]
-    return InputError(
-        problem,
-        where=column.called,
-        examples=[row[0] for row in shown],
-        fix=say(path, answer),
-    )

@@ -6,6 +6,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import say
+from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Settings
 from rhem_lib.workspace.classify import TICKET_COLUMNS
 
@@ -13,7 +14,7 @@ USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
 PAGE = 500  # exports cut off by a page limit have round row counts
-Connection = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
 
 
@@ -24,13 +25,12 @@ MISSING = {
 }
 
 
-def warnings(
-    con: Connection, clients: pd.DataFrame, files: pd.DataFrame, quarantine: pd.DataFrame, settings: Settings
-) -> pd.DataFrame:
-    """Reasons for doubt, by client and month where they apply: code, text, client, month."""
-    found = [*_file_warnings(con, files, quarantine), *_client_warnings(con, clients)]
-    found += _kind_warnings(con, clients, settings)
-    found += [*_volume_warnings(con), *_habit_warnings(con)]
+def warnings(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return reasons for doubt, by client and month where they apply: code, text, client, month."""
+    files = facts.files
+    found = [*_file_warnings(facts), *_client_warnings(facts, clients)]
+    found += _kind_warnings(facts.endpoints, clients, settings)
+    found += [*_volume_warnings(facts), *_habit_warnings(facts)]
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
     ):
@@ -38,24 +38,27 @@ def warnings(
     return pd.DataFrame(found, columns=["code", "text", "client", "month"], dtype=str)
 
 
-def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
-    """What is missing, empty, cut off, or told by two systems."""
+def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
+    """What is missing, empty, cut off, or in two systems."""
+    files, quarantine = facts.files, facts.quarantine
     lost = quarantine[(quarantine["reason"] == "no-client") & quarantine["value"].str.startswith("ticket ")]
     told = f"{len(lost):,} entries ({lost['hours'].sum():,.1f} hours) name a ticket and no client"
     for table, text in MISSING.items():
         if not (files["table"] == table).any():
             more = f", and {told}, so they are set aside" if table == "tickets" and len(lost) else ""
             yield "missing-table", f"{text}{more}.", "", ""
-    for entries, hours in con.execute("FROM shared_numbers").fetchall():
+    shared, alike = facts.shared_numbers, facts.alike_rows
+    if shared.entries:
         text = (
-            f"{entries:,} time entries ({hours:,.1f} hours) have the number of an entry of another client or "
-            "ticket: all count. One that was moved since its first export counts twice."
+            f"{shared.entries:,} time entries ({shared.hours:,.1f} hours) have the number of an entry of another "
+            "client or ticket: all count. One that was moved since its first export counts twice."
         )
         yield "shared-number", text, "", ""
-    for entries, hours in con.execute("FROM alike_rows").fetchall():
+    if alike.entries:
         text = (
-            f"{entries:,} time entries without a number ({hours:,.1f} hours) are in two files, alike but for "
-            "cells that are not read: all count. If the files overlap, export them with each entry's number."
+            f"{alike.entries:,} time entries without a number ({alike.hours:,.1f} hours) are in two files, alike "
+            "but for cells that are not read: all count. If the files overlap, export them with each entry's "
+            "number."
         )
         yield "alike-rows", text, "", ""
     if len(lost) and (files["table"] == "tickets").any():
@@ -66,12 +69,9 @@ def _file_warnings(con: Connection, files: pd.DataFrame, quarantine: pd.DataFram
         elif rows % PAGE == 0:
             yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
     yield from _none_kept(files, quarantine)
-    for table, day, noun in (
-        ("classified_entries", "worked_on", "time entries"),
-        ("endpoints", "as_of", "endpoints"),
-    ):
-        yield from _two_systems(con, files, table, day, noun)
-    yield from _parted_lists(con, files)
+    yield from _two_systems(facts.time_entries, files, "worked_on", "time entries")
+    yield from _two_systems(facts.endpoints, files, "as_of", "endpoints")
+    yield from _parted_lists(facts.endpoints, files)
 
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
@@ -88,17 +88,17 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
         yield "none-kept", text, "", ""
 
 
-def _two_systems(con: Connection, files: pd.DataFrame, table: str, day: str, noun: str) -> Iterator[Warning_]:
+def _two_systems(rows: Relation, files: pd.DataFrame, day: str, noun: str) -> Iterator[Warning_]:
     """Clients with facts of one month from two systems."""
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     if profiles[profiles.index.isin(files.loc[files["table"] == noun.replace(" ", "_"), "path"])].nunique() < 2:
         return
     month = f"strftime({day}, '%Y-%m')"
     span = day if noun == "endpoints" else month  # within which facts add up; of endpoints, days are averaged
-    rows = con.execute(f"SELECT DISTINCT client, {month} AS month, {span} AS span, source_file FROM {table}").df()
-    rows["profile"] = rows["source_file"].map(profiles)
-    systems = rows.groupby(["client", "month"])["profile"].unique()
-    adding = rows.groupby(["client", "month", "span"])["profile"].nunique().groupby(["client", "month"]).max() > 1
+    found = rows.project(f"client, {month} AS month, {span} AS span, source_file").distinct().df()
+    found["profile"] = found["source_file"].map(profiles)
+    systems = found.groupby(["client", "month"])["profile"].unique()
+    adding = found.groupby(["client", "month", "span"])["profile"].nunique().groupby(["client", "month"]).max() > 1
     both = systems[systems.map(len) > 1].reset_index().drop_duplicates("client")
     for client, first, names in both.itertuples(index=False):
         if adding[client, first]:
@@ -110,13 +110,16 @@ def _two_systems(con: Connection, files: pd.DataFrame, table: str, day: str, nou
         yield "two-systems", text, str(client), str(first)
 
 
-def _parted_lists(con: Connection, files: pd.DataFrame) -> Iterator[Warning_]:
+def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_]:
     """Clients with lists of endpoints of one system that, a day apart, may be parts of one: the mean halves them.
 
     Days next to each other in a month are compared, first by one device of each, which is quick and nearly always
     enough. A day with a row that names no device is not.
     """
-    rows = con.execute(
+    if files.loc[files["table"] == "endpoints", "path"].nunique() < 2:
+        return
+    found = endpoints.query(
+        "endpoints",
         "WITH days AS (SELECT client, as_of, min(source_file) AS file, "
         "CASE WHEN count(*) = count(device_id) THEN min(device_id) END AS device FROM endpoints GROUP BY ALL), "
         "pairs AS (SELECT client, lag(as_of) OVER month AS earlier, as_of, lag(file) OVER month AS part, file, "
@@ -126,8 +129,9 @@ def _parted_lists(con: Connection, files: pd.DataFrame) -> Iterator[Warning_]:
         "shared AS (SELECT DISTINCT client, d.as_of FROM doubt d JOIN endpoints a USING (client) "
         "JOIN endpoints b USING (client, device_id) WHERE a.as_of = d.earlier AND b.as_of = d.as_of) "
         "SELECT client, strftime(earlier, '%Y-%m-%d') AS earlier, strftime(as_of, '%Y-%m-%d') AS day, part, file "
-        "FROM doubt ANTI JOIN shared USING (client, as_of) ORDER BY client, as_of"
-    ).df()
+        "FROM doubt ANTI JOIN shared USING (client, as_of) ORDER BY client, as_of",
+    )
+    rows = found.df()  # type: ignore[union-attr]
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     rows = rows[rows["part"].map(profiles) == rows["file"].map(profiles)]  # else `_two_systems` tells
     for client, earlier, day, part, _ in rows.drop_duplicates("client").itertuples(index=False):
@@ -138,11 +142,9 @@ def _parted_lists(con: Connection, files: pd.DataFrame) -> Iterator[Warning_]:
         yield "parted-list", text, client, day[:7]
 
 
-def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning_]:
-    counted = {name for (name,) in con.execute("SELECT DISTINCT client FROM endpoints").fetchall()}
-    sums = con.execute(
-        "SELECT client, sum(hours) FILTER (work_class = 'reactive') FROM classified_entries GROUP BY client"
-    ).fetchall()
+def _client_warnings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:
+    counted = {name for (name,) in facts.endpoints.project("client").distinct().fetchall()}
+    sums = facts.time_entries.aggregate("client, sum(hours) FILTER (work_class = 'reactive')").fetchall()
     worked = {client: hours or 0.0 for client, hours in sums}
     stand_ins = {"agreement": "taken from its first agreement", "first snapshot": "taken from its first snapshot"}
     for row in clients.itertuples():
@@ -161,51 +163,46 @@ def _client_warnings(con: Connection, clients: pd.DataFrame) -> Iterator[Warning
             yield "onboarding-date", f"{name}: onboarding date {source}.", name, ""
 
 
-def _kind_warnings(con: Connection, clients: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
+def _kind_warnings(endpoints: Relation, clients: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
     """Clients with endpoints of which none is of a kind that counts."""
-    kinds = con.execute(
-        "SELECT client, list(DISTINCT kind) FROM endpoints WHERE count > 0 GROUP BY client ORDER BY client"
-    ).fetchall()
+    kinds = endpoints.filter("count > 0").aggregate("client, list(DISTINCT kind)").fetchall()
     known = set(clients["client"])
-    for client, found in kinds:
+    for client, found in sorted(kinds):
         if client in known and not {*settings.endpoint_kinds} & {*found}:
             counting = " and ".join(settings.endpoint_kinds)
             text = f"{client} has endpoints, but none of a kind that counts ({counting}), so it has no RHEM."
             yield "no-endpoints", text, client, ""
 
 
-def _volume_warnings(con: Connection) -> Iterator[Warning_]:
+def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """Months with far fewer entries or tickets than those before: cut exports and gaps."""
-    sources = {"time entries": ("worked_on", "classified_entries"), "tickets": ("opened_at", "tickets")}
-    for noun, (day, table) in sources.items():
-        rows = con.execute(
-            f"SELECT strftime(month, '%Y-%m'), n FROM (SELECT date_trunc('month', {day}) AS month, count(*) AS n "
-            f"FROM {table} WHERE {day} IS NOT NULL GROUP BY 1)"
-        ).fetchall()
+    sources = {"time entries": (facts.time_entries, "worked_on"), "tickets": (facts.tickets, "opened_at")}
+    for noun, (table, day) in sources.items():
+        months = table.filter(f"{day} IS NOT NULL").project(f"date_trunc('month', {day}) AS month")
+        rows = months.aggregate("strftime(month, '%Y-%m'), count(*)", "month").fetchall()
         counts = pd.Series(dict(rows), dtype=float).sort_index()
         if len(counts) < 2:
             continue
-        months = pd.period_range(counts.index[0], counts.index[-1], freq="M").astype(str)
-        counts = counts.reindex(months, fill_value=0)
+        span = pd.period_range(counts.index[0], counts.index[-1], freq="M").astype(str)
+        counts = counts.reindex(span, fill_value=0)
         usual = counts.rolling(6, min_periods=2).median().shift(1)
         for month in counts.index[(usual >= USUAL_ENTRIES) & (counts < COLLAPSE * usual)]:
             text = f"{month} holds {counts[month]:,.0f} {noun} where {usual[month]:,.0f} are usual"
             yield "coverage", f"{text}: an export cut off is not an improvement.", "", month
 
 
-def _habit_warnings(con: Connection) -> Iterator[Warning_]:
+def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """How time is written down: rounded, late, on tickets that are not there, in another unit."""
-    rows, rounded, late, dated, tickets, median = con.execute(
-        "SELECT count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
+    rows, rounded, late, dated, median = facts.time_entries.aggregate(
+        "count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
         f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
-        "(SELECT count(*) FROM tickets), median(hours) FILTER (work_class = 'reactive') FROM classified_entries"
+        "median(hours) FILTER (work_class = 'reactive')"
     ).fetchall()[0]
     bare = " AND ".join(f"{column} IS NULL" for column in TICKET_COLUMNS)  # few can be without their ticket
-    orphans, aside, reasons = con.execute(
-        "SELECT sum(hours) FILTER (reason IS NULL), sum(hours) FILTER (reason IS NOT NULL), "
-        f"string_agg(DISTINCT reason, ', ' ORDER BY reason) FROM (FROM classified_entries WHERE {bare} "
-        "AND ticket_id IS NOT NULL) ANTI JOIN tickets USING (ticket_id) LEFT JOIN tickets_aside USING (ticket_id)"
-    ).fetchall()[0]
+    doubtful = facts.time_entries.filter(f"{bare} AND ticket_id IS NOT NULL").project("ticket_id, hours")
+    lost = doubtful.join(facts.tickets.project("ticket_id"), "ticket_id", how="anti").df()  # type: ignore[union-attr]
+    reasons = lost["ticket_id"].map(facts.tickets_aside.set_index("ticket_id")["reason"])
+    orphans, aside = lost["hours"][reasons.isna()].sum(), lost["hours"][reasons.notna()].sum()
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
         text = f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time."
         yield "rounded", text, "", ""
@@ -214,10 +211,11 @@ def _habit_warnings(con: Connection) -> Iterator[Warning_]:
             f"{100 * late / dated:.0f} % of entries were written down more than {LATE_DAYS} days after the work."
         )
         yield "late-entry", text, "", ""
-    if orphans and tickets:
+    if orphans and len(facts.tickets):
         yield "no-ticket", f"{orphans:,.1f} hours are on tickets that the ticket export does not hold.", "", ""
     if aside:
-        text = f"{aside:,.1f} hours are on tickets that were set aside ({reasons}), so their type is unknown."
+        why = ", ".join(sorted(reasons.dropna().unique()))
+        text = f"{aside:,.1f} hours are on tickets that were set aside ({why}), so their type is unknown."
         yield "no-ticket", text, "", ""
     if median and median > LONG_ENTRY_HOURS:
         text = f"the middle reactive entry is {median:,.0f} hours long: are these minutes read as hours?"

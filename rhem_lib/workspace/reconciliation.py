@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from rhem_lib import schema
@@ -111,25 +110,29 @@ class Account:
         return {"files": records.pop("files"), "hours": hours, "rows": rows, **records}
 
 
-def reconcile(
-    con: duckdb.DuckDBPyConnection, cleaned: Cleaned, clients: pd.DataFrame, settings: Settings
-) -> Account:
-    """Account of the classified entries in `con`; hours are summed as decimals so that the balance is exact."""
-    sums = con.execute(
-        "SELECT work_class, sum(hours::DECIMAL(28, 9)), count(*) FROM classified_entries GROUP BY work_class"
-    ).fetchall()
+def reconcile(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Account:
+    """Return the account of the tables; hours are summed as decimals so that the balance is exact.
+
+    Parameters
+    ----------
+    facts : Cleaned
+        Its time entries are classified.
+    clients : DataFrame
+        Table clients.
+    """
+    sums = facts.time_entries.aggregate("work_class, sum(hours::DECIMAL(28, 9)), count(*)").fetchall()
     table = pd.DataFrame({"hours": Decimal(0), "rows": 0}, index=[*schema.WORK_CLASSES, "quarantined", "read"])
     for work_class, hours, rows in sums:
         table.loc[work_class] = [hours, rows]
-    aside = (cleaned.quarantine["table"] == "time_entries").sum()
-    table.loc["quarantined"] = [cleaned.hours_aside, aside]
-    table.loc["read"] = [cleaned.hours_read, cleaned.rows_read]
+    aside = (facts.quarantine["table"] == "time_entries").sum()
+    table.loc["quarantined"] = [facts.hours_aside, aside]
+    table.loc["read"] = [facts.hours_read, facts.rows_read]
     return Account(
         table=table.astype({"rows": int}).rename_axis("work_class"),
-        files=cleaned.files.drop(columns="note"),
-        quarantine=_reasons(cleaned.quarantine),
-        warnings=warnings(con, clients, cleaned.files, cleaned.quarantine, settings),
-        suggestions=suggestions(con, clients, settings),
+        files=facts.files.drop(columns="note"),
+        quarantine=_reasons(facts.quarantine),
+        warnings=warnings(facts, clients, settings),
+        suggestions=suggestions(facts, clients, settings),
     )
 
 

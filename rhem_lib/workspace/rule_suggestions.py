@@ -7,34 +7,35 @@ import narwhals as nw
 import pandas as pd
 
 from rhem_lib.errors import toml_text
+from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Rule, Settings, normal_name
 from rhem_lib.workspace.classify import condition
 
 SHOWN = 12
 LIKENESS = 85  # of 100, above which two names may be one client
-Connection = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
 
 
-def suggestions(con: Connection, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """What to settle, most hours first: text, the TOML that settles it, hours at stake."""
-    found = [*_rules(con), *_aliases(con, clients, settings)]
+def suggestions(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return what to settle, most hours first: text, the TOML that settles it, hours at stake."""
+    found = [*_rules(facts.time_entries), *_aliases(facts, clients, settings)]
     table = pd.DataFrame(found, columns=["text", "toml", "hours"])
     return table.sort_values("hours", ascending=False, kind="stable", ignore_index=True)
 
 
-def _rules(con: Connection) -> list[tuple[str, str, float]]:
+def _rules(entries: Relation) -> list[tuple[str, str, float]]:
     """Values behind the unclassified hours, each with the rule that would place them and nothing else.
 
     Rules of rhem.toml go before all others; one that also met classified work would move that as well.
     """
     columns = ("board", "type", "work_type", "category", "source_file")
-    wanted = f"SELECT {', '.join(columns)}, sum(hours) FROM classified_entries"
-    rows = con.execute(f"{wanted} WHERE work_class = 'unclassified' GROUP BY ALL").fetchall()
+    open_ = entries.filter("work_class = 'unclassified'")
+    rows = open_.aggregate(f"{', '.join(columns)}, sum(hours)").fetchall()
     hours: dict[tuple, float] = {}
     for *values, sum_ in rows:
         given = [(column, value) for column, value in zip(columns, values, strict=True) if value is not None]
         keys = [tuple(pair for pair in given if pair[0] in columns[:width]) for width in (3, 4, 5)]
-        key = next((key for key in keys if key and not _meets_others(con, key)), None)
+        key = next((key for key in keys if key and not _meets_others(entries, key)), None)
         if key:
             hours[key] = hours.get(key, 0.0) + sum_
     found = []
@@ -46,19 +47,17 @@ def _rules(con: Connection) -> list[tuple[str, str, float]]:
     return found
 
 
-def _meets_others(con: Connection, key: tuple[tuple[str, str], ...]) -> bool:
+def _meets_others(entries: Relation, key: tuple[tuple[str, str], ...]) -> bool:
     """Whether a rule on these values would also match classified work or, by a * in them, other values."""
     others = [nw.col("work_class") != "unclassified", *(nw.col(c) != value for c, value in key if "*" in value)]
     rule = Rule(when=dict(key), work_class="reactive")
-    met = nw.from_native(con.table("classified_entries")).filter(
-        condition(rule), nw.any_horizontal(*others, ignore_nulls=True)
-    )
+    met = nw.from_native(entries).filter(condition(rule), nw.any_horizontal(*others, ignore_nulls=True))
     return bool(met.head(1).to_native().fetchall())
 
 
-def _aliases(con: Connection, clients: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, str, float]]:
+def _aliases(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, str, float]]:
     """Names that may be one client, with the one section that joins them; never joined unasked."""
-    joins = [*_near_names(con, clients), *_families(con, clients, settings)]
+    joins = [*_near_names(facts, clients), *_families(facts.parents, clients, settings)]
     above: dict[str, str] = {}
 
     def top(name: str) -> str:
@@ -89,14 +88,16 @@ def _section(client: str, names: list[str], settings: Settings) -> str:
     )
 
 
-def _near_names(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:
+def _near_names(facts: Cleaned, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:
     """Names with hours alone, each with the name with endpoints alone that is most like it; best pairs first."""
-    from rapidfuzz import fuzz, process, utils
-
-    counted = {name for (name,) in con.execute("SELECT DISTINCT client FROM endpoints").fetchall()}
-    worked = dict(con.execute("SELECT client, sum(hours) FROM classified_entries GROUP BY client").fetchall())
+    counted = {name for (name,) in facts.endpoints.project("client").distinct().fetchall()}
+    worked = dict(facts.time_entries.aggregate("client, sum(hours)").fetchall())
     known = set(clients["client"])
     lonely = sorted((counted - set(worked)) & known)
+    if not lonely:
+        return
+    from rapidfuzz import fuzz, process, utils
+
     pairs = [
         (-likeness, -worked[name], name, near)
         for name in (set(worked) - counted) & known
@@ -113,16 +114,15 @@ def _near_names(con: Connection, clients: pd.DataFrame) -> Iterator[tuple[str, l
 
 
 def _families(
-    con: Connection, clients: pd.DataFrame, settings: Settings
+    parents: pd.DataFrame, clients: pd.DataFrame, settings: Settings
 ) -> Iterator[tuple[str, list[str], str, float]]:
     """Accounts below another account; nothing is lost while they stay apart, so no hours are at stake."""
     known = {normal_name(name): name for name in clients["client"]}
     named = {
         normal_name(n): client for client, given in settings.clients.items() for n in (client, *given.aliases)
     }
-    pairs = con.execute("SELECT DISTINCT client, parent FROM parents ORDER BY ALL").fetchall()
     families: dict[str, dict[str, None]] = {}
-    for child, parent in pairs:
+    for child, parent in parents.itertuples(index=False):
         name = (known | named).get(normal_name(parent), parent)
         own = known.get(normal_name(child), name)
         if own != name:

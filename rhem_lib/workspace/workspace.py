@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -24,6 +24,7 @@ from rhem_lib.exports import (
     codes,
     connect,
     drop_typed,
+    empty_columns,
     null_columns,
     quote,
     read_exports,
@@ -113,45 +114,34 @@ def load(folder: str | Path) -> Workspace:
     with tempfile.TemporaryDirectory(prefix="rhem-") as unpacked:  # free text in it goes as soon as it can
         raws = read_exports(con, folder, settings, read_profiles(folder), Path(unpacked))
         cleaned = clean_tables(con, raws, settings)
-    tables = unify(con, cleaned, settings)
-    agreements = agreement_table(tables)
-    clients = client_table(con, tables, agreements, settings)
+    cleaned = unify(con, cleaned, settings)
+    agreements = agreement_table(cleaned)
+    clients = client_table(cleaned, agreements, settings)
     profiles = tuple({raw.profile.name: raw.profile for raw in raws}.values())
-    empty = {name: _empty(con, name) for name in FILED}
-    con.execute(
-        "CREATE TABLE tickets_aside AS SELECT ticket_id, min(reason) AS reason FROM typed_tickets "
-        "WHERE reason IS NOT NULL GROUP BY ticket_id"
-    )
-    tickets = _filed(con, tables["tickets"], "tickets", empty["tickets"], scratch)
-    tickets.create_view("tickets")
+    empty = {name: empty_columns(con, name) for name in FILED}
+    tickets = _filed(con, cleaned.tickets, "tickets", empty["tickets"], scratch)
     classified = _classified(
-        tables["time_entries"],
+        cleaned.time_entries,
         _coded(con, tickets, empty["tickets"]),
         rules_for(settings, profiles, settings.preset),
         settings.preset,
     )
     nothing = [*empty["time_entries"], *(name for name in TICKET_COLUMNS if name in empty["tickets"])]
     entries = _filed(con, classified, "time_entries", nothing, scratch)
-    entries.create_view("classified_entries")
     con.execute("DROP TABLE IF EXISTS people")  # names of technicians
+    account = reconcile(replace(cleaned, time_entries=entries, tickets=tickets), clients, settings)
     return Workspace(
-        folder, settings, entries, tickets, tables["endpoints"], clients, agreements, cleaned.quarantine,
-        reconcile(con, cleaned, clients, settings), profiles, con, scratch,
+        folder, settings, entries, tickets, cleaned.endpoints, clients, agreements, cleaned.quarantine,
+        account, profiles, con, scratch,
     )  # fmt: skip
-
-
-def _empty(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """Columns of a table without any value; none of a table without rows."""
-    columns = schema.columns(table)
-    counts = con.execute(f"SELECT {', '.join(f'count({name})' for name in columns)} FROM typed_{table}").fetchall()
-    return [name for name, count in zip(columns, counts[0], strict=True) if not count and any(counts[0])]
 
 
 def _coded(
     con: duckdb.DuckDBPyConnection, tickets: duckdb.DuckDBPyRelation, empty: list[str]
 ) -> duckdb.DuckDBPyRelation:
     """Tickets with codes in place of words that are joined to every entry."""
-    coded = [f"{codes(con, 'tickets', name)} AS {name}" for name in WORDS if name not in empty]
+    rows = f"({tickets.sql_query()})"
+    coded = [f"{codes(con, rows, name)} AS {name}" for name in WORDS if name not in empty]
     return tickets.select(f"* REPLACE ({', '.join(coded)})") if coded else tickets
 
 

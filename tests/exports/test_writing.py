@@ -99,7 +99,7 @@ def test_objects_in_columns_that_nobody_reads_do_no_harm(workspace):
 def hours_of(*cells, forms=("number", "clock", "words"), unit="hours"):
     con = duckdb.connect()
     con.execute("CREATE TABLE t AS SELECT unnest(?) AS cell", [list(cells)])
-    reading = read_duration(con, Column("t", "cell", "t.csv, column 'x'"), forms, unit)
+    reading = read_duration(con, Column("t", "cell", "x", {}), forms, unit)
     return [row[0] for row in con.execute(f"SELECT {reading.sql} FROM t").fetchall()]
 
 
@@ -127,7 +127,7 @@ def test_minutes_and_seconds_without_a_unit_are_not_guessed():
 def test_digits_with_an_underscore_are_no_number(cell):
     con = duckdb.connect()
     con.execute("CREATE TABLE t AS SELECT unnest(?) AS cell", [[cell, "1", "(2)"]])
-    reading = read_number(con, Column("t", "cell", "t.csv, column 'x'"))
+    reading = read_number(con, Column("t", "cell", "x", {}))
     assert con.execute(f"SELECT {reading.sql} FROM t").fetchall() == [(None,), (1.0,), (-2.0,)]
 
 
