@@ -129,13 +129,11 @@ def measure(
 ) -> None:
     """The client-month panel; from Spark where rhem.toml names an [engine]."""
     from rhem_lib.metric import measure as measure_panel
-    from rhem_lib.settings import read_settings
-    from rhem_lib.workspace import load, open_spark
+    from rhem_lib.workspace import load
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter("the file must end in .csv or .parquet", param_hint="--out")
-    settings = read_settings(folder)
-    panel = measure_panel(open_spark(settings) if settings.engine else load(folder))
+    panel = measure_panel(load(folder))
     if out is None:
         panel.to_csv(sys.stdout, index=False)
     elif out.suffix == ".csv":

@@ -12,7 +12,7 @@ from rhem_lib.errors import SettingsError
 from rhem_lib.metric.causes import DAYS
 from rhem_lib.metric.panel import counted_entries
 from rhem_lib.settings import BusinessHours, Settings
-from rhem_lib.workspace import Tables, Workspace, to_pandas
+from rhem_lib.workspace import Workspace, to_pandas
 
 Array = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def calendars(settings: Settings, clients: list[str], first: dt.date, last: dt.d
     return made
 
 
-def timed_work(work: Workspace | Tables) -> pd.DataFrame:
+def timed_work(work: Workspace) -> pd.DataFrame:
     """Reactive entries on days in service: client, worked_on, hours, start, end, business_hours.
 
     Start and end are in hours since 1970 UTC; an entry lasts from its start for its hours. Without a start, or
@@ -139,7 +139,7 @@ class BusinessShare:
         return table.sort_values("minutes_lost", ascending=False)
 
 
-def business_share(work: Workspace | Tables, panel: pd.DataFrame) -> BusinessShare:
+def business_share(work: Workspace, panel: pd.DataFrame) -> BusinessShare:
     """Share of reactive hours inside business hours, and minutes of the working day lost per endpoint and month.
 
     Only months with exposure count, as in RHEM.

@@ -11,7 +11,7 @@ from scipy import special
 from rhem_lib.errors import one_of
 from rhem_lib.language import mark
 from rhem_lib.metric.panel import counted_entries, first_days
-from rhem_lib.workspace import Tables, Workspace, to_pandas
+from rhem_lib.workspace import Workspace, to_pandas
 
 ALARM = 0.05  # chance of calling any cause rising where none rose
 MIN_RISE_PROBLEMS = 5
@@ -19,7 +19,7 @@ NOT_RECORDED = mark("Not recorded")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def cause_months(work: Workspace | Tables) -> pd.DataFrame:
+def cause_months(work: Workspace) -> pd.DataFrame:
     """Reactive hours in service and tickets by client, month and cause: the panel, split by cause.
 
     Tickets are counted as in the panel: once, in the month of the first reactive hour, a child with its parent.
@@ -166,12 +166,12 @@ class Concentration:
         return self.table.groupby("kind", sort=False).head(rows).round({"hours": 1, "share": 3, "so_far": 3})
 
 
-def concentration(work: Workspace | Tables, panel: pd.DataFrame, *, client: str | None = None) -> Concentration:
+def concentration(work: Workspace, panel: pd.DataFrame, *, client: str | None = None) -> Concentration:
     """Shares of the reactive hours in service by cause, computer and hour of the week (in the MSP's time zone).
 
     Parameters
     ----------
-    work : Workspace or Tables
+    work : Workspace
     panel : DataFrame
         From `measure`; gives the number of endpoints.
     client : str, optional

@@ -10,9 +10,7 @@ import pandas as pd
 from rhem_lib.metric.panel import measure, pooled_rhem
 from rhem_lib.schema import ENDPOINT_KINDS
 from rhem_lib.settings import PRESETS, Preset
-from rhem_lib.workspace import Tables, Workspace
-
-Work = Workspace | Tables
+from rhem_lib.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Definitions:
         return self.table.round(digits)
 
 
-def definitions(work: Work, *, months: int = 12) -> Definitions:
+def definitions(work: Workspace, *, months: int = 12) -> Definitions:
     """Pooled RHEM of the last `months` months under each preset and each change of the one in force."""
     own = measure(work)
     recent = own["month"].max() - pd.DateOffset(months=months)
@@ -65,39 +63,39 @@ def _row(panel: pd.DataFrame, after: pd.Timestamp, own: pd.DataFrame, name: str,
     ]
 
 
-def _without(*types: str) -> Callable[[Work], Work]:
+def _without(*types: str) -> Callable[[Workspace], Workspace]:
     """Reactive work on tickets of these types taken as scheduled."""
 
-    def change(work: Work) -> Work:
+    def change(work: Workspace) -> Workspace:
         out = (nw.col("work_class") == "reactive") & nw.col("type").is_in(list(types)).fill_null(False)
         return _entries(work, work_class=nw.when(out).then(nw.lit("scheduled")).otherwise(nw.col("work_class")))
 
     return change
 
 
-def _with_onboarding(work: Work) -> Work:
+def _with_onboarding(work: Workspace) -> Workspace:
     joining = nw.col("work_class") == "onboarding"
     return _entries(work, work_class=nw.when(joining).then(nw.lit("reactive")).otherwise(nw.col("work_class")))
 
 
-def _by_day_entered(work: Work) -> Work:
+def _by_day_entered(work: Workspace) -> Workspace:
     entered = nw.col("entered_at").dt.truncate("1d")
     return _entries(work, worked_on=nw.coalesce(entered, nw.col("worked_on")))
 
 
-def _entries(work: Work, **columns: Any) -> Work:
+def _entries(work: Workspace, **columns: Any) -> Workspace:
     return replace(work, time_entries=nw.from_native(work.time_entries).with_columns(**columns).to_native())
 
 
-def _servers_twice(work: Work) -> Work:
+def _servers_twice(work: Workspace) -> Workspace:
     return replace(work, settings=work.settings.model_copy(update={"endpoint_weights": {"server": 2.0}}))
 
 
-def _every_device(work: Work) -> Work:
+def _every_device(work: Workspace) -> Workspace:
     return replace(work, settings=work.settings.model_copy(update={"endpoint_kinds": list(ENDPOINT_KINDS)}))
 
 
-CHANGES: tuple[tuple[str, str, Callable[[Work], Work]], ...] = (
+CHANGES: tuple[tuple[str, str, Callable[[Workspace], Workspace]], ...] = (
     ("without user requests", "", _without("request")),
     ("without alerts", "", _without("alert")),
     ("without requests and alerts", "Advanced Global MSP Coaching", _without("request", "alert")),

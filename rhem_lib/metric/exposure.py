@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.errors import SettingsError
-from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Tables, Workspace
+from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace
 
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
 DAYS_PER_MONTH = 30.4375
@@ -32,7 +32,7 @@ def service_months(service: pd.DataFrame, window: Window) -> pd.DataFrame:
     return pairs.loc[overlap, ["client", "month"]].astype({"month": "datetime64[us]"})
 
 
-def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace | Tables) -> pd.DataFrame:
+def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace) -> pd.DataFrame:
     """Endpoints of each month; a month without a snapshot takes the last one, a few months old at most.
 
     Where that is too old as well, the contracted number of clients.csv stands in, if rhem.toml says so.

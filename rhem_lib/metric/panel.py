@@ -27,18 +27,18 @@ from rhem_lib.metric.exposure import (
 )
 from rhem_lib.metric.intervals import hour_limits
 from rhem_lib.settings import Preset, Settings
-from rhem_lib.workspace import Tables, Workspace, alongside, to_pandas
+from rhem_lib.workspace import Workspace, alongside, to_pandas
 
 SUMMED = ["exposure", "reactive_hours", "unclassified_hours", "reactive_tickets", "squared_hours"]
 POOLED = ["exposure", "reactive_hours", "rhem_h", "low", "high", "rhem_high_h", "mean_client_rhem_h"]
 
 
-def measure(work: Workspace | Tables, *, preset: Preset | None = None) -> pd.DataFrame:
+def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
     """Panel of a workspace: one row per client and month (schema.Panel).
 
     Parameters
     ----------
-    work : Workspace or Tables
+    work : Workspace
         From `load`, or from `from_frames`: pandas, polars, DuckDB or Spark frames.
     preset : str, optional
         What counts as reactive; the workspace's own by default.
@@ -98,7 +98,7 @@ def first_days(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(month=days)
 
 
-def counted_entries(work: Workspace | Tables) -> nw.LazyFrame:
+def counted_entries(work: Workspace) -> nw.LazyFrame:
     """Reactive entries on days in service, with month and head: what the panel's reactive_hours are the sum of."""
     entries = work.time_entries
     service = service_windows(work.clients, coverage(entries, work.settings))

@@ -18,7 +18,7 @@ from scipy import stats
 from rhem_lib.errors import InputError
 from rhem_lib.metric.business_hours import calendars, instants, public_holidays, timed_work
 from rhem_lib.metric.causes import DAYS
-from rhem_lib.workspace import Tables, Workspace, to_pandas
+from rhem_lib.workspace import Workspace, to_pandas
 
 AFTER_HOURS = 48
 ONE_WINDOW_HOURS = 12  # entries closer than this belong to one window
@@ -77,7 +77,7 @@ class PatchEffect:
         return self.table.round({"hours": 1, "usual_hours": 1, "ratio": 2, "low": 2, "high": 2})
 
 
-def patch_windows(work: Workspace | Tables) -> pd.DataFrame:
+def patch_windows(work: Workspace) -> pd.DataFrame:
     """Patch windows: client, start and end [hours since 1970 UTC].
 
     From patch_windows.csv in the workspace (client, start and, if known, end in the MSP's time zone), else from
@@ -88,7 +88,7 @@ def patch_windows(work: Workspace | Tables) -> pd.DataFrame:
     InputError
         The file lacks a column, or a time in it cannot be read.
     """
-    path = getattr(work, "folder", Path()) / FILE
+    path = work.folder / FILE
     if path.is_file():
         table = _from_file(path)
         spelling = {name.lower(): name for name in work.clients["client"]}
@@ -133,7 +133,7 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(number).agg(client=("client", "first"), start=("start", "min"), end=("end", "max"))
 
 
-def patch_effect(work: Workspace | Tables, panel: pd.DataFrame) -> PatchEffect:
+def patch_effect(work: Workspace, panel: pd.DataFrame) -> PatchEffect:
     """Reactive work after patch windows inside against outside business hours; see `PatchEffect`."""
     windows, zone = patch_windows(work), work.settings.time_zone
     entries = timed_work(work).dropna(subset=["start"])

@@ -27,7 +27,7 @@ from rhem_lib.runs.job import Job, Record
 from rhem_lib.runs.parameters import NOTEBOOKS
 from rhem_lib.runs.pool import run_jobs
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import read_settings
+from rhem_lib.settings import Settings, read_settings
 from rhem_lib.storage import (
     alone,
     check_refusal,
@@ -41,7 +41,7 @@ from rhem_lib.storage import (
 )
 from rhem_lib.studies import Study, store, study_panel
 from rhem_lib.studies import study as study_of
-from rhem_lib.workspace import Workspace, is_prepared, load, save
+from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
 PACKAGES = (
@@ -141,11 +141,11 @@ def _edition(
     folder: Path, choose: Callable, *, workers: int | str, force: bool, tell: Callable, pdf: bool = False
 ) -> Run:
     """Read the workspace once, run the jobs whose key has changed, and write run.json and index.html."""
-    analysis = billing_plan(read_settings(folder))
+    settings = read_settings(folder)
     home = reports_of(folder)
     prepared = home / "data"
     code = _code()
-    key = digest([folder, code["code"]], without=[Path("reports"), folder / "reports", folder / "notebooks"])
+    key = _key(folder, settings, code)
     work = _read(folder, prepared, key, tell)
     panel = measure(work)
     quarter, names = choose(panel)
@@ -156,7 +156,7 @@ def _edition(
         made = _prepare(work, panel, prepared, key)
         jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, quarter, target))
         target.mkdir(exist_ok=True)
-        plans = register(analysis, target / "run.json")
+        plans = register(billing_plan(settings), target / "run.json")
         past = _past(target, tell)
         records: dict[str, Record] = {}
         todo = _changed(jobs, {} if force else past, target, code, records)
@@ -177,6 +177,12 @@ def _edition(
         said = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
         raise Stopped(said, fix="The same command goes on from here.")
     return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
+
+
+def _key(folder: Path, settings: Settings, code: dict[str, Any]) -> str:
+    """Key of all that the tables and the study depend on: the workspace, its tables in Spark, and the code."""
+    apart = [Path("reports"), folder / "reports", folder / "notebooks"]
+    return digest([folder, code["code"], *spark_state(settings)], without=apart)
 
 
 def _read(folder: Path, prepared: Path, key: str, tell: Callable) -> Workspace:

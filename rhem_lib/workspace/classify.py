@@ -104,6 +104,8 @@ def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: st
 
     Rules are tried on the values of their columns, of which there are far fewer than rows.
     """
+    if not rules:
+        return frame.with_columns(nw.lit(none).alias(name))
     groups: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
     for number, labelled in rules:
         groups.setdefault(tuple(_columns(labelled)), []).append((number, labelled[1]))

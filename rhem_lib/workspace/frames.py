@@ -1,6 +1,11 @@
-"""Canonical tables in frames of any engine: pandas, polars, DuckDB, Spark; only the panel comes back to pandas."""
+"""A workspace: canonical tables in frames of any engine (pandas, polars, DuckDB, Spark), which stay there."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -8,8 +13,10 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, one_of
+from rhem_lib.exports import Profile
 from rhem_lib.settings import Preset, Settings
 from rhem_lib.workspace.classify import TICKET_COLUMNS, classify, rules_for
+from rhem_lib.workspace.reconciliation import Account
 
 NEEDED = {
     "time_entries": ("client", "worked_on", "hours", "ticket_id"),
@@ -19,29 +26,73 @@ NEEDED = {
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What `measure` needs where there is no workspace folder: large tables in one engine, small ones in pandas.
+class Workspace:
+    """Settings, canonical tables, quarantine and account of one workspace, whatever engine holds its tables.
 
-    `time_entries` are classified: they have the columns of their ticket, `work_class` and `rule`.
+    Attributes
+    ----------
+    folder : Path
+        Where files that the settings name are looked for.
+    settings : Settings
+    time_entries, tickets, endpoints : frames of one engine
+        DuckDB relations from `load` (`.df()` turns them into pandas), or pandas, polars or Spark frames. Time
+        entries are classified: they have the columns of their ticket, `work_class` and `rule`. `tickets` is None
+        where the entries came with a work class of their own.
+    clients, agreements, quarantine : DataFrame
+    account : Account
+        Where every row and hour went.
+    profiles : tuple of Profile
+        Of the files read; their rules classify as well.
+    files : Path or None
+        Folder of the tables that are kept as files, for as long as a relation is in use.
+    prepared : Path or None
+        Folder that `load` opened the tables from, where `save` wrote them; a changed copy (`replace`) has none.
     """
 
+    folder: Path
     settings: Settings
     time_entries: Any = field(repr=False)
     tickets: Any = field(repr=False)
     endpoints: Any = field(repr=False)
     clients: pd.DataFrame = field(repr=False)
     agreements: pd.DataFrame = field(repr=False)
+    quarantine: pd.DataFrame = field(repr=False)
+    account: Account = field(repr=False)
+    profiles: tuple[Profile, ...] = field(default=(), repr=False)
+    files: Path | None = field(default=None, repr=False)
+    prepared: Path | None = field(default=None, init=False, repr=False)
+
+    @property
+    def note(self) -> str:
+        """The definitions in force, to show beside every number."""
+        given = self.settings
+        weights = {kind: f" (each as {w:g})" for kind, w in given.endpoint_weights.items() if w != 1}
+        kinds = " and ".join(f"{kind}s{weights.get(kind, '')}" for kind in given.endpoint_kinds)  # type: ignore[call-overload]
+        return (
+            f"Hours are {given.hours_are}, on the day worked in {given.time_zone}. Reactive is what the preset "
+            f"'{given.preset}' and the rules of rhem.toml say. Endpoints are {kinds} seen within "
+            f"{given.limits.seen_within_days} days of the snapshot. Metric version {schema.METRIC_VERSION}."
+        )
 
     def classified(self, preset: Preset) -> Any:
-        """Time entries under another preset."""
+        """Return the time entries under another preset.
+
+        Raises
+        ------
+        ParameterError
+            There is no such preset.
+        InputError
+            The entries came with a work class of their own.
+        """
+        rules = rules_for(self.settings, self.profiles, preset)
         if self.tickets is None:
             raise InputError("entries with a work class of their own have no presets.", where="table tickets")
         entries = nw.from_native(self.time_entries).drop(*TICKET_COLUMNS, "work_class", "rule")
-        return classify(entries.to_native(), self.tickets, rules_for(self.settings, (), preset), preset)
+        return classify(entries.to_native(), self.tickets, rules, preset)
 
 
-def from_frames(settings: Settings, frames: dict[str, Any]) -> Tables:
-    """Tables from frames by canonical name (schema.py).
+def from_frames(settings: Settings, frames: dict[str, Any], folder: Path = Path()) -> Workspace:
+    """Return a workspace of frames by canonical name (schema.py), which are taken as they are.
 
     Parameters
     ----------
@@ -50,53 +101,145 @@ def from_frames(settings: Settings, frames: dict[str, Any]) -> Tables:
     frames : dict of frames
         time_entries, tickets and endpoints are of one engine and stay there. Without tickets the entries must be
         classified. Columns that a table may leave empty may be missing; agreements too.
+    folder : Path
+        Where files that the settings name are looked for; the current folder by default.
 
     Raises
     ------
+    ParameterError
+        A frame has the name of no canonical table.
     InputError
-        A table or column that is needed is missing.
+        A table, column or cell that is needed is missing, or a work class is unknown.
     """
     for name in frames:
         one_of(name, schema.TABLES, "frames")
-    entries, endpoints, clients = (_completed(name, frames.get(name)) for name in NEEDED)
-    tickets = frames.get("tickets")
-    names = nw.from_native(entries).collect_schema().names()
-    if "work_class" in names:
-        tickets = None
-        entries = _with_missing(entries, {c: "str" for c in TICKET_COLUMNS})
-    else:
-        tickets = _completed("tickets", tickets)
-        entries = classify(entries, tickets, rules_for(settings, (), settings.preset), settings.preset)
+    entries, tickets, endpoints = large_tables(settings, frames)
+    clients = to_pandas(_completed("clients", frames.get("clients")))
     agreements = pd.DataFrame(columns=schema.columns("agreements"))
     if "agreements" in frames:
         agreements = to_pandas(_with_missing(frames["agreements"], _dtypes("agreements")))
-    people = _served(to_pandas(clients), settings)
-    return Tables(settings, entries, tickets, endpoints, people, schema.check(agreements, "agreements"))
+    quarantine = pd.DataFrame(columns=schema.columns("quarantine"), dtype=str).astype({"hours": float})
+    account = _account(entries, {name: frame for name, frame in frames.items() if name != "quarantine"}, clients)
+    return Workspace(
+        folder, settings, entries, tickets, endpoints, _served(clients, settings),
+        schema.check(agreements, "agreements"), quarantine, account,
+    )  # fmt: skip
 
 
-def open_spark(settings: Settings) -> Tables:
-    """Canonical tables that live in Spark, by the names in rhem.toml; nothing but results leaves it.
+def large_tables(settings: Settings, frames: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return classified time entries, tickets (None if the entries came classified) and endpoints, completed."""
+    entries, endpoints = (_completed(name, frames.get(name)) for name in ("time_entries", "endpoints"))
+    if "work_class" in nw.from_native(entries).collect_schema().names():
+        entries = _with_missing(entries, {c: "str" for c in (*TICKET_COLUMNS, "rule")})
+        return entries, None, endpoints
+    tickets = _completed("tickets", frames.get("tickets"))
+    entries = classify(entries, tickets, rules_for(settings, (), settings.preset), settings.preset)
+    if hasattr(entries, "persist"):  # Spark would read and classify again for every question asked of them
+        entries = entries.persist()
+    return entries, tickets, endpoints
+
+
+def _account(entries: Any, frames: dict[str, Any], clients: pd.DataFrame) -> Account:
+    """Return where the hours of frames went; nothing is set aside, so cells that are needed must be there."""
+    needed = NEEDED["time_entries"][:3]
+    empty = nw.any_horizontal(*(nw.col(name).is_null() for name in needed), ignore_nulls=True)
+    rows = nw.from_native(entries).lazy().with_columns(empty=nw.when(empty).then(nw.lit(1)).otherwise(nw.lit(0)))
+    sums = (nw.col("hours").sum(), nw.col("empty").sum(), nw.len().alias("rows"))
+    found = to_pandas(rows.group_by("client", "work_class").agg(*sums))
+    if found["empty"].any():
+        raise InputError("a cell that is needed is empty.", where="table time_entries",
+                         count=int(found["empty"].sum()), fix=f"Fill {', '.join(needed)}.")  # fmt: skip
+    unknown = found.loc[~found["work_class"].isin(schema.WORK_CLASSES), "work_class"]
+    if len(unknown):
+        raise InputError("a work class is unknown.", where="table time_entries, column 'work_class'",
+                         examples=unknown.unique(), fix=f"Known: {', '.join(schema.WORK_CLASSES)}.")  # fmt: skip
+    table = found.groupby("work_class")[["hours", "rows"]].sum().reindex([*schema.WORK_CLASSES, "quarantined"])
+    table = table.fillna(0).astype({"rows": int})
+    table["hours"] = [Decimal(repr(round(hours, 9))) for hours in table["hours"].tolist()]
+    table.loc["read"] = [sum(table["hours"]), int(found["rows"].sum())]
+    counts = {name: len(clients) if name == "clients" else _length(frame) for name, frame in frames.items()}
+    files = pd.DataFrame({"path": [*counts], "profile": "canonical", "table": [*counts], "rows": counts.values()})
+    lost = found[~found["client"].isin(clients["client"])]
+    text = (
+        f"{lost['rows'].sum():,} time entries ({lost['hours'].sum():,.1f} hours) are of clients that the table "
+        f"clients does not list, so they are in no panel: {', '.join(sorted(lost['client'].unique())[:5])}."
+    )
+    warnings = [("unknown-client", text, "", "")] if len(lost) else []
+    quarantine = pd.DataFrame(columns=["table", "reason", "rows", "hours", "examples", "see"], dtype=str)
+    return Account(
+        table=table.rename_axis("work_class"),
+        files=files,
+        quarantine=quarantine.astype({"rows": int, "hours": float}),
+        warnings=pd.DataFrame(warnings, columns=["code", "text", "client", "month"], dtype=str),
+        suggestions=pd.DataFrame(columns=["text", "toml", "hours"], dtype=str).astype({"hours": float}),
+    )
+
+
+def _length(frame: Any) -> int:
+    return int(to_pandas(nw.from_native(frame).lazy().select(nw.len().alias("rows")))["rows"].iloc[0])
+
+
+def open_spark(settings: Settings, folder: Path = Path()) -> Workspace:
+    """Return the workspace whose canonical tables live in Spark, by the names in rhem.toml; the large stay there.
 
     Raises
     ------
     SettingsError
         rhem.toml has no [engine], Spark is not installed, or cannot be reached there.
     """
+    return from_frames(settings, spark_tables(settings), folder)
+
+
+def spark_tables(settings: Settings) -> dict[str, Any]:
+    """Return the tables named in [engine] as Spark frames; see `open_spark`."""
     engine = settings.engine
     if engine is None:
         raise SettingsError("there is no [engine] to read tables from.", where="rhem.toml")
     try:
+        from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
-
-        builder = SparkSession.builder
-        remote = engine.spark.startswith("sc://")
-        session = (builder.remote(engine.spark) if remote else builder.master(engine.spark)).getOrCreate()
-        frames: dict[str, Any] = {name: session.table(table) for name, table in engine.tables.items()}
     except ImportError:
         raise SettingsError(
             "Spark is not installed.", where="rhem.toml, [engine]", fix="pip install 'rhem[spark]'; it needs Java."
         ) from None
-    return from_frames(settings, frames)
+    builder = SparkSession.builder
+    remote = engine.spark.startswith("sc://")
+    try:
+        with _quiet():
+            session = (builder.remote(engine.spark) if remote else builder.master(engine.spark)).getOrCreate()
+        return {name: session.table(table) for name, table in engine.tables.items()}
+    except PySparkException as problem:
+        said = str(problem).splitlines()[0]
+        raise SettingsError(
+            f"Spark at '{engine.spark}' cannot be used: {said}.", where="rhem.toml, [engine]"
+        ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log of a Java machine that starts here out of notebooks: it names this computer."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def spark_state(settings: Settings) -> list[str]:
+    """Return rows and a hash of each table in Spark, which changes if a row does; nothing without an [engine]."""
+    if settings.engine is None:
+        return []
+    from pyspark.sql import functions as f
+
+    state = []
+    for name, table in sorted(spark_tables(settings).items()):
+        columns = sorted(table.columns)
+        row = f.xxhash64(*columns).cast("decimal(38, 0)")  # a sum of them does not depend on the order of rows
+        state.append(f"{name} {columns} {table.select(f.count('*'), f.sum(row)).first()}")
+    return state
 
 
 def to_pandas(frame: Any) -> pd.DataFrame:

@@ -7,13 +7,12 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from rhem_lib import schema
 from rhem_lib.errors import OutputError
 from rhem_lib.exports import (
     Profile,
@@ -33,7 +32,8 @@ from rhem_lib.exports import (
 )
 from rhem_lib.settings import Preset, Settings, read_settings
 from rhem_lib.storage import PART, file_digest, write_whole
-from rhem_lib.workspace.classify import PLACE, TICKET_COLUMNS, LabelledRule, classify, decide, outcomes, rules_for
+from rhem_lib.workspace.classify import PLACE, TICKET_COLUMNS, LabelledRule, decide, outcomes, rules_for
+from rhem_lib.workspace.frames import Workspace, large_tables, open_spark, spark_tables
 from rhem_lib.workspace.reconciliation import Account, reconcile
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
@@ -44,50 +44,10 @@ FRAMES = ("clients", "agreements", "quarantine")
 ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """Settings, canonical tables, quarantine and account of one workspace.
-
-    `time_entries` (classified: with the ticket's columns, `work_class` and `rule`), `tickets` and `endpoints` are
-    DuckDB relations, which `.df()` turns into pandas; `clients`, `agreements` and `quarantine` are pandas frames.
-    """
-
-    folder: Path
-    settings: Settings
-    time_entries: duckdb.DuckDBPyRelation = field(repr=False)
-    tickets: duckdb.DuckDBPyRelation = field(repr=False)
-    endpoints: duckdb.DuckDBPyRelation = field(repr=False)
-    clients: pd.DataFrame = field(repr=False)
-    agreements: pd.DataFrame = field(repr=False)
-    quarantine: pd.DataFrame = field(repr=False)
-    account: Account = field(repr=False)
-    profiles: tuple[Profile, ...] = field(repr=False)
-    connection: duckdb.DuckDBPyConnection = field(repr=False)
-    files: Path = field(repr=False)  # folder of the FILED tables, for as long as the connection lasts
-    # folder that `load` opened the tables from, where `save` wrote them; a changed copy (`replace`) has none
-    prepared: Path | None = field(default=None, init=False, repr=False)
-
-    @property
-    def note(self) -> str:
-        """The definitions in force, to stand beside every number."""
-        given = self.settings
-        weights = {kind: f" (each as {w:g})" for kind, w in given.endpoint_weights.items() if w != 1}
-        kinds = " and ".join(f"{kind}s{weights.get(kind, '')}" for kind in given.endpoint_kinds)  # type: ignore[call-overload]
-        return (
-            f"Hours are {given.hours_are}, on the day worked in {given.time_zone}. Reactive is what the preset "
-            f"'{given.preset}' and the rules of rhem.toml say. Endpoints are {kinds} seen within "
-            f"{given.limits.seen_within_days} days of the snapshot. Metric version {schema.METRIC_VERSION}."
-        )
-
-    def classified(self, preset: Preset) -> duckdb.DuckDBPyRelation:
-        """Time entries under another preset."""
-        rules = rules_for(self.settings, self.profiles, preset)
-        entries = self.time_entries.select(", ".join(schema.columns("time_entries")))
-        return classify(entries, self.tickets, rules, preset)
-
-
 def load(folder: str | Path) -> Workspace:
     """Read, clean and classify everything in a workspace folder, or open the tables prepared from one.
+
+    Where rhem.toml names an `[engine]`, the canonical tables are those in Spark, and stay there.
 
     Parameters
     ----------
@@ -107,6 +67,8 @@ def load(folder: str | Path) -> Workspace:
     if (folder / PREPARED).is_file():
         return _open(folder)
     settings = read_settings(folder)
+    if settings.engine:
+        return open_spark(settings, folder)
     check_aliases(settings)
     con = connect()
     scratch = Path(tempfile.mkdtemp(prefix="rhem-"))
@@ -132,7 +94,7 @@ def load(folder: str | Path) -> Workspace:
     account = reconcile(replace(cleaned, time_entries=entries, tickets=tickets), clients, settings)
     return Workspace(
         folder, settings, entries, tickets, cleaned.endpoints, clients, agreements, cleaned.quarantine,
-        account, profiles, con, scratch,
+        account, profiles, scratch,
     )  # fmt: skip
 
 
@@ -219,11 +181,12 @@ def save(work: Workspace, folder: Path, key: str) -> None:
     (folder / PREPARED).unlink(missing_ok=True)
     frames = {name: getattr(work, name) for name in FRAMES}
     frames |= {f"account_{name}": getattr(work.account, name) for name in ACCOUNT}
-    for name in (*RELATIONS, *frames):
+    relations = () if work.settings.engine else RELATIONS  # tables of a lake stay there
+    for name in (*relations, *frames):
         part = folder / f".{name}.{os.getpid()}{PART}"
         if name in frames:
             frames[name].to_parquet(part)
-        elif name in FILED:
+        elif name in FILED and work.files:
             shutil.copyfile(work.files / f"{name}.parquet", part)
         else:
             with _told(folder):
@@ -260,20 +223,25 @@ def is_prepared(folder: Path, key: str) -> bool | None:
 
 def _open(folder: Path) -> Workspace:
     facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
-    con = connect()
-    for name in RELATIONS:
-        path = folder / f"{name}.parquet"
-        (_read_file(con, name, path) if name in FILED else con.read_parquet(str(path))).create(name)
+    settings = Settings.model_validate(facts["settings"])
     frame = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet") if path.stem not in RELATIONS}
+    large = large_tables(settings, spark_tables(settings)) if settings.engine else _open_relations(folder)
     work = Workspace(
-        folder=folder / facts["workspace"],
-        settings=Settings.model_validate(facts["settings"]),
-        **{name: con.table(name) for name in RELATIONS},
+        folder / facts["workspace"],
+        settings,
+        **dict(zip(RELATIONS, large, strict=True)),
         **{name: frame[name] for name in FRAMES},
         account=Account(**{name: frame[f"account_{name}"] for name in ACCOUNT}),
         profiles=tuple(Profile.model_validate(given) for given in facts["profiles"]),
-        connection=con,
         files=folder,
     )
     object.__setattr__(work, "prepared", folder)
     return work
+
+
+def _open_relations(folder: Path) -> Iterator[duckdb.DuckDBPyRelation]:
+    con = connect()
+    for name in RELATIONS:
+        path = folder / f"{name}.parquet"
+        (_read_file(con, name, path) if name in FILED else con.read_parquet(str(path))).create(name)
+        yield con.table(name)

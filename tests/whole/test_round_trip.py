@@ -90,7 +90,6 @@ def round_trip(folder, source, seed):
     check_totals(work, truth)
     if source in SYSTEMS_WITH_AGREEMENTS:
         check_agreements(work, book)
-    work.connection.close()
 
 
 @pytest.mark.parametrize("source", WRITERS)

@@ -213,6 +213,35 @@ def test_a_missing_table_or_column_is_named():
         from_frames(SETTINGS, frames | {"time_entries": frames["time_entries"].drop(columns="worked_on")})
 
 
+def test_every_hour_of_frames_is_in_the_account():
+    frames = made(0)
+    account = from_frames(SETTINGS, frames).account
+    hours = account.table["hours"].astype(float)
+    assert account.balanced and hours["read"] == pytest.approx(frames["time_entries"]["hours"].sum(), abs=1e-6)
+    assert account.table.loc["read", "rows"] == len(frames["time_entries"])
+    assert dict(zip(account.files["table"], account.files["rows"], strict=True)) == {
+        name: len(frame) for name, frame in frames.items()
+    }
+    assert "could not be classified" in account.text and account.advice == "No warning and no suggestion."
+    assert account.funnel()["rows_out"].tolist() == [len(frame) for frame in frames.values()]
+
+
+def test_warns_of_hours_whose_client_is_not_listed():
+    frames = made(0)
+    work = from_frames(SETTINGS, frames | {"clients": frames["clients"].iloc[:3]})
+    assert "that the table clients does not list, so they are in no panel: C3." in work.account.advice
+
+
+def test_an_empty_cell_or_an_unknown_work_class_is_an_error():
+    frames = made(0)
+    time = frames["time_entries"]
+    holed = time.assign(hours=time["hours"].where(time.index > 1))
+    with pytest.raises(InputError, match=r"a cell that is needed is empty. \(2 times\)"):
+        from_frames(SETTINGS, frames | {"time_entries": holed})
+    with pytest.raises(InputError, match=r"a work class is unknown. For example: reactiv\."):
+        from_frames(SETTINGS, frames | {"time_entries": time.assign(work_class="reactiv")})
+
+
 seeds = st.integers(0, 10_000)
 few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
