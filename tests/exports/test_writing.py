@@ -98,8 +98,8 @@ def test_objects_in_columns_that_nobody_reads_do_no_harm(workspace):
 
 def hours_of(*cells, forms=("number", "clock", "words"), unit="hours"):
     con = duckdb.connect()
-    con.execute("CREATE TABLE t AS SELECT unnest(?) AS cell", [list(cells)])
-    reading = read_duration(con, Column("t", "cell", "x", {}), forms, unit)
+    con.execute("CREATE TABLE t AS SELECT 0 AS file, unnest(?) AS cell", [list(cells)])
+    [(_, reading)] = read_duration(con, Column("t", "cell", "x", {0: "t.csv"}), forms, unit)
     return [row[0] for row in con.execute(f"SELECT {reading.sql} FROM t").fetchall()]
 
 
@@ -126,8 +126,8 @@ def test_minutes_and_seconds_without_a_unit_are_not_guessed():
 @pytest.mark.parametrize("cell", ["1_0", "1_000.5", "(1_0)"])
 def test_digits_with_an_underscore_are_no_number(cell):
     con = duckdb.connect()
-    con.execute("CREATE TABLE t AS SELECT unnest(?) AS cell", [[cell, "1", "(2)"]])
-    reading = read_number(con, Column("t", "cell", "x", {}))
+    con.execute("CREATE TABLE t AS SELECT 0 AS file, unnest(?) AS cell", [[cell, "1", "(2)"]])
+    [(_, reading)] = read_number(con, Column("t", "cell", "x", {0: "t.csv"}))
     assert con.execute(f"SELECT {reading.sql} FROM t").fetchall() == [(None,), (1.0,), (-2.0,)]
 
 
