@@ -1,6 +1,6 @@
 """Words, numbers and dates for clients, in the language of their review: one gettext catalogue per language.
 
-English stands in the code; `locale/<language>.po` holds the others (`make messages` brings them up to date). The
+English is in the code; `locale/<language>.po` has the others (`make messages` brings them up to date). The
 language is that of the innermost `speaking` block, so that no function has to hand it on.
 """
 
@@ -51,7 +51,7 @@ def known_language(tag: str) -> str:
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Let everything inside the block be said in a language."""
+    """Write everything inside the block in a language."""
     token = _language.set(language)
     try:
         yield
@@ -88,15 +88,15 @@ def mark(message: str) -> str:
 
 def t(message: str, **values: object) -> str:
     """A message in the language in force, with its {values} put in."""
-    said = _messages(locale().language).gettext(message)
-    return said.format(**values) if values else said
+    text = _messages(locale().language).gettext(message)
+    return text.format(**values) if values else text
 
 
-def count(value: float, one: str, many: str) -> str:
-    """'1 problem', '12 problems': the message for one or for many, its {n} put in."""
+def count(value: float, one: str, many: str, **values: object) -> str:
+    """Return the message for one or for many ('1 problem', '12 problems'), with {n} and its {values} put in."""
     written = number(value)
     n = 1 if written == "1" else 2
-    return _messages(locale().language).ngettext(one, many, n).format(n=written)
+    return _messages(locale().language).ngettext(one, many, n).format(n=written, **values)
 
 
 def number(value: float, decimals: int = 0) -> str:

@@ -187,9 +187,9 @@ def column_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
     points = frame.chart.plots[0].series[0].points
     points[0].format.fill.solid()
     points[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
-    said = "; ".join(f"{label}: {number(v)}" for label, v in zip(labels, rows["value"], strict=True))
+    values_text = "; ".join(f"{label}: {number(v)}" for label, v in zip(labels, rows["value"], strict=True))
     name = t("Chart: {title}", title=title)
-    describe(frame, name, t("Column chart. {text}", text=f"{title}. {said}."))
+    describe(frame, name, t("Column chart. {text}", text=f"{title}. {values_text}."))
 
 
 def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
@@ -198,8 +198,8 @@ def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     names = [name if len(name) <= 28 else name[:27] + "…" for name in rows["name"]]
     frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, values, title)
     frame.chart.category_axis.reverse_order = True
-    said = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], values, strict=True))
-    describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {said}."))
+    values_text = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], values, strict=True))
+    describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {values_text}."))
 
 
 def _bars(

@@ -31,7 +31,7 @@ def write(review: Review, path: Path, brand: Brand | None = None) -> Path:
     Raises
     ------
     SettingsError
-        The brand's template or logo is missing, or the template lacks layouts or placeholders.
+        The brand's template or logo is missing, or layouts or placeholders are missing from the template.
     """
     brand = brand or review.brand
     deck = template.open_template(brand)

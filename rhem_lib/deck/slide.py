@@ -56,7 +56,7 @@ def slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dic
             made.shapes._spTree.append(element)
             if base.shape_name == "Footer":
                 put(SlideShapeFactory(element, made.shapes), [footer])
-    note(made, section.notes or t("The figures behind this slide stand in the workbook beside the deck."))
+    note(made, section.notes or t("The figures behind this slide are in the workbook beside the deck."))
     return places
 
 

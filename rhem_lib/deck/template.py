@@ -40,7 +40,7 @@ def open_template(brand: Brand) -> Deck:
     Raises
     ------
     SettingsError
-        The template or logo is missing, or lacks layouts or placeholders (all of them are listed).
+        The template or logo is missing, or layouts or placeholders are missing (all are listed).
     """
     for key, value in (("template", brand.template), ("logo", brand.logo)):
         if value and not Path(value).is_file():
@@ -59,20 +59,20 @@ def open_template(brand: Brand) -> Deck:
             fix="Save the template as a presentation (.pptx), not as .potx or .ppt.",
         ) from None
     if len(deck.slides):
-        raise SettingsError("the template holds slides.", where=brand.template, count=len(deck.slides),
+        raise SettingsError("the template has slides.", where=brand.template, count=len(deck.slides),
                             fix="Delete its slides and keep its layouts.")  # fmt: skip
-    lacking = _lacking(deck)
-    if lacking:
+    missing = _missing(deck)
+    if missing:
         raise SettingsError(
-            "the template lacks layouts or placeholders: " + "; ".join(lacking) + ".",
+            "layouts or placeholders are missing from the template: " + "; ".join(missing) + ".",
             where=brand.template,
             fix="Start from rhem_lib/templates/review.pptx and change its looks, not its names.",
         )
     return deck
 
 
-def _lacking(deck: Deck) -> list[str]:
-    """Layouts with the placeholders that they lack, or that are not for a chart or table though they must be."""
+def _missing(deck: Deck) -> list[str]:
+    """Layouts with the placeholders that are missing, or that are not for a chart or table though they must be."""
     layouts: Any = deck.slide_layouts
     found = []
     for name, need in LAYOUTS.items():

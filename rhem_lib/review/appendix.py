@@ -18,7 +18,7 @@ PRESETS = {
 NEARLY = 0.05  # share of unsorted hours that leaves the picture as it is
 PLAIN_FLAGS = {
     "partial-month": mark("In service, or measured, for a part of the month only."),
-    "carried-endpoints": mark("No list of computers this month; the last one stands in for it."),
+    "carried-endpoints": mark("No list of computers this month; the last one is used."),
     "no-endpoints": mark("No count of computers is known, so there is no figure."),
     "inferred-onboarding": mark("The start of our work is taken from the first agreement or computer list."),
     "outside-hours": mark("Hours before the start or after the end of service are not counted."),
@@ -30,7 +30,7 @@ PLAIN_FLAGS = {
 def counted(f: Facts) -> Section:
     """The definition of the figure and what went into it."""
     s, hours_are = f.settings, t(f.settings.hours_are)
-    said = (
+    paragraphs = (
         t("The figure is {hours_are} of unplanned work, divided by the computers in service that month.",
           hours_are=hours_are),
         t(PRESETS[s.preset]),
@@ -49,16 +49,16 @@ def counted(f: Facts) -> Section:
     table = pd.DataFrame(rows, columns=["item", "value"])
     title = t("This is what counts as {what} time", **f.words)
     heads, notes = {"item": t("Item"), "value": t("Value")}, t("Preset: {preset}.", preset=s.preset)
-    return Section("counted", title, said, table, notes, "table", heads=heads, appendix=True)
+    return Section("counted", title, paragraphs, table, notes, "table", heads=heads, appendix=True)
 
 
 def quality(f: Facts) -> Section:
     """What to know about the data of the quarter; the bound from hours that could not be sorted."""
     unsorted, outside = (float(f.in_quarter[c].sum()) for c in ("unclassified_hours", "outside_hours"))
     upper = 60 * (f.now.hours + unsorted) / f.now.exposure
-    said = [t("Every hour could be sorted into planned or unplanned work.")]
+    paragraphs = [t("Every hour could be sorted into planned or unplanned work.")]
     if unsorted > 0:
-        said = [
+        paragraphs = [
             t(
                 "{hours} hours could not be sorted ({share}). "
                 "If all were unplanned, the figure would be {minutes}.",
@@ -69,7 +69,9 @@ def quality(f: Facts) -> Section:
         ]
     if outside:
         hours = number(outside, 1)
-        said.append(t("{hours} hours fell outside the time in service; they are not in the figure.", hours=hours))
+        paragraphs.append(
+            t("{hours} hours fell outside the time in service; they are not in the figure.", hours=hours)
+        )
     rows = [(month(row["month"]), remark) for _, row in f.in_quarter.iterrows() for remark in _remarks(row)]
     table = pd.DataFrame(rows, columns=["month", "remark"]) if rows else None
     title = t("These are the weak spots of the data")
@@ -77,7 +79,7 @@ def quality(f: Facts) -> Section:
         title = t("The data of this quarter are nearly complete") if unsorted else t("The data are complete")
     remark = t("The table lists what to know about single months.") if rows else t("No month needs a remark.")
     heads = {"month": t("Month"), "remark": t("Remark")}
-    return Section("quality", title, (*said, remark), table, "", "table", heads=heads, appendix=True)
+    return Section("quality", title, (*paragraphs, remark), table, "", "table", heads=heads, appendix=True)
 
 
 def _remarks(row: pd.Series) -> list[str]:
@@ -98,12 +100,12 @@ def method(f: Facts) -> Section:
         path = mark("There is not enough data yet for an expected path, so none is shown.")
     elif not f.curve.own:
         path = mark("This client has no path of its own yet; any path shown is that of a typical client.")
-    said = (
+    paragraphs = (
         t(path),
-        t("The band holds the path with {share} certainty; single months scatter more widely.",
+        t("The band contains the path with {share} certainty; single months scatter more widely.",
           share=percent(0.95)),
         t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
         t("The {line}-minute line is the goal for month {n}; {minutes} is the reference at the start.",
           line=number(f.target), n=goal.months, minutes=minutes(60 * goal.start_h)),
     )  # fmt: skip
-    return Section("method", t("This is how the expected path is made"), said, appendix=True)
+    return Section("method", t("This is how the expected path is made"), paragraphs, appendix=True)

@@ -1,4 +1,4 @@
-"""The sections of a review that tell why: fewer problems or faster fixes, top causes, noisiest computers."""
+"""The sections of a review on the reasons: fewer problems or faster fixes, top causes, noisiest computers."""
 
 import numpy as np
 import pandas as pd
@@ -75,15 +75,15 @@ def _only_one_period(f: Facts, base: Level | None) -> Section:
         "There was {n} problem per 10 computers a month.",
         "There were {n} problems per 10 computers a month.",
     )
-    title, said = t("It is too early to tell fewer problems from faster fixes"), [rate]
+    title, paragraphs = t("It is too early to tell fewer problems from faster fixes"), [rate]
     if f.now.tickets == 0:
-        title, said = t("There was no problem to work on this quarter"), []
+        title, paragraphs = t("There was no problem to work on this quarter"), []
     if base is None:
-        said.append(t("There is no earlier period to compare it with."))
+        paragraphs.append(t("There is no earlier period to compare it with."))
     else:
         rate = number(10 * base.tickets_per_computer)
-        said.append(sentence_case(t("{then} there were {n}.", then=t(THEN[base.label]), n=rate)))
-    return Section("fewer_or_faster", title, tuple(said), notes=evidence(f))
+        paragraphs.append(sentence_case(t("{then} there were {n}.", then=t(THEN[base.label]), n=rate)))
+    return Section("fewer_or_faster", title, tuple(paragraphs), notes=evidence(f))
 
 
 def _parts_title(ratios: np.ndarray, se: float, then: str) -> str:
@@ -98,13 +98,12 @@ def _parts_title(ratios: np.ndarray, se: float, then: str) -> str:
     if not seen:
         return t("It is too early to tell whether problems or fixes really changed")
     both = mark("{first} and {second}")
-    if all(sure == "likely" for _, sure in seen):
-        changes = [words for words, _ in seen]
-        said = t(both, first=changes[0], second=changes[1]) if changes[1:] else changes[0]
-        return t("We likely saw {changes} than {then}", changes=said, then=then)
+    sentence = mark("We saw {changes} than {then}")
     changes = [words if sure == "firm" else t("likely {change}", change=words) for words, sure in seen]
-    said = t(both, first=changes[0], second=changes[1]) if changes[1:] else changes[0]
-    return t("We saw {changes} than {then}", changes=said, then=then)
+    if all(sure == "likely" for _, sure in seen):
+        sentence, changes = mark("We likely saw {changes} than {then}"), [words for words, _ in seen]
+    joined = t(both, first=changes[0], second=changes[1]) if changes[1:] else changes[0]
+    return t(sentence, changes=joined, then=then)
 
 
 def causes(f: Facts) -> Section:
@@ -123,26 +122,27 @@ def causes(f: Facts) -> Section:
     if not known.empty:
         lead = known.iloc[0]
         title = t("{cause} problems took the most time: {share}", cause=lead["name"], share=percent(lead["share"]))
-    said = [
+    paragraphs = [
         t("{cause}: {share} of the time, {problems}.", cause=name, share=percent(share), problems=problems(n))
         for name, share, n in zip(table["name"], top["share"], top["problems"], strict=False)
     ]
     three, fleet = noisy.head(3), f.now.fleet
     if fleet > 2 * len(three) > 0:
-        said.append(few_computers(len(three), fleet, three["share"].sum()))
+        paragraphs.append(few_computers(len(three), fleet, three["share"].sum()))
     if noisy.empty:
-        said.append(t("The work was not booked on computers, so we cannot name the noisiest ones."))
+        paragraphs.append(t("The work was not booked on computers, so we cannot name the noisiest ones."))
     heads = {"name": t("Noisiest computers"), "minutes": t("Minutes"), "share": t("Share"),
              "problems": t("Problems")}  # fmt: skip
     chart = t("Top causes: {unit}", unit=f.words["unit"])
-    return Section("causes", title, tuple(said), table, evidence(f), "bars", chart, heads)
+    return Section("causes", title, tuple(paragraphs), table, evidence(f), "bars", chart, heads)
 
 
 def few_computers(few: float, fleet: float, share: float) -> str:
     """How much of the time a few computers took."""
-    said = count(
+    return count(
         few,
-        "{n} computer of about {{fleet}} took {{share}} of the time.",
-        "{n} computers of about {{fleet}} took {{share}} of the time.",
+        "{n} computer of about {fleet} took {share} of the time.",
+        "{n} computers of about {fleet} took {share} of the time.",
+        fleet=number(fleet),
+        share=percent(share),
     )
-    return said.format(fleet=number(fleet), share=percent(share))

@@ -65,7 +65,7 @@ class Level:
 
 @dataclass(frozen=True)
 class ClientCurve:
-    """What the decay fit says about the client; minutes per computer a month, NaN where it cannot say.
+    """What the decay fit knows about the client; minutes per computer a month, NaN where it is not known.
 
     `expected` with `low` and `high` is for this quarter, `typical` what a typical client of the same age needs.
     """
@@ -213,7 +213,7 @@ def gather(
     entries : DataFrame, the client's reactive entries (measure.reactive_entries)
     client, quarter : str
     patches : PatchEffect, optional
-        What patch windows cost in the whole book.
+        What patch windows cost over all clients.
 
     Raises
     ------

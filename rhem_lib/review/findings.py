@@ -145,10 +145,10 @@ def less_well(f: Facts) -> Section:
         return Section("less_well", t("Nothing stood out this quarter"), tuple(quiet), notes=notes)
     title = found[0].text.removesuffix(".")
     table = pd.DataFrame([{"finding": x.text, "evidence": x.evidence} for x in found])
-    said = tuple(f"{x.text.removesuffix('.')} ({x.evidence})." for x in found)
+    paragraphs = tuple(f"{x.text.removesuffix('.')} ({x.evidence})." for x in found)
     notes = t("Every line is from the data; see the appendix for how it is counted.")
     heads = {"finding": t("Finding"), "evidence": t("Evidence")}
-    return Section("less_well", title, said, table, notes, "list", heads=heads)
+    return Section("less_well", title, paragraphs, table, notes, "list", heads=heads)
 
 
 def proposed_actions(f: Facts) -> list[tuple[str, str]]:
@@ -174,13 +174,13 @@ def next_steps(f: Facts) -> Section:
         title = count(
             len(rows), "We suggest {n} action for next quarter", "We suggest {n} actions for next quarter"
         )
-        said = t("Owner and date are to be agreed in the meeting.")
+        who = t("Owner and date are to be agreed in the meeting.")
     else:
         title = count(len(rows), "We plan {n} action for next quarter", "We plan {n} actions for next quarter")
-        said = t("Every action has an owner and a date.")
+        who = t("Every action has an owner and a date.")
     notes = t("The data suggest: {actions}.", actions="; ".join(str(x["action"]) for x in suggested))
     heads = {"action": t("Action"), "why": t("Why"), "owner": t("Owner"), "due": t("Due")}
-    return Section("next", title, (*_done(f), said), table, notes, "plan", heads=heads)
+    return Section("next", title, (*_done(f), who), table, notes, "plan", heads=heads)
 
 
 def _done(f: Facts) -> Iterator[str]:
@@ -193,11 +193,11 @@ def _done(f: Facts) -> Iterator[str]:
 
 def goals(f: Facts) -> Section | None:
     """What the client wants to achieve, in its own words; None where nothing is written down."""
-    said = tuple(f.own.goals)
-    if not said:
+    paragraphs = tuple(f.own.goals)
+    if not paragraphs:
         return None
-    title = count(len(said), "This is the goal that we work for", "These are the {n} goals that we work for")
-    return Section("goals", title, said, notes=t("Ask whether the goals still hold."))
+    title = count(len(paragraphs), "This is the goal that we work for", "These are the {n} goals that we work for")
+    return Section("goals", title, paragraphs, notes=t("Ask whether the goals still hold."))
 
 
 def decisions(f: Facts) -> Section:

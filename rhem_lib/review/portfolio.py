@@ -1,4 +1,4 @@
-"""The book's quarter for the MSP's own leadership, as a `Review` of all clients, so that the deck can write it."""
+"""The portfolio's quarter for the MSP's leadership, as a `Review` of all clients that the deck can write."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ MOST_NAMED = 6
 def build_portfolio(
     work: Workspace, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, *, quarter: str
 ) -> Review:
-    """Every number and sentence of the book's quarter; names clients, so it is not for them.
+    """Make every number and sentence of the portfolio's quarter; it names clients, so it is not for them.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def build_portfolio(
 
 
 def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
-    """The book's quarter, made from a workspace folder."""
+    """Make the portfolio's quarter from a workspace folder."""
     work = load(folder)
     made = study(work)
     return build_portfolio(work, made.panel, made.fit, made.comparison, quarter=quarter)
 
 
 def compose_portfolio(b: PortfolioFacts) -> Review:
-    """The review that the book's facts make."""
+    """The review that the portfolio's facts make."""
     settings = b.settings
     with speaking(settings.language):
         last = b.start + pd.DateOffset(months=2)
@@ -114,9 +114,11 @@ def headline(b: PortfolioFacts, period: str) -> Section:
     over = int((b.clients["excess"] > 0).sum())
     above = count(
         over,
-        "{n} client of {{all}} stands above the {{line}}-minute line.",
-        "{n} clients of {{all}} stand above the {{line}}-minute line.",
-    ).format(all=number(len(b.clients)), line=number(b.target))
+        "{n} client of {all} is above the {line}-minute line.",
+        "{n} clients of {all} are above the {line}-minute line.",
+        all=number(len(b.clients)),
+        line=number(b.target),
+    )
     limits = (now.minutes - Z95 * now.se, now.minutes + Z95 * now.se)
     table = levels(now.minutes, b.before, b.target, b.settings.targets.months, limits=limits)
     goal = now.beyond(b.target).say("target", line=number(b.target))
@@ -127,22 +129,22 @@ def headline(b: PortfolioFacts, period: str) -> Section:
 
 
 def by_month(b: PortfolioFacts) -> Section:
-    """The book's minutes by month, and what clients that came or left do to it."""
+    """The portfolio's minutes by month, and what clients that came or left do to it."""
     table = b.months[["month", "minutes"]].assign(expected=np.nan, target=b.target)
     now, then = b.stayed[1], b.stayed[0]
     sizes = b.months["clients"].dropna()
-    title = t("This is the time of the whole book by month")
-    said = [
-        t("The book held {first} clients at the start of the chart and {last} at its end.",
+    title = t("This is the time of all clients by month")
+    paragraphs = [
+        t("The portfolio had {first} clients at the start of the chart and {last} at its end.",
           first=number(sizes.iloc[0]), last=number(sizes.iloc[-1])),
-        t("New clients start high, so a growing book falls more slowly than its clients do."),
+        t("New clients start high, so a growing portfolio falls more slowly than its clients do."),
     ]  # fmt: skip
     if np.isfinite(then):
-        say = {"then": minutes(then), "now": minutes(now)}
-        title = t("Clients that stayed took {then} a year ago and {now} now", **say)
-        said.insert(0, t("This compares the same clients with themselves, so newcomers do not disturb it."))
+        values = {"then": minutes(then), "now": minutes(now)}
+        title = t("Clients that stayed took {then} a year ago and {now} now", **values)
+        paragraphs.insert(0, t("This compares the same clients with themselves, so newcomers do not disturb it."))
     notes, unit = t("Months are pooled: sum of hours over sum of computers."), words(b.settings.hours_are)["unit"]
-    return Section("minutes", title, tuple(said), table, notes, "lines", sentence_case(unit))
+    return Section("minutes", title, tuple(paragraphs), table, notes, "lines", sentence_case(unit))
 
 
 def directions(b: PortfolioFacts) -> Section:
@@ -162,15 +164,17 @@ def directions(b: PortfolioFacts) -> Section:
     )
     title = count(
         len(stuck),
-        "{{falling}} of {{all}} clients improve; {n} does not",
-        "{{falling}} of {{all}} clients improve; {n} do not",
-    ).format(falling=number(kinds[IMPROVES]), all=number(len(b.clients)))
+        "{falling} of {all} clients improve; {n} does not",
+        "{falling} of {all} clients improve; {n} do not",
+        falling=number(kinds[IMPROVES]),
+        all=number(len(b.clients)),
+    )
     early = count(
         kinds["too-early"],
         "For {n} client it is too early to tell.",
         "For {n} clients it is too early to tell.",
     )
-    said = (
+    paragraphs = (
         t("A client improves when its own path falls beyond what chance explains."),
         early if kinds["too-early"] else t("Every client has been here long enough to judge."),
         t("The table names those that do not improve.") if len(stuck) else t("No client is level or rising."),
@@ -178,28 +182,29 @@ def directions(b: PortfolioFacts) -> Section:
     table = pd.concat([counts, named.head(MOST_NAMED)], ignore_index=True)
     notes, chart = t("Judged on all months of a client since its onboarding."), t("Clients by direction")
     heads = {"name": t("Client"), "direction": t("Direction"), "minutes": t("Minutes")}
-    return Section("directions", title, said, table, notes, "bars", chart, heads)
+    return Section("directions", title, paragraphs, table, notes, "bars", chart, heads)
 
 
 def above_the_line(b: PortfolioFacts) -> Section:
     """Where the hours above the target line go."""
     over = b.clients[b.clients["excess"] > 0]
     if over.empty:
-        title = t("No client stands above the {line}-minute line", line=number(b.target))
+        title = t("No client is above the {line}-minute line", line=number(b.target))
         return Section("above", title, (t("There is no excess to work on this quarter."),))
     top, total = over.head(3), over["excess"].sum()
     title = count(
         len(top),
-        "{n} client takes {{share}} of the hours above the line",
-        "{n} clients take {{share}} of the hours above the line",
-    ).format(share=percent(top["excess"].sum() / total))
+        "{n} client takes {share} of the hours above the line",
+        "{n} clients take {share} of the hours above the line",
+        share=percent(top["excess"].sum() / total),
+    )
     table = over.head(MOST_NAMED)[["client", "minutes", "expected", "excess"]].reset_index(drop=True)
-    said = (
+    paragraphs = (
         t("Above the line: {hours} hours this quarter, {share} of all.",
           hours=number(total), share=percent(total / b.now.hours)),
-        t("Young clients stand above the line by nature; compare with the expected minutes."),
+        t("New clients usually start above the line; compare with the expected minutes."),
     )  # fmt: skip
     notes = t("Hours above the line = (minutes - line) x computers x months, over clients above it.")
     heads = {"client": t("Client"), "minutes": t("Minutes"), "expected": t("Expected"),
              "excess": t("Hours above the line")}  # fmt: skip
-    return Section("above", title, said, table, notes, "table", heads=heads)
+    return Section("above", title, paragraphs, table, notes, "table", heads=heads)

@@ -1,4 +1,4 @@
-"""The numbers of the whole book in a quarter: levels, change, clients, and where the time above the line goes."""
+"""The numbers of the portfolio in a quarter: levels, change, clients, and where the time above the line goes."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ class PortfolioFacts:
 def gather_portfolio(
     settings: Settings, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, account: Account, quarter: str
 ) -> PortfolioFacts:
-    """Numbers of the book.
+    """Gather the numbers of the portfolio.
 
     Raises
     ------

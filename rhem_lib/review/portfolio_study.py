@@ -1,4 +1,4 @@
-"""The book's slides on the study: decay curve, fixed fee against hourly, data quality, decisions, method."""
+"""The portfolio's slides on the study: decay curve, fixed fee against hourly, data quality, decisions, method."""
 
 import numpy as np
 import pandas as pd
@@ -46,13 +46,13 @@ def curve(b: PortfolioFacts) -> Section:
         n=goal.months,
     )
     if not fit.gate.declines:
-        title = t("No fall after onboarding can be told from chance")
+        title = t("Any fall after onboarding may be chance")
     reached = t("That is close to the goal of {line} minutes: the data allow either side.", line=number(b.target))
     if then["expected_high"] <= b.target:
         reached = t("That is at or under the goal of {line} minutes.", line=number(b.target))
     elif then["expected_low"] > b.target:
         reached = t("That misses the goal of {line} minutes.", line=number(b.target))
-    said = (
+    paragraphs = (
         t("The range at the start is {low} to {high} minutes.",
           low=number(start["low"]), high=number(start["high"])),
         t("In month {n} it is {low} to {high}.", n=goal.months, low=number(then["expected_low"]),
@@ -60,11 +60,11 @@ def curve(b: PortfolioFacts) -> Section:
         reached,
     )  # fmt: skip
     unit = t("{unit}, by months since the start", unit=words(b.settings.hours_are)["unit"])
-    return Section("curve", title, said, table, fit.text, "lines", sentence_case(unit))
+    return Section("curve", title, paragraphs, table, fit.text, "lines", sentence_case(unit))
 
 
 def billing(b: PortfolioFacts) -> Section:
-    """Whether fixed-fee clients improve faster, and how little that may say."""
+    """Whether fixed-fee clients improve faster, and how weak that evidence is."""
     test = b.test
     needed = t(
         "A sure answer takes about {n} clients with both kinds of contract.", n=number(test.power.clients_needed)
@@ -76,7 +76,7 @@ def billing(b: PortfolioFacts) -> Section:
         "faster": t("Fixed-fee clients improve faster than hourly ones"),
         "slower": t("Fixed-fee clients improve more slowly than hourly ones"),
     }.get(test.verdict, t("We see no clear difference between fixed-fee and hourly clients"))
-    said = (
+    paragraphs = (
         t("To halve the excess, fixed-fee clients take {ratio} times as long as hourly ones of their size.",
           ratio=number(test.ratio, 2)),
         t("The data allow anything from {low} to {high} times.",
@@ -96,7 +96,7 @@ def billing(b: PortfolioFacts) -> Section:
     )
     heads = {"contract": t("Contract"), "clients": t("Clients"), "start": t("Minutes at the start"),
              "halving": t("Months to halve")}  # fmt: skip
-    return Section("billing", title, said, table, test.text, "table", heads=heads)
+    return Section("billing", title, paragraphs, table, test.text, "table", heads=heads)
 
 
 def _hours(b: PortfolioFacts) -> pd.Series:
@@ -111,13 +111,13 @@ def data(b: PortfolioFacts) -> Section:
     title = t(
         "{share} of the hours could be used", share=percent(1 - share["unclassified"] - share["quarantined"])
     )
-    said = [
+    paragraphs = [
         t("{share} could not be sorted into planned and unplanned work.", share=percent(share["unclassified"])),
         t("{share} was set aside: impossible, doubled or without a client.", share=percent(share["quarantined"])),
         t("Every hour read is in exactly one line of the table."),
     ]
     if b.inferred:
-        said.append(
+        paragraphs.append(
             count(
                 b.inferred,
                 "For {n} client the start of service is inferred, not given.",
@@ -133,7 +133,7 @@ def data(b: PortfolioFacts) -> Section:
         }
     )
     heads = {"item": t("Item"), "hours": t("Hours"), "share": t("Share")}
-    return Section("data", title, tuple(said), table, b.account.text, "table", heads=heads)
+    return Section("data", title, tuple(paragraphs), table, b.account.text, "table", heads=heads)
 
 
 def decisions(b: PortfolioFacts) -> Section:
@@ -150,7 +150,7 @@ def decisions(b: PortfolioFacts) -> Section:
         )  # fmt: skip
     hours = _hours(b)
     if hours["quarantined"] + hours["unclassified"] > OPEN_SHARE * hours["read"]:
-        asked.append(t("Who mends the records behind the hours that could not be used?"))
+        asked.append(t("Who corrects the records behind the hours that could not be used?"))
     if b.inferred:
         asked.append(t("Who supplies the missing dates at which service began?"))
     if b.test.missing or b.test.verdict == "no clear difference":
@@ -161,7 +161,7 @@ def decisions(b: PortfolioFacts) -> Section:
 
 def method(b: PortfolioFacts) -> Section:
     """What the figures are."""
-    said = (
+    paragraphs = (
         t("The figure is {hours_are} of unplanned work, divided by the computers in service that month.",
           hours_are=t(b.settings.hours_are)),
         t(PRESETS[b.settings.preset]),
@@ -171,4 +171,4 @@ def method(b: PortfolioFacts) -> Section:
         t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
     )  # fmt: skip
     title = t("This is what counts as {what} time", **words(b.settings.hours_are))
-    return Section("method", title, said, appendix=True)
+    return Section("method", title, paragraphs, appendix=True)

@@ -41,7 +41,7 @@ WRITERS = (
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """One client's quarter, with no other client's data; or, from `portfolio`, that of the whole book.
+    """One client's quarter, with no other client's data; or, from `portfolio`, that of all clients.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Review:
         parts = []
         for s in self.sections:
             title = s.title if s.shown else f"{s.title} (no slide)"
-            parts.append("\n".join([title, *(f"  {said}" for said in s.paragraphs)]))
+            parts.append("\n".join([title, *(f"  {text}" for text in s.paragraphs)]))
         return "\n\n".join(parts)
 
     def __getitem__(self, key: str) -> Section:
@@ -158,12 +158,12 @@ def build_review(
         Its settings and the client's reactive entries are used.
     panel : DataFrame, one row per client and month (schema.Panel)
     fit : DecayFit
-        May be unusable, and may lack the client; the review then says that it is too early.
+        May be unusable, or without the client; the review then says that it is too early.
     client : str
     quarter : str
         For example '2026Q3'.
     patches : PatchEffect, optional
-        What patch windows cost in the whole book (`patches.patch_effect`); without it they are left out.
+        What patch windows cost over all clients (`patches.patch_effect`); without it they are left out.
 
     Raises
     ------
@@ -253,7 +253,7 @@ def _edited(section: Section, f: Facts) -> Section:
     if not (edit.title or edit.paragraphs):
         return replace(section, shown=shown)
     computed = f"{section.title}. {' '.join(section.paragraphs)}"
-    listed = section.layout == "list" and edit.paragraphs  # the table says the same as the paragraphs
+    listed = section.layout == "list" and edit.paragraphs  # the table repeats the paragraphs
     return replace(
         section,
         table=None if listed else section.table,

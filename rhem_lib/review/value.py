@@ -34,10 +34,10 @@ def worth(f: Facts) -> Section:
         rows += _staff_rows(f, given_back)
     table = pd.DataFrame([(*words, *pair) for *words, pair in rows], columns=COLUMNS)
     notes = t("Time given back = (level at the start - level this quarter) x computers x months.")
-    said = _sentences(f, own, given_back[1], staff)
+    paragraphs = _sentences(f, own, given_back[1], staff)
     heads = {"item": "", "own_start": t("Your own start"), "reference": t("Reference start")}
     notes = f"{notes} {_basis(f)}"
-    return Section("worth", _title(f, given_back), said, table, notes, "table", heads=heads)
+    return Section("worth", _title(f, given_back), paragraphs, table, notes, "table", heads=heads)
 
 
 def _staff_rows(f: Facts, given_back: np.ndarray) -> list[tuple[str, str, str, np.ndarray]]:
@@ -69,20 +69,20 @@ def _basis(f: Facts) -> str:
 def _title(f: Facts, given_back: np.ndarray) -> str:
     own = bool(np.isfinite(given_back[0]))
     hours = float(given_back[0] if own else given_back[1])
-    say = {"n": number(abs(hours)), "hours_are": t(f.settings.hours_are), "start": _start_hours(f)}
+    values = {"n": number(abs(hours)), "hours_are": t(f.settings.hours_are), "start": _start_hours(f)}
     if f.base is None:
         return t("It is too early to say how much time is given back")
-    if say["n"] == "0" and own:
+    if values["n"] == "0" and own:
         return t("The quarter took as much time as at your own start")
-    if say["n"] == "0":
-        return t("The quarter took as much time as {start} at the start would", **say)
+    if values["n"] == "0":
+        return t("The quarter took as much time as {start} at the start would", **values)
     if hours < 0 and own:
-        return t("The quarter took {n} {hours_are} more than at your own start", **say)
+        return t("The quarter took {n} {hours_are} more than at your own start", **values)
     if hours < 0:
-        return t("The quarter took {n} {hours_are} more than at {start} at the start", **say)
+        return t("The quarter took {n} {hours_are} more than at {start} at the start", **values)
     if own:
-        return t("The quarter gave back {n} {hours_are} against your own start", **say)
-    return t("The quarter gave back {n} {hours_are} against {start} at the start", **say)
+        return t("The quarter gave back {n} {hours_are} against your own start", **values)
+    return t("The quarter gave back {n} {hours_are} against {start} at the start", **values)
 
 
 def _start_hours(f: Facts) -> str:
@@ -90,19 +90,19 @@ def _start_hours(f: Facts) -> str:
 
 
 def _sentences(f: Facts, own: float, spared: float, staff: bool) -> tuple[str, ...]:
-    said = [t("Your own starting level is not known yet.")]
+    paragraphs = [t("Your own starting level is not known yet.")]
     if np.isfinite(own):
         now = number(f.now.minutes)
         took = t("At the start, {what} took about {minutes} per computer a month; now {now}.",
                  minutes=minutes(own), now=now, **f.words)  # fmt: skip
-        said = [took]
-    say = {"n": number(abs(spared)), "start": _start_hours(f)}
-    if say["n"] == "0":
-        said.append(t("Against {start} at the start, the quarter took about as much time.", **say))
+        paragraphs = [took]
+    values = {"n": number(abs(spared)), "start": _start_hours(f)}
+    if values["n"] == "0":
+        paragraphs.append(t("Against {start} at the start, the quarter took about as much time.", **values))
     elif spared >= 0:
-        said.append(t("Against {start} at the start, the quarter gave {n} hours back.", **say))
+        paragraphs.append(t("Against {start} at the start, the quarter gave {n} hours back.", **values))
     else:
-        said.append(t("Against {start} at the start, the quarter took {n} hours more.", **say))
+        paragraphs.append(t("Against {start} at the start, the quarter took {n} hours more.", **values))
     if staff:
-        said.append(t("Staff hours rest on the two assumptions in the table; change them if yours differ."))
-    return tuple(said)
+        paragraphs.append(t("Staff hours rest on the two assumptions in the table; change them if yours differ."))
+    return tuple(paragraphs)

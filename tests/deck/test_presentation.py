@@ -278,9 +278,9 @@ def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path):
     assert made.slides[0].shapes.title.left == 0
     chart._element.xpath(".//p:ph")[0].set("type", "body")
     own.save(tmp_path / "wrong.pptx")
-    with pytest.raises(SettingsError, match="lacks layouts or placeholders: Chart: Chart"):
+    with pytest.raises(SettingsError, match="placeholders are missing from the template: Chart: Chart"):
         write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
-    with pytest.raises(SettingsError, match="the template holds slides"):
+    with pytest.raises(SettingsError, match="the template has slides"):
         write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
     (tmp_path / "no.pptx").write_text("no")
     with pytest.raises(SettingsError, match=r"not a \.pptx presentation"):
