@@ -10,7 +10,7 @@ import pandas as pd
 
 from rhem_lib.errors import InputError
 
-METRIC_VERSION = 1
+METRIC_VERSION = 2
 
 WORK_CLASSES = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified")
 BILLING_MODELS = ("fixed-fee", "hourly", "block-hours", "hybrid")
@@ -18,13 +18,13 @@ ENDPOINT_KINDS = ("workstation", "server", "other")
 
 FLAGS = {
     "partial-month": "The client was in service for a part of the month, or the export ends inside it.",
-    "carried-endpoints": "No endpoint snapshot this month; the last one was carried forward.",
+    "carried-endpoints": "No snapshot of a source of endpoints this month; its last one was carried forward.",
     "contracted-endpoints": "No endpoint list covers this month; the contracted number of clients.csv stands in.",
     "no-endpoints": "No endpoint count is known, so there is no RHEM for this month.",
     "inferred-onboarding": "No onboarding date was given; the first agreement or snapshot stands in for it.",
     "outside-hours": "Reactive hours before onboarding or after the end; they are listed, not counted.",
     "hours-without-exposure": "Reactive hours, but no exposure to divide them by; they are in no RHEM.",
-    "coverage-gap": "The export holds no time entry of any client for this month, so it is not counted.",
+    "coverage-gap": "The export has entries on less than a third of the usual working days; not counted.",
     "thin-month": "The export holds far fewer time entries than usual for this month; RHEM may be too low.",
     "zero-hours": "Computers in service and an export that covers the month, but no reactive entry.",
     "billing-switch": "The billing model changed inside the month; the model with more days is shown.",

@@ -11,6 +11,9 @@ from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace
 
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
 DAYS_PER_MONTH = 30.4375
+COVERED = 1 / 3  # share of the usual working days that a covered month has at least
+WHOLE = 20  # days of a month within the data, from which it says what is usual
+FEWEST_DAYS = 6  # usual working days a month, below which a month is not judged by its days
 Window = tuple[pd.Timestamp, pd.Timestamp]
 
 
@@ -43,7 +46,7 @@ def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace
     age = (joined["month"].dt.year - joined["snapshot_month"].dt.year) * 12
     age += joined["month"].dt.month - joined["snapshot_month"].dt.month
     joined["endpoints"] = joined["endpoints"].where(age <= work.settings.limits.carry_forward_months)
-    joined["carried"] = (age > 0) & joined["endpoints"].notna()
+    joined["carried"] = ((age > 0) | joined["carried"].eq(True)) & joined["endpoints"].notna()
     joined["contracted"] = False
     if work.settings.contracted_endpoints:
         if "contracted_endpoints" not in work.clients:
@@ -59,20 +62,27 @@ def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace
     return joined.drop(columns="snapshot_month")
 
 
-def with_coverage(panel: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Whether the export covers each month: `gap` without any entry where many are usual, `thin` with far fewer.
+def with_coverage(panel: pd.DataFrame, days_worked: pd.Series, window: Window) -> pd.DataFrame:
+    """Mark months that the export does not cover (`gap`) or covers thinly (`thin`).
 
-    Entries per day covered are compared with the median of the last six months that have any.
+    A month is covered if it has entries on at least a third of the working days usual for this MSP: the median of
+    the months that have any, in proportion to the days that the data reach. A covered month with far fewer
+    entries a day than the six months before it is thin.
     """
     months = pd.date_range(window[0].to_period("M").to_timestamp(), window[1], freq="MS")
     ends = months + pd.offsets.MonthBegin(1)
     last = window[1] + pd.Timedelta(days=1)
     days = (ends.where(ends < last, last) - months.where(months > window[0], window[0])).days
     count = panel.groupby("month")["entries"].sum().reindex(months, fill_value=0)
+    worked = days_worked.reindex(months, fill_value=0)
+    whole = (worked > 0) & (days >= WHOLE)
+    usual_days = (worked / days)[whole].median() * days if whole.sum() > 1 else 0.0 * days
     rate = count / days
     usual = rate.where(rate > 0).rolling(6, min_periods=2).median().ffill().shift(1)
     judged = usual * days >= USUAL_ENTRIES
-    gap, thin = judged & (count == 0), judged & (count > 0) & (rate < COLLAPSE * usual)
+    # Where work is done on a few days a month, a month without entries may be a quiet one.
+    gap = (worked < COVERED * usual_days) & (usual_days >= FEWEST_DAYS) | judged & (count == 0)
+    thin = ~gap & judged & (rate < COLLAPSE * usual)
     return panel.assign(gap=panel["month"].map(gap).eq(True), thin=panel["month"].map(thin).eq(True))
 
 

@@ -1,6 +1,6 @@
 """The client-month panel: exposure, reactive hours, RHEM, and what to know about each row.
 
-Definitions (METRIC_VERSION 1): RHEM = reactive hours / exposure, in hours per endpoint per month; exposure =
+Definitions (METRIC_VERSION 2): RHEM = reactive hours / exposure, in hours per endpoint per month; exposure =
 mean endpoints of the month x share of the month in service. Several months or clients are pooled: sum of hours
 over sum of exposure. The heavy half (entries to client-months) is written once in narwhals, frame in, frame
 out; from the panel on everything is pandas.
@@ -15,6 +15,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import NotEnoughData, one_of
+from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
 from rhem_lib.metric.exposure import (
     Window,
     row_flags,
@@ -60,7 +61,7 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
     panel = service_months(service, window).merge(hours, on=["client", "month"], how="outer")
     panel = panel[panel["client"].isin(work.clients["client"])]
     panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
-    panel = with_exposure(with_coverage(panel.merge(service, on="client"), window))
+    panel = with_exposure(with_coverage(panel.merge(service, on="client"), days_worked(entries), window))
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
     return schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
@@ -78,24 +79,19 @@ def coverage(entries: Any, settings: Settings) -> Window:
     return pd.Timestamp(first), min(pd.Timestamp(last), pd.Timestamp(until)) if until else pd.Timestamp(last)
 
 
+def days_worked(entries: Any) -> pd.Series:
+    """Return the number of days with entries, per month: how much of the month arrived."""
+    days = nw.from_native(entries).lazy().select("worked_on").unique()
+    days = days.with_columns(month=month_number("worked_on")).group_by("month").agg(nw.len().alias("days"))
+    return first_days(to_pandas(days)).set_index("month")["days"]
+
+
 def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
     """Entries of the clients with month and head (the ticket that counts), and whether the day is in service."""
     work = nw.from_native(entries).lazy().join(nw.from_native(service).lazy(), on="client", how="inner")
     inside = (nw.col("worked_on") >= nw.col("start")) & (nw.col("worked_on") < nw.col("stop"))
     head = nw.coalesce(nw.col("parent_id"), nw.col("ticket_id"))
     return work.with_columns(month=month_number("worked_on"), head=head), inside
-
-
-def month_number(column: str) -> nw.Expr:
-    """Months since the year 0: engines group by small numbers much faster than by names and dates."""
-    return nw.col(column).dt.year() * 12 + nw.col(column).dt.month() - 1
-
-
-def first_days(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the first day of the month in place of its number."""
-    number = table["month"].astype("int64")
-    days = (number - 1970 * 12).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
-    return table.assign(month=days)
 
 
 def counted_entries(work: Workspace) -> nw.LazyFrame:
@@ -138,32 +134,6 @@ def monthly_hours(entries: Any, service: pd.DataFrame) -> pd.DataFrame:
     table = hours.merge(to_pandas(counts), on=["number", "month"], how="left").fillna({"ticket_squares": 0.0})
     table["squared_hours"] = table["loose_squares"] + table["ticket_squares"]
     return first_days(table.assign(client=numbered["client"].to_numpy()[table.pop("number")]))
-
-
-def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
-    """Mean over the month's snapshots of the endpoints that count: client, month, endpoints.
-
-    A device counts if its kind is supported and the RMM saw it within `seen_within_days` of the snapshot, with
-    the weight of its kind (1 if none is set); the same device twice in a snapshot counts once.
-    """
-    rows = nw.from_native(endpoints).lazy()
-    days = pd.Timedelta(days=settings.limits.seen_within_days).to_pytimedelta()
-    recent = nw.col("last_seen").is_null() | (nw.col("last_seen") >= nw.col("as_of") - days)
-    weight = nw.lit(0.0)
-    for kind in settings.endpoint_kinds:
-        worth = nw.col("count") * settings.endpoint_weights.get(kind, 1.0)  # type: ignore[call-overload]
-        weight = nw.when((nw.col("kind") == kind) & recent).then(worth).otherwise(weight)
-    devices = (
-        rows.with_columns(weight=weight)
-        .group_by("client", "as_of", "device_id")
-        .agg(most=nw.col("weight").max(), total=nw.col("weight").sum())
-    )
-    one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
-    snapshots = devices.with_columns(one=one).group_by("client", "as_of").agg(nw.col("one").sum())
-    snapshots = snapshots.with_columns(month=month_number("as_of"))
-    return first_days(
-        to_pandas(snapshots.group_by("client", "month").agg(nw.col("one").mean().alias("endpoints")))
-    )
 
 
 def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:

@@ -93,21 +93,14 @@ def _two_systems(rows: Relation, files: pd.DataFrame, day: str, noun: str) -> It
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     if profiles[profiles.index.isin(files.loc[files["table"] == noun.replace(" ", "_"), "path"])].nunique() < 2:
         return
-    month = f"strftime({day}, '%Y-%m')"
-    span = day if noun == "endpoints" else month  # within which facts add up; of endpoints, days are averaged
-    found = rows.project(f"client, {month} AS month, {span} AS span, source_file").distinct().df()
+    found = rows.project(f"client, strftime({day}, '%Y-%m') AS month, source_file").distinct().df()
     found["profile"] = found["source_file"].map(profiles)
     systems = found.groupby(["client", "month"])["profile"].unique()
-    adding = found.groupby(["client", "month", "span"])["profile"].nunique().groupby(["client", "month"]).max() > 1
     both = systems[systems.map(len) > 1].reset_index().drop_duplicates("client")
+    unless = ", unless by the same id" if noun == "endpoints" else ""
     for client, first, names in both.itertuples(index=False):
-        if adding[client, first]:
-            told = "what both hold counts twice" + (", unless by the same id" if noun == "endpoints" else "")
-        else:
-            told = "their days differ, so the mean is taken, and what only one holds counts in part"
-            told += ". If each holds a part, give both the same day (as_of in [[files]])"
-        text = f"{client} has {noun} of {first} from {' and '.join(sorted(names))}: {told}."
-        yield "two-systems", text, str(client), str(first)
+        of = f"{client} has {noun} of {first} from {' and '.join(sorted(names))}"
+        yield "two-systems", f"{of}: what both hold counts twice{unless}.", str(client), str(first)
 
 
 def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_]:

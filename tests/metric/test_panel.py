@@ -164,18 +164,19 @@ def test_weights_by_kind_and_contracted_counts_are_options(workspace):
 
 
 def test_a_month_missing_from_the_export_has_no_rhem_and_a_thin_one_is_flagged(workspace):
-    """25 entries a month, but none in March and 5 in May."""
-    per_month = {1: 25, 2: 25, 4: 25, 5: 5, 6: 25}
+    """50 entries on 25 days a month, but none in March and one a day on ten days of May."""
+    per_month = {1: (25, 2), 2: (25, 2), 4: (25, 2), 5: (10, 1), 6: (25, 2)}
     time = "".join(
-        f"{m}{n},{1 + n % 8},Nord,2026-{m:02d}-{1 + n:02d},1\n"
-        for m, most in per_month.items()
-        for n in range(most)
+        f"{m}{n}{k},{1 + n % 8},Nord,2026-{m:02d}-{1 + n:02d},1\n"
+        for m, (days, a_day) in per_month.items()
+        for n in range(days)
+        for k in range(a_day)
     )
     panel = panel_of(workspace, time, "".join(f"Nord,2026-{m:02d}-20,10\n" for m in range(1, 7)))
     march, may = row(panel, "2026-03-01"), row(panel, "2026-05-01")
     assert march["exposure"] == 0 and np.isnan(march["rhem_h"]) and "coverage-gap" in march["flags"]
     assert "zero-hours" not in march["flags"]
-    assert may["rhem_h"] == 0.5 and "thin-month" in may["flags"]
+    assert may["rhem_h"] == 1.0 and "thin-month" in may["flags"]
     assert not panel["flags"].drop(index=[march.name, may.name]).str.contains("thin|gap").any()
 
 

@@ -12,6 +12,7 @@ import pytest
 from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
 from rhem_lib.runs import edition as run
 from rhem_lib.runs import edition_jobs
+from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.simulate.sample import write_sample
 from rhem_lib.storage import alone
 
@@ -99,7 +100,7 @@ def test_run_json_says_what_was_run_with_what(edition):
     folder, made = edition
     facts = json.loads((folder / "reports/small/2026Q2/run.json").read_text())
     assert facts["quarter"] == "2026Q2"
-    assert facts["metric_version"] == 1
+    assert facts["metric_version"] == METRIC_VERSION
     assert {"pandas", "papermill"} <= set(facts["packages"])
     assert len(facts["outputs"]) == len(made.table)
     record = json.loads(next(folder.rglob("review.run.json")).read_text())

@@ -1,0 +1,151 @@
+"""Endpoints per client and month, from lists that may come from several sources.
+
+A source is one list that arrives again and again: an RMM, a second RMM for servers, a hand-kept sheet. Sources are
+added, the same device once. A source that is missing in a month is carried, since its computers did not vanish.
+"""
+
+import re
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from rhem_lib.settings import Settings
+from rhem_lib.workspace import alongside, to_pandas
+
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+# What changes from one file of a source to the next: days, copies, downloads, months by name.
+CHANGING = re.compile(rf"\d+|\b(copy|kopie|final|new|latest)\b|(?<![a-z])({MONTHS})[a-z]*(?![a-z])|[^a-z]+")
+
+
+def month_number(column: str) -> nw.Expr:
+    """Return months since the year 0: engines group by small numbers much faster than by names and dates."""
+    return nw.col(column).dt.year() * 12 + nw.col(column).dt.month() - 1
+
+
+def first_days(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the first day of the month in place of its number."""
+    number = table["month"].astype("int64")
+    days = (number - 1970 * 12).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
+    return table.assign(month=days)
+
+
+def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
+    """Return the endpoints that count, per client and month.
+
+    A device counts if its kind is supported and the RMM saw it within `seen_within_days` of the snapshot, with
+    the weight of its kind (1 if none is set). Per source it is the mean over the month's snapshots, the same
+    device twice in a snapshot counting once; then the sources are added, the same device once.
+
+    Parameters
+    ----------
+    endpoints : frame of any engine (schema.Endpoints)
+        Without a column `source_file` all rows are of one source.
+    settings : Settings
+
+    Returns
+    -------
+    DataFrame
+        client, month (first day), endpoints (NaN where a source is missing for longer than it may be carried),
+        carried (whether a source was).
+    """
+    rows = _weighted(endpoints, settings)
+    files = to_pandas(rows.select("source_file", "month").unique())
+    sources = source_of_files(files)
+    rows = rows.join(_small(rows, sources), on="source_file", how="inner")
+    devices = rows.group_by("client", "source", "month", "as_of", "device_id").agg(
+        most=nw.col("weight").max(), total=nw.col("weight").sum()
+    )
+    # An entry without a device is a count of computers, so alike rows add up; a device counts once.
+    one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
+    snapshots = rows.group_by("client", "source", "month").agg(snapshots=nw.col("as_of").n_unique())
+    share = (
+        devices.with_columns(one=one).group_by("client", "source", "month", "device_id").agg(nw.col("one").sum())
+    )
+    share = share.join(snapshots, on=["client", "source", "month"], how="inner")
+    share = share.with_columns(one=nw.col("one") / nw.col("snapshots")).rename({"month": "snapshot_month"})
+    carried = carried_months(files.merge(sources), settings.limits.carry_forward_months)
+    months = share.join(_small(share, carried), on=["source", "snapshot_month"], how="inner")
+    once = months.group_by("client", "month", "device_id").agg(
+        most=nw.col("one").max(),
+        total=nw.col("one").sum(),
+        carried=nw.col("carried").max(),
+        lost=nw.col("lost").max(),
+    )
+    one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
+    sums = once.with_columns(one=one).group_by("client", "month")
+    table = to_pandas(sums.agg(nw.col("one").sum(), nw.col("carried").max(), nw.col("lost").max()))
+    table["endpoints"] = table.pop("one").where(table.pop("lost") == 0)
+    return first_days(table.assign(carried=table["carried"] == 1))
+
+
+def _weighted(endpoints: Any, settings: Settings) -> nw.LazyFrame:
+    """Return the rows with their month, file, and what each counts for."""
+    rows = nw.from_native(endpoints).lazy()
+    days = pd.Timedelta(days=settings.limits.seen_within_days).to_pytimedelta()
+    recent = nw.col("last_seen").is_null() | (nw.col("last_seen") >= nw.col("as_of") - days)
+    weight = nw.lit(0.0)
+    for kind in settings.endpoint_kinds:
+        worth = nw.col("count") * settings.endpoint_weights.get(kind, 1.0)  # type: ignore[call-overload]
+        weight = nw.when((nw.col("kind") == kind) & recent).then(worth).otherwise(weight)
+    named = "source_file" in rows.collect_schema().names()
+    file = nw.col("source_file") if named else nw.lit("")
+    return rows.with_columns(weight=weight, month=month_number("as_of"), source_file=file)
+
+
+def _small(large: nw.LazyFrame, table: pd.DataFrame) -> nw.LazyFrame:
+    return nw.from_native(alongside(large.to_native(), table)).lazy()
+
+
+def source_of_files(files: pd.DataFrame) -> pd.DataFrame:
+    """Return which files are of one source: names alike but for days and numbers, or never of the same month.
+
+    Parameters
+    ----------
+    files : DataFrame
+        source_file and month (a number), one row per pair.
+
+    Returns
+    -------
+    DataFrame
+        source_file, source (a number).
+    """
+    stems = files.assign(stem=[CHANGING.sub(" ", str(name).lower()).strip() for name in files["source_file"]])
+    months = stems.groupby("stem")["month"].agg(set)
+    # A list renamed along the way goes on: a stem joins the first source that has none of its months.
+    sources: list[set[int]] = []
+    place = {}
+    for stem in months.map(min).sort_values(kind="stable").index:
+        free = (n for n, taken in enumerate(sources) if not taken & months[stem])
+        place[stem] = next(free, len(sources))
+        if place[stem] == len(sources):
+            sources.append(set())
+        sources[place[stem]] |= months[stem]
+    found = stems.assign(source=stems["stem"].map(place))
+    return found[["source_file", "source"]].drop_duplicates(ignore_index=True)
+
+
+def carried_months(sources: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the month whose snapshots stand in for each month of a source: its own, or the last before a gap.
+
+    Parameters
+    ----------
+    sources : DataFrame
+        source and month (a number) of every file.
+    most : int
+        Months that a snapshot may be carried.
+
+    Returns
+    -------
+    DataFrame
+        source, month, snapshot_month, carried (0 or 1), lost (1 in a gap longer than `most`, which has no number).
+    """
+    last = int(sources["month"].max()) if len(sources) else 0
+    rows = []
+    for source, months in sources.groupby("source")["month"]:
+        held = sorted(set(months))
+        for month, following in zip(held, [*held[1:], min(held[-1] + most, last) + 1], strict=True):
+            gap = range(month + 1, following)
+            rows += [(source, month, month, 0, 0)]
+            rows += [(source, missing, month, 1, int(missing - month > most)) for missing in gap]
+    return pd.DataFrame(rows, columns=["source", "month", "snapshot_month", "carried", "lost"], dtype="int64")
