@@ -81,6 +81,14 @@ class InputError(RhemError):
     """An export or table cannot be used as it is."""
 
 
+def together(problems: list[InputError]) -> InputError:
+    """Return one error for all files that cannot be used, with all lines to paste in one edit."""
+    if len(problems) == 1:
+        return problems[0]
+    texts = "\n".join(f"- {problem}" for problem in problems)
+    return InputError(f"{len(problems)} files cannot be read:\n{texts}")
+
+
 class SettingsError(RhemError):
     """rhem.toml, clients.csv or a profile says something that cannot be followed."""
 

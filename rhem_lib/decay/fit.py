@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rhem_lib.decay import decline_test, mixed_model, posterior, tables
-from rhem_lib.decay.change_points import change_points
+from rhem_lib.decay.change_points import COLUMNS, change_points
 from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, typed_panel
 from rhem_lib.decay.decline_test import Gate
 from rhem_lib.decay.forecast import forecast_months
@@ -75,7 +75,7 @@ class DecayFit:
     names: tuple[str, ...] = ()
     core: mixed_model.Fit | None = None
     claim: Claim | None = None
-    changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    changes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["month", *COLUMNS]))
     season: Season | None = None
     left_out: tuple[str, ...] = ()
     calendar: pd.DataFrame | None = None

@@ -10,6 +10,7 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.exports.clean import Cleaned
 from rhem_lib.exports.files import codes
+from rhem_lib.exports.text_tables import OWN
 from rhem_lib.settings import Settings, normal_name
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
@@ -143,5 +144,5 @@ def client_table(cleaned: Cleaned, agreements: pd.DataFrame, settings: Settings)
         clients["onboarded_on"] = clients["onboarded_on"].fillna(filled)
     clients = clients.reset_index()
     known = schema.check(clients.reindex(columns=schema.columns("clients")), "clients")
-    extras = [c for c in clients.columns if c not in known.columns]
-    return known.assign(**{c: clients[c] for c in extras})
+    extras = {c.removeprefix(OWN): clients[c] for c in clients.columns if c not in known.columns}
+    return known.assign(**{name: column for name, column in extras.items() if name not in known.columns})

@@ -300,7 +300,7 @@ def scan(sources: Sequence[Source]) -> str:
     Every option is given, so that nothing is guessed, and strict, so that a damaged line never passes unseen.
     """
     first = sources[0]
-    paths = ", ".join(quote(str(source.path)) for source in sources)
+    paths = ", ".join(quote_path(source.path) for source in sources)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(first.header)))
     return (
         f"read_csv([{paths}], delim={quote(first.delimiter)}, header=true, skip={first.above}, "
@@ -320,5 +320,10 @@ def _has_empty_lines(path: Path) -> bool:
 
 
 def quote(text: str) -> str:
-    """Text as an SQL literal."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def quote_path(path: Path | None) -> str:
+    """Return a path as an SQL literal for the engine's readers, for which `[ ] * ?` would make a pattern of it."""
+    return quote(re.sub(r"([\[*?])", r"[\1]", str(path)))

@@ -6,12 +6,13 @@ import re
 from collections import ChainMap
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 
 from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
 from rhem_lib.exports.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
+LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
 FILE_DATE = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # a clock may follow
 
 
@@ -33,7 +34,7 @@ def recognise(
                 known = {normal_header(h) for h in [*claimed, *(rule.header for rule in spec.aside)]}
                 scores.append((len(known & names), profile, spec))
     if not scores:
-        raise _unknown(header, label, undated)
+        raise _unknown(header, label, undated, _nearest(names, label, help_, profiles))
     best = max(scores, key=lambda s: (s[0], s[1].own))
     rivals = {p.name: p for score, p, _ in scores if (score, p.own) == (best[0], best[1].own)}
     if len(rivals) > 1:
@@ -87,8 +88,27 @@ def _undecided(header: list[str], label: str, rivals: list[Profile]) -> InputErr
     )
 
 
-def _unknown(header: list[str], label: str, undated: bool) -> InputError:
-    if undated:
+def _nearest(names: set[str], label: str, help_: FileSettings, profiles: dict[str, Profile]) -> str:
+    """Return which tables a header looks like and what is missing in it, if most of its columns are known."""
+    likes: list[tuple[bool, int, int, str, str]] = []
+    for profile in profiles.values():
+        for spec in (s for s in profile.tables if help_.profile in ("", profile.name)):
+            known = {normal_header(h) for column in spec.columns for h in spec.headers(column)} & names
+            missing = [c for c in spec.requires if not _resolves(spec, c, names)]
+            wanted = [" or ".join(spec.headers(c)[:2]) for c in missing if spec.headers(c)]
+            if len(known) >= LIKE_COLUMNS and len(wanted) == len(missing) <= LIKE_MISSING:
+                table = f"{profile.title} {spec.table.replace('_', ' ')} ({' and '.join(wanted)} is missing)"
+                called = spec.table.split("_")[0] in label.lower()  # a file is mostly called by what it holds
+                likes.append((called, -len(missing), len(known), spec.table, table))
+    # The nearest of each kind of table: the columns alone do not tell tickets from agreements.
+    nearest = {kind: table for *_, kind, table in sorted(likes)}
+    best = [table for *_, table in sorted((like for like in likes if like[-1] in nearest.values()), reverse=True)]
+    best = best[:LIKE_TABLES]
+    return f"It looks like {' or '.join(best)}. " if best else ""
+
+
+def _unknown(header: list[str], label: str, undated: bool, like: str) -> InputError:
+    if undated and not like:
         return InputError(
             "this is a list of endpoints, but not of which day.",
             where=label,
@@ -106,14 +126,19 @@ def _unknown(header: list[str], label: str, undated: bool) -> InputError:
         "no profile knows these columns.",
         where=label,
         examples=header,
-        fix="`rhem profiles` lists the columns that each system's exports need. Describe the columns of another "
-        f"system in profiles/<name>.toml. If this file is not needed, as invoices are, {leave_out(label)}",
+        fix=f"{like}`rhem profiles` lists the columns that each system's exports need. Describe the columns of "
+        f"another system in profiles/<name>.toml. If this file is not needed, as invoices are, {leave_out(label)}",
     )
 
 
 def _speaks_of(entry: FileSettings, label: str) -> bool:
     """Whether an entry of rhem.toml is the file's path, a folder or archive that it is in, or a pattern with *."""
-    return label == entry.path or label.startswith(entry.path.rstrip("/") + "/") or fnmatch(label, entry.path)
+    return label == entry.path or label.startswith(entry.path.rstrip("/") + "/") or _matches(label, entry.path)
+
+
+def _matches(label: str, pattern: str) -> bool:
+    """Return whether a label fits a pattern, in which * alone is a wildcard: file names have brackets."""
+    return fnmatchcase(label, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
 def file_settings(label: str, settings: Settings) -> FileSettings:

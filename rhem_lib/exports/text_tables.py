@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, together
 from rhem_lib.exports.database import query
 from rhem_lib.exports.files import Source, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
@@ -24,6 +24,8 @@ from rhem_lib.settings import FileSettings, Settings
 NO = """
 0 -1 0.0 false f no n none null falsch nein faux non falso não nao onwaar nee falsk falskt nej nei fałsz nie
 """.split()
+OWN = "own:"  # before the name of a column of the user's, which may be called as one of ours
+NUMBERS = ("entry_id", "ticket_id", "parent_id")  # by which rows are joined
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 Connection = duckdb.DuckDBPyConnection
 
@@ -112,16 +114,25 @@ def read_exports(
     """
     known: dict[tuple, tuple[Profile, list[TableProfile]]] = {}  # one header is matched once
     kinds: dict[tuple, list[Recognised]] = {}
+    unknown: list[InputError] = []
     for number, (source, help_) in enumerate(_sources(folder, settings, scratch)):
         as_of = as_of_day(source.label, help_)
         key = (bool(as_of), help_.profile, help_.table, *source.header)
         if key not in known:
-            known[key] = _recognise(source, help_, profiles)
+            try:
+                known[key] = _recognise(source, help_, profiles)
+            except InputError as problem:
+                unknown.append(problem)
+                continue
         _check_objects(source, _heads(known[key][1]))
         file = Recognised(number, source, *known[key], help_, as_of)
         kinds.setdefault(file.kind, []).append(file)
+    if unknown:
+        raise together(unknown)
     found = [raw for files in kinds.values() for raw in _tables(con, files)]
     tables = [stored(con, raw) if _serves(raw, found) else raw for raw in found]
+    for raw in tables:
+        _check_exact(con, raw)
     return [_looked_up(raw, tables) for raw in tables]
 
 
@@ -214,6 +225,7 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
     select, columns, found = _canonical_select(spec, header)
     used = sorted({int(i) for i in re.findall(r"\bc(\d+)\b", " ".join(select))} & {*range(len(header))})
     bare = ", ".join(f"{_bare(f'c{i}')} AS c{i}" for i in used)
+    _check_twice(con, files, spec)
     places = "file, record" if file.source.path is None else "filename"
     if file.source.path is None:
         numbered = [f.source.rows.append_column("file", pa.array([f.number] * len(f.source.rows))) for f in files]
@@ -234,6 +246,42 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
     labels = {f.number: f.source.label for f in files}
     waiting = file if straight else None
     return RawTable(name, relation, columns, file.profile, spec, found, file.help, labels, damaged, waiting)
+
+
+def _check_twice(con: Connection, files: list[Recognised], spec: TableProfile) -> None:
+    """Stop where a wanted column is there twice with different values: only a person knows which is right."""
+    header = [normal_header(name) for name in files[0].source.header]
+    wanted = {normal_header(name) for column in spec.columns for name in spec.headers(column)}
+    for name in sorted({name for name in wanted if header.count(name) > 1}):
+        first, *others = (i for i, one in enumerate(header) if one == name)
+        differs = " OR ".join(f"c{first} IS DISTINCT FROM c{other}" for other in others)
+        for file in files:
+            rows = scan([file.source]) if file.source.path else "one_file"
+            if not file.source.path:
+                con.register("one_file", file.source.rows)
+            found = con.execute(f"SELECT c{first}, c{others[0]} FROM {rows} WHERE {differs} LIMIT 1").fetchall()
+            if found:
+                raise InputError(
+                    f"the column '{files[0].source.header[first]}' is there twice, with different values.",
+                    where=file.source.label,
+                    examples=[f"{a} and {b}" for a, b in found],
+                    fix="Export it again with the one that holds hours worked, or rename the other in the export.",
+                )
+
+
+def _check_exact(con: Connection, raw: RawTable) -> None:
+    """Stop where a spreadsheet rounded the numbers by which rows are joined: 1.23E+08 may be many tickets."""
+    for column in [c for c in NUMBERS if c in raw.headers and raw.straight is None]:
+        rounded = f"contains({column}, 'E+') AND regexp_full_match({column}, '\\d([.,]\\d+)?E\\+\\d+')"
+        rows = f"SELECT {column}, source_file, record FROM {raw.relation} WHERE {rounded} LIMIT 5"
+        found = con.execute(rows).fetchall()
+        if found:
+            raise InputError(
+                "a spreadsheet wrote these numbers in short, and several may have become one.",
+                where=f"{found[0][1]}, row {found[0][2]}, column '{raw.headers[column]}'",
+                examples=[value for value, _, _ in found],
+                fix="Export the file again without a spreadsheet in between, or format the column as text.",
+            )
 
 
 def _number(con: Connection, name: str, files: list[Recognised], spec: TableProfile, *, straight: bool) -> None:
@@ -283,7 +331,7 @@ def _row_hash(specs: list[TableProfile], header: list[str]) -> str:
 def _serves(raw: RawTable, tables: list[RawTable]) -> bool:
     """Whether a table is to be joined with others of its system, which keeps no order."""
     peers = [other for other in tables if other.profile.name == raw.profile.name]
-    if raw.spec.table in ("time_entries", "tickets") and any("@ticket" in t.spec.specs("client") for t in peers):
+    if raw.spec.table in ("time_entries", "tickets") and any("@ticket" in t.spec.specs("client") for t in tables):
         return True
     named = {column for t in peers if t.spec.table == "names" for column in t.spec.names_of}
     return not named.isdisjoint(raw.spec.columns)
@@ -293,11 +341,13 @@ def _looked_up(raw: RawTable, tables: list[RawTable]) -> RawTable:
     """With what other files of the same system know: the client of a ticket, names in place of ids."""
     peers = [other for other in tables if other.profile.name == raw.profile.name]
     if "@ticket" in raw.spec.specs("client"):
-        known = [(t.relation, "ticket_id", "client", 0) for t in peers if t.spec.table == "tickets"]
+        lists = [t for t in tables if t.spec.table == "tickets"]  # of another system, where it has none of its own
+        lists = [t for t in lists if t.profile.name == raw.profile.name] or lists
+        known = [(t.relation, "ticket_id", "client", 0) for t in lists]
         raw = _filled(raw, "client", "ticket_id", "coalesce(r.client, k.value)", known)
-    lists = sorted((t for t in peers if t.spec.table == "names"), key=lambda t: not t.spec.names_by)
-    for column in dict.fromkeys(name for part in lists for name in part.spec.names_of):
-        serving = [part for part in lists if column in part.spec.names_of and column in raw.spec.columns]
+    named = sorted((t for t in peers if t.spec.table == "names"), key=lambda t: not t.spec.names_by)
+    for column in dict.fromkeys(name for part in named for name in part.spec.names_of):
+        serving = [part for part in named if column in part.spec.names_of and column in raw.spec.columns]
         known = [(_names_of(part, column), "id", "name", int(not part.spec.names_by)) for part in serving]
         key = " || '/' || r.".join(serving[0].spec.names_by or [column]) if serving else ""
         raw = _filled(raw, column, key, f"coalesce(k.value, r.{column})", known)
@@ -353,7 +403,8 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
     for column in spec.columns:
         options = [_cell(option, position, spec.missing) for option in spec.specs(column)]
         known = [option for option in options if option]
-        select.append(f"coalesce({', '.join([*known, 'NULL::VARCHAR'])}) AS {column}")
+        cell = f"coalesce({', '.join([*known, 'NULL::VARCHAR'])})"
+        select.append(f"{_number_text(cell) if column in NUMBERS and known else cell} AS {column}")
         present = [h for h in spec.headers(column) if normal_header(h) in position]
         if present:
             found[column] = header[position[normal_header(present[0])]]
@@ -363,10 +414,20 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
         free: dict[str, str] = {}
         for i, name in enumerate(header):
             if normal_header(name) not in claimed and PERSONAL.isdisjoint(normal_header(name).split()):
-                free.setdefault(name.replace('"', ""), f"c{i}")
+                free.setdefault(OWN + name.replace('"', ""), f"c{i}")
         columns += free
         select += [f'{cell} AS "{name}"' for name, cell in free.items()]
     return select, columns, found
+
+
+def _number_text(cell: str) -> str:
+    """SQL of a number by which rows are joined, without what lists and spreadsheets add: 5 732 943, #12, 12.0."""
+    odd = f"contains({cell}, ' ') OR strlen({cell}) <> length({cell})"
+    odd += f" OR starts_with({cell}, '#') OR ends_with({cell}, '.0')"
+    bare = f"regexp_replace({cell}, '^#\\s*|\\.0$', '', 'g')"
+    grouped = f"regexp_full_match({bare}, '\\d{{1,3}}([ \u00a0\u202f]\\d{{3}})+')"
+    plain = f"CASE WHEN {grouped} THEN regexp_replace({bare}, '[ \u00a0\u202f]', '', 'g') ELSE {bare} END"
+    return f"CASE WHEN {odd} THEN {plain} ELSE {cell} END"
 
 
 def _positions(header: list[str]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """One text table -> SQL of typed columns, with the reason of every row that cannot be used."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 
 import duckdb
@@ -39,6 +40,9 @@ NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
 UNREADABLE = (
     """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
 )
+FEW_CELLS = 3  # from which on a pattern of all cells is no chance
+# 'fixed-fee + block-hours' is neither of the two; 'time and material' is one
+TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material')"
 DATED = ("onboarded_on", "ended_on")
 INSTANT = "regexp_matches({0}, '" + DOTNET + "')"
 ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "|" + DOTNET + "'))"
@@ -138,6 +142,7 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
         elif kind == "duration":
             found[name] = _read_hours(con, raw, column)
         else:
+            column = _swapped_back(con, raw, column)
             read = read_date(con, column, raw.spec.dates, raw.help.date_order)
             known = clocks if sure else None
             found[name] = [
@@ -182,11 +187,64 @@ def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
                 fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
             )
         unit = "hours"
+    elif unit == "hours" and not raw.help.hours_unit:
+        _check_fractions(con, raw, column)
     found = read_duration(con, column, spec.durations, unit, raw.help.decimal, spec.day_hours)
     if not spec.hours_from_times:
         return found
     worked = 'coalesce({0}, epoch("read_ended_at" - "read_started_at") / 3600)'
     return [(files, replace(how, then=worked)) for files, how in found]
+
+
+def _check_fractions(con: Connection, raw: RawTable, column: Column) -> None:
+    """Ask for the unit where hours look like fractions of a day, as which a spreadsheet keeps 1:30.
+
+    Of a fraction of a day 1,440 times make whole minutes; of hours, 60 times do.
+    """
+    value = f"(SELECT try_cast({column.text} AS DOUBLE) AS v FROM {column.relation})"
+    whole = "count(*) FILTER (abs(v * {0} - round(v * {0})) < 0.002)"
+    n, most, of_days, of_hours = con.execute(
+        f"SELECT count(*), max(abs(v)), {whole.format(1440)}, {whole.format(60)} FROM {value} WHERE v <> 0"
+    ).fetchall()[0]
+    if n >= FEW_CELLS and most < 1 and of_days == n and of_hours < n / 2:
+        shown = con.execute(f"SELECT DISTINCT v FROM {value} WHERE v <> 0 LIMIT 3").fetchall()
+        raise InputError(
+            "these hours look like fractions of a day, as which spreadsheets keep 1:30: times 1,440 all are whole "
+            "minutes, times 60 few are.",
+            where=f"{raw.label}, column '{column.header}'",
+            examples=[value for (value,) in shown],
+            fix=say(raw.label, 'hours_unit = "days"  # or "hours", if they are hours after all'),
+        )
+
+
+def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
+    """Return a date column with days and months where they belong, if a spreadsheet turned some of them round.
+
+    A spreadsheet of the other order makes dates of the cells that it can, up to the 12th, with day and month
+    swapped, and leaves the rest as text.
+    """
+    if not any(kind in label for label in raw.labels.values() for kind in (".xlsx", ".ods")):
+        return column
+    iso, slashed = r"^(\d{4})-(\d\d)-(\d\d)", r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}"
+    count = "count(*) FILTER (regexp_matches(t, '{0}'){1})"
+    above = " AND try_cast(regexp_extract(t, '{0}', {1}) AS INT) > 12"
+    dates, late, texts, days, months = con.execute(
+        f"SELECT {count.format(iso, '')}, {count.format(iso, above.format(iso, 3))}, {count.format(slashed, '')}, "
+        f"{count.format(slashed, above.format(slashed, 1))}, {count.format(slashed, above.format(slashed, 2))} "
+        f"FROM (SELECT {column.text} AS t FROM {column.relation})"
+    ).fetchall()[0]
+    if not dates or late or not texts or texts not in (days, months):
+        return column
+    order = "day-first" if texts == days else "month-first"
+    if not raw.help.date_order:
+        raise InputError(
+            f"{dates} cells are real dates, all up to the 12th, and {texts} are text, all after it: a spreadsheet "
+            "of another date order swapped day and month where it could.",
+            where=f"{raw.label}, column '{column.header}'",
+            fix=say(raw.label, f'date_order = "{order}"  # swaps them back'),
+        )
+    back = f"regexp_replace({column.text}, '{iso}', '\\1-\\3-\\2')"
+    return replace(column, text=back) if raw.help.date_order == order else column
 
 
 def _localised(
@@ -207,10 +265,24 @@ def _localised(
     if clocks is None:
         clocks = con.execute(f"SELECT count(*) FROM {column.relation} WHERE {clock}").fetchall()[0][0]
     if not clocks:
+        day = _unshifted(con, column, read, settings) or day if _kind(raw, name) == "date" else day
         return replace(read, then=day, any=" OR ".join(filter(None, [read.any, clock])))
     local = f"timezone('{settings.time_zone}', timezone('UTC', {{0}}))"
     utc = _utc_test(raw, name, column.text)
     return replace(read, then=day.replace("{0}", f"CASE WHEN {utc} THEN {local} ELSE {{0}} END"))
+
+
+def _unshifted(con: Connection, column: Column, read: Reading, settings: Settings) -> str:
+    """Return SQL of the day where a time zone moved a column of days: every clock is midnight elsewhere."""
+    zone, midnight = settings.time_zone, "count(*) FILTER ({0} = date_trunc('day', {0}))"
+    moved = (f"timezone('UTC', timezone('{zone}', v))", f"timezone('{zone}', timezone('UTC', v))")
+    counts = ", ".join(midnight.format(value) for value in ("v", *moved))
+    rows = f"(SELECT {read.sql} AS v FROM {column.relation})"
+    n, bare, *held = con.execute(f"SELECT count(*), {counts} FROM {rows} WHERE v IS NOT NULL").fetchall()[0]
+    if n < FEW_CELLS or bare == n:
+        return ""
+    days = [way.replace("v)", "{0})") for way, days in zip(moved, held, strict=True) if days == n]
+    return f"date_trunc('day', {days[0]})::TIMESTAMP" if days else ""
 
 
 def _utc_test(raw: RawTable, name: str, text: str) -> str:
@@ -270,6 +342,23 @@ def _no_facts(raw: RawTable) -> list[Case]:
     ]
 
 
+def _terms(raw: RawTable, bad: Callable[[str, str, str], None]) -> None:
+    """Name what a client's terms cannot be: who pays how, and from when until when."""
+    model = f"new_billing NOT IN {schema.BILLING_MODELS}"
+    if raw.spec.table == "agreements":
+        bad(f"new_billing IS NULL OR {model}", "unknown-billing-model", "billing")
+    elif "billing" in raw.spec.columns:
+        bad(model, "unknown-billing-model", "billing")
+    if "billing" in raw.headers:
+        bad(TWO_MODELS, "unknown-billing-model", "billing")
+    for day in ("start", "end", "onboarded_on"):
+        if day in raw.headers:
+            bad(UNREADABLE.format(day), "unreadable-date", day)
+    if "ended_on" in raw.spec.columns:
+        bad("ended_on IS NOT NULL AND new_ended_on IS NULL", "unreadable-date", "ended_on")
+        bad("new_ended_on < new_onboarded_on", "impossible-date", "ended_on")
+
+
 def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[Case]:
     """Why a row cannot be used: condition, reason, column and value as SQL; the first that holds decides."""
     cases = _no_facts(raw)
@@ -295,16 +384,8 @@ def _cases(raw: RawTable, settings: Settings, latest: dt.date) -> list[Case]:
     elif table == "tickets":
         bad("ticket_id IS NULL", "no-ticket-number", "ticket_id")
         return cases
-    elif table == "agreements":
-        bad(f"coalesce(new_billing, '') NOT IN {schema.BILLING_MODELS}", "unknown-billing-model", "billing")
-        for day in {"start", "end"} & raw.headers.keys():
-            bad(UNREADABLE.format(day), "unreadable-date", day)
-    elif table == "clients":
-        if "billing" in raw.spec.columns:
-            bad(f"new_billing NOT IN {schema.BILLING_MODELS}", "unknown-billing-model", "billing")
-        if "ended_on" in raw.spec.columns:
-            bad("ended_on IS NOT NULL AND new_ended_on IS NULL", "unreadable-date", "ended_on")
-            bad("new_ended_on < new_onboarded_on", "impossible-date", "ended_on")
+    elif table in ("agreements", "clients"):
+        _terms(raw, bad)
     ticket = "'ticket ' || ticket_id" if table == "time_entries" and raw.spec.specs("ticket_id") else "NULL"
     cases.append(("client IS NULL", "'no-client'", "'client'", f"coalesce({ticket}, '')"))
     return cases

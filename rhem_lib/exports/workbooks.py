@@ -40,7 +40,8 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
         if kind in JSON_SUFFIXES:
             yield from _json(path, label, skip)
         elif kind == ".parquet":
-            frame = duckdb.read_parquet(str(path)).df()
+            pattern = re.sub(r"([\[*?])", r"[\1]", str(path))  # signs in a name are no pattern
+            frame = duckdb.read_parquet(pattern).df()
             yield label, *_from_records(frame.astype(object).where(frame.notna(), None).to_dict("records"))
         else:
             yield from _workbook(path, label, skip)

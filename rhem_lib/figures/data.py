@@ -77,17 +77,18 @@ def definitions(found: "Definitions", ax: Axes | None = None) -> Axes:
     rows = found.table.iloc[::-1].reset_index(drop=True)
     ax = axes(ax, 7.5, 1.2 + 0.32 * len(rows))
     now = rows["definition"] == found.chosen
+    reach = rows["high"].fillna(rows["rhem_h"])  # without tickets there is no interval
     colours = np.where(now, BLUE, GREY)
     ax.hlines(rows.index, 60 * rows["low"], 60 * rows["high"], color=colours, lw=2.5)
     ax.scatter(rows["minutes"], rows.index, s=38, color=colours, zorder=3)
     for y, minutes in enumerate(rows["minutes"]):
-        ax.annotate(f"{minutes:.1f}", (60 * rows["high"][y], y), xytext=(6, 0), textcoords="offset points",
+        ax.annotate(f"{minutes:.1f}", (60 * reach[y], y), xytext=(6, 0), textcoords="offset points",
                     va="center", fontsize=9)  # fmt: skip
     names = rows["definition"] + np.where(rows["published_by"] != "", "  (" + rows["published_by"] + ")", "")
     ax.set_yticks(rows.index, names)
     ax.axvline(rows.loc[now, "minutes"].iloc[0], color=LIGHT, lw=1.2, zorder=0)
     ax.axhline(len(rows) - 3.5, color=LIGHT, lw=0.8)
-    ax.set(xlim=(0, 1.12 * 60 * rows["high"].max()), xlabel="minutes per endpoint a month")
+    ax.set(xlim=(0, 1.12 * 60 * reach.max()), xlabel="minutes per endpoint a month")
     ax.grid(visible=False)
     title(ax, takeaway(found.text).split(";")[0] + ", with other definitions beside it")
     return ax

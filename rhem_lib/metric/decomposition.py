@@ -44,6 +44,8 @@ class Moved:
     def text(self) -> str:
         """The change and its parts, in minutes."""
         (before, then), (after, now) = self.table["rhem_h"].items()
+        if before == after:
+            return f"The data hold {after} alone, with which nothing can be compared."
         minutes = 60 * self.parts
         who = self.client or "the book"
         said = (
@@ -106,10 +108,8 @@ def why_moved(
     for period, span in zip((before, after), spans, strict=True):
         if span.empty:
             raise NotEnoughData(f"no endpoint was in service in {period}.", where=client or "")
-    table = pd.DataFrame(
-        {period: span[["exposure", "reactive_hours", "reactive_tickets"]].sum()
-         for period, span in zip((before, after), spans, strict=True)}
-    ).T.rename(columns={"reactive_tickets": "tickets"})  # fmt: skip
+    sums = [span[["exposure", "reactive_hours", "reactive_tickets"]].sum() for span in spans]
+    table = pd.DataFrame(sums, index=[before, after]).rename(columns={"reactive_tickets": "tickets"})
     table["rhem_h"] = table["reactive_hours"] / table["exposure"]
     table["tickets_per_endpoint"] = table["tickets"] / table["exposure"]
     table["hours_per_ticket"] = table["reactive_hours"] / table["tickets"].where(table["tickets"] > 0)
@@ -124,8 +124,11 @@ def why_moved(
 
 
 def last_periods(panel: pd.DataFrame) -> tuple[str, str]:
-    """The same quarter a year ago (or the first there is), and the last quarter with exposure."""
-    exposed = pd.PeriodIndex(panel.loc[panel["exposure"] > 0, "month"], freq="Q")
+    """Return the same quarter a year ago (or the first) and the last one; months where there is one quarter."""
+    months = panel.loc[panel["exposure"] > 0, "month"]
+    exposed = pd.PeriodIndex(months, freq="Q" if months.dt.to_period("Q").nunique() > 1 else "M")
+    if exposed.freqstr == "M":
+        return str(exposed.min()), str(exposed.max())
     return str(max(exposed.max() - 4, exposed.min())), str(exposed.max())
 
 

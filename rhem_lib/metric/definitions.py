@@ -31,10 +31,11 @@ class Definitions:
         minutes = table["minutes"]
         others = "; ".join(f"'{name}' would give {minutes[name]:.1f}" for name in PRESETS if name != self.chosen)
         low, high = minutes.idxmin(), minutes.idxmax()
+        bare = "" if table["high"].notna().any() else " Without ticket numbers there is no interval."
         return (
             f"Under '{self.chosen}' the book stands at {minutes[self.chosen]:.1f} minutes per endpoint per month; "
             f"{others}. Of all definitions shown, '{low}' gives least ({minutes[low]:.1f}) and '{high}' most "
-            f"({minutes[high]:.1f}), {minutes[high] / minutes[low]:.1f} times as much."
+            f"({minutes[high]:.1f}), {minutes[high] / minutes[low]:.1f} times as much.{bare}"
         )
 
     def summary(self) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from rhem_lib.exports import (
     empty_columns,
     null_columns,
     quote,
+    quote_path,
     read_exports,
     read_profiles,
     unify,
@@ -157,7 +158,7 @@ def _read_file(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> duckdb
     added = (*TICKET_COLUMNS, "work_class", "rule") if table == "time_entries" else ()
     columns = [*null_columns(table), *(f"NULL::VARCHAR AS {name}" for name in added)]
     return con.sql(
-        f"SELECT {', '.join(columns)} WHERE false UNION ALL BY NAME FROM read_parquet({quote(str(path))})"
+        f"SELECT {', '.join(columns)} WHERE false UNION ALL BY NAME FROM read_parquet({quote_path(path)})"
     )
 
 
@@ -243,5 +244,7 @@ def _open_relations(folder: Path) -> Iterator[duckdb.DuckDBPyRelation]:
     con = connect()
     for name in RELATIONS:
         path = folder / f"{name}.parquet"
-        (_read_file(con, name, path) if name in FILED else con.read_parquet(str(path))).create(name)
+        (
+            _read_file(con, name, path) if name in FILED else con.sql(f"FROM read_parquet({quote_path(path)})")
+        ).create(name)
         yield con.table(name)

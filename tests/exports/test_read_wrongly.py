@@ -1,0 +1,182 @@
+"""Exports that were read wrongly without a word: each is read right now, or stops with what to do."""
+
+import datetime as dt
+import io
+import json
+
+import pandas as pd
+import pytest
+import xlsxwriter
+
+import rhem_lib as rhem
+from rhem_lib.errors import InputError
+
+HEAD = "entry_id,client,worked_on,hours,work_type,ticket_id\n"
+RULES = 'name = "T"\n[[rules]]\nwhen = { work_type = "*" }\nwork_class = "reactive"\n'
+
+
+def days_of(work):
+    return work.time_entries.df().sort_values("entry_id")["worked_on"].dt.strftime("%m-%d").tolist()
+
+
+def book(rows, *, dates):
+    """A workbook of time entries, with real dates where `dates` says so."""
+    packed = io.BytesIO()
+    with xlsxwriter.Workbook(packed, {"in_memory": True}) as made:
+        sheet, form = made.add_worksheet(), made.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_row(0, 0, HEAD.strip().split(","))
+        for number, (day, real) in enumerate(zip(rows, dates, strict=True), 1):
+            sheet.write_row(number, 0, [str(number), "Nord", "", 1, "Remote", str(number)])
+            if real:
+                sheet.write_datetime(number, 2, dt.datetime.fromisoformat(day), form)
+            else:
+                sheet.write_string(number, 2, day)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("rows", "order"),
+    [
+        (["2026-04-05", "2026-06-05", "13/05/2026", "20/05/2026"], "day-first"),  # 5 April is 4 May
+        (["2026-05-04", "2026-07-04", "04/13/2026", "04/20/2026"], "month-first"),  # 4 May is 5 April
+    ],
+)
+def test_days_and_months_that_a_spreadsheet_swapped_are_asked_about_and_swapped_back(workspace, rows, order):
+    files = {"time.xlsx": book(rows, dates=[True, True, False, False])}
+    with pytest.raises(InputError, match=rf'(?s)swapped day and month.*date_order = "{order}"'):
+        rhem.load(workspace(files))
+    folder = workspace(files, f'name = "T"\n[[files]]\npath = "exports/time.xlsx"\ndate_order = "{order}"\n')
+    right = {"day-first": ["05-04", "05-06"], "month-first": ["04-05", "04-07"]}[order]
+    assert days_of(rhem.load(folder)) == [*right, f"{right[0][:2]}-13", f"{right[0][:2]}-20"]
+
+
+def test_real_dates_of_any_day_are_not_swapped(workspace):
+    files = {"time.xlsx": book(["2026-05-20", "2026-05-04", "13/05/2026"], dates=[True, True, False])}
+    assert days_of(rhem.load(workspace(files)))[:2] == ["05-20", "05-04"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "clocks"),
+    [
+        ("America/New_York", ["2026-01-01 19:00", "2026-05-19 20:00", "2026-05-28 20:00"]),
+        ("Europe/London", ["2026-01-02 00:00", "2026-05-19 23:00", "2026-05-28 23:00"]),
+        ("Europe/Berlin", ["2026-01-01 23:00", "2026-05-19 22:00", "2026-05-28 22:00"]),
+    ],
+)
+def test_a_column_of_days_that_a_time_zone_moved_is_moved_back(workspace, zone, clocks):
+    rows = "".join(f"{n},Nord,{clock},1,Remote,{n}\n" for n, clock in enumerate(clocks, 1))
+    work = rhem.load(workspace({"time.csv": HEAD + rows}, f'name = "T"\ntime_zone = "{zone}"\n'))
+    assert days_of(work) == ["01-02", "05-20", "05-29"]
+
+
+def test_evening_work_stays_on_its_day(workspace):
+    clocks = ["2026-05-19 20:00", "2026-05-20 19:30", "2026-05-28 20:00"]
+    rows = "".join(f"{n},Nord,{clock},1,Remote,{n}\n" for n, clock in enumerate(clocks, 1))
+    settings = 'name = "T"\ntime_zone = "America/New_York"\n'
+    assert days_of(rhem.load(workspace({"time.csv": HEAD + rows}, settings))) == ["05-19", "05-20", "05-28"]
+
+
+def hours(*values):
+    return HEAD + "".join(f"{n},Nord,2026-05-0{n},{value},Remote,{n}\n" for n, value in enumerate(values, 1))
+
+
+@pytest.mark.parametrize("values", [(0.0625, 0.03125, 0.0208333333), (0.0069444444, 0.0104166667, 0.0138888889)])
+def test_fractions_of_a_day_are_asked_about(workspace, values):
+    files = {"time.csv": hours(*values)}
+    with pytest.raises(InputError, match=r'(?s)fractions of a day.*hours_unit = "days"'):
+        rhem.load(workspace(files))
+    folder = workspace(files, 'name = "T"\n[[files]]\npath = "exports/time.csv"\nhours_unit = "days"\n')
+    assert rhem.load(folder).time_entries.df()["hours"].sum() == pytest.approx(24 * sum(values))
+
+
+@pytest.mark.parametrize("values", [(0.25, 0.5, 0.75), (0.1, 0.2, 0.3), (0.0833333333, 0.5, 0.1666666667)])
+def test_short_entries_in_hours_are_hours(workspace, values):
+    assert rhem.load(workspace({"time.csv": hours(*values)})).time_entries.df()["hours"].sum() == pytest.approx(
+        sum(values)
+    )
+
+
+def test_a_wanted_column_that_is_there_twice_is_asked_about(workspace):
+    text = "client,worked_on,hours,hours,work_type\nNord,2026-05-04,1,2,Remote\n"
+    with pytest.raises(InputError, match=r"'hours' is there twice, with different values\. For example: 1 and 2"):
+        rhem.load(workspace({"time.csv": text}))
+    records = '[{"client": "Nord", "worked_on": "2026-05-04", "Hours": 1, "hours ": 2, "work_type": "R"}]'
+    with pytest.raises(InputError, match="is there twice"):
+        rhem.load(workspace({"time.csv": HEAD, "time2.json": records}))
+
+
+def test_a_column_twice_with_the_same_values_is_no_question(workspace):
+    text = "client,worked_on,hours,hours,work_type\nNord,2026-05-04,1,1,Remote\n"
+    assert rhem.load(workspace({"time.csv": text})).time_entries.df()["hours"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "written", ["5 732 943", "5\u00a0732\u00a0943", "5\u202f732\u202f943", "#5732943", "5732943.0"]
+)
+def test_a_ticket_number_as_lists_write_it_is_the_same_number(workspace, written):
+    tickets = f'ticket_id,client,opened_at,type\n"{written}",Nord,2026-05-01,incident\n'
+    time = "entry_id,client,worked_on,hours,ticket_id\n1,Nord,2026-05-04,1,5732943\n"
+    files = {"time.csv": time, "tickets.csv": tickets}
+    assert rhem.load(workspace(files)).time_entries.df()["type"].tolist() == ["incident"]
+
+
+def test_numbers_in_scientific_notation_are_never_joined(workspace):
+    rows = "1,Nord,2026-05-04,1,Remote,5.73E+06\n2,Sued,2026-05-04,1,Remote,5.73E+06\n"
+    with pytest.raises(InputError, match=r"time\.csv, row 2, column 'ticket_id'.*several may have become one"):
+        rhem.load(workspace({"time.csv": HEAD + rows}))
+
+
+def test_one_run_names_all_files_that_no_profile_knows(workspace):
+    files = {f"{name}.csv": "alpha,beta\n1,2\n" for name in ("contacts", "invoices", "surveys")}
+    with pytest.raises(InputError) as raised:
+        rhem.load(workspace(files | {"time.csv": hours(1)}))
+    text = str(raised.value)
+    assert text.count("skip = true") == 3 and "exports/surveys.csv" in text and "3 files cannot be read" in text
+
+
+def test_the_nearest_table_and_what_it_lacks_are_named(workspace):
+    agreement = {"id": 1, "name": "A", "company": {"name": "Nord"}, "type": {"name": "Managed"}, "endDate": None,
+                 "agreementStatus": "Active", "applicationUnits": "Hours"}  # fmt: skip
+    with pytest.raises(InputError, match=r"looks like ConnectWise PSA agreements \(startDate is missing\)"):
+        rhem.load(workspace({"agreements.json": json.dumps([agreement]), "time.csv": hours(1)}))
+
+
+@pytest.mark.parametrize("name", ["time [May].csv", "time?.csv", "t*me.csv", "[time].csv"])
+def test_signs_in_a_file_name_are_no_patterns(workspace, name):
+    work = rhem.load(workspace({name: hours(1, 2), "t1me.csv": hours(4).replace("\n1,", "\n9,")}))
+    assert work.time_entries.df()["hours"].sum() == 7
+    assert set(work.time_entries.df()["source_file"]) == {f"exports/{name}", "exports/t1me.csv"}
+
+
+def test_a_hint_for_a_file_with_brackets_is_for_that_file_alone(workspace):
+    settings = 'name = "T"\n[[files]]\npath = "exports/t[1].csv"\nskip = true\n'
+    work = rhem.load(workspace({"t[1].csv": hours(1), "t1.csv": hours(2, 3)}, settings))
+    assert work.time_entries.df()["hours"].sum() == 5
+
+
+def test_any_column_of_clients_csv_is_the_users_own(workspace):
+    clients = "client,onboarded_on,billing,reason,profile,source_file,row_hash\nNord,2026-01-01,hourly,a,b,c,d\n"
+    files = {"time.csv": hours(1), "clients.csv": clients, "pcs-2026-05-31.csv": "client,device_id\nNord,a\n"}
+    work = rhem.load(workspace(files, RULES))
+    assert work.clients[["reason", "profile", "source_file", "row_hash"]].values.tolist() == [list("abcd")]
+    assert rhem.measure(work)["reactive_hours"].sum() == 1
+
+
+@pytest.mark.parametrize("day", ["March 2022x", "2026-02-31", "31.31.2026"])
+def test_a_day_of_clients_csv_that_is_none_names_its_row(workspace, day):
+    clients = f"client,onboarded_on,billing\nSued,2026-01-01,hourly\nNord,{day},hourly\n"
+    with pytest.raises(InputError, match=rf"clients\.csv, row 3, column 'onboarded_on': '{day}' is no day"):
+        rhem.load(workspace({"time.csv": hours(1), "clients.csv": clients}))
+
+
+def test_words_for_an_unknown_day_are_no_error(workspace):
+    clients = "client,onboarded_on,billing\nNord,before tracking,hourly\n"
+    work = rhem.load(workspace({"time.csv": hours(1), "clients.csv": clients}))
+    assert pd.isna(work.clients["onboarded_on"].iloc[0])
+
+
+@pytest.mark.parametrize("billing", ["fixed-fee + block-hours", "flat and hourly", "managed; hourly"])
+def test_two_billing_models_in_one_cell_are_neither(workspace, billing):
+    clients = f"client,onboarded_on,billing\nNord,2026-01-01,{billing}\n"
+    with pytest.raises(InputError, match="is no billing model"):
+        rhem.load(workspace({"time.csv": hours(1), "clients.csv": clients}))
