@@ -225,14 +225,14 @@ def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
     """
     if not any(kind in label for label in raw.labels.values() for kind in (".xlsx", ".ods")):
         return column
-    iso, slashed = r"^(\d{4})-(\d\d)-(\d\d)", r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}"
+    iso, slashed = r"^(\d{4})-(\d\d)-(\d\d)", r"^(\d{1,2})([/.-])(\d{1,2})[/.-]\d{2,4}"
     count = "count(*) FILTER (regexp_matches(t, '{0}'){1})"
     above = " AND try_cast(regexp_extract(t, '{0}', {1}) AS INT) > 12"
-    dates, late, texts, days, months = con.execute(
-        f"SELECT {count.format(iso, '')}, {count.format(iso, above.format(iso, 3))}, {count.format(slashed, '')}, "
-        f"{count.format(slashed, above.format(slashed, 1))}, {count.format(slashed, above.format(slashed, 2))} "
-        f"FROM (SELECT {column.text} AS t FROM {column.relation})"
-    ).fetchall()[0]
+    facts = [count.format(iso, ""), count.format(iso, above.format(iso, 3)), count.format(slashed, "")]
+    facts += [count.format(slashed, above.format(slashed, place)) for place in (1, 3)]
+    facts.append(f"max(regexp_extract(t, '{slashed}', 2))")
+    rows = f"(SELECT {column.text} AS t FROM {column.relation})"
+    dates, late, texts, days, months, sign = con.execute(f"SELECT {', '.join(facts)} FROM {rows}").fetchall()[0]
     if not dates or late or not texts or texts not in (days, months):
         return column
     order = "day-first" if texts == days else "month-first"
@@ -243,8 +243,11 @@ def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
             where=f"{raw.label}, column '{column.header}'",
             fix=say(raw.label, f'date_order = "{order}"  # swaps them back'),
         )
-    back = f"regexp_replace({column.text}, '{iso}', '\\1-\\3-\\2')"
-    return replace(column, text=back) if raw.help.date_order == order else column
+    if raw.help.date_order != order:
+        return column
+    # As text like the rest, so that one way of writing reads them all.
+    turned = f"\\2{sign}\\3{sign}\\1" if order == "day-first" else f"\\3{sign}\\2{sign}\\1"
+    return replace(column, text=f"regexp_replace({column.text}, '{iso}', '{turned}')", sure=False)
 
 
 def _localised(
