@@ -14,14 +14,16 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.exports.duplicates import Suspects, mark_repeats
+from rhem_lib.exports.duplicates import Repeats, mark_repeats
 from rhem_lib.exports.files import quote
+from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import KEYS, RawTable, parents, stored
 from rhem_lib.exports.typed_tables import empty_select, typed_select
 from rhem_lib.settings import Settings
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
-WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place"  # no canonical table has them
+# Columns of typed rows that no canonical table has.
+WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place, changed_at"
 FIRST_ROWS = 20_000  # in which the ways of writing of a file are found, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
@@ -43,8 +45,11 @@ class Cleaned:
         Client and the account above it, where a list of accounts names one.
     hours_read, hours_aside : Decimal
         Exact sums of time entries.
-    shared_numbers, alike_rows : Suspects
-        Entries with the number of an entry of another client or ticket; those without a number in two files.
+    repeats : Repeats
+        Entries with the number of an entry of another client or ticket, those without a number in two files, and
+        those of which no state is the last.
+    missing_columns : DataFrame
+        path, table, column and others (how many files of its kind have it): columns that one file is without.
     names : sequence of str
         All clients, once `unify` has been there.
     """
@@ -60,8 +65,8 @@ class Cleaned:
     parents: pd.DataFrame
     hours_read: Decimal
     hours_aside: Decimal
-    shared_numbers: Suspects
-    alike_rows: Suspects
+    repeats: Repeats
+    missing_columns: pd.DataFrame
     names: Sequence[str] = ()
 
     @property
@@ -96,13 +101,7 @@ def clean_tables(
     parts = {
         f"part_{number}": _read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)
     }
-    suspects = {}
-    for table in TABLES:
-        own = {part: raw for part, raw in parts.items() if raw.spec.table == table}
-        _make_typed(con, table, own, settings, latest)
-        if own:
-            keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
-            suspects[table] = mark_repeats(con, table, keyed, settings)
+    repeats = {table: _typed(con, table, parts, settings, latest) for table in TABLES}
     _check_clients(con)
     files = _rows(con, list(parts.values()))
     for raw in parts.values():
@@ -114,7 +113,6 @@ def clean_tables(
         )
         for name in TABLES
     }
-    shared, alike = suspects.get("time_entries", (Suspects(), Suspects()))
     return Cleaned(
         **kept,
         quarantine=_quarantine(con, list(parts.values())),
@@ -125,9 +123,46 @@ def clean_tables(
         parents=above,
         hours_read=_exact_hours(con, "true"),
         hours_aside=_exact_hours(con, "reason IS NOT NULL"),
-        shared_numbers=shared,
-        alike_rows=alike,
+        repeats=repeats["time_entries"],
+        missing_columns=missing_columns(raws),
     )
+
+
+def _typed(
+    con: Connection, table: str, parts: dict[str, RawTable], settings: Settings, latest: dt.date
+) -> Repeats:
+    """Make the view of a table's typed rows, and mark those that repeat others."""
+    own = {part: raw for part, raw in parts.items() if raw.spec.table == table}
+    _make_typed(con, table, own, settings, latest)
+    if not own:
+        return Repeats()
+    keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
+    saved = {label: when for raw in own.values() for label, when in raw.saved.items()}
+    return mark_repeats(con, table, keyed, settings, saved)
+
+
+def missing_columns(raws: list[RawTable]) -> pd.DataFrame:
+    """Return the columns that most files of a kind have and one is without: somebody changed its report.
+
+    Columns count that a profile or a rule could ask for; all others may come and go.
+    """
+    ours = {normal_header(name) for table in schema.TABLES for name in schema.columns(table)}
+    found: dict[str, dict[str, str]] = {}
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for raw in raws:
+        claimed = {normal_header(head) for column in raw.spec.columns for head in raw.spec.headers(column)}
+        names = {normal_header(name): name for name in raw.header if normal_header(name) in claimed | ours}
+        for label in raw.labels.values():
+            if label not in found:  # a flat file serves several tables, of which the first names its kind
+                kinds.setdefault((raw.profile.name, raw.spec.table), []).append(label)
+            found.setdefault(label, {}).update(names)
+    rows = []
+    for (_, table), labels in kinds.items():
+        for key, name in sorted({pair for label in labels for pair in found[label].items()}):
+            without = [label for label in labels if key not in found[label]]
+            if len(without) < len(labels) / 2:
+                rows += [(label, table, name, len(labels) - len(without)) for label in without]
+    return pd.DataFrame(rows, columns=["path", "table", "column", "others"])
 
 
 def empty_columns(con: Connection, table: str) -> list[str]:

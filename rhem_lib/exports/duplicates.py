@@ -1,5 +1,7 @@
 """Typed rows that say again what another row says: duplicates, earlier states, and what only looks alike."""
 
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import duckdb
@@ -7,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from rhem_lib.exports.files import quote
-from rhem_lib.settings import Settings, normal_name
+from rhem_lib.exports.match_profile import as_of_day
+from rhem_lib.settings import FileSettings, Settings, normal_name
 
 NUMBER = "keyed, profile"
 FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
 VISIT = "ticket_id, client, lower(technician), started_at, ended_at, hours, work_type"
-DAYS = {"time_entries": "max(worked_on)", "tickets": "max(opened_at)"}  # the last of a file tells its age
+MONTH = re.compile(r"(?<!\d)20\d\d[-_ ]?(?:0[1-9]|1[0-2])(?!\d)")  # of a monthly report
+COPY = re.compile(r"\((\d+)\)")  # how browsers number the downloads of one name
 Connection = duckdb.DuckDBPyConnection
 
 
@@ -23,13 +27,57 @@ class Suspects(NamedTuple):
     hours: float = 0.0
 
 
-def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -> tuple[Suspects, Suspects]:
+class Undecided(NamedTuple):
+    """Time entries of which two files hold different states, and nothing says which is the later."""
+
+    entries: int = 0
+    first: str = ""
+    other: str = ""
+
+
+class Repeats(NamedTuple):
+    """What is told of time entries that may be one: with one number, alike without a number, in two states."""
+
+    shared: Suspects = Suspects()
+    alike: Suspects = Suspects()
+    undecided: Undecided = Undecided()
+
+
+def file_ages(saved: Mapping[str, int]) -> pa.Table:
+    """Return the age of each file by its own time: the day in its name where all have one, else when it was saved.
+
+    Parameters
+    ----------
+    saved : mapping
+        When each file was saved, in seconds, by label.
+
+    Returns
+    -------
+    Table
+        source_file, age: a number that rises, and is the same for files of one time.
+    """
+    days = {label: as_of_day(label, FileSettings(path=label)) or _month(label) for label in saved}
+    named = all(days.values())
+    copies = {label: max(map(int, COPY.findall(label)), default=0) for label in saved}
+    times = {label: (days[label] if named else f"{when:012}", copies[label]) for label, when in saved.items()}
+    ranks = {time: rank for rank, time in enumerate(sorted(set(times.values())))}
+    return pa.table({"source_file": list(times), "age": [ranks[time] for time in times.values()]})
+
+
+def _month(label: str) -> str:
+    found = MONTH.findall(label)
+    return f"{found[-1][:4]}-{found[-1][-2:]}" if found else ""
+
+
+def mark_repeats(
+    con: Connection, table: str, keyed: bool, settings: Settings, saved: Mapping[str, int]
+) -> Repeats:
     """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
 
     A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
     in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries. Of tickets and time entries with one key, the last row counts, in the
-    file that goes on longest; but an entry of another client or ticket is another entry.
+    technicians on one visit are two entries. Of tickets and time entries with one key, the state that was changed
+    last counts, else that of the later file (`file_ages`); an entry of another client or ticket is another entry.
 
     Parameters
     ----------
@@ -37,17 +85,13 @@ def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -
         View typed_<table>, whose rows are marked where they are stored (part, place).
     keyed : bool
         Whether all files of the table have keys.
-
-    Returns
-    -------
-    Entries that share the number of another one, and entries without a number that are in two files.
+    saved : mapping
+        When each file was saved, in seconds, by label.
     """
-    shared = Suspects()
-    hours = "hours" if table == "time_entries" else "NULL AS hours"
-    ages = (
-        "SELECT source_file, row_number() OVER (ORDER BY last, source_file) AS age FROM "
-        f"(SELECT source_file, {DAYS.get(table, 'NULL')} AS last FROM typed_{table} GROUP BY source_file)"
-    )
+    shared, undecided = Suspects(), Undecided()
+    work = table == "time_entries"
+    facts = f"hours, client, ticket_id, {FACT} AS fact" if work else "NULL AS hours"
+    con.register("file_ages", file_ages(saved))
     for what, when, reasons in _repeat_tests(table, keyed, settings):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
@@ -56,19 +100,33 @@ def mark_repeats(con: Connection, table: str, keyed: bool, settings: Settings) -
             continue
         con.register("repeated", pa.table({"digest": twice}))
         con.execute(
-            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, {NUMBER}, {hours}, "
-            f"CASE {reasons} END AS reason FROM ({rows}) SEMI JOIN repeated USING (digest) "
-            f"JOIN ({ages}) USING (source_file)"
+            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, {NUMBER}, {facts}, source_file, changed_at, "
+            f"age, CASE {reasons} END AS reason FROM ({rows}) SEMI JOIN repeated USING (digest) "
+            "JOIN file_ages USING (source_file)"
         )
         found = con.execute("SELECT DISTINCT part, reason FROM repeats WHERE reason IS NOT NULL").fetchall()
         for part, reason in found:
             places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
             con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
-        if table == "time_entries" and what == NUMBER:
+        if work and what == NUMBER:
+            undecided = _undecided(con)
             shared = _suspects(
                 con, f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1"
             )
-    return shared, _alike(con) if table == "time_entries" and not keyed else Suspects()
+    return Repeats(shared, _alike(con) if work and not keyed else Suspects(), undecided)
+
+
+def _undecided(con: Connection) -> Undecided:
+    """Entries whose last states, by change and by file, are several."""
+    entry = "keyed, profile, client, ticket_id"
+    last = f"rank() OVER (PARTITION BY {entry} ORDER BY changed_at DESC NULLS LAST, age DESC)"
+    found = con.execute(
+        "SELECT count(*), min(first), max(other) FROM ("
+        "SELECT min(source_file) AS first, max(source_file) AS other "
+        f"FROM (FROM repeats QUALIFY {last} = 1) GROUP BY {entry} "
+        "HAVING count(DISTINCT fact) > 1 AND min(source_file) <> max(source_file))"
+    ).fetchall()[0]
+    return Undecided(*found) if found[0] else Undecided()
 
 
 def _suspects(con: Connection, rows: str, entries: str = "count(*)") -> Suspects:
@@ -79,7 +137,8 @@ def _suspects(con: Connection, rows: str, entries: str = "count(*)") -> Suspects
 
 def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str, str, str]]:
     """What rows that may be one have in common, which rows may be, and why all but one of them are left out."""
-    first, last = "age, source_row", "age DESC, source_row DESC"
+    first = "age, source_row"
+    last = "changed_at DESC NULLS LAST, age DESC, source_row DESC"  # of states of one record
 
     def all_but_one(what: str, order: str, reason: str) -> str:
         return f"WHEN row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1 THEN '{reason}'"

@@ -5,7 +5,9 @@ be split into the header's number of cells is kept apart with its reason.
 """
 
 import codecs
+import datetime as dt
 import gzip
+import os
 import re
 import shutil
 import tempfile
@@ -60,6 +62,7 @@ class Source:
     rows: pa.Table = field(default=None, repr=False)
     damaged: pd.DataFrame = field(default_factory=lambda: damaged_lines([]), repr=False)
     below: tuple[tuple[int, list[str]], ...] = ()
+    saved: int = 0  # when the file was last saved, in seconds, as the file system or its archive has it
 
     @property
     def large(self) -> bool:
@@ -122,7 +125,13 @@ def _gunzip(path: Path, label: str, scratch: Path) -> Path:
     except (OSError, EOFError, zlib.error) as problem:
         fix = f"Export it again, or {leave_out(label)}"
         raise InputError(f"this archive cannot be opened: {problem}.", where=label, fix=fix) from None
+    _set_time(target, path.stat().st_mtime)
     return target
+
+
+def _set_time(path: Path, seconds: float) -> None:
+    """Give an unpacked file the time that its archive has for it."""
+    os.utime(path, (seconds, seconds))
 
 
 def _not_read(label: str, instead: str = "") -> InputError:
@@ -156,6 +165,7 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
                 target = scratch / f"{uuid4().hex}{kind}"
                 with archive.open(part) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy, 1 << 20)
+                _set_time(target, dt.datetime(*part.date_time).timestamp())
                 yield f"{label}/{part.filename}", target
     except InputError:
         raise

@@ -62,11 +62,12 @@ class Recognised:
 class RawTable:
     """Text rows of files of one kind for one canonical table: SQL `relation` over the DuckDB view `name`.
 
-    The relation has the `columns`, `aside` (a reason of the source system), `row_hash`, and whence a row comes:
-    `file` (a key of `labels`), `source_file`, `record` (its number there; the header is 1). `headers` maps
-    canonical columns to the first header they were found under; `damaged` holds the lines that could not be split
-    into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the files. With `straight`, the
-    cells are still read straight from that file, in its order, and `record` is NULL: see `stored`.
+    The relation has the `columns`, `aside` (a reason of the source system), `changed` (when the record was changed
+    last), `row_hash`, and whence a row comes: `file` (a key of `labels`), `source_file`, `record` (its number
+    there; the header is 1). `header` is that of the files, and `headers` maps canonical columns to the first of
+    it they were found under; `saved` is when each file was, by label; `damaged` holds the lines that could not be
+    split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the files. With `straight`,
+    the cells are still read straight from that file, in its order, and `record` is NULL: see `stored`.
     """
 
     name: str
@@ -77,6 +78,8 @@ class RawTable:
     headers: dict[str, str]
     help: FileSettings
     labels: dict[int, str]
+    saved: dict[str, int]
+    header: list[str]
     damaged: pd.DataFrame = field(repr=False)
     straight: Recognised | None = None
 
@@ -156,7 +159,7 @@ def _sources(folder: Path, settings: Settings, scratch: Path) -> Iterator[tuple[
 
     for label, path in members(found, folder, scratch, skip):
         for source in sources(path, label, scratch, skip):
-            yield source, file_settings(source.label, settings)
+            yield replace(source, saved=int(path.stat().st_mtime)), file_settings(source.label, settings)
     for number, entry in enumerate(queries, 1):
         yield of_rows(*query(entry, folder, number)), entry
     check_files(settings, labels)
@@ -236,7 +239,8 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
         f"FROM {'loaded_rows' if file.source.path is None else scan([file.source for file in files])})"
     )
     _number(con, name, files, spec, straight=straight)
-    facts = "min(record) AS record, 0 AS row_hash" if spec.distinct else "record, row_hash"
+    facts = "min(record) AS record, 0 AS row_hash, max(changed) AS changed"
+    facts = facts if spec.distinct else "record, row_hash, changed"
     own = ", ".join(f'"{column}"' for column in columns)
     relation = (
         f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{' GROUP BY ALL' if spec.distinct else ''})"
@@ -244,8 +248,11 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
     lost = [f.source.damaged.assign(table=spec.table, source_file=f.source.label) for f in files]
     damaged = pd.concat(lost) if position == 0 else lost[0].iloc[:0]
     labels = {f.number: f.source.label for f in files}
+    saved = {f.source.label: f.source.saved for f in files}
     waiting = file if straight else None
-    return RawTable(name, relation, columns, file.profile, spec, found, file.help, labels, damaged, waiting)
+    return RawTable(
+        name, relation, columns, file.profile, spec, found, file.help, labels, saved, header, damaged, waiting
+    )
 
 
 def _check_twice(con: Connection, files: list[Recognised], spec: TableProfile) -> None:
@@ -409,6 +416,8 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
         if present:
             found[column] = header[position[normal_header(present[0])]]
     select.append(f"{_aside(spec, position)} AS aside")
+    changed = [cell for name in spec.changed if (cell := _cell(name, position, spec.missing))]
+    select.append(f"coalesce({', '.join([*changed, 'NULL::VARCHAR'])}) AS changed")
     if spec.extras:
         claimed = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
         free: dict[str, str] = {}

@@ -40,6 +40,11 @@ NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
 UNREADABLE = (
     """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
 )
+# When a record was changed last, as systems and spreadsheets write it; two states of one record are written alike.
+CHANGED_AT = (
+    "coalesce(try_cast(changed AS TIMESTAMP), try_strptime(changed, ['%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %I:%M %p', "
+    "'%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d/%b/%y %I:%M %p']))"
+)
 FEW_CELLS = 3  # from which on a pattern of all cells is no chance
 # 'fixed-fee + block-hours' is neither of the two; 'time and material' is one
 TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material')"
@@ -95,7 +100,7 @@ def _typed(raw: RawTable, files: Files, read: dict[str, Reading], cases: list[Ca
         whens = " ".join(f"WHEN {number} THEN {case[slot]}" for number, case in enumerate(cases, 1))
         outer.append(f"CASE WHEN bad IS NOT NULL THEN CASE bad WHEN 0 THEN {own} {whens} END END AS {label}")
     return (
-        f"SELECT {', '.join(outer)}, source_file, record, row_hash, doubt FROM ("
+        f"SELECT {', '.join(outer)}, source_file, record, row_hash, {CHANGED_AT} AS changed_at, doubt FROM ("
         f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad, "
         f"{' OR '.join(doubts) or 'false'} AS doubt "
         f"FROM (SELECT *, {made} FROM (SELECT *, {values} FROM {raw.relation} WHERE {in_files(files)})))"
@@ -114,7 +119,7 @@ def empty_select(table: str) -> str:
     texts = ("source_file", "reason", "bad_column", "bad_value", "keyed", "profile")
     own = [f"NULL::VARCHAR AS {name}" for name in texts]
     columns = dict.fromkeys([*null_columns(table), *own, "NULL::BIGINT AS source_row"])
-    return f"SELECT {', '.join(columns)}, NULL::UBIGINT AS row_hash WHERE false"
+    return f"SELECT {', '.join(columns)}, NULL::UBIGINT AS row_hash, NULL::TIMESTAMP AS changed_at WHERE false"
 
 
 def _kind(raw: RawTable, name: str) -> str:

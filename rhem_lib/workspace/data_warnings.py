@@ -47,7 +47,29 @@ def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
         if not (files["table"] == table).any():
             more = f", and {told}, so they are set aside" if table == "tickets" and len(lost) else ""
             yield "missing-table", f"{text}{more}.", "", ""
-    shared, alike = facts.shared_numbers, facts.alike_rows
+    yield from _repeat_warnings(facts)
+    for row in facts.missing_columns.itertuples():
+        text = (
+            f"{row.path} is without '{row.column}', which {row.others} other files of its kind have: rules that "
+            "ask for it find nothing there. Export it again with that column."
+        )
+        yield "missing-column", text, "", ""
+    if len(lost) and (files["table"] == "tickets").any():
+        yield "no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.", "", ""
+    for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
+        if not rows:
+            yield "empty-file", f"{path} has a header and no rows.", "", ""
+        elif rows % PAGE == 0:
+            yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
+    yield from _none_kept(files, quarantine)
+    yield from _two_systems(facts.time_entries, files, "worked_on", "time entries")
+    yield from _two_systems(facts.endpoints, files, "as_of", "endpoints")
+    yield from _parted_lists(facts.endpoints, files)
+
+
+def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
+    """Time entries that may be others once more."""
+    shared, alike, undecided = facts.repeats
     if shared.entries:
         text = (
             f"{shared.entries:,} time entries ({shared.hours:,.1f} hours) have the number of an entry of another "
@@ -61,17 +83,12 @@ def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
             "number."
         )
         yield "alike-rows", text, "", ""
-    if len(lost) and (files["table"] == "tickets").any():
-        yield "no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.", "", ""
-    for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
-        if not rows:
-            yield "empty-file", f"{path} has a header and no rows.", "", ""
-        elif rows % PAGE == 0:
-            yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
-    yield from _none_kept(files, quarantine)
-    yield from _two_systems(facts.time_entries, files, "worked_on", "time entries")
-    yield from _two_systems(facts.endpoints, files, "as_of", "endpoints")
-    yield from _parted_lists(facts.endpoints, files)
+    if undecided.entries:
+        text = (
+            f"{undecided.entries:,} time entries are in {undecided.first} and {undecided.other} in different "
+            "states, and nothing says which is later: take the older out, or put each one's day into its name."
+        )
+        yield "undecided-state", text, "", ""
 
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:

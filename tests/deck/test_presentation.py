@@ -21,6 +21,7 @@ from rhem_lib.deck import slide as deck_slide
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import SettingsError
 from rhem_lib.language import number, percent
+from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Settings, Value
 
 NAMES = (
@@ -154,7 +155,7 @@ def test_footer_number_notes_and_alt_text(decks):
             if i:
                 assert {"Footer", "Slide Number"} <= {s.name for s in one.placeholders}
                 footer = next(s.text_frame.text for s in one.placeholders if s.name == "Footer")
-                assert REVIEWS[name].msp in footer and "definition 1" in footer
+                assert REVIEWS[name].msp in footer and f"definition {METRIC_VERSION}" in footer
             for shape in one.shapes:
                 if shape.has_chart or shape.has_table:
                     assert len(shape._element.nvGraphicFramePr.cNvPr.get("descr")) > 20

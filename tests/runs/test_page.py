@@ -12,6 +12,7 @@ from review_data import make_panel, make_review
 
 from rhem_lib.errors import InputError
 from rhem_lib.runs import page
+from rhem_lib.schema import METRIC_VERSION
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FRAME = pd.DataFrame({"client": ["<b onclick=x()>A</b>"], "minutes": [14.0]})
@@ -90,7 +91,7 @@ def test_tables_stay_and_markup_in_data_does_nothing(notebook, tmp_path):
 def test_page_says_how_it_was_made(notebook, tmp_path):
     text = page.write(notebook, tmp_path / "n.html", title="T").read_text(encoding="utf-8")
     box = re.sub(r"<[^>]+>|\s+", " ", text[text.index('class="made"') :])
-    for words in ("workspace ../sample", "seed 1", "version 1", "rhem 0.1.0"):
+    for words in ("workspace ../sample", "seed 1", f"version {METRIC_VERSION}", "rhem 0.1.0"):
         assert words in re.sub(r"\s+", " ", box)
     assert "../data" not in box and "empty" not in box
 

@@ -68,6 +68,15 @@ class Aside(BaseModel):
     values: list[str] = []
 
 
+# Headers under which systems say when a record was last changed: of several states of one, the last counts.
+CHANGED = [
+    "_info.lastUpdated", "lastUpdated", "Last_Update_UTC", "Last Updated", "lastModifiedDateTime",
+    "lastActivityDate", "Last Modified", "lastModified", "updated_at", "updatedAt", "updated_on", "Updated",
+    "fields.updated", "sys_updated_on", "date_mod", "change_time", "ModifiedOn", "modified_at", "Modified",
+    "last_update",
+]  # fmt: skip
+
+
 class TableProfile(BaseModel):
     """How one canonical table is found in a file of this system."""
 
@@ -89,6 +98,7 @@ class TableProfile(BaseModel):
     names_by: list[str] = []
     note: str = ""
     extras: bool = False
+    changed: list[str] = CHANGED
 
     @model_validator(mode="after")
     def _columns_of_the_table(self) -> Self:

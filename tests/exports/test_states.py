@@ -1,0 +1,146 @@
+"""Which state of a record counts: the one changed last, whatever its file is called and wherever it stands."""
+
+import io
+import json
+import os
+import random
+import zipfile
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import rhem_lib as rhem
+
+HEAD = "entry_id,client,worked_on,hours,work_type,ticket_id"
+RULES = 'name = "T"\n[[rules]]\nwhen = { work_type = "*" }\nwork_class = "reactive"\n'
+
+
+def hours_of(folder):
+    entries = rhem.load(folder).time_entries.df()
+    return dict(entries[["entry_id", "hours"]].sort_values("entry_id").itertuples(index=False))
+
+
+def rows(*states, changed=False):
+    """Entries as CSV: number, hours and, where asked for, the day of the last change."""
+    lines = [
+        f"{n},Nord,2026-05-04,{hours},Remote,{n}" + (f",{day}" if changed else "") for n, hours, day in states
+    ]
+    return "\n".join([HEAD + (",Last Updated" if changed else ""), *lines]) + "\n"
+
+
+@pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("b.csv", "a.csv")])
+def test_the_state_changed_last_counts_whatever_the_file_is_called(workspace, names):
+    old, new = (
+        rows((1, 1, "2026-05-04"), (2, 2, "2026-05-05"), changed=True),
+        rows((1, 3, "2026-06-01"), changed=True),
+    )
+    work = rhem.load(workspace(dict(zip(names, (old, new), strict=True))))
+    assert work.time_entries.df().sort_values("entry_id")["hours"].tolist() == [3, 2]
+    assert work.quarantine["reason"].tolist() == ["superseded"]
+
+
+def test_a_delta_of_older_days_corrects_the_full_list(workspace):
+    full = [{"id": n, "company": {"name": "Nord"}, "timeStart": f"2026-05-{n:02d}T09:00:00Z", "actualHours": 1.0,
+             "chargeToType": "ServiceTicket", "chargeToId": n, "workType": {"name": "Remote"},
+             "_info": {"lastUpdated": f"2026-05-{n:02d}T10:00:00Z"}} for n in (1, 20)]  # fmt: skip
+    delta = [full[0] | {"actualHours": 4.0, "_info": {"lastUpdated": "2026-06-02T10:00:00Z"}}]
+    folder = workspace({"delta.json": json.dumps(delta), "full.json": json.dumps(full)})
+    assert hours_of(folder) == {"1": 4.0, "20": 1.0}
+
+
+def test_without_a_time_of_change_the_day_in_the_names_decides(workspace):
+    files = {"time-2026-06-01.csv": rows((1, 2, "")), "time-2026-05-01.csv": rows((1, 1, ""))}
+    assert hours_of(workspace(files)) == {"1": 2.0}
+
+
+def test_without_any_day_the_time_of_the_file_decides(workspace):
+    folder = workspace({"a.csv": rows((1, 2, "")), "z.csv": rows((1, 1, ""))})
+    os.utime(folder / "exports/a.csv", (2_000_000_000, 2_000_000_000))
+    assert hours_of(folder) == {"1": 2.0}
+    os.utime(folder / "exports/z.csv", (2_100_000_000, 2_100_000_000))
+    assert hours_of(folder) == {"1": 1.0}
+
+
+def test_of_two_downloads_the_second_counts(workspace):
+    folder = workspace({"time (1).csv": rows((1, 3, "")), "time.csv": rows((1, 1, ""))})
+    for path in (folder / "exports").iterdir():
+        os.utime(path, (1_900_000_000, 1_900_000_000))
+    assert hours_of(folder) == {"1": 3.0}
+
+
+def test_asks_where_nothing_says_which_state_is_later(workspace):
+    folder = workspace({"a.csv": rows((1, 3, "")), "b.csv": rows((1, 1, ""))})
+    for path in (folder / "exports").iterdir():
+        os.utime(path, (1_900_000_000, 1_900_000_000))
+    told = rhem.load(folder).account.warnings.set_index("code")["text"]
+    assert "exports/a.csv and exports/b.csv in different states" in told["undecided-state"]
+
+
+def test_a_column_missing_in_one_file_is_named(workspace):
+    head, row = "entry_id,client,worked_on,hours,work_type,category\n", "1,Nord,2026-0{0}-01,1,Remote,Mail\n"
+    files = {f"time-2026-0{m}.csv": head + row.format(m).replace("1,Nord", f"{m},Nord") for m in (1, 2, 3)}
+    files["time-2026-02.csv"] = "entry_id,client,worked_on,hours,work_type\n2,Nord,2026-02-01,1,Remote\n"
+    told = rhem.load(workspace(files)).account.warnings.query("code == 'missing-column'")["text"].tolist()
+    assert len(told) == 1 and told[0].startswith("exports/time-2026-02.csv is without 'category', which 2 other")
+
+
+def test_columns_that_nothing_asks_for_may_come_and_go(workspace):
+    files = {
+        "a.csv": HEAD + ",Colour\n1,Nord,2026-01-01,1,R,1,x\n",
+        "b.csv": HEAD + ",Colour\n2,Nord,2026-01-01,1,R,2,x\n",
+    }
+    work = rhem.load(workspace(files | {"c.csv": HEAD + "\n3,Nord,2026-01-01,1,R,3\n"}))
+    assert "missing-column" not in set(work.account.warnings["code"])
+
+
+def written(states, kind, name, folder):
+    """A list of states as a file of some kind: CSV, JSON, or either in a ZIP."""
+    text = rows(*states, changed=True)
+    if kind.startswith("json"):
+        head, *lines = text.strip().splitlines()
+        text = json.dumps([dict(zip(head.split(","), line.split(","), strict=True)) for line in lines])
+    suffix = "json" if kind.startswith("json") else "csv"
+    if not kind.endswith("zip"):
+        (folder / f"{name}.{suffix}").write_text(text)
+        return
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(f"{name}.{suffix}", text)
+    (folder / f"{name}.zip").write_bytes(packed.getvalue())
+
+
+STATES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 8), st.integers(1, 28)), min_size=1, max_size=14)
+
+
+def check_any_order(tmp_path_factory, states, kinds, seed):
+    """Whatever files hold the states, in any order, the last change of each entry counts."""
+    rng = random.Random(seed)
+    states = list({(n, day): (n, hours, f"2026-06-{day:02d}") for n, hours, day in states}.values())
+    wanted = {str(n): float(h) for n, h, _ in sorted(states, key=lambda s: s[2])}
+    folder = tmp_path_factory.mktemp("states")
+    (folder / "exports").mkdir()
+    (folder / "rhem.toml").write_text(RULES)
+    shuffled = states + rng.sample(states, len(states) // 2)  # deltas overlap
+    rng.shuffle(shuffled)
+    parts = [shuffled[i :: len(kinds)] for i in range(len(kinds))]
+    for number, (part, kind) in enumerate(zip(parts, kinds, strict=True)):
+        if part:
+            written(part, kind, f"{rng.randrange(10**6)}-{number}", folder / "exports")
+    assert hours_of(folder) == wanted
+
+
+KINDS = st.lists(st.sampled_from(["csv", "json", "csv zip", "json zip"]), min_size=1, max_size=4)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(states=STATES, kinds=KINDS, seed=st.integers(0, 10**6))
+def test_any_split_in_any_order_gives_the_last_states(tmp_path_factory, states, kinds, seed):
+    check_any_order(tmp_path_factory, states, kinds, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(states=STATES, kinds=KINDS, seed=st.integers(0, 10**6))
+def test_200_splits_in_any_order_give_the_last_states(tmp_path_factory, states, kinds, seed):
+    check_any_order(tmp_path_factory, states, kinds, seed)
