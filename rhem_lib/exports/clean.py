@@ -230,7 +230,8 @@ def _rows(con: Connection, raws: list[RawTable]) -> pd.DataFrame:
 def _placed(raw: RawTable, rows: str, row: str) -> str:
     """SQL of typed rows with their number in the file, and their key where the file has one."""
     key = KEYS.get(raw.spec.table, "")
-    filled = f"coalesce({key}, source_file || ':' || {row})" if "@row" in raw.spec.specs(key) else key
+    late = raw.straight and "@row" in raw.spec.specs(key)
+    filled = f"coalesce({key}, source_file || ':' || {row})" if late else key
     return (
         f"SELECT * EXCLUDE (record, doubt) {f'REPLACE ({filled} AS {key})' if filled != key else ''}, "
         f"{row} AS source_row, {quote(raw.profile.name)} AS profile, "

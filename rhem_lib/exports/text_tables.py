@@ -311,9 +311,13 @@ def _number(con: Connection, name: str, files: list[Recognised], spec: TableProf
         number, label, day = "s.file", "s.source_file", "s.day"
         record = f"t.rowid - s.first + {above + 2}" if scanned else "t.record"
         joined = f"JOIN {name}_files s USING ({'filename' if scanned else 'file'})"
-    dated = f"REPLACE (coalesce(as_of, nullif({day}, '')) AS as_of)" if "@as_of" in spec.specs("as_of") else ""
+    late = {"as_of": f"nullif({day}, '')"} if "@as_of" in spec.specs("as_of") else {}
+    if not straight:
+        late |= {column: f"{label} || ':' || {record}" for column in spec.columns if "@row" in spec.specs(column)}
+    filled = ", ".join(f"coalesce({column}, {value}) AS {column}" for column, value in late.items())
     con.execute(
-        f"CREATE VIEW {name} AS SELECT t.* EXCLUDE ({'filename' if scanned else 'file, record'}) {dated}, "
+        f"CREATE VIEW {name} AS SELECT t.* EXCLUDE ({'filename' if scanned else 'file, record'}) "
+        f"{f'REPLACE ({filled})' if late else ''}, "
         f"{number} AS file, {label} AS source_file, {'NULL::BIGINT' if straight else record} AS record "
         f"FROM {name}_text t {joined}"
     )
@@ -321,7 +325,8 @@ def _number(con: Connection, name: str, files: list[Recognised], spec: TableProf
 
 def _can_wait(spec: TableProfile) -> bool:
     """Whether the rows of a table can be typed before their record numbers are known."""
-    return not (spec.distinct or spec.hours_from_times or spec.table == "names")
+    numbered = {column for column in spec.columns if "@row" in spec.specs(column)} - {KEYS["time_entries"]}
+    return not (spec.distinct or spec.hours_from_times or spec.table == "names" or numbered)
 
 
 def _row_hash(specs: list[TableProfile], header: list[str]) -> str:

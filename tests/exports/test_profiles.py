@@ -845,3 +845,35 @@ def test_ways_of_writing_that_nobody_reads_are_refused(tmp_path, line, said):
     assert said in str(raised.value)
     path.write_text(own.replace("[[tables]]", '[[tables]]\ndates = ["named-month", "%d.%m.%Y"]'))
     assert read_profiles(tmp_path)["x"].own
+
+
+def test_rows_of_one_file_find_their_ticket_by_the_row(workspace):
+    """A log whose rows are entry and ticket at once, in two files that are read in one scan."""
+    profile = """
+name = "log"
+title = "A log"
+one_file = true
+[[tables]]
+table = "time_entries"
+requires = ["client", "worked_on", "hours"]
+columns = { entry_id = "@row", ticket_id = "@row", client = "System", worked_on = "Started", hours = "Down" }
+[[tables]]
+table = "tickets"
+requires = ["client", "opened_at"]
+columns = { ticket_id = "@row", client = "System", opened_at = "Started", category = "Cause" }
+[[rules]]
+when = { category = "Planned" }
+work_class = "scheduled"
+[[rules]]
+when = { category = "*" }
+work_class = "reactive"
+"""
+    head = "System,Started,Down,Cause\n"
+    folder = workspace(
+        {"a.csv": head + "1,2026-05-04,2,Planned\n1,2026-05-05,1,Disk\n", "b.csv": head + "2,2026-05-04,3,Disk\n"}
+    )
+    (folder / "profiles").mkdir()
+    (folder / "profiles/log.toml").write_text(profile)
+    entries = rhem.load(folder).time_entries.df().sort_values("entry_id")
+    assert entries["ticket_id"].tolist() == ["exports/a.csv:2", "exports/a.csv:3", "exports/b.csv:2"]
+    assert entries["work_class"].tolist() == ["scheduled", "reactive", "reactive"]
