@@ -1,4 +1,6 @@
-"""The book of the made-up MSP as reporting views of ConnectWise PSA."""
+"""The book of the made-up MSP as reporting views of ConnectWise PSA, and its computers as Automate lists them."""
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,19 @@ from rhem_lib.simulate.export import (
     utc,
 )
 from rhem_lib.simulate.msp import Book
-from rhem_lib.simulate.rmm import automate_computers
 
 _MINUTES = np.array([f"{m // 60:02d}:{m % 60:02d}:00" for m in range(24 * 60)], dtype=object)
+_NOTE = 'Called back, restarted the "main" switch'
+_AGREEMENTS = {
+    "fixed-fee": ("Managed Services", "Managed Services - Fixed"),
+    "hourly": ("Time and Materials", "Time and Materials"),
+    "block-hours": ("Block Hours", "Block Hours"),
+}
+SYSTEMS = {
+    "workstation": "Microsoft Windows 11 Pro",
+    "server": "Microsoft Windows Server 2022 Standard",
+    "network": "",
+}
 
 
 def connectwise(book: Book, *, untyped: bool) -> Export:
@@ -50,22 +62,12 @@ def connectwise(book: Book, *, untyped: bool) -> Export:
     )
 
 
-_AGREEMENTS = {
-    "fixed-fee": ("Managed Services", "Managed Services - Fixed"),
-    "hourly": ("Time and Materials", "Time and Materials"),
-    "block-hours": ("Block Hours", "Block Hours"),
-}
-
-
 def _cw_time(entries: pd.DataFrame, psa: pd.Series) -> pd.DataFrame:
     kind = entries["work_class"]
     own = kind.isin(["internal", "excluded"])
     billed = kind.isin(["project", "onboarding"]) | (~own & (entries["billing"] != "fixed-fee"))
     rounded = np.ceil(entries["hours"] * 4 - 1e-9) / 4
-    charge_to = pd.Series("ServiceTicket", entries.index).mask(kind == "project", "ProjectTicket")
-    note = pd.Series("", entries.index).mask(
-        entries["entry_id"] % 23 == 0, 'Called back, restarted the "main" switch'
-    )
+    everywhere = partial(pd.Series, index=entries.index)
     return pd.DataFrame(
         {
             "Time_RecID": entries["entry_id"].astype("str"),
@@ -78,25 +80,24 @@ def _cw_time(entries: pd.DataFrame, psa: pd.Series) -> pd.DataFrame:
             "hours_actual": decimal_hours(entries["hours"]),
             "Billable_Hrs": rounded.where(billed, 0.0).map("{:.2f}".format),
             "Agreement": entries["billing"].map({k: v[0] for k, v in _AGREEMENTS.items()}).fillna(""),
-            "work_role": pd.Series("Help Desk", entries.index).mask(
-                kind.isin(["project", "onboarding"]), "Engineer"
-            ),
-            "work_type": pd.Series("Remote", entries.index).mask(kind == "onboarding", "On-site").mask(own, ""),
-            "charge_to": charge_to.mask(own, "ChargeCode"),
+            "work_role": everywhere("Help Desk").mask(kind.isin(["project", "onboarding"]), "Engineer"),
+            "work_type": everywhere("Remote").mask(kind == "onboarding", "On-site").mask(own, ""),
+            "charge_to": everywhere("ServiceTicket")
+            .mask(kind == "project", "ProjectTicket")
+            .mask(own, "ChargeCode"),
             "Charge_Code": kind.map({"internal": "Internal", "excluded": "Vacation"}).fillna(""),
-            "option_id": pd.Series("NB", entries.index).mask(billed, "B").mask(own, "NC"),
+            "option_id": everywhere("NB").mask(billed, "B").mask(own, "NC"),
             "date_entered_utc": moments(utc(entries["entered_at"])),
-            "Notes": note,
+            "Notes": everywhere("").mask(entries["entry_id"] % 23 == 0, _NOTE),
         }
     )
 
 
 def _cw_service(tickets: pd.DataFrame, psa: pd.Series) -> pd.DataFrame:
-    number = tickets["ticket_id"].astype("str")
     return pd.DataFrame(
         {
-            "SR_Service_RecID": number,
-            "TicketNbr": number,
+            "SR_Service_RecID": tickets["ticket_id"].astype("str"),
+            "TicketNbr": tickets["ticket_id"].astype("str"),
             "company_name": tickets["client"].map(psa),
             "Board_Name": tickets["board"],
             "ServiceType": tickets["type"],
@@ -130,3 +131,32 @@ def _cw_agreements(clients: pd.DataFrame) -> pd.DataFrame:
 
 def _clock(column: pd.Series) -> pd.Series:
     return pd.Series(_MINUTES[column.dt.hour * 60 + column.dt.minute], column.index, dtype="str")
+
+
+def automate_computers(book: Book) -> dict[str, pd.DataFrame]:
+    """ConnectWise Automate: computers by client, local times."""
+    listed = book.computers
+    kinds = {"workstation": "Workstation", "server": "Server", "network": "NetworkDevice"}
+    table = pd.DataFrame(
+        {
+            "Id": listed["device_id"].astype("str"),
+            "ClientName": rmm_names(book),
+            "ComputerName": listed["device"],
+            "Type": listed["kind"].map(kinds),
+            "OperatingSystemName": listed["kind"].map(SYSTEMS),
+            "SerialNumber": listed["serial"],
+            "DateAdded": dates(listed["added_on"]),
+            "RemoteAgentLastContact": moments(listed["last_seen"]),
+        }
+    )
+    return by_day("computers", "csv", table, listed["as_of"])
+
+
+def rmm_names(book: Book) -> pd.Series:
+    """Client of each computer, as the RMM writes it."""
+    return book.computers["client"].map(book.clients.set_index("client")["rmm_name"])
+
+
+def by_day(stem: str, suffix: str, table: pd.DataFrame, day: pd.Series) -> dict[str, pd.DataFrame]:
+    """One file for each day."""
+    return {f"{stem}-{at:%Y-%m-%d}.{suffix}": rows for at, rows in table.groupby(day, sort=True)}

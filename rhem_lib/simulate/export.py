@@ -1,12 +1,9 @@
 """What every export of the made-up MSP is made of: tables of text, their files, and how they can be damaged."""
 
-import json
-import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +11,6 @@ import pandas as pd
 from rhem_lib.simulate.msp import Book
 
 OWN_COMPANY, CATCH_ALL, TIME_ZONE = "Northwind IT", "Catchall", "America/New_York"
-PAGE_SIZES = {  # records an API gives at a time; other lists come whole
-    "actions": 100, "contracts": 100, "departments": 100, "devices": 250, "issues": 50, "items": 500,
-    "tickets": 100, "ticket_timers": 25, "time_entries": 100, "worklogs": 50,
-}  # fmt: skip
 Cells = dict[str, str]
 
 
@@ -30,7 +23,7 @@ class Export:
     time : DataFrame of text, one row per time entry
         In file order, under the column names of the system.
     facts : DataFrame, one row per time entry
-        `file` inside the archive `time_archive` (CSV, or JSON in pages), true `hours`, `of_clients`.
+        `file` inside the archive `time_archive`, true `hours`, `of_clients`.
     entry_column, hours_column, client_column : str
         Columns of `time`; the last is empty where time hangs on tickets and names no client.
     write_hours : function
@@ -114,48 +107,21 @@ def agreement_periods(clients: pd.DataFrame) -> pd.DataFrame:
     """Client (as the PSA names it), billing, start and end (its last day); a client that switched has two rows."""
     switched, last = clients["switched_on"], clients["ended_on"] - pd.Timedelta(days=1)
     before_switch = (switched - pd.Timedelta(days=1)).fillna(last)
-    first = pd.DataFrame(
-        {
-            "client": clients["psa_name"],
-            "billing": clients["billing"],
-            "start": clients["onboarded_on"],
-            "end": before_switch,
-        }
-    )
+    first = pd.DataFrame({"client": clients["psa_name"], "billing": clients["billing"]})
+    first = first.assign(start=clients["onboarded_on"], end=before_switch)
     second = first.assign(billing="fixed-fee", start=switched, end=last)[switched.notna()]
     return pd.concat([first, second]).sort_index(kind="stable")
 
 
-def write_zip(path: Path, files: dict[str, pd.DataFrame]) -> None:
-    """CSV or JSON files in one archive, byte for byte the same for the same tables."""
+def csv_text(_file: str, table: pd.DataFrame) -> str:
+    """A table as the text of a file."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def write_zip(path: Path, texts: dict[str, str]) -> None:
+    """Write files into one archive, byte for byte the same for the same texts."""
     with zipfile.ZipFile(path, "w") as archive:
-        for name, table in files.items():
+        for name, text in texts.items():
             info = zipfile.ZipInfo(name, date_time=(2026, 7, 1, 0, 0, 0))
             info.create_system, info.external_attr = 3, 0o644 << 16
-            csv = table.to_csv(index=False, lineterminator="\n") if name.endswith(".csv") else ""
-            archive.writestr(info, csv or _json_text(name, table), zipfile.ZIP_DEFLATED, compresslevel=9)
-
-
-def _json_text(name: str, table: pd.DataFrame) -> str:
-    """Records of an API, in the pages it gives them in: what is listed is the first word of the file name."""
-    listed = re.split(r"[-.]", name)[0]
-    records = [_record(row) for row in table.to_dict("records")]
-    size = PAGE_SIZES.get(listed)
-    if size is None:
-        return json.dumps(records)
-    starts = range(0, max(len(records), 1), size)
-    pages = [{listed: records[at : at + size], "page": at // size + 1, "total": len(records)} for at in starts]
-    return json.dumps(pages)
-
-
-def _record(row: dict[Any, str]) -> dict[str, Any]:
-    """Cells as a nested record; numbers, true and false as such, and nothing as null."""
-    record: dict[str, Any] = {}
-    for path, text in row.items():
-        *outer, last = path.split(".")
-        place = record
-        for part in outer:
-            place = place.setdefault(part, {})
-        plain = text in ("true", "false") or re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", text)
-        place[last] = json.loads(text) if plain else text or None
-    return record
+            archive.writestr(info, text, zipfile.ZIP_DEFLATED, compresslevel=9)

@@ -11,7 +11,7 @@ import pandas as pd
 from rhem_lib.errors import OutputError, ParameterError, one_of
 from rhem_lib.simulate.connectwise import connectwise
 from rhem_lib.simulate.damage import DIRT_SHARE, Soiled, soil
-from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, Export, write_zip
+from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, Export, csv_text, write_zip
 from rhem_lib.simulate.msp import BILLING_RATIO, Book, make_book, streams
 from rhem_lib.simulate.work import WINDOW_END
 from rhem_lib.storage import writing
@@ -56,16 +56,7 @@ class Truth:
 
     def summary(self) -> pd.DataFrame:
         """The true curve of each client, rounded."""
-        keep = [
-            "client",
-            "billing",
-            "onboarded_on",
-            "ended_on",
-            "start_h",
-            "floor_h",
-            "half_life_months",
-            "follows",
-        ]
+        keep = "client billing onboarded_on ended_on start_h floor_h half_life_months follows".split()
         return self.clients[keep].round({"start_h": 2, "floor_h": 2, "half_life_months": 1})
 
     def to_json(self) -> str:
@@ -112,15 +103,20 @@ def write_sample(
     OutputError
         The folder holds something else than a sample, or cannot be written.
     """
-    return write_workspace(
-        folder, book(clients=clients, months=months, seed=seed), connectwise, seed=seed, dirt=dirt
-    )
+    msp = book(clients=clients, months=months, seed=seed)
+    return write_workspace(folder, msp, connectwise, seed=seed, dirt=dirt)
 
 
 def write_workspace(
-    folder: Path, msp: Book, writer: Callable[..., Export], *, seed: int, dirt: Dirt = "some"
+    folder: Path,
+    msp: Book,
+    writer: Callable[..., Export],
+    *,
+    seed: int,
+    dirt: Dirt = "some",
+    text: Callable[[str, pd.DataFrame], str] = csv_text,
 ) -> Truth:
-    """Write a made-up MSP as the exports of one system: `writer` turns the book into files; see `write_sample`."""
+    """Write a made-up MSP as `writer` has one system export it, each table as `text`; see `write_sample`."""
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth.json").is_file():
         fix = "Choose a new folder: a sample has a rhem.toml and a clients.csv of its own."
@@ -138,9 +134,9 @@ def write_workspace(
     with writing(folder):
         (folder / "exports").mkdir(parents=True, exist_ok=True)
         for name, files in soiled.archives.items():
-            write_zip(folder / "exports" / name, files)
-        for name, text in texts.items():
-            (folder / name).write_bytes(text.encode())
+            write_zip(folder / "exports" / name, {file: text(file, table) for file, table in files.items()})
+        for name, content in texts.items():
+            (folder / name).write_bytes(content.encode())
     return truth
 
 

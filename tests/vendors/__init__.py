@@ -5,6 +5,7 @@ from pathlib import Path
 from rhem_lib.simulate.connectwise import connectwise
 from rhem_lib.simulate.msp import Book
 from rhem_lib.simulate.sample import Truth, book, write_workspace
+from vendors.api import text
 from vendors.autotask import autotask
 from vendors.desk import whole_minutes
 from vendors.halopsa_syncro import halopsa, syncro
@@ -32,4 +33,4 @@ def vendor_book(source: str, **size: int) -> Book:
 def write_vendor_sample(folder: Path, source: str, *, dirt: str = "some", **size: int) -> Truth:
     """A sample workspace with the exports of one system."""
     seed = size.get("seed", 2026)
-    return write_workspace(folder, vendor_book(source, **size), WRITERS[source], seed=seed, dirt=dirt)
+    return write_workspace(folder, vendor_book(source, **size), WRITERS[source], seed=seed, dirt=dirt, text=text)

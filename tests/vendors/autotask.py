@@ -12,8 +12,8 @@ from rhem_lib.simulate.export import (
     time_facts,
 )
 from rhem_lib.simulate.msp import Book
-from rhem_lib.simulate.rmm import datto_devices
 from vendors.desk import Desk, desk, flag, iso, number, quarters_up, rules_text
+from vendors.rmm import datto_devices
 
 _QUEUES = {
     "Help Desk": "8", "RMM Alerts": "29683354", "Scheduled Maintenance": "29683355", "Projects": "29683356",

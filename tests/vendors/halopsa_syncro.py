@@ -4,8 +4,8 @@ import pandas as pd
 
 from rhem_lib.simulate.export import Export, agreement_periods, dates, decimal_hours, planted, time_facts
 from rhem_lib.simulate.msp import Book
-from rhem_lib.simulate.rmm import ninjaone_devices
 from vendors.desk import TIME_OFF, Desk, desk, flag, iso, number, quarters_up, rules_text, seconds
+from vendors.rmm import ninjaone_devices
 
 _ITIL = {
     "Incident": "1",

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from rhem_lib.simulate.connectwise import automate_computers
 from rhem_lib.simulate.export import Export, moments, planted, time_facts, utc
 from rhem_lib.simulate.msp import Book
-from rhem_lib.simulate.rmm import automate_computers, datto_devices
 from vendors.desk import TIME_OFF, Desk, clock, desk, epoch, flag, iso, number, rules_text
+from vendors.rmm import datto_devices
 
 
 def freshservice(book: Book, *, untyped: bool) -> Export:

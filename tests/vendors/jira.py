@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from rhem_lib.simulate.connectwise import automate_computers
 from rhem_lib.simulate.export import CATCH_ALL, Export, dates, decimal_hours, planted, time_facts
 from rhem_lib.simulate.msp import Book
-from rhem_lib.simulate.rmm import automate_computers, ninjaone_devices
 from vendors.desk import TIME_OFF, Desk, desk, iso, number, rules_text, seconds
+from vendors.rmm import ninjaone_devices
 
 _ISSUE_TYPES = {"Maintenance": "Change", "": "Task"}
 _ISSUE_RULES = [(TIME_OFF, "excluded"), ("Project", "project"), ("Onboarding", "onboarding")]
