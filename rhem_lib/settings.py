@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -36,9 +36,11 @@ Language = Annotated[str, AfterValidator(known_language)]
 
 def known_zone(zone: str) -> str:
     """The name of a time zone, or a ValueError that names the nearest."""
-    if zone not in available_timezones():
-        raise ValueError(f"'{zone}' is not a time zone. {nearest(zone, sorted(available_timezones()))}")
-    return zone
+    try:
+        return ZoneInfo(zone).key
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError, and folders of the zone database
+        near = nearest(zone, sorted(available_timezones()))
+        raise ValueError(f"'{zone}' is not a time zone. {near}") from None
 
 
 class _Section(BaseModel):

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from rhem_lib.errors import OutputError
 
 PART = ".part"
@@ -81,6 +79,8 @@ def alone(folder: Path) -> Iterator[None]:
     OutputError
         Another run is writing there.
     """
+    from filelock import FileLock, Timeout  # not for those who only read
+
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder / ".lock").acquire(timeout=0)

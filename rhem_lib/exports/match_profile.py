@@ -9,7 +9,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
-from rhem_lib.exports.profiles import PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
@@ -27,12 +27,10 @@ def recognise(
         for spec in profile.tables:
             if help_.profile not in ("", profile.name) or help_.table not in ("", spec.table):
                 continue
-            missing = [column for column in spec.requires if not _resolves(spec, column, names)]
+            missing = spec.missing_in(names)
             undated |= missing == ["as_of"]
             if not missing:
-                claimed = [h for column in spec.columns for h in spec.headers(column)]
-                known = {normal_header(h) for h in [*claimed, *(rule.header for rule in spec.aside)]}
-                scores.append((len(known & names), profile, spec))
+                scores.append((len(spec.known & names), profile, spec))
     if not scores:
         raise _unknown(header, label, undated, _nearest(names, label, help_, profiles))
     best = max(scores, key=lambda s: (s[0], s[1].own))
@@ -46,7 +44,7 @@ def recognise(
     own = {
         spec.table: spec
         for _, profile, spec in ranked
-        if profile is best[1] and (spec is best[2] or all(_resolves(spec, c, inside) for c in spec.requires))
+        if profile is best[1] and (spec is best[2] or not spec.missing_in(inside))
     }
     return best[1], [spec for spec in best[1].tables if own.get(spec.table) is spec]
 
@@ -67,17 +65,6 @@ def looked_below(
     return problem
 
 
-def _resolves(spec: TableProfile, column: str, names: set[str]) -> bool:
-    """Tell whether a required column is found under one of its headers."""
-    for option in spec.specs(column):
-        parts = PLACEHOLDER.findall(option) or [option]
-        heads = [part.partition("?")[0] if part != option else part for part in parts]
-        wanted = [option] if option[0] in "=@" else [normal_header(head) for head in heads]
-        if names.issuperset(wanted):
-            return True
-    return False
-
-
 def _undecided(header: list[str], label: str, rivals: list[Profile]) -> InputError:
     first, *others = (toml_text(profile.name) for profile in rivals)
     return InputError(
@@ -93,8 +80,8 @@ def _nearest(names: set[str], label: str, help_: FileSettings, profiles: dict[st
     likes: list[tuple[bool, int, int, str, str]] = []
     for profile in profiles.values():
         for spec in (s for s in profile.tables if help_.profile in ("", profile.name)):
-            known = {normal_header(h) for column in spec.columns for h in spec.headers(column)} & names
-            missing = [c for c in spec.requires if not _resolves(spec, c, names)]
+            known = spec.known & names
+            missing = spec.missing_in(names)
             wanted = [" or ".join(spec.headers(c)[:2]) for c in missing if spec.headers(c)]
             if len(known) >= LIKE_COLUMNS and len(wanted) == len(missing) <= LIKE_MISSING:
                 table = f"{profile.title} {spec.table.replace('_', ' ')} ({' and '.join(wanted)} is missing)"

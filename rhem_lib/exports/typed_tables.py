@@ -138,7 +138,7 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
     found: dict[str, Readings] = {}
     survey = _survey(con, raw, look)
     for name in raw.columns:
-        kind, (sure, clocks) = _kind(raw, name), survey.get(name, (True, 0))
+        kind, (sure, *clocks) = _kind(raw, name), survey.get(name, (True, 0, 0))
         column = Column(look, _mapped(raw, name), raw.headers.get(name, name), raw.labels, sure)
         if kind == "text":
             found[name] = [((), Reading(column.text))]
@@ -156,14 +156,15 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
     return found
 
 
-def _survey(con: Connection, raw: RawTable, look: str) -> dict[str, tuple[bool, int]]:
-    """Whether the first way to read a column reads all its cells, as it mostly does, and its number of clocks."""
+def _survey(con: Connection, raw: RawTable, look: str) -> dict[str, tuple[bool, int, int]]:
+    """Whether the first way to read a column reads all its cells, as it mostly does; clocks in UTC, all clocks."""
     inner, outer, names = [], [], []
     for name in raw.columns:
-        text, kind, clock = _mapped(raw, name), _kind(raw, name), "false"
+        text, kind, clock, late = _mapped(raw, name), _kind(raw, name), "false", "false"
         if kind in ("date", "time"):
             ways = date_ways(text, raw.spec.dates, raw.help.date_order)
             clock = _clock_test(raw, name, f'"{name}"', f'"read_{name}"')
+            late = f""""read_{name}" <> date_trunc('day', "read_{name}")"""
         elif kind == "duration" and "number" not in raw.spec.durations:
             ways = duration_ways(text, raw.spec.durations, raw.spec.day_hours)
         elif kind != "text":
@@ -172,12 +173,13 @@ def _survey(con: Connection, raw: RawTable, look: str) -> dict[str, tuple[bool, 
             continue
         names.append(name)
         inner.append(f'{text} AS "{name}", {next(iter(ways.values()))} AS "read_{name}"')
-        outer.append(f'count("{name}") = count("read_{name}"), count(*) FILTER ({clock})')
+        counts = f"count(*) FILTER ({clock}), count(*) FILTER ({late})"
+        outer.append(f'count("{name}") = count("read_{name}"), {counts}')
     if not names:
         return {}
     sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {look})"
     row = con.execute(sql).fetchall()[0]
-    return dict(zip(names, zip(row[::2], row[1::2], strict=True), strict=True))
+    return dict(zip(names, zip(row[::3], row[1::3], row[2::3], strict=True), strict=True))
 
 
 def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
@@ -262,7 +264,7 @@ def _localised(
     column: Column,
     read: Reading,
     settings: Settings,
-    clocks: int | None,
+    clocks: list[int] | None,
 ) -> Reading:
     """The reading of a date with times in UTC put into the MSP's time zone, and of a day without its clock.
 
@@ -271,9 +273,11 @@ def _localised(
     day = "date_trunc('day', {0})::TIMESTAMP" if _kind(raw, name) == "date" else "{0}"
     clock = _clock_test(raw, name, column.text, read.sql)
     if clocks is None:
-        clocks = con.execute(f"SELECT count(*) FROM {column.relation} WHERE {clock}").fetchall()[0][0]
-    if not clocks:
-        day = _unshifted(con, column, read, settings) or day if _kind(raw, name) == "date" else day
+        clocks = [con.execute(f"SELECT count(*) FROM {column.relation} WHERE {clock}").fetchall()[0][0], 1]
+    utc_clocks, any_clocks = clocks
+    if not utc_clocks:
+        if any_clocks and _kind(raw, name) == "date":
+            day = _unshifted(con, column, read, settings) or day
         return replace(read, then=day, any=" OR ".join(filter(None, [read.any, clock])))
     local = f"timezone('{settings.time_zone}', timezone('UTC', {{0}}))"
     utc = _utc_test(raw, name, column.text)

@@ -24,7 +24,7 @@ the table. `missing` lists what stands for nothing, such as `?`. `distinct` read
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -134,6 +134,27 @@ class TableProfile(BaseModel):
             parts = [part.partition("?")[0] for part in PLACEHOLDER.findall(spec)]
             found += parts or ([] if spec[:1] in "=@" else [spec])
         return found
+
+    @cached_property
+    def known(self) -> set[str]:
+        """All headers that the table may have, normal."""
+        claimed = [head for column in self.columns for head in self.headers(column)]
+        return {normal_header(head) for head in [*claimed, *(rule.header for rule in self.aside)]}
+
+    @cached_property
+    def _required(self) -> dict[str, list[set[str]]]:
+        """Per required column: the sets of normal headers of which one is enough."""
+        found: dict[str, list[set[str]]] = {}
+        for column in self.requires:
+            for option in self.specs(column):
+                heads = [part.partition("?")[0] for part in PLACEHOLDER.findall(option)] or [option]
+                wanted = {option} if option[0] in "=@" else {normal_header(head) for head in heads}
+                found.setdefault(column, []).append(wanted)
+        return found
+
+    def missing_in(self, names: set[str]) -> list[str]:
+        """Return the required columns that none of these normal headers gives."""
+        return [c for c in self.requires if not any(names.issuperset(w) for w in self._required.get(c, []))]
 
     def specs(self, column: str) -> list[str]:
         """Specs of a column, in order of preference; of hours, also under the name that Power BI gives to sums."""
