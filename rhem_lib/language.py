@@ -87,16 +87,28 @@ def mark(message: str) -> str:
 
 
 def t(message: str, **values: object) -> str:
-    """A message in the language in force, with its {values} put in."""
+    """Return a message in the language in force, with its {values} put in.
+
+    A float is written as a person would, by the name of its value: {share} as percent, {minutes}, {months} and
+    {problems} with their unit, all others as `number` does.
+
+    >>> t("{share} of {hours} hours", share=0.25, hours=1234.4)
+    '25% of 1,234 hours'
+    """
     text = _messages(locale().language).gettext(message)
-    return text.format(**values) if values else text
+    return text.format(**_written(values)) if values else text
 
 
 def count(value: float, one: str, many: str, **values: object) -> str:
     """Return the message for one or for many ('1 problem', '12 problems'), with {n} and its {values} put in."""
-    written = number(value)
-    n = 1 if written == "1" else 2
-    return _messages(locale().language).ngettext(one, many, n).format(n=written, **values)
+    n = number(value)
+    text = _messages(locale().language).ngettext(one, many, 1 if n == "1" else 2)
+    return text.format(n=n, **_written(values))
+
+
+def _written(values: dict[str, object]) -> dict[str, object]:
+    units = {"minutes": minutes, "months": months, "problems": problems, "share": percent}
+    return {k: units.get(k, number)(v) if isinstance(v, float) else v for k, v in values.items()}
 
 
 def number(value: float, decimals: int = 0) -> str:

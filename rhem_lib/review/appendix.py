@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import mark, minutes, month, number, percent, sentence_case, t
+from rhem_lib.language import mark, month, number, sentence_case, t
 from rhem_lib.review.facts import Facts
 from rhem_lib.review.section import Section
 from rhem_lib.schema import FLAGS, METRIC_VERSION
@@ -59,19 +59,12 @@ def quality(f: Facts) -> Section:
     paragraphs = [t("Every hour could be sorted into planned or unplanned work.")]
     if unsorted > 0:
         paragraphs = [
-            t(
-                "{hours} hours could not be sorted ({share}). "
-                "If all were unplanned, the figure would be {minutes}.",
-                hours=number(unsorted, 1),
-                share=percent(unsorted / (unsorted + f.now.hours)),
-                minutes=minutes(upper),
-            )
-        ]
+            t("{hours} hours could not be sorted ({share}). If all were unplanned, the figure would be {minutes}.",
+              hours=number(unsorted, 1), share=unsorted / (unsorted + f.now.hours), minutes=upper)
+        ]  # fmt: skip
     if outside:
-        hours = number(outside, 1)
-        paragraphs.append(
-            t("{hours} hours fell outside the time in service; they are not in the figure.", hours=hours)
-        )
+        paragraphs.append(t("{hours} hours fell outside the time in service; they are not in the figure.",
+                            hours=number(outside, 1)))  # fmt: skip
     rows = [(month(row["month"]), remark) for _, row in f.in_quarter.iterrows() for remark in _remarks(row)]
     table = pd.DataFrame(rows, columns=["month", "remark"]) if rows else None
     title = t("These are the weak spots of the data")
@@ -102,10 +95,9 @@ def method(f: Facts) -> Section:
         path = mark("This client has no path of its own yet; any path shown is that of a typical client.")
     paragraphs = (
         t(path),
-        t("The band contains the path with {share} certainty; single months scatter more widely.",
-          share=percent(0.95)),
+        t("The band contains the path with {share} certainty; single months scatter more widely.", share=0.95),
         t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
         t("The {line}-minute line is the goal for month {n}; {minutes} is the reference at the start.",
-          line=number(f.target), n=goal.months, minutes=minutes(60 * goal.start_h)),
+          line=f.target, n=goal.months, minutes=60 * goal.start_h),
     )  # fmt: skip
     return Section("method", t("This is how the expected path is made"), paragraphs, appendix=True)

@@ -1,5 +1,6 @@
 """Every number of one client's quarter, from the panel, the decay fit and the client's own entries."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
 MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
                  "reactive_tickets", "unclassified_hours", "outside_hours", "rhem_h", "flags"]  # fmt: skip
+QUARTER = re.compile(r"^[0-9]{4}Q[1-4]$")
 Z95 = 1.96  # half-width of a 95 % interval in standard errors
 
 
@@ -114,11 +116,6 @@ class Facts:
         """The client's own settings."""
         return self.settings.clients.get(self.client, ClientSettings())
 
-    @property
-    def language(self) -> str:
-        """Language of the review."""
-        return self.own.language or self.settings.language
-
     def edition(self, back: int = 0) -> QuarterSettings:
         """What an analyst added to this quarter, or to one some quarters back."""
         return self.own.quarters.get(str(pd.Period(self.start, "Q") - back), QuarterSettings())
@@ -179,15 +176,9 @@ def words(hours_are: str) -> dict[str, str]:
 
 
 def quarter_bounds(quarter: str) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """First day of the quarter and first day after it, from a text such as '2026Q3'.
-
-    Raises
-    ------
-    ParameterError
-        The text is not a year, 'Q' and a number from 1 to 4.
-    """
+    """Return the first day of a quarter such as '2026Q3' and the first day after it."""
     text = str(quarter).strip().upper()
-    if len(text) != 6 or text[4] != "Q" or not text[:4].isdigit() or text[5] not in "1234":
+    if not QUARTER.match(text):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="quarter", fix="Write it as 2026Q3.")
     start = pd.Period(text, freq="Q").start_time
     return start, start + pd.DateOffset(months=3)
@@ -198,28 +189,11 @@ def gather(
     panel: pd.DataFrame,
     fit: DecayFit,
     entries: pd.DataFrame,
-    *,
     client: str,
     quarter: str,
     patches: PatchEffect | None = None,
 ) -> Facts:
-    """Numbers of one client and quarter.
-
-    Parameters
-    ----------
-    settings : Settings
-    panel : DataFrame, one row per client and month (schema.Panel)
-    fit : DecayFit
-    entries : DataFrame, the client's reactive entries (measure.reactive_entries)
-    client, quarter : str
-    patches : PatchEffect, optional
-        What patch windows cost over all clients.
-
-    Raises
-    ------
-    NotEnoughData
-        The client is not in the panel, or had no computer in service in the quarter.
-    """
+    """Gather the numbers of one client and quarter; `entries` are the client's reactive ones."""
     start, end = quarter_bounds(quarter)
     months = _calendar(panel, client, start, end)
     in_service = months[months["exposure"] > 0]
@@ -230,9 +204,10 @@ def gather(
     before_start = start - pd.DateOffset(months=3)
     before = in_service[(in_service["month"] >= before_start) & (in_service["month"] < start)]
     first = in_service[(in_service["age_start"] < 3) & (in_service["month"] < before_start)]
-    this, earlier = _between(entries, start, end), _between(entries, before_start, start)
+    day = entries["worked_on"]
+    this, earlier = entries[(day >= start) & (day < end)], entries[(day >= before_start) & (day < start)]
     known_until = panel.loc[panel["exposure"] > 0, "month"].max()
-    months = months.assign(**_expected_months(fit, client, months))
+    months = months.join(_expected_months(fit, client, months))
     return Facts(
         client=client,
         quarter=str(quarter).upper(),
@@ -276,13 +251,8 @@ def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughDat
     else:
         spell = f"{month(own['month'].min())} to {month(own['month'].max())}"
         fix = f"There is data from {spell}; choose a quarter in it."
-    return NotEnoughData(
-        f"no computer was in service in {quarter}, so there is nothing to review.", where=client, fix=fix
-    )
-
-
-def _between(entries: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    return entries[(entries["worked_on"] >= start) & (entries["worked_on"] < end)]
+    what = f"no computer was in service in {quarter}, so there is nothing to review."
+    return NotEnoughData(what, where=client, fix=fix)
 
 
 def _level(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Level | None:
@@ -299,16 +269,15 @@ def _level(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Level | N
     return Level(label, len(months), exposure, hours, tickets, se=60 * variance**0.5 / exposure)
 
 
-def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> dict[str, pd.Series]:
+def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> pd.DataFrame:
     """Expected minutes with their interval for every calendar month, gaps too; empty without a usable fit."""
-    names = {"expected": "estimate", "expected_low": "low", "expected_high": "high"}
+    names = ["expected", "expected_low", "expected_high"]
     if not fit.usable:
-        return {name: pd.Series(np.nan, index=months.index) for name in names}
+        return pd.DataFrame(np.nan, months.index, names)
     known = months["age_months"].notna().to_numpy()
     slots = np.arange(len(months))
     age = np.interp(slots, slots[known], months.loc[known, "age_months"])
-    curve = _predict(fit, client, age + np.clip(slots - slots[known][-1], 0, None))
-    return {name: pd.Series(curve[column].to_numpy(), months.index) for name, column in names.items()}
+    return _predict(fit, client, age + np.clip(slots - slots[known][-1], 0, None)).set_axis(names, axis=1)
 
 
 def _predict(fit: DecayFit, client: str, age_months: np.ndarray) -> pd.DataFrame:
@@ -326,11 +295,11 @@ def _curve(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp
     ahead = _predict(fit, client, quarter["age_end"].max() + np.array([0.5, 1.5, 2.5])).mean()
     usual = fit.predict(age_months=quarter["age_months"].tolist())["estimate"].to_numpy() * 60
     own = client in fit.clients.index
-    row = fit.clients.loc[client] if own else None
+    known = fit.clients.reindex([client]).iloc[0]  # all missing where the client has no curve
     return ClientCurve(
-        follows="too-early" if row is None else str(row["follows"]),
+        follows=str(known["follows"]) if own else "too-early",
         own=own,
-        start=np.nan if row is None else float(row["start_h"]) * 60,
+        start=float(known["start_h"]) * 60,
         expected=now[0],
         low=now[1],
         high=now[2],
@@ -338,6 +307,6 @@ def _curve(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp
         next_expected=float(ahead["estimate"]),
         next_low=float(ahead["low"]),
         next_high=float(ahead["high"]),
-        months_to_target=np.nan if row is None else float(row["months_to_target"]),
-        p_target=np.nan if row is None else float(row[fit.target.chance_column]),
+        months_to_target=float(known["months_to_target"]),
+        p_target=float(known[fit.target.chance_column]),
     )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rhem_lib.language import count, minutes, months, number, percent, t
+from rhem_lib.language import count, number, t
 from rhem_lib.metric import NOT_RECORDED
-from rhem_lib.review.causes import few_computers
 from rhem_lib.review.facts import Facts
+from rhem_lib.review.quarter import few_computers
 from rhem_lib.review.section import Section
 
 NOISY_SHARE = 0.3  # share of the quarter's hours on three computers that makes them worth naming
@@ -31,44 +31,38 @@ class Finding:
 
 def findings(f: Facts) -> list[Finding]:
     """At most four findings, the weightiest first."""
-    found = [*_causes(f), *_level(f), *_computers(f), *_patches(f), *_records(f)]
-    return found[:MOST_FINDINGS]
+    return [*_causes(f), *_level(f), *_computers(f), *_patches(f), *_records(f)][:MOST_FINDINGS]
 
 
 def _causes(f: Facts) -> Iterator[Finding]:
     rose = f.causes[f.causes["rose"] & (f.causes["name"] != NOT_RECORDED)]
     for _, row in rose.head(2).iterrows():
-        cause = {"cause": row["name"]}
-        rate, rate_before = (number(10 * row[c]) for c in ("rate", "rate_before"))
+        cause = {"cause": row["name"], "before": 10 * row["rate_before"], "now": 10 * row["rate"]}
         yield Finding(
-            t("{cause} problems rose from {before} to {now} per 10 computers a month.",
-              before=rate_before, now=rate, **cause),
+            t("{cause} problems rose from {before} to {now} per 10 computers a month.", **cause),
             t("more than chance explains"),
             t("Find and remove the cause of the rise in {cause} problems", **cause),
             t("May we spend time next quarter on the cause of the {cause} problems?", **cause),
-        )  # fmt: skip
+        )
 
 
 def _level(f: Facts) -> Iterator[Finding]:
-    now, target = minutes(f.now.minutes), minutes(f.target)
+    goal = {"minutes": f.target, "n": f.settings.targets.months}
     look = t("Look through the {what} work of the quarter for avoidable problems", **f.words)
     if above := f.beyond_expected.say("above what was expected"):
-        evidence = t("{now} against {minutes} per computer a month",
-                     now=number(f.now.minutes), minutes=minutes(f.curve.expected))  # fmt: skip
+        values = {"now": f.now.minutes, "minutes": f.curve.expected}
+        evidence = t("{now} against {minutes} per computer a month", **values)
         yield Finding(above, evidence, look)
     elif f.before and f.change and f.change.more:
-        evidence = t("{before} to {minutes} per computer a month", before=number(f.before.minutes), minutes=now)
+        values = {"before": f.before.minutes, "minutes": f.now.minutes}
+        evidence = t("{before} to {minutes} per computer a month", **values)
         yield Finding(t("{What} time rose from the quarter before.", **f.words), evidence, look)
     if f.age > f.settings.targets.months and f.beyond_target.more:
         yield Finding(
-            t(
-                "We aimed for {minutes} by month {n} and are not there.",
-                minutes=target,
-                n=f.settings.targets.months,
-            ),
-            t("{minutes} per computer a month in month {n}", minutes=now, n=number(f.age)),
+            t("We aimed for {minutes} by month {n} and are not there.", **goal),
+            t("{minutes} per computer a month in month {n}", minutes=f.now.minutes, n=f.age),
             t("Set a goal for the next two quarters and review it in each meeting"),
-            t("Is {minutes} per computer a month still the goal you want?", minutes=target),
+            t("Is {minutes} per computer a month still the goal you want?", **goal),
         )
 
 
@@ -90,19 +84,14 @@ def _patches(f: Facts) -> Iterator[Finding]:
     """Patches in working hours, where these bring more work: seen over all clients, one alone has too few."""
     windows = f.patches.disturbing(f.client, f.start, f.end) if f.patches else 0
     if f.patches and windows:
+        times = number(f.patches.ratio, 1)
         yield Finding(
-            count(
-                windows,
-                "{n} round of updates ran in working hours.",
-                "{n} rounds of updates ran in working hours.",
-            ),
-            t(
-                "over all clients these bring {times} times the support of others",
-                times=number(f.patches.ratio, 1),
-            ),
+            count(windows, "{n} round of updates ran in working hours.",
+                  "{n} rounds of updates ran in working hours."),
+            t("over all clients these bring {times} times the support of others", times=times),
             t("Move updates out of working hours"),
             t("May computers stay on at night for updates?"),
-        )
+        )  # fmt: skip
 
 
 def _records(f: Facts) -> Iterator[Finding]:
@@ -110,7 +99,7 @@ def _records(f: Facts) -> Iterator[Finding]:
     unknown = f.causes.loc[f.causes["name"] == NOT_RECORDED, "share"].sum()
     if unknown >= UNKNOWN_CAUSE_SHARE:
         yield Finding(
-            t("We did not record the cause for {share} of the time.", share=percent(unknown)),
+            t("We did not record the cause for {share} of the time.", share=unknown),
             t("so part of the work cannot be explained"),
             t("Record a cause for every problem"),
         )
@@ -121,10 +110,10 @@ def _records(f: Facts) -> Iterator[Finding]:
             t("beside {hours} hours that count", hours=number(f.now.hours, 1)),
             t("Sort the open hours before the next review"),
         )
-    gaps = int(f.in_quarter["minutes"].isna().sum())
+    gaps = float(f.in_quarter["minutes"].isna().sum())
     if gaps and not f.left and f.age > gaps:
         yield Finding(
-            t("{months} of the quarter could not be measured.", months=months(gaps)),
+            t("{months} of the quarter could not be measured.", months=gaps),
             t("no computer count for the month"),
             t("Make sure the list of computers is taken every month"),
         )
@@ -137,10 +126,10 @@ def less_well(f: Facts) -> Section:
         quiet = [t("No measure got worse by more than chance this quarter.")]
         known = f.causes[f.causes["name"] != NOT_RECORDED]
         if not known.empty:
-            lead = {"cause": known["name"].iloc[0], "share": percent(known["share"].iloc[0])}
-            quiet.append(t("The largest remaining cause is {cause}, with {share}.", **lead))
+            cause, share = known[["name", "share"]].iloc[0]
+            quiet.append(t("The largest remaining cause is {cause}, with {share}.", cause=cause, share=share))
         if f.now.months < 3:
-            quiet.append(t("With {months} of data, little can be said yet.", months=months(f.now.months)))
+            quiet.append(t("With {months} of data, little can be said yet.", months=float(f.now.months)))
         notes = t("Checked: causes, level, computers, records.")
         return Section("less_well", t("Nothing stood out this quarter"), tuple(quiet), notes=notes)
     title = found[0].text.removesuffix(".")
@@ -170,49 +159,39 @@ def next_steps(f: Facts) -> Section:
     suggested = [{"action": x, "why": why, "owner": t("to agree"), "due": due} for x, why in proposed_actions(f)]
     rows = [{"action": x.action, "why": x.why, "owner": x.owner, "due": x.due} for x in agreed] or suggested
     table = pd.DataFrame(rows).astype({"due": "datetime64[us]"})
-    if not agreed:
-        title = count(
-            len(rows), "We suggest {n} action for next quarter", "We suggest {n} actions for next quarter"
-        )
-        who = t("Owner and date are to be agreed in the meeting.")
-    else:
+    title = count(len(rows), "We suggest {n} action for next quarter", "We suggest {n} actions for next quarter")
+    who = t("Owner and date are to be agreed in the meeting.")
+    if agreed:
         title = count(len(rows), "We plan {n} action for next quarter", "We plan {n} actions for next quarter")
         who = t("Every action has an owner and a date.")
     notes = t("The data suggest: {actions}.", actions="; ".join(str(x["action"]) for x in suggested))
     heads = {"action": t("Action"), "why": t("Why"), "owner": t("Owner"), "due": t("Due")}
-    return Section("next", title, (*_done(f), who), table, notes, "plan", heads=heads)
-
-
-def _done(f: Facts) -> Iterator[str]:
-    """How many of the actions of the quarter before are done."""
-    before = f.edition(back=1).actions
-    if before:
-        done = number(sum(x.done for x in before))
-        yield t("Done of the actions of the quarter before: {done} of {n}.", done=done, n=number(len(before)))
+    paragraphs = [who]
+    if before := f.edition(back=1).actions:
+        values = {"done": sum(x.done for x in before), "n": len(before)}
+        paragraphs.insert(0, t("Done of the actions of the quarter before: {done} of {n}.", **values))
+    return Section("next", title, tuple(paragraphs), table, notes, "plan", heads=heads)
 
 
 def goals(f: Facts) -> Section | None:
     """What the client wants to achieve, in its own words; None where nothing is written down."""
-    paragraphs = tuple(f.own.goals)
-    if not paragraphs:
+    goals = f.own.goals
+    if not goals:
         return None
-    title = count(len(paragraphs), "This is the goal that we work for", "These are the {n} goals that we work for")
-    return Section("goals", title, paragraphs, notes=t("Ask whether the goals still hold."))
+    title = count(len(goals), "This is the goal that we work for", "These are the {n} goals that we work for")
+    return Section("goals", title, tuple(goals), notes=t("Ask whether the goals still hold."))
 
 
 def decisions(f: Facts) -> Section:
     """What the client should decide in the meeting."""
     asked = [x.decision for x in findings(f) if x.decision and not f.left][:2]
-    fleet = count(
-        round(f.now.fleet),
-        "Is the count of about {n} computer right? Every figure here rests on it.",
-        "Is the count of about {n} computers right? Every figure here rests on it.",
-    )
     if f.left:
         asked.append(t("Who takes over the open problems?"))
     elif not f.edition().actions:
         asked.append(t("Who owns each action, and by when?"))
-    asked.append(fleet)
+    asked.append(count(round(f.now.fleet),
+                       "Is the count of about {n} computer right? Every figure here rests on it.",
+                       "Is the count of about {n} computers right? Every figure here rests on it."))  # fmt: skip
     title = count(len(asked), "We need {n} decision from you", "We need {n} decisions from you")
     return asked_for(title, asked)
 
@@ -220,6 +199,8 @@ def decisions(f: Facts) -> Section:
 def asked_for(title: str, asked: list[str]) -> Section:
     """The section of decisions, with room for the answers."""
     table = pd.DataFrame({"decision": asked, "answer": [""] * len(asked)})
-    heads = {"decision": t("Decision"), "answer": t("Answer")}
-    notes = t("The answers are noted here in the meeting.")
+    heads, notes = (
+        {"decision": t("Decision"), "answer": t("Answer")},
+        t("The answers are noted here in the meeting."),
+    )
     return Section("decisions", title, tuple(asked), table, notes, "list", heads=heads)

@@ -13,9 +13,8 @@ from rhem_lib.decay import DecayFit
 from rhem_lib.errors import InputError, ParameterError, one_of
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, reactive_entries
-from rhem_lib.review import appendix, causes, findings, value
+from rhem_lib.review import appendix, findings, quarter
 from rhem_lib.review.facts import Facts, gather, quarter_bounds
-from rhem_lib.review.quarter import headline, minutes_by_month
 from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Brand, Edit
@@ -24,12 +23,12 @@ from rhem_lib.workspace import Workspace, load
 
 FORMAT = 3
 WRITERS = (
-    headline,
+    quarter.headline,
     findings.goals,
-    minutes_by_month,
-    causes.fewer_or_faster,
-    causes.causes,
-    value.worth,
+    quarter.minutes_by_month,
+    quarter.fewer_or_faster,
+    quarter.causes,
+    quarter.worth,
     findings.less_well,
     findings.next_steps,
     findings.decisions,
@@ -84,11 +83,10 @@ class Review:
     @property
     def story(self) -> str:
         """Every sentence of the review, section by section, to proof-read."""
-        parts = []
-        for s in self.sections:
-            title = s.title if s.shown else f"{s.title} (no slide)"
-            parts.append("\n".join([title, *(f"  {text}" for text in s.paragraphs)]))
-        return "\n\n".join(parts)
+        titles = [s.title if s.shown else f"{s.title} (no slide)" for s in self.sections]
+        return "\n\n".join(
+            "\n  ".join([title, *s.paragraphs]) for title, s in zip(titles, self.sections, strict=True)
+        )
 
     def __getitem__(self, key: str) -> Section:
         sections = {section.key: section for section in self.sections}
@@ -110,7 +108,8 @@ class Review:
         """
         document: dict[str, Any] = {"format": FORMAT, **vars(self)}
         document["table"] = _pack(self.table)
-        document["brand"] = _placed(self.brand, lambda file: _relative(file, folder)).model_dump()
+        here = _placed(self.brand, lambda file: Path(os.path.relpath(file, folder)).as_posix())
+        document["brand"] = (here if folder else self.brand).model_dump()
         document["sections"] = [{**vars(s), "table": _pack(s.table)} for s in self.sections]
         return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
 
@@ -206,17 +205,13 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     start, end = quarter_bounds(quarter)
     served = made.panel[made.panel["exposure"] > 0]
     served = served[(served["month"] >= start) & (served["month"] < end)]
-    name = client or (str(served["client"].min()) if len(served) else "any client")
-    return build_review(work, made.panel, made.fit, client=name, quarter=quarter, patches=made.patches)
+    client = client or (str(served["client"].min()) if len(served) else "any client")
+    return build_review(work, made.panel, made.fit, client=client, quarter=quarter, patches=made.patches)
 
 
 def brand_of(review: Review, folder: Path) -> Review:
     """The review with its brand's files where they are: their paths start at the folder."""
     return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())))
-
-
-def _relative(file: str, folder: Path | None) -> str:
-    return file if folder is None else Path(os.path.relpath(file, folder)).as_posix()
 
 
 def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
@@ -226,13 +221,14 @@ def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
 
 def compose(f: Facts) -> Review:
     """The review that the facts make, in the client's language."""
-    with speaking(f.language):
+    language = f.own.language or f.settings.language
+    with speaking(language):
         return Review(
             client=f.client,
             msp=f.settings.name,
             quarter=f.quarter,
             period=spell(f),
-            language=f.language,
+            language=language,
             hours_are=t(f.settings.hours_are),
             noun=f.words["what"],
             unit=f.words["unit"],
@@ -248,7 +244,7 @@ def compose(f: Facts) -> Review:
 
 def _edited(section: Section, f: Facts) -> Section:
     """The section as the analyst wants it: other words, or no slide; the computed words stay in the notes."""
-    edit = {str(key): given for key, given in f.edition().text.items()}.get(section.key, Edit())
+    edit = f.edition().text.get(section.key, Edit())  # type: ignore[call-overload]
     shown = section.key not in (*f.own.hide, *f.edition().hide)
     if not (edit.title or edit.paragraphs):
         return replace(section, shown=shown)

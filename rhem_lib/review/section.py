@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rhem_lib.language import minutes, month_name, number, problems, t
+from rhem_lib.language import month_name, number, t
 from rhem_lib.review.facts import Facts
 
 
@@ -58,10 +58,6 @@ def evidence(f: Facts) -> str:
     return t(
         "Evidence: {hours} {hours_are} and {problems} over {exposure} computer-months ({period}). "
         "By chance alone the figure moves by about {minutes} either way.",
-        hours=number(f.now.hours, 1),
-        hours_are=t(f.settings.hours_are),
-        problems=problems(f.now.tickets),
-        exposure=number(f.now.exposure, 1),
-        period=spell(f),
-        minutes=minutes(f.now.se),
-    )
+        hours=number(f.now.hours, 1), hours_are=t(f.settings.hours_are), problems=f.now.tickets,
+        exposure=number(f.now.exposure, 1), period=spell(f), minutes=f.now.se,
+    )  # fmt: skip

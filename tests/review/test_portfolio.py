@@ -12,7 +12,7 @@ import rhem_lib as rhem
 from rhem_lib.deck import workbook
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.review import portfolio, portfolio_facts, portfolio_study
+from rhem_lib.review import portfolio
 from rhem_lib.review.portfolio import build_portfolio
 from rhem_lib.settings import Settings, Target
 
@@ -32,7 +32,7 @@ def make_book(clients=6, **changes):
 
 
 def facts(panel, fit, test, account, settings=None):
-    return portfolio_facts.gather_portfolio(settings or Settings(name="M"), panel, fit, test, account, "2026Q2")
+    return portfolio.gather_portfolio(settings or Settings(name="M"), panel, fit, test, account, "2026Q2")
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_standard_error_of_the_change_holds_its_level():
             pd.DataFrame({"reactive_hours": usual * size * rng.gamma(10, 0.1, 25) / 60, "exposure": size})
             for _ in "ab"
         )
-        change = portfolio_facts._minutes(now) - portfolio_facts._minutes(then)
-        far += abs(change) > 2 * portfolio_facts._change_se(now, then)
+        change = portfolio._minutes(now) - portfolio._minutes(then)
+        far += abs(change) > 2 * portfolio._change_se(now, then)
     assert 1 <= far <= 24
 
 
@@ -125,7 +125,7 @@ def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel)
         target = Target(target_h=target_h, **targets)
         settings = Settings(name="M", targets=target)
         fit = rhem.fit_decay(sample_panel, target=target)
-        section = portfolio_study.decisions(facts(panel, fit, test, account, settings))
+        section = portfolio.decisions(facts(panel, fit, test, account, settings))
         assert (
             any(f"Is {60 * target_h:.0f} minutes in month 18 still the goal" in p for p in section.paragraphs)
             == asked
