@@ -26,6 +26,7 @@ FLAGS = {
     "hours-without-exposure": "Reactive hours, but no exposure to divide them by; they are in no RHEM.",
     "coverage-gap": "The export has entries on less than a third of the usual working days; not counted.",
     "thin-month": "The export holds far fewer time entries than usual for this month; RHEM may be too low.",
+    "negative-hours": "Corrections of work of other months exceed the work of this one; drawn as 0.",
     "zero-hours": "Computers in service and an export that covers the month, but no reactive entry.",
     "billing-switch": "The billing model changed inside the month; the model with more days is shown.",
 }
@@ -122,7 +123,12 @@ TABLES: dict[str, dict[str, Column]] = {
         "entry_id": Column(TEXT, "key of the entry in the source system", required=True),
         "ticket_id": Column(TEXT, "ticket the time was booked on"),
         "client": Column(TEXT, "client, under its canonical name", required=True),
-        "worked_on": Column(TIME, "calendar day worked, in the MSP's time zone", "date", required=True),
+        "worked_on": Column(
+            TIME,
+            "calendar day worked, in the MSP's time zone; of a credit, of what it corrects",
+            "date",
+            required=True,
+        ),
         "started_at": Column(TIME, "start of the work, in the MSP's time zone", "local time"),
         "ended_at": Column(TIME, "end of the work, in the MSP's time zone", "local time"),
         "hours": Column(NUMBER, "hours worked, not billed; corrections may be negative", "h", required=True),

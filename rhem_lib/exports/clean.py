@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
@@ -48,6 +49,8 @@ class Cleaned:
     repeats : Repeats
         Entries with the number of an entry of another client or ticket, those without a number in two files, and
         those of which no state is the last.
+    corrections : tuple of int and float
+        Negative entries, and their hours, that were dated back to the work that they correct.
     missing_columns : DataFrame
         path, table, column and others (how many files of its kind have it): columns that one file is without.
     names : sequence of str
@@ -66,6 +69,7 @@ class Cleaned:
     hours_read: Decimal
     hours_aside: Decimal
     repeats: Repeats
+    corrections: tuple[int, float]
     missing_columns: pd.DataFrame
     names: Sequence[str] = ()
 
@@ -96,12 +100,13 @@ def clean_tables(
         The dates, the decimal sign or the unit of a column cannot be told, or a list of clients has a billing
         model or an end that cannot be.
     """
-    latest = today or dt.date.today()
+    latest = today or dt.datetime.now(ZoneInfo(settings.time_zone)).date()
     above = parents(con, raws)
     parts = {
         f"part_{number}": _read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)
     }
     repeats = {table: _typed(con, table, parts, settings, latest) for table in TABLES}
+    corrections = _date_back(con)
     _check_clients(con)
     files = _rows(con, list(parts.values()))
     for raw in parts.values():
@@ -124,6 +129,7 @@ def clean_tables(
         hours_read=_exact_hours(con, "true"),
         hours_aside=_exact_hours(con, "reason IS NOT NULL"),
         repeats=repeats["time_entries"],
+        corrections=corrections,
         missing_columns=missing_columns(raws),
     )
 
@@ -139,6 +145,34 @@ def _typed(
     keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
     saved = {label: when for raw in own.values() for label, when in raw.saved.items()}
     return mark_repeats(con, table, keyed, settings, saved)
+
+
+def _date_back(con: Connection) -> tuple[int, float]:
+    """Date negative entries back to the work that they correct, where another month holds it: count and hours.
+
+    That is work of the same number, else on the same ticket; best the entry of just as many hours, else the last
+    one before the correction, else the first after it.
+    """
+    rows = "SELECT part, place, profile, client, {} AS thing, worked_on, hours FROM typed_time_entries"
+    kept = "WHERE reason IS NULL AND {0} IS NOT NULL AND hours {1} 0"
+    things = {"keyed": "keyed || ' '", "ticket_id": "ticket_id"}  # an entry's number is no ticket's
+    found = {
+        sign: " UNION ALL ".join(f"{rows.format(sql)} {kept.format(name, sign)}" for name, sql in things.items())
+        for sign in "<>"
+    }
+    con.execute(
+        "CREATE OR REPLACE TABLE dated_back AS SELECT c.part, c.place, c.hours, "
+        "arg_min(w.worked_on, (w.thing NOT LIKE '% ', w.hours <> -c.hours, w.worked_on > c.worked_on, "
+        "abs(date_diff('day', w.worked_on, c.worked_on)))) AS day "
+        f"FROM ({found['<']}) c JOIN ({found['>']}) w USING (profile, client, thing) "
+        "GROUP BY c.part, c.place, c.hours, c.worked_on "
+        "HAVING date_trunc('month', day) <> date_trunc('month', c.worked_on)"
+    )
+    for (part,) in con.execute("SELECT DISTINCT part FROM dated_back").fetchall():
+        where = f"d.part = '{part}' AND d.place = {part}.rowid"
+        con.execute(f"UPDATE {part} SET worked_on = day FROM dated_back d WHERE {where}")
+    count, hours = con.execute("SELECT count(*), coalesce(sum(hours), 0) FROM dated_back").fetchall()[0]
+    return count, hours
 
 
 def missing_columns(raws: list[RawTable]) -> pd.DataFrame:

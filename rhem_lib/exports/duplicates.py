@@ -111,14 +111,15 @@ def mark_repeats(
         if work and what == NUMBER:
             undecided = _undecided(con)
             shared = _suspects(
-                con, f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}) > 1"
+                con,
+                f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}, hours < 0) > 1",
             )
     return Repeats(shared, _alike(con) if work and not keyed else Suspects(), undecided)
 
 
 def _undecided(con: Connection) -> Undecided:
     """Entries whose last states, by change and by file, are several."""
-    entry = "keyed, profile, client, ticket_id"
+    entry = "keyed, profile, client, ticket_id, hours < 0"
     last = f"rank() OVER (PARTITION BY {entry} ORDER BY changed_at DESC NULLS LAST, age DESC)"
     found = con.execute(
         "SELECT count(*), min(first), max(other) FROM ("
@@ -145,8 +146,10 @@ def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str
 
     day = ", as_of" if table == "endpoints" else ""  # the same device on two days is two facts
     states = all_but_one(NUMBER, last, "superseded")
-    if table == "time_entries":  # lists made by hand may all start at 1
-        entry = f"{NUMBER}, {_one_name(settings)}, coalesce(ticket_id, lower(technician))"
+    if (
+        table == "time_entries"
+    ):  # lists made by hand may all start at 1; a credit has the number of what it corrects
+        entry = f"{NUMBER}, {_one_name(settings)}, coalesce(ticket_id, lower(technician)), hours < 0"
         whole = (
             f"OVER (PARTITION BY {entry} ORDER BY {last} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
         )

@@ -101,7 +101,7 @@ def cause_table(
     table = entries.groupby(cause_names(entries)).agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
     now, then = (_first_months(rows, table.index) for rows in (entries, before))
     table["problems_before"] = then.sum(axis=1)
-    total = table["hours"].sum()
+    total = table["hours"].clip(lower=0).sum()  # of what was worked: credits may exceed the work on a cause
     table["minutes"] = 60 * table["hours"] / exposure
     table["share"] = table["hours"] / total if total > 0 else np.nan
     known = exposure_before if exposure_before > 0 else np.nan
@@ -121,7 +121,7 @@ def _first_months(entries: pd.DataFrame, causes: pd.Index) -> pd.DataFrame:
 
 def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
     """Hours, problems and share of all hours per computer, noisiest first; work without a computer is left out."""
-    total = entries["hours"].sum()
+    total = entries.groupby(entries["device_id"].fillna(""))["hours"].sum().clip(lower=0).sum()
     table = entries.groupby("device_id").agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
     table["share"] = table["hours"] / total if total > 0 else np.nan
     return _ordered(table)
@@ -191,11 +191,11 @@ def concentration(work: Workspace, panel: pd.DataFrame, *, client: str | None = 
     tables, unknown = [], {}
     for kind, groups in keys.items():
         found = to_pandas(groups.agg(nw.col("hours").sum()))
-        total = found["hours"].sum()
+        total = found["hours"].clip(lower=0).sum()
         found = found.assign(name=_names(kind, found, client is None)).dropna(subset=["name"])
         found = found.groupby("name", as_index=False)["hours"].sum()
         found = found.sort_values(["hours", "name"], ascending=[False, True], ignore_index=True)
-        found["share"] = found["hours"] / total
+        found["share"] = found["hours"].clip(lower=0) / total
         unknown[kind] = 1 - found["share"].sum() if total else 0.0
         tables.append(found.assign(kind=kind, so_far=found["share"].cumsum()))
     table = pd.concat(tables, ignore_index=True)[["kind", "name", "hours", "share", "so_far"]]

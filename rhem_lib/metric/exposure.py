@@ -133,6 +133,7 @@ def row_flags(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.Series:
         "hours-without-exposure": (panel["exposure"] == 0) & (panel["reactive_hours"] != 0),
         "coverage-gap": panel["gap"] & (panel["share"] > 0),
         "thin-month": panel["thin"] & (panel["share"] > 0),
+        "negative-hours": panel["reactive_hours"] < 0,
         "zero-hours": (panel["exposure"] > 0) & (panel["reactive_hours"] == 0),
         "billing-switch": panel["switched"].fillna(False).astype(bool),
     }

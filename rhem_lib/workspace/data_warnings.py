@@ -83,6 +83,13 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
             "number."
         )
         yield "alike-rows", text, "", ""
+    corrected, credit = facts.corrections
+    if corrected:
+        text = (
+            f"{corrected:,} corrections ({credit:,.1f} hours) are counted on the day of the work that they "
+            "correct, in another month than their own."
+        )
+        yield "dated-back", text, "", ""
     if undecided.entries:
         text = (
             f"{undecided.entries:,} time entries are in {undecided.first} and {undecided.other} in different "

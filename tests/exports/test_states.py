@@ -1,5 +1,6 @@
 """Which state of a record counts: the one changed last, whatever its file is called and wherever it stands."""
 
+import datetime as dt
 import io
 import json
 import os
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rhem_lib as rhem
+from rhem_lib import metric
+from rhem_lib.exports import clean
 
 HEAD = "entry_id,client,worked_on,hours,work_type,ticket_id"
 RULES = 'name = "T"\n[[rules]]\nwhen = { work_type = "*" }\nwork_class = "reactive"\n'
@@ -144,3 +147,66 @@ def test_any_split_in_any_order_gives_the_last_states(tmp_path_factory, states, 
 @given(states=STATES, kinds=KINDS, seed=st.integers(0, 10**6))
 def test_200_splits_in_any_order_give_the_last_states(tmp_path_factory, states, kinds, seed):
     check_any_order(tmp_path_factory, states, kinds, seed)
+
+
+def test_a_credit_goes_back_to_the_month_of_its_ticket(workspace):
+    lines = [
+        "1,Nord,2026-03-04,5,R,7",
+        "2,Nord,2026-03-09,2,R,7",
+        "3,Nord,2026-05-04,-5,R,7",
+        "4,Nord,2026-05-05,2,R,8",
+    ]
+    work = rhem.load(workspace({"time.csv": "\n".join([HEAD, *lines])}))
+    assert work.time_entries.df().set_index("entry_id")["worked_on"].astype(str)["3"] == "2026-03-04"
+    assert "1 corrections (-5.0 hours) are counted" in " ".join(work.account.warnings["text"])
+    assert work.account.balanced
+
+
+def test_a_credit_with_the_number_of_its_entry_is_no_later_state_of_it(workspace):
+    lines = ["6,Nord,2026-04-05,3,R,", "6,Nord,2026-05-06,-3,R,", "7,Nord,2026-05-06,1,R,"]
+    work = rhem.load(workspace({"time.csv": "\n".join([HEAD, *lines])}))
+    entries = work.time_entries.df()
+    assert entries.loc[entries["entry_id"] == "6", "hours"].tolist() == [3, -3]
+    assert entries["worked_on"].dt.month.tolist() == [4, 4, 5]
+    assert "shared-number" not in set(work.account.warnings["code"])
+
+
+def test_a_credit_of_unknown_work_flags_its_month_and_shares_stay_shares(workspace):
+    lines = [
+        "1,Nord,2026-03-04,3,R,7",
+        "2,Nord,2026-03-05,3,R,8",
+        "3,Nord,2026-04-04,-5,R,99",
+        "4,Nord,2026-04-05,2,R,9",
+    ]
+    head = "client,as_of,count,kind\n"
+    devices = head + "".join(f"Nord,2026-0{m}-28,5,server\n" for m in (3, 4))
+    folder = workspace(
+        {
+            "time.csv": "\n".join([HEAD, *lines]),
+            "devices.csv": devices,
+            "clients.csv": "client,onboarded_on\nNord,2026-03-01\n",
+        },
+        RULES,
+    )
+    work = rhem.load(folder)
+    panel = rhem.measure(work)
+    assert panel["reactive_hours"].sum() == 3
+    assert ["negative-hours" in flags for flags in panel["flags"]] == [False, True]
+    shares = metric.computer_table(metric.reactive_entries(work, "Nord").assign(device_id=["a", "b", "c", "d"]))
+    assert shares["share"].between(-1, 1).all() and shares["share"].clip(lower=0).sum() == pytest.approx(1)
+
+
+def test_the_future_begins_in_the_time_zone_of_the_msp(workspace, monkeypatch):
+    """At 23:30 UTC of 4 May it is 5 May in Auckland and still 4 May in New York."""
+
+    class Clock(dt.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return dt.datetime(2026, 5, 4, 23, 30, tzinfo=dt.UTC).astimezone(tz)
+
+    monkeypatch.setattr(clean.dt, "datetime", Clock)
+    for zone, kept in (("Pacific/Auckland", 1), ("America/New_York", 0)):
+        folder = workspace(
+            {"time.csv": HEAD + "\n1,Nord,2026-05-05,1,R,1\n"}, f'name = "T"\ntime_zone = "{zone}"\n'
+        )
+        assert len(rhem.load(folder).time_entries.df()) == kept
