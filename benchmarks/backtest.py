@@ -15,8 +15,9 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
 from rhem_lib.decay.curves import exponential_average
-from rhem_lib.decay.forecast import COVERAGE, DRAWS, crps, draw_months, limits
+from rhem_lib.decay.forecast import COVERAGE, DRAWS, draw_months
 from rhem_lib.decay.mixed_model import fit as fit_mixed_model
+from rhem_lib.decay.posterior import order_statistics
 
 Array = NDArray[np.float64]
 
@@ -108,7 +109,7 @@ def _score(known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) 
     parts = []
     for method in (OURS, *RIVALS):
         draws = _ours(known, wanted, rng) if method == OURS else _dressed(method, known, wanted, rng)
-        low, high = limits(draws, COVERAGE)
+        low, high = order_statistics(draws, *COVERAGE)
         point = np.median(draws, axis=0)
         scores = {"observed": observed, "point": point, "crps": crps(draws, observed)}
         scores |= {"absolute_error": abs(point - observed), "inside": (low <= observed) & (observed <= high)}
@@ -126,6 +127,18 @@ def _ours(known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) -
         grid[client, place] = wanted[column]
         grids.append(grid)
     return draw_months(fit, grids[0], grids[1], grids[2], rng)[:, client, place]
+
+
+def crps(draws: Array, observed: Array) -> Array:
+    """Continuous ranked probability score of draws (first axis) against what came: E|x - y| - E|x - x'| / 2.
+
+    In the unit of the observation; smaller is better, and for a single draw it is the absolute error. Gneiting &
+    Raftery (2007), Strictly proper scoring rules, eq. 21.
+    """
+    size = len(draws)
+    ranked = np.sort(draws, axis=0)
+    order = (2 * np.arange(1, size + 1) - size - 1).reshape(-1, *[1] * (draws.ndim - 1))
+    return np.abs(draws - observed).mean(0) - (order * ranked).sum(0) / size**2
 
 
 def _dressed(method: str, known: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) -> Array:

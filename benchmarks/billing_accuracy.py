@@ -14,8 +14,7 @@ from report import markdown
 from scenarios import SCENARIOS, simulate_panel
 
 from rhem_lib.billing import comparison, contract_changes, naive_methods, sensitivity
-from rhem_lib.billing.cohort import without_season
-from rhem_lib.billing.groups import RATIO_TO_SHOW, clients_needed, effect_of
+from rhem_lib.billing.groups import RATIO_TO_SHOW, clients_needed, cohort_of, effect_of
 from rhem_lib.billing.sensitivity import FIXED
 from rhem_lib.decay.client_months import fitted_months
 
@@ -34,16 +33,15 @@ def answers(name: str, clients: int, full: int, seed: int) -> list[dict]:
     """All methods on one book: log ratio, interval, p-value; what the book says of itself."""
     rows = fitted_months(simulate_panel(replace(SCENARIOS[name], clients=clients), seed=seed))
     cohort = comparison.billing_cohort(rows)
-    book = without_season(cohort)
+    book = cohort.without_season()
     core = comparison.primary_fit(book)
     effect = effect_of(core)
-    shown = (effect.ratio, effect.low, effect.high, effect.p_value)
     more = {"smallest": effect.smallest, "needed": clients_needed(effect.error, clients)}
     if seed - FIRST_SEED < 2 * full:
         more |= {"warns": float(sensitivity.tickets(cohort)[1].warns)}
     if SCENARIOS[name].switch_share:
         more |= after_the_change(rows)
-    out = [{"method": OURS, **_values(shown), **more}]
+    out = [{"method": OURS, **_values(effect.values), **more}]
     if seed - FIRST_SEED < full:
         plain = sensitivity.unadjusted(book, cohort)[0]
         out.append({"method": UNADJUSTED, **_values([plain[k] for k in ("ratio", "low", "high", "p_value")])})
@@ -64,7 +62,7 @@ def after_the_change(rows: pd.DataFrame) -> dict[str, float]:
     since = contract_changes.switch_ages(rows)
     if len(since) < contract_changes.MIN_SWITCHERS:
         return {}
-    cohort = without_season(comparison.cohort_of(contract_changes.hourly_rows(rows, since), "billing"))
+    cohort = cohort_of(contract_changes.hourly_rows(rows, since), "billing").without_season()
     change = contract_changes.fit_change(cohort, since)
     return {f"{k}_{side}": v for k in ("speed", "jump") for side, v in
             zip(("ratio", "low", "high"), getattr(change, k)[:3], strict=True)}  # fmt: skip
@@ -74,7 +72,7 @@ def found(ratio: float, clients: int, seed: int) -> bool:
     """Whether the primary analysis of one S7 book with another ratio finds it."""
     truth = replace(SCENARIOS["S7"], clients=clients, fixed_tau_ratio=ratio)
     cohort = comparison.billing_cohort(fitted_months(simulate_panel(truth, seed=seed)))
-    return effect_of(comparison.primary_fit(without_season(cohort))).high < 1
+    return effect_of(comparison.primary_fit(cohort.without_season())).high < 1
 
 
 def line(name: str, table: pd.DataFrame) -> dict:

@@ -8,7 +8,6 @@ import pandas as pd
 from scenarios import SCENARIOS, Scenario, simulate_panel
 from scipy.stats import binomtest
 
-from rhem_lib.billing.cohort import without_season
 from rhem_lib.billing.comparison import billing_cohort, primary_fit
 from rhem_lib.billing.groups import RATIO_TO_SHOW, effect_of
 from rhem_lib.decay.client_months import fitted_months
@@ -118,5 +117,5 @@ def scenario_of(fit: DecayFit) -> Scenario:
 def _answers(book: Scenario, seed: int) -> bool:
     """Whether the primary analysis of one simulated book finds the true direction."""
     cohort = billing_cohort(fitted_months(simulate_panel(book, seed=seed)))
-    effect = effect_of(primary_fit(without_season(cohort)))
+    effect = effect_of(primary_fit(cohort.without_season()))
     return effect.high < 1 if book.fixed_tau_ratio < 1 else effect.low > 1

@@ -3,7 +3,7 @@
 from rhem_lib.billing.analysis_plan import billing_plan, history, register
 from rhem_lib.billing.comparison import BillingComparison, compare_billing
 from rhem_lib.billing.groups import GroupComparison, compare_groups
-from rhem_lib.billing.text import HALF_LIFE
+from rhem_lib.billing.sensitivity import HALF_LIFE
 
 __all__ = [
     "HALF_LIFE",

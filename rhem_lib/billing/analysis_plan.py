@@ -9,34 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rhem_lib.billing.groups import FALSE_DISCOVERY, MIN_GROUP, MIN_MONTHS
+from rhem_lib.billing.sensitivity import ANALYSES
 from rhem_lib.settings import Settings
 from rhem_lib.storage import write_whole
-
-ANALYSES = (
-    "tickets in place of hours",
-    "hours per ticket over the first year",
-    "not adjusted for size",
-    "not adjusted for season",
-    "labels permuted among clients of like size",
-    "only sizes that both groups have",
-    "adjusted for the year of onboarding",
-    "hyperbolic curve",
-    "block-hours as a group of its own",
-    "block-hours against hourly",
-    "without clients that left within 6 months",
-    "leavers of the first year never improve further",
-    "clients that changed: half-life",
-    "clients that changed: jump at the change",
-    "placebo change 3 months earlier: half-life",
-    "placebo change 3 months earlier: jump",
-    "changed against like clients that had not: hours",
-    "changed against like clients that had not: tickets",
-    "tipping point: share of hours written down",
-    "tipping point: unmeasured cause",
-    "usual: Welch t test of slopes",
-    "usual: MixedLM, age x group on log hours",
-    "usual: GEE, age x group, log link",
-)
 
 
 @dataclass(frozen=True)
@@ -85,9 +60,18 @@ def _editions(run_file: Path) -> list[dict[str, str]]:
 
 
 def register(plan: Plan, run_file: Path) -> list[dict[str, str]]:
-    """Write a plan into run.json before anything is run; gives all plans of the workspace, this one last.
+    """Write a plan into run.json before anything is run; one that is the same as the last one keeps its date.
 
-    A plan that is the same as the last one keeps its date.
+    Parameters
+    ----------
+    plan : Plan
+    run_file : Path
+        The run.json of an edition; those of other editions lie beside its folder.
+
+    Returns
+    -------
+    list of dict
+        digest, registered and text of all plans of the workspace, this one last.
     """
     plans = _editions(run_file)
     if not plans or plans[-1]["digest"] != plan.digest:
@@ -102,22 +86,24 @@ def register(plan: Plan, run_file: Path) -> list[dict[str, str]]:
 
 
 def history(plan: Plan, run_file: str | Path) -> str:
-    """Since when a plan stands, and what was changed in it before; for the notebook, ahead of the outcome."""
+    """Return since when a plan is registered, and what was changed in it before.
+
+    Parameters
+    ----------
+    plan : Plan
+    run_file : str or Path
+        As in `register`; empty where there is none.
+    """
     name = f"SHA-256 {plan.digest[:16]}"
     plans = _editions(Path(run_file)) if run_file else []
-    if plan.digest not in {entry["digest"] for entry in plans}:
+    place = max((i for i, entry in enumerate(plans) if entry["digest"] == plan.digest), default=-1)
+    if place < 0:
         return f"This plan ({name}) is not registered; `rhem study` and `rhem review` do so before they run."
-    last = max(i for i, entry in enumerate(plans) if entry["digest"] == plan.digest)
-    since = (
-        f"This plan ({name}) stands in run.json since {plans[last]['registered']}, before this answer was made."
-    )
-    if last == 0:
+    date = plans[place]["registered"]
+    since = f"This plan ({name}) is in run.json since {date}, before this answer was made."
+    if place == 0:
         return f"{since} It has not been changed."
-    old = plans[last - 1]
-    changes = [
-        line
-        for line in difflib.ndiff(old["text"].splitlines(), plan.text.splitlines())
-        if line.startswith(("+ ", "- "))
-    ]
-    told = f"CHANGED: an earlier plan of {old['registered']} (SHA-256 {old['digest'][:16]}) read otherwise:"
-    return "\n".join([since, f"{told}", *changes])
+    old = plans[place - 1]
+    compared = difflib.ndiff(old["text"].splitlines(), plan.text.splitlines())
+    before = f"an earlier plan of {old['registered']} (SHA-256 {old['digest'][:16]}) was different:"
+    return "\n".join([since, f"CHANGED: {before}", *(x for x in compared if x.startswith(("+ ", "- ")))])

@@ -1,8 +1,8 @@
 """Do fixed-fee clients improve faster than hourly ones? An answer that survives a sceptic.
 
 Primary analysis: billing at onboarding as a group effect on start, floor and half-life in the mixed model,
-adjusted for size (`groups`). Beside it stand all analyses that could disagree (`billing_checks`). What is found is
-an association: clients choose how they pay, and hours that are not billed may be written down less.
+adjusted for size (`groups`). Beside it are all analyses that could disagree (`sensitivity`). What is found is an
+association: clients choose how they pay, and hours that are not billed may be written down less.
 """
 
 import os
@@ -12,43 +12,61 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from rhem_lib import decay
+from rhem_lib.billing import groups as cohorts
 from rhem_lib.billing import sensitivity as checks
-from rhem_lib.billing import under_recording
-from rhem_lib.billing.cohort import Cohort, cohort_of, without_season
 from rhem_lib.billing.contract_changes import until_switch
-from rhem_lib.billing.groups import (
-    ERROR_PER_CLIENT,
-    GROUP,
-    LOG_TAU,
-    MIN_GROUP,
-    MIN_MONTHS,
-    Effect,
-    clients_needed,
-    effect_of,
-    no_decline,
-    verdict,
-)
-from rhem_lib.billing.sensitivity import FIXED, GROUPS, Line
-from rhem_lib.billing.text import Power, agreement, finding, notes, too_early
+from rhem_lib.billing.groups import GROUP, LOG_TAU, MIN_GROUP, MIN_MONTHS, RATIO_TO_SHOW, Cohort, Effect
+from rhem_lib.billing.sensitivity import FIXED, GROUPS, HALF_LIFE, Line
 from rhem_lib.billing.under_recording import Recording
-from rhem_lib.decay import (
-    Fit,
-    at_covariates,
-    draw_population,
-    fitted_months,
-    half_life,
-    level_interval,
-    time_to_level,
-)
 from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
-
-Array = NDArray[np.float64]
 
 DRAWS = 2000
 LEVELS = [n + end for n in ("start_h", "floor_h", "half_life_months") for end in ("", "_low", "_high")]
+OWNER = {
+    "faster": "Fixed-fee clients improve faster than hourly clients of the same size",
+    "slower": "Fixed-fee clients improve more slowly than hourly clients of the same size",
+    "no clear difference": "There is no clear difference in how fast fixed-fee and hourly clients improve",
+}
+CAUTION = (
+    "This is an association, not a cause: clients choose how they pay, and hours that are not billed may be "
+    "written down less."
+)
+
+
+@dataclass(frozen=True)
+class Power:
+    """What these clients can show: at 80 % power and a two-sided test at 5 %.
+
+    Attributes
+    ----------
+    smallest_ratio : float
+        The half-life ratio nearest to 1 that would be found four times in five.
+    bound : float
+        The same if the same clients were watched for ever.
+    clients, clients_needed : int
+        Clients compared, and those it takes to show `ratio` at the same mix.
+    ratio : float
+    """
+
+    smallest_ratio: float
+    bound: float
+    clients: int
+    clients_needed: int
+    ratio: float = RATIO_TO_SHOW
+
+    @property
+    def text(self) -> str:
+        """What could have been seen, and how many clients another answer takes."""
+        needed = f"to show a half-life ratio of {self.ratio} takes about {self.clients_needed} clients"
+        if not np.isfinite(self.smallest_ratio):
+            return f"No comparison was possible; {needed}."
+        return (
+            f"With {self.clients} clients a half-life ratio of {self.smallest_ratio:.2f} or less is found four "
+            f"times in five; {needed}. More months of the same clients bring that to {self.bound:.2f} at best."
+        )
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,7 @@ class BillingComparison:
         that could disagree, then what is usually done. Rows without data say why in the note.
     groups : DataFrame, indexed by billing
         clients, months, endpoints (median), and start_h, floor_h, half_life_months of the typical client at the
-        book's mean size, each with _low and _high.
+        mean size, each with _low and _high.
     power : Power
     sooner : (float, float, float)
         Months by which a fixed-fee client comes down to the target before an hourly one of the same size, start
@@ -76,7 +94,7 @@ class BillingComparison:
         The control for hours that are no longer written down.
     missing : str
         Why it is too early to tell.
-    core : mixed.Fit or None
+    core : Fit or None
     """
 
     ratio: float
@@ -91,30 +109,57 @@ class BillingComparison:
     target: Target = DEFAULT_TARGET
     recording: Recording | None = None
     missing: str = ""
-    core: Fit | None = None
+    core: decay.Fit | None = None
 
     @property
     def agreement(self) -> str:
-        """Whether the analyses agree, in one sentence."""
-        return agreement(self.table)
+        """Whether the analyses of the half-life ratio agree with the primary one, in one sentence."""
+        judged = self.table[(self.table["quantity"] == HALF_LIFE) & (self.table["verdict"] != "")]
+        if judged.empty:
+            return "There is no analysis to compare."
+        first, rest = judged["verdict"].iloc[0], judged.iloc[1:]
+        away = rest[rest["verdict"] != first]
+        if away.empty:
+            return f"All {len(judged)} analyses of the half-life agree: {first}."
+        names = "; ".join(f"'{n}' says {', '.join(rows['analysis'])}" for n, rows in away.groupby("verdict"))
+        opposed = {"faster", "slower"} <= set(judged["verdict"])
+        return (
+            f"Of {len(judged)} analyses of the half-life {len(judged) - len(away)} say '{first}', "
+            f"{'and others say the opposite' if opposed else 'none says the opposite'}: {names}."
+        )
 
     @property
     def notes(self) -> str:
         """What to know of each analysis, and why some could not be made."""
-        return notes(self.table)
+        noted = self.table[self.table["note"] != ""].groupby("note", sort=False)["analysis"].agg(", ".join)
+        return "\n".join(f"{names}: {note}." for note, names in noted.items())
 
     @property
     def text(self) -> str:
-        """The finding, what this book could have shown, whether the analyses agree, and what could be wrong."""
+        """The finding, what could have been shown, whether the analyses agree, and what could be wrong."""
         if self.missing or self.recording is None:
-            return too_early(self.missing, self.power)
+            return (
+                f"Whether fixed-fee clients improve faster: too early to tell, because {self.missing}. To show a "
+                f"half-life ratio of {self.power.ratio} takes about {self.power.clients_needed} clients."
+            )
         warning = [self.recording.text] if self.recording.warns else []
-        told = finding(self.verdict, (self.ratio, self.low, self.high, self.p_value), self.sooner, self.target)
-        caution = (
-            "This is an association, not a cause: clients choose how they pay, and hours that are not billed may "
-            "be written down less."
+        return " ".join([self._finding(), self.power.text, self.agreement, *warning, CAUTION])
+
+    def _finding(self) -> str:
+        """The verdict for an owner, then the ratio, then months."""
+        months, first, last = self.sooner
+        goal = f"{60 * self.target.target_h:.0f} minutes"
+        reach = f" ({first:+.1f} to {last:+.1f})" if np.isfinite(first) else " (how sure is open)"
+        sooner = (
+            f"From the same start to the same floor fixed-fee clients come to {goal} {abs(months):.1f} months "
+            f"{'sooner' if months >= 0 else 'later'}{reach}."
         )
-        return " ".join([told, self.power.text, self.agreement, *warning, caution])
+        if not np.isfinite(months):
+            sooner = f"Their floor may not lie under {goal}, so months to it are not compared."
+        return (
+            f"{OWNER[self.verdict]}: under a fixed fee the distance to the floor halves in {self.ratio:.2f} times "
+            f"the months (95 % interval {self.low:.2f} to {self.high:.2f}, p = {self.p_value:.2g}). {sooner}"
+        )
 
     def summary(self) -> pd.DataFrame:
         """All analyses that could be made, rounded."""
@@ -122,23 +167,22 @@ class BillingComparison:
         return made.astype(object).where(made.notna(), "").set_index("analysis")
 
     def predict(self, *, age_months: Sequence[float]) -> pd.DataFrame:
-        """Curve of the typical client of each group at the book's mean size.
+        """Return the curve of the typical client of each group at the mean size.
 
         Returns
         -------
         DataFrame
             billing, age_months, estimate, low, high (h per endpoint per month); no rows when it is too early.
         """
-        columns = ["billing", "age_months", "estimate", "low", "high"]
-        if self.core is None:
-            return pd.DataFrame(columns=columns)
-        ages = np.asarray(age_months, float)
-        parts = []
-        for name, fixed in zip(GROUPS, (0.5, -0.5), strict=True):
-            eta, covariance = at_covariates(self.core, np.array([1.0, fixed, 0.0]))
-            level = level_interval(ages, eta, covariance, self.core.quantile)
-            parts.append(pd.DataFrame(dict(zip(columns, (name, ages, *level), strict=True))))
-        return pd.concat(parts, ignore_index=True)
+        parts = [pd.DataFrame(columns=["billing", "age_months", "estimate", "low", "high"])]
+        if self.core is not None:
+            ages = np.asarray(age_months, float)
+            levels = (decay.level_interval(ages, *curve, self.core.quantile) for curve in _typical(self.core))
+            parts = [
+                pd.DataFrame(level, columns=["estimate", "low", "high"]).assign(billing=name, age_months=ages)
+                for name, level in zip(GROUPS, levels, strict=True)
+            ]
+        return pd.concat(parts, ignore_index=True)[["billing", "age_months", "estimate", "low", "high"]]
 
 
 def compare_billing(
@@ -162,36 +206,49 @@ def compare_billing(
     -------
     BillingComparison
         Also where there are too few clients: the verdict is then "too early to tell".
+
+    Raises
+    ------
+    ParameterError
+        The target is no Target and not above 0, or the panel has no column billing.
+    InputError
+        A cell of the panel cannot be used; the message says which.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> panel = rhem.measure(rhem.load("data/sample"))
+    >>> rhem.compare_billing(panel).verdict
+    'no clear difference'
     """
-    target, everyone = as_target(target), fitted_months(panel)
+    target, everyone = as_target(target), decay.fitted_months(panel)
     cohort = billing_cohort(everyone)
     groups = _counts(cohort.clients)
-    missing = _missing(cohort.clients, min_group) or no_decline(cohort)
-    if missing:
-        nan, power = np.nan, Power(np.nan, np.nan, len(cohort.clients), clients_needed(ERROR_PER_CLIENT, 1))
+    if missing := _missing(cohort.clients, min_group) or cohorts.no_decline(cohort):
+        clients = len(cohort.clients)
+        power = Power(np.nan, np.nan, clients, cohorts.clients_needed(cohorts.ERROR_PER_CLIENT, 1))
         table = pd.DataFrame(columns=checks.COLUMNS)
         return BillingComparison(
-            nan, nan, nan, nan, "too early to tell", table, groups, power, target=target, missing=missing
+            *cohorts.NOTHING, "too early to tell", table, groups, power, target=target, missing=missing
         )
-    book = without_season(cohort)
-    core = primary_fit(book)
-    effect = effect_of(core)
-    shown = (effect.ratio, effect.low, effect.high, effect.p_value)
-    found = BillingComparison(
-        *shown, verdict(effect.low, effect.high), pd.DataFrame(), groups.join(_levels(core)), _power(core, effect),
-        _sooner(core, target.target_h, np.random.default_rng(seed)), target, core=core,
+    plain = cohort.without_season()
+    core = primary_fit(plain)
+    effect = cohorts.effect_of(core)
+    sooner = _sooner(core, target.target_h, np.random.default_rng(seed))
+    table, recording = _table(everyone, cohort, plain, core, seed)
+    return BillingComparison(
+        *effect.values, cohorts.verdict(effect.low, effect.high), table, groups.join(_levels(core)),
+        _power(core, effect), sooner, target, recording, core=core,
     )  # fmt: skip
-    table, control = _table(everyone, cohort, book, core, seed)
-    return replace(found, table=table, recording=control)
 
 
 def billing_cohort(rows: pd.DataFrame) -> Cohort:
     """Fixed-fee and hourly clients by their first billing model, with the months under it."""
-    cohort = cohort_of(until_switch(rows), "billing")
+    cohort = cohorts.cohort_of(until_switch(rows), "billing")
     return cohort.keep(cohort.clients["group"].isin(GROUPS))
 
 
-def primary_fit(cohort: Cohort) -> Fit:
+def primary_fit(cohort: Cohort) -> decay.Fit:
     """Fixed fee and log size on start, floor and half-life."""
     return cohort.fit(cohort.of(FIXED), cohort.size)
 
@@ -211,80 +268,59 @@ def _missing(clients: pd.DataFrame, min_group: int) -> str:
 
 
 def _table(
-    rows: pd.DataFrame, cohort: Cohort, book: Cohort, core: Fit, seed: int
+    rows: pd.DataFrame, cohort: Cohort, plain: Cohort, core: decay.Fit, seed: int
 ) -> tuple[pd.DataFrame, Recording]:
-    """All analyses, with a progress bar for people who wait; `book` is the cohort without its season."""
-    effect, count = effect_of(core), len(cohort.clients)
+    """All analyses, with a progress bar for people who wait; `plain` is the cohort without its season."""
+    effect, count = cohorts.effect_of(core), len(cohort.clients)
     steps: list[Callable[[], list[Line]]] = [
-        lambda: checks.unadjusted(book, cohort),
-        lambda: [checks.permuted(book, effect, seed), checks.trimmed(book), checks.by_year(book)],
-        lambda: [checks.hyperbolic(book, core)],
+        lambda: checks.unadjusted(plain, cohort),
+        lambda: [checks.permuted(plain, effect, seed), checks.trimmed(plain), checks.by_year(plain)],
+        lambda: [checks.hyperbolic(plain, core)],
         lambda: checks.block_hours(until_switch(rows)),
-        lambda: checks.leavers(book, rows),
+        lambda: checks.leavers(plain, rows),
         lambda: checks.changed(rows),
-        lambda: tipping(core, effect, count),
-        *checks.others(cohort),
+        lambda: checks.tipping(core, effect, count),
+        lambda: checks.usual(cohort),
     ]
     watched = sys.stderr.isatty() or ("ipykernel" in sys.modules and "TQDM_DISABLE" not in os.environ)
-    lines = [checks.line("adjusted for size and season (primary)", effect, count)]
-    counted, control = checks.tickets(cohort)
+    counted, recording = checks.tickets(cohort)
+    lines = [checks.line(checks.PRIMARY, effect, count), *counted]
     for step in tqdm(steps, "Analyses that could disagree", leave=False, disable=not watched):
         lines += step()
-    return pd.DataFrame([lines[0], *counted, *lines[1:]], columns=checks.COLUMNS), control
+    return pd.DataFrame(lines, columns=checks.COLUMNS), recording
 
 
-def tipping(core: Fit, effect: Effect, clients: int) -> list[Line]:
-    """What would make the result out of nothing: under-recording that grows, or something unmeasured."""
-    names = ("tipping point: share of hours written down", "tipping point: unmeasured cause")
-    quantities = ("share that erases the finding", "E-value of estimate, of the nearer limit")
-    if effect.low <= 1 <= effect.high:
-        return [checks.absent(*pair) for pair in zip(names, ["there is no finding to erase"] * 2, quantities,
-                                                     strict=True)]  # fmt: skip
-    limit, whole = under_recording.erasing_share(core, effect)
-    told = "growing under-recording makes no slower path" if np.isnan(limit) else (
-        f"the interval takes in 1 once fixed-fee hours are written down to {limit:.0%} or less"
-        if limit else "not even half the hours unwritten would erase it"
-    )  # fmt: skip
-    share = checks.line(names[0], (whole, np.nan, limit, np.nan), clients, told, quantity=quantities[0])
-    near = effect.high if effect.ratio < 1 else effect.low
-    strength = under_recording.e_value(effect.ratio), under_recording.e_value(near), np.nan, np.nan
-    told = "goes with the fee, and with the half-life, by this factor each"
-    return [share, checks.line(names[1], strength, clients, told, quantity=quantities[1])]
-
-
-def _power(core: Fit, effect: Effect) -> Power:
-    """What the book could show, and at best with ever more months of the same clients."""
+def _power(core: decay.Fit, effect: Effect) -> Power:
+    """What can be shown, and at best with ever more months of the same clients."""
     design = core.model.months.design
+    # However long they are watched, clients differ: that spread alone leaves this standard error.
     least = float(core.sd[LOG_TAU] * np.sqrt(np.linalg.inv(design.T @ design)[GROUP, GROUP]))
     bound = replace(effect, error=min(least, effect.error)).smallest
-    return Power(effect.smallest, bound, len(design), clients_needed(effect.error, len(design)))
+    return Power(effect.smallest, bound, len(design), cohorts.clients_needed(effect.error, len(design)))
 
 
-def _sooner(core: Fit, target_h: float, rng: np.random.Generator) -> tuple[float, float, float]:
+def _sooner(core: decay.Fit, target_h: float, rng: np.random.Generator) -> tuple[float, float, float]:
     """Months between the two groups' arrivals at the target from the same start and floor."""
     columns = core.model.months.design.shape[1]
-    shifts = np.vstack([np.zeros(3 * columns), draw_population(core, DRAWS, rng)])
+    shifts = np.vstack([np.zeros(3 * columns), decay.draw_population(core, DRAWS, rng)])
     draws = core.coefficients + shifts.reshape(-1, 3, columns)
-    start, floor = np.exp(draws[:, 0, 0]), np.exp(draws[:, 1, 0])
-    arrival = [
-        time_to_level(target_h, start, floor, np.exp(draws[:, LOG_TAU, 0] + side * draws[:, LOG_TAU, GROUP]))
-        for side in (-0.5, 0.5)
-    ]
-    if not np.isfinite(arrival[0][0]):
+    start, floor = np.exp(draws[:, :2, 0]).T
+    taus = (np.exp(draws[:, LOG_TAU, 0] + side * draws[:, LOG_TAU, GROUP]) for side in (-0.5, 0.5))
+    hourly, fixed = (decay.time_to_level(target_h, start, floor, tau) for tau in taus)
+    finite = np.isfinite(hourly)
+    if not finite[0]:
         return np.nan, np.nan, np.nan
-    finite = np.isfinite(arrival[0])
-    sooner = np.subtract(*(x[finite] for x in arrival))
+    sooner = hourly[finite] - fixed[finite]
     low, high = np.quantile(sooner[1:], [0.025, 0.975]) if finite.mean() > 0.975 else (np.nan, np.nan)
     return float(sooner[0]), float(low), float(high)
 
 
-def _levels(core: Fit) -> pd.DataFrame:
-    """Start, floor and half-life of the typical client of each group, at mean size."""
-    lines = []
-    for fixed in (0.5, -0.5):
-        eta, covariance = at_covariates(core, np.array([1.0, fixed, 0.0]))
-        reach = core.quantile * np.sqrt(np.diag(covariance))
-        values = np.exp(np.stack([eta, eta - reach, eta + reach], axis=-1))
-        values[2] = half_life(values[2])
-        lines.append(values.ravel())
+def _typical(core: decay.Fit) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Log parameters of the typical client of each group at the mean size, and their covariance."""
+    return [decay.at_covariates(core, np.array([1.0, fixed, 0.0])) for fixed in (0.5, -0.5)]
+
+
+def _levels(core: decay.Fit) -> pd.DataFrame:
+    """Start, floor and half-life of the typical client of each group."""
+    lines = [decay.parameter_interval(*curve, core.quantile).ravel() for curve in _typical(core)]
     return pd.DataFrame(lines, pd.Index(GROUPS, name="billing"), LEVELS)

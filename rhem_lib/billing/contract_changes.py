@@ -9,23 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import t as student
 
-from rhem_lib.billing.cohort import Cohort
-from rhem_lib.decay import (
-    Fit,
-    Model,
-    Months,
-    evaluate,
-    expected_hours,
-    fit_mixed_model,
-    lay_out,
-    maximise,
-    newton_step,
-)
-
-Array = NDArray[np.float64]
+from rhem_lib import decay
+from rhem_lib.billing.groups import NOTHING, Array, Cohort, Values, ratio_interval
 
 MIN_SIDE, MIN_SWITCHERS, PLACEBO_MONTHS = 3, 3, 3
 ROUNDS, STEPS_END, LARGEST_STEP, MOST_LOG = 12, 1e-3, 0.4, 2.0
@@ -37,12 +23,11 @@ AFTER_MONTHS, NEIGHBOURS = 6, 3
 class Change:
     """What a change of billing did: ratios with 95 % intervals and p-values, (ratio, low, high, p_value).
 
-    speed : half-life after / before; jump : hours after / before, at the change itself; clients : who changed
+    speed : half-life after / before; jump : hours after / before, at the change itself
     """
 
-    speed: tuple[float, float, float, float]
-    jump: tuple[float, float, float, float]
-    clients: int
+    speed: Values = NOTHING
+    jump: Values = NOTHING
 
 
 def until_switch(rows: pd.DataFrame) -> pd.DataFrame:
@@ -60,9 +45,9 @@ def switch_ages(rows: pd.DataFrame) -> pd.Series:
     began = rows.groupby("client", observed=True)["billing"].transform("first") == "hourly"
     fixed = rows[began & (rows["billing"] == "fixed-fee")]
     since = fixed.groupby("client", observed=True)["age_start"].first()
-    told = rows.merge(since.rename("since"), left_on="client", right_index=True)
-    clear = ~told["flags"].str.contains("billing-switch") & (told["age_start"] != told["since"])
-    sides = told[clear].groupby(["client", told["age_start"] > told["since"]], observed=True).size().unstack()
+    own = rows.merge(since.rename("since"), left_on="client", right_index=True)
+    clear = ~own["flags"].str.contains("billing-switch") & (own["age_start"] != own["since"])
+    sides = own[clear].groupby(["client", own["age_start"] > own["since"]], observed=True).size().unstack()
     enough = (sides.reindex(columns=[False, True]) >= MIN_SIDE).all(axis=1)
     return since[enough.reindex(since.index, fill_value=False)]
 
@@ -82,48 +67,31 @@ def hourly_rows(rows: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
 def fit_change(cohort: Cohort, since: pd.Series) -> Change:
     """Speed and jump at the change, fitted together with every client's curve.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        Clients that began hourly, from `hourly_rows`; those that never changed give the usual path.
-    since : Series
-        Age of the change, indexed by the clients that changed.
+    The cohort is of clients that began hourly, from `hourly_rows`; those that never changed give the usual path.
+    `since` is the age of the change, indexed by the clients that changed.
     """
-    names = cohort.clients.index.tolist()
-    months = lay_out(cohort.rows, names, np.column_stack([np.ones(len(names)), cohort.size]))
-    switch = since.reindex(names).fillna(np.inf).to_numpy()[:, None]
-    fit, found = fit_mixed_model(months), np.zeros(2)
+    months = cohort.months(cohort.size)
+    switch = since.reindex(cohort.clients.index).fillna(np.inf).to_numpy()[:, None]
+    fit, found = decay.fit_mixed_model(months), np.zeros(2)
     for _ in range(ROUNDS):
-        _, scored, modelled = newton_step(fit.model, fit.point, _direction(fit, months, switch, found))
+        _, scored, modelled = decay.newton_step(fit.model, fit.point, _direction(fit, months, switch, found))
         step = modelled @ _gradient(fit, months, switch, found)
         found = np.clip(found + np.clip(step, -LARGEST_STEP, LARGEST_STEP), -MOST_LOG, MOST_LOG)
         if np.abs(step).max() < STEPS_END:
             break
         model = _as_if_never(fit.model, months, switch, found)
-        fit = replace(fit, model=model, point=maximise(model, fit.point.theta))
+        fit = replace(fit, model=model, point=decay.maximise(model, fit.point.theta))
+    # The larger of two errors: the one from scores of few clients is noisy, the model's own trusts the model.
     error = np.sqrt(np.maximum(np.diag(scored), fit.memory * np.diag(modelled)))
-    speed, jump = (_interval(*pair, len(since) - 1) for pair in zip(found, error, strict=True))
-    return Change(speed, jump, len(since))
+    return Change(*(ratio_interval(*pair, len(since) - 1) for pair in zip(found, error, strict=True)))
 
 
-def _interval(estimate: float, error: float, df: int) -> tuple[float, float, float, float]:
-    low, high = estimate + np.array([-1, 1]) * student.ppf(0.975, df) * error
-    return float(np.exp(estimate)), float(np.exp(low)), float(np.exp(high)), _p_value(estimate, error, df)
-
-
-def _p_value(estimate: float, error: float, df: int) -> float:
-    return float(2 * student.sf(abs(estimate) / error, df))
-
-
-def _as_if_never(model: Model, months: Months, switch: Array, found: Array) -> Model:
-    """The book with the clock and the jump taken out, (log speed ratio, log jump).
-
-    Hours with a factor s are Tweedie with dispersion phi, so hours / s are so with dispersion phi / sqrt(s).
-    """
+def _as_if_never(model: decay.Model, months: decay.Months, switch: Array, found: Array) -> decay.Model:
+    """The model of hours with the clock and the jump taken out, (log speed ratio, log jump)."""
     start, end = (_clock(age, switch, found[0]) for age in (months.age_start, months.age_end))
-    factor = np.where(months.age_start >= switch, np.exp(found[1]), 1.0)
-    rate, weight = months.rate / factor, months.weight * np.sqrt(factor)
-    return replace(model, months=replace(model.months, age_start=start, age_end=end, rate=rate, weight=weight))
+    plain = months.divided(np.where(months.age_start >= switch, np.exp(found[1]), 1.0))
+    moved = replace(model.months, age_start=start, age_end=end, rate=plain.rate, weight=plain.weight)
+    return replace(model, months=moved)
 
 
 def _clock(age: Array, switch: Array, log_ratio: float) -> Array:
@@ -132,30 +100,30 @@ def _clock(age: Array, switch: Array, log_ratio: float) -> Array:
         return np.where(age > switch, switch + (age - switch) * np.exp(-log_ratio), age)
 
 
-def _gradient(fit: Fit, months: Months, switch: Array, found: Array) -> Array:
+def _gradient(fit: decay.Fit, months: decay.Months, switch: Array, found: Array) -> Array:
     """Derivatives of the marginal log likelihood of the hours as they are, in log speed ratio and log jump."""
     out = np.zeros(2)
     for j in range(2):
         for side in (DIFFERENCE, -DIFFERENCE):
             moved = _as_if_never(fit.model, months, switch, found + side * np.eye(2)[j])
-            point = evaluate(moved, fit.point.theta, fit.point.modes)
+            point = decay.evaluate(moved, fit.point.theta, fit.point.modes)
             out[j] += point.loglik * np.sign(side) / (2 * DIFFERENCE)
     divided = (months.age_start >= switch) & (months.rate > 0) & (months.used > 0)
     return out - np.array([0, divided.sum()])
 
 
-def _direction(fit: Fit, months: Months, switch: Array, found: Array) -> Array:
+def _direction(fit: decay.Fit, months: decay.Months, switch: Array, found: Array) -> Array:
     """Derivatives of the log rate in log speed ratio and log jump, (clients, months, 2)."""
     sides = []
     for shift in (DIFFERENCE, -DIFFERENCE):
         start, end = (_clock(age, switch, found[0] + shift) for age in (months.age_start, months.age_end))
         moved = replace(fit.model.months, age_start=start, age_end=end)
-        sides.append(np.log(expected_hours(replace(fit.model, months=moved), fit.point)[0]))
+        sides.append(np.log(decay.expected_hours(replace(fit.model, months=moved), fit.point)))
     return np.stack([(sides[0] - sides[1]) / (2 * DIFFERENCE), months.age_start >= switch], axis=-1)
 
 
 def placebo(cohort: Cohort, since: pd.Series) -> tuple[Cohort, pd.Series]:
-    """The same book as if the change had come 3 months earlier, without the months after the true one."""
+    """The same clients as if the change had come 3 months earlier, without the months after the true one."""
     true = cohort.rows["client"].map(since)
     rows = cohort.rows[~(cohort.rows["age_start"] >= true)]
     pretended = since - PLACEBO_MONTHS
@@ -168,17 +136,17 @@ def placebo(cohort: Cohort, since: pd.Series) -> tuple[Cohort, pd.Series]:
     return Cohort(rows[~rows["client"].isin(gone)], clients), pretended[kept]
 
 
-def against_like(cohort: Cohort, since: pd.Series, column: str) -> tuple[float, float, float, float]:
+def against_like(cohort: Cohort, since: pd.Series, column: str) -> Values:
     """Change of hours (or tickets) over the six months after, against clients alike that had not changed yet.
 
     Each switcher is held against the three hourly clients whose level in the three months before the same age was
     nearest to its own. Returns ratio, low, high, p_value; NaN where fewer than 3 switchers have such company.
     """
-    book = cohort.rows.assign(since=cohort.rows["client"].map(since).fillna(np.inf))
+    rows = cohort.rows.assign(since=cohort.rows["client"].map(since).fillna(np.inf))
     differences = []
     for client, age in since.items():
-        own = book[book["client"] == client]
-        others = book[(book["client"] != client) & (book["since"] > age + AFTER_MONTHS)]
+        own = rows[rows["client"] == client]
+        others = rows[(rows["client"] != client) & (rows["since"] > age + AFTER_MONTHS)]
         levels = [_before_after(x, age, column) for x in (own, others)]
         if len(levels[0]) and len(levels[1]) >= NEIGHBOURS:
             before, change = levels[0].iloc[0]
@@ -186,9 +154,9 @@ def against_like(cohort: Cohort, since: pd.Series, column: str) -> tuple[float, 
             differences.append(change - levels[1].loc[near, "change"].mean())
     count = len(differences)
     if count < MIN_SWITCHERS:
-        return (np.nan,) * 4
+        return NOTHING
     error = float(np.std(differences, ddof=1) / np.sqrt(count))
-    return _interval(float(np.mean(differences)), error, count - 1)
+    return ratio_interval(float(np.mean(differences)), error, count - 1)
 
 
 def _before_after(rows: pd.DataFrame, age: float, column: str) -> pd.DataFrame:

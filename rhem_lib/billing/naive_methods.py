@@ -7,14 +7,9 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import norm, ttest_ind
+from scipy.stats import linregress, ttest_ind
 
-from rhem_lib.billing.cohort import Cohort
-from rhem_lib.billing.groups import MIN_MONTHS
-
-Array = NDArray[np.float64]
-Answer = tuple[float, float, float, float]
+from rhem_lib.billing.groups import MIN_MONTHS, NOTHING, Cohort, Values, ratio_interval
 
 SMALL_RATE = 0.02  # h per endpoint per month, added before the log: months without hours have none
 FAULTS = {
@@ -24,19 +19,16 @@ FAULTS = {
 }
 
 
-def welch(cohort: Cohort, name: str) -> Answer:
+def welch(cohort: Cohort, name: str) -> Values:
     """Welch's t test of per-client slopes of RHEM on age; it gives no ratio."""
     table = _months(cohort, name)
-    table = table[table.groupby("client")["age"].transform("size") >= MIN_MONTHS]
-    around = table["age"] - table.groupby("client")["age"].transform("mean")
-    sums = pd.DataFrame({"xy": around * table["rate"], "xx": around**2, "client": table["client"]})
-    sums = sums.groupby("client").sum()
-    slope = sums["xy"] / sums["xx"]
-    group = table.groupby("client")["group"].first() > 0
+    clients = table[table.groupby("client")["age"].transform("size") >= MIN_MONTHS].groupby("client")
+    slope = pd.Series({name: linregress(own["age"], own["rate"]).slope for name, own in clients})
+    group = clients["group"].first() > 0
     return np.nan, np.nan, np.nan, float(ttest_ind(slope[group], slope[~group], equal_var=False).pvalue)
 
 
-def mixed_lm(cohort: Cohort, name: str) -> Answer:
+def mixed_lm(cohort: Cohort, name: str) -> Values:
     """MixedLM of statsmodels on log RHEM: age x group, log size, and each client's own level and slope."""
     import statsmodels.formula.api as smf
 
@@ -46,7 +38,7 @@ def mixed_lm(cohort: Cohort, name: str) -> Answer:
     return _log_linear(model)
 
 
-def gee(cohort: Cohort, name: str) -> Answer:
+def gee(cohort: Cohort, name: str) -> Values:
     """GEE of statsmodels on RHEM with a log link, weighted by exposure: age x group, log size, exchangeable."""
     import statsmodels.api as sm
     import statsmodels.formula.api as smf
@@ -71,14 +63,14 @@ def _months(cohort: Cohort, name: str) -> pd.DataFrame:
     return pd.DataFrame(columns | {"size": cohort.size[client]})
 
 
-def _log_linear(model: object) -> Answer:
+def _log_linear(model: object) -> Values:
     """Ratio of half-lives from slopes of the log, if both fall; interval by the delta method, p of age x group."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             result = model.fit()  # type: ignore[attr-defined]
         except np.linalg.LinAlgError:
-            return (np.nan,) * 4
+            return NOTHING
     terms = ["age", "age:group"]
     slope, differs = result.params[terms]
     p_value = float(result.pvalues["age:group"])
@@ -87,6 +79,4 @@ def _log_linear(model: object) -> Answer:
         return np.nan, np.nan, np.nan, p_value
     gradient = np.array([1 / outside - 1 / inside, -0.5 / outside - 0.5 / inside])
     error = float(np.sqrt(gradient @ result.cov_params().loc[terms, terms].to_numpy() @ gradient))
-    estimate = np.log(outside / inside)
-    low, high = np.exp(estimate + norm.ppf(0.975) * error * np.array([-1, 1]))
-    return float(np.exp(estimate)), float(low), float(high), p_value
+    return *ratio_interval(np.log(outside / inside), error, np.inf)[:3], p_value

@@ -1,41 +1,63 @@
 """Analyses of the billing question that can disagree with the primary one, each a line or two of a table."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from rhem_lib.billing import contract_changes, naive_methods, under_recording
-from rhem_lib.billing.cohort import Cohort, cohort_of, without_season
-from rhem_lib.billing.groups import LOG_TAU, Effect, effect_of, verdict
-from rhem_lib.billing.text import HALF_LIFE
-from rhem_lib.decay import Fit, Model, lay_out, maximise, starting_values
+from rhem_lib.billing.groups import LOG_TAU, NOTHING, Array, Cohort, Effect, Values, cohort_of, effect_of, verdict
+from rhem_lib.decay import Fit, Model, maximise
 
-Array = NDArray[np.float64]
 Line = dict[str, object]
 
 COLUMNS = ["analysis", "quantity", "ratio", "low", "high", "p_value", "clients", "verdict", "note"]
-HOURS, CHECK = "hours, after / before", "hours per ticket, fixed fee / hourly"
+HALF_LIFE, HOURS = "half-life ratio", "hours, after / before"
+PRIMARY = "adjusted for size and season (primary)"
+# Every analysis beside the primary one, in the order of plan and table, and what its ratio is of.
+ANALYSES = {
+    "tickets in place of hours": HALF_LIFE,
+    "hours per ticket over the first year": "hours per ticket, fixed fee / hourly",
+    "not adjusted for size": HALF_LIFE,
+    "not adjusted for season": HALF_LIFE,
+    "labels permuted among clients of like size": HALF_LIFE,
+    "only sizes that both groups have": HALF_LIFE,
+    "adjusted for the year of onboarding": HALF_LIFE,
+    "hyperbolic curve": HALF_LIFE,
+    "block-hours as a group of its own": HALF_LIFE,
+    "block-hours against hourly": "half-life, block / hourly",
+    "without clients that left within 6 months": HALF_LIFE,
+    "leavers of the first year never improve further": HALF_LIFE,
+    "clients that changed: half-life": "half-life, after / before",
+    "clients that changed: jump at the change": HOURS,
+    "placebo change 3 months earlier: half-life": "half-life, after / before",
+    "placebo change 3 months earlier: jump": HOURS,
+    "changed against like clients that had not: hours": HOURS,
+    "changed against like clients that had not: tickets": "tickets, after / before",
+    "tipping point: share of hours written down": "share that erases the finding",
+    "tipping point: unmeasured cause": "E-value of estimate, of the nearer limit",
+    "usual: Welch t test of slopes": HALF_LIFE,
+    "usual: MixedLM, age x group on log hours": HALF_LIFE,
+    "usual: GEE, age x group, log link": HALF_LIFE,
+}
 FIXED = "fixed-fee"
 GROUPS = (FIXED, "hourly")
 PERMUTATIONS = 2000
 LEAST_CLIENTS, EARLY_LEAVER, FIRST_YEAR = 4, 6, 12
 
 
-def line(analysis: str, values: tuple[float, ...] | Effect, clients: int, note: str = "", **more: str) -> Line:
+def line(analysis: str, values: Values | Effect, clients: int, note: str = "", said: str | None = None) -> Line:
     """One row of the table; the verdict is that of its own interval where it is about half-lives."""
-    if isinstance(values, Effect):
-        values = (values.ratio, values.low, values.high, values.p_value)
-    quantity = more.get("quantity", HALF_LIFE)
-    told = verdict(*values[1:3]) if quantity == HALF_LIFE and np.isfinite(values[1:3]).all() else ""
-    return dict(zip(COLUMNS, (analysis, quantity, *values, clients, more.get("verdict", told), note), strict=True))
+    quantity = ANALYSES.get(analysis, HALF_LIFE)
+    values = values.values if isinstance(values, Effect) else values
+    if said is None:
+        said = verdict(*values[1:3]) if quantity == HALF_LIFE and np.isfinite(values[1:3]).all() else ""
+    return dict(zip(COLUMNS, (analysis, quantity, *values, clients, said, note), strict=True))
 
 
-def absent(analysis: str, reason: str, quantity: str = HALF_LIFE) -> Line:
-    """A row that this book has no data for."""
-    return line(analysis, (np.nan,) * 4, 0, reason, quantity=quantity)
+def absent(analysis: str, reason: str) -> Line:
+    """A row for which there are no data."""
+    return line(analysis, NOTHING, 0, reason)
 
 
 def effect(cohort: Cohort, *more: Array) -> Effect:
@@ -59,23 +81,19 @@ def unadjusted(cohort: Cohort, seasonal: Cohort) -> list[Line]:
 def permuted(cohort: Cohort, primary: Effect, seed: int) -> Line:
     """Score of log tau under the null, labels exchanged within thirds by size: a p-value without a model of it."""
     size, fixed = cohort.size, cohort.of(FIXED)
-    months = lay_out(cohort.rows, cohort.clients.index.tolist(), np.column_stack([np.ones(len(size)), size]))
-    model = Model(months)
-    score = maximise(model, starting_values(model)).scores[:, LOG_TAU * 2]
+    score = maximise(Model(cohort.months(size))).scores[:, LOG_TAU * 2]
     thirds = np.searchsorted(np.quantile(size, [1 / 3, 2 / 3]), size)
     rng = np.random.default_rng(seed)
     sums, observed = np.zeros(PERMUTATIONS), 0.0
-    for third in range(3):
-        mine, labels = score[thirds == third], fixed[thirds == third]
-        if len(mine):
-            centred = mine - mine.mean()
-            observed += centred @ labels
-            sums += rng.permuted(np.tile(labels, (PERMUTATIONS, 1)), axis=1) @ centred
+    for third in np.unique(thirds):
+        centred, labels = score[thirds == third], fixed[thirds == third]
+        centred = centred - centred.mean()
+        observed += centred @ labels
+        sums += rng.permuted(np.tile(labels, (PERMUTATIONS, 1)), axis=1) @ centred
     p_value = float((1 + (np.abs(sums) >= abs(observed) - 1e-12).sum()) / (1 + PERMUTATIONS))
-    told = "no clear difference" if p_value >= 0.05 else "faster" if primary.ratio < 1 else "slower"
+    said = "no clear difference" if p_value >= 0.05 else "faster" if primary.ratio < 1 else "slower"
     note = "gives no ratio; cautious: finds less than the primary analysis"
-    return line("labels permuted among clients of like size", (np.nan,) * 3 + (p_value,), len(size), note,
-                verdict=told)  # fmt: skip
+    return line("labels permuted among clients of like size", (*NOTHING[:3], p_value), len(size), note, said)
 
 
 def trimmed(cohort: Cohort) -> Line:
@@ -100,16 +118,13 @@ def block_hours(rows: pd.DataFrame) -> list[Line]:
     """Prepaid blocks as a third group: what it does to the answer, and the blocks themselves against hourly."""
     names = ("block-hours as a group of its own", "block-hours against hourly")
     cohort = cohort_of(rows, "billing")
-    cohort = without_season(cohort.keep(cohort.clients["group"].isin([*GROUPS, "block-hours"])))
-    count = int((cohort.clients["group"] == "block-hours").sum())
-    if count < LEAST_CLIENTS:
-        return [absent(name, f"{count} clients buy blocks of hours") for name in names]
-    blocks = (cohort.clients["group"] == "block-hours").to_numpy(float)
-    fixed = (cohort.clients["group"] == FIXED).to_numpy(float)
-    fit = cohort.fit(fixed - fixed.mean(), blocks - blocks.mean(), cohort.size)
-    shares = (len(blocks), count + int((cohort.clients["group"] == "hourly").sum()))
-    second = line(names[1], effect_of(fit, 2), shares[1], "another question", quantity="half-life, block / hourly")
-    return [line(names[0], effect_of(fit), shares[0]), second]
+    cohort = cohort.keep(cohort.clients["group"].isin([*GROUPS, "block-hours"])).without_season()
+    blocks, fixed, hourly = (cohort.clients["group"] == name for name in ("block-hours", *GROUPS))
+    if blocks.sum() < LEAST_CLIENTS:
+        return [absent(name, f"{blocks.sum()} clients buy blocks of hours") for name in names]
+    fit = cohort.fit(*((group - group.mean()).to_numpy(float) for group in (fixed, blocks)), cohort.size)
+    second = line(names[1], effect_of(fit, 2), int((blocks | hourly).sum()), "another question")
+    return [line(names[0], effect_of(fit), len(blocks)), second]
 
 
 def hyperbolic(cohort: Cohort, core: Fit) -> Line:
@@ -153,62 +168,67 @@ def _stayed(cohort: Cohort, names: pd.Index) -> Cohort:
 
 def tickets(cohort: Cohort) -> tuple[list[Line], under_recording.Recording]:
     """The ticket twin, and hours per ticket as the control for growing under-recording."""
-    names = ("tickets in place of hours", "hours per ticket over the first year")
+    names, count = ("tickets in place of hours", "hours per ticket over the first year"), len(cohort.clients)
     if not cohort.rows["reactive_tickets"].gt(0).any():
-        nothing = under_recording.Recording(*(np.nan,) * 4)
-        return [absent(names[0], "no tickets"), absent(names[1], "no tickets", CHECK)], nothing
-    twin = under_recording.twin_fit(cohort, FIXED)
+        return [absent(name, "no tickets") for name in names], under_recording.Recording(*NOTHING)
+    twin = cohort.with_tickets().fit(cohort.of(FIXED), cohort.size)
     found = under_recording.hours_per_ticket(cohort, FIXED, twin)
-    note = "under 1: less is written down, or tickets are solved faster"
     values = (found.ratio, found.low, found.high, found.p_value)
-    shown = line(names[1], values, len(cohort.clients), note, quantity=CHECK,
-                 verdict="warning" if found.warns else "no sign")  # fmt: skip
-    counted = "calls, not typing: free of what is written down"
-    return [line(names[0], effect_of(twin), len(cohort.clients), counted), shown], found
+    note = "under 1: less is written down, or tickets are solved faster"
+    shown = line(names[1], values, count, note, "warning" if found.warns else "no sign")
+    return [
+        line(names[0], effect_of(twin), count, "calls, not typing: free of what is written down"),
+        shown,
+    ], found
 
 
 def changed(rows: pd.DataFrame) -> list[Line]:
     """Clients that changed from hourly to a fixed fee: speed and recording apart, placebo, company alike."""
-    names = ("clients that changed: half-life", "clients that changed: jump at the change",
-             "placebo change 3 months earlier: half-life", "placebo change 3 months earlier: jump",
-             "changed against like clients that had not: hours",
-             "changed against like clients that had not: tickets")  # fmt: skip
-    quantities = ("half-life, after / before", HOURS) * 2 + (HOURS, "tickets, after / before")
-    since = contract_changes.switch_ages(rows)
-    if len(since) < contract_changes.MIN_SWITCHERS:
-        reason = (
-            f"{len(since)} clients changed with 3 months on both sides; it takes {contract_changes.MIN_SWITCHERS}"
-        )
-        return [absent(*pair) for pair in zip(names, [reason] * 6, quantities, strict=True)]
-    cohort = without_season(cohort_of(contract_changes.hourly_rows(rows, since), "billing"))
+    notes = {
+        "clients that changed: half-life": "",
+        "clients that changed: jump at the change": "a jump is a change in what is written down, not in speed",
+        "placebo change 3 months earlier: half-life": "should hold 1",
+        "placebo change 3 months earlier: jump": "should hold 1",
+        "changed against like clients that had not: hours": "speed and recording together",
+        "changed against like clients that had not: tickets": "free of what is written down",
+    }
+    since, least = contract_changes.switch_ages(rows), contract_changes.MIN_SWITCHERS
+    if len(since) < least:
+        reason = f"{len(since)} clients changed with 3 months on both sides; it takes {least}"
+        return [absent(name, reason) for name in notes]
+    cohort = cohort_of(contract_changes.hourly_rows(rows, since), "billing").without_season()
     since = since[since.index.isin(cohort.clients.index)]
-    true = contract_changes.fit_change(cohort, since)
-    found = [true.speed, true.jump]
-    told = ["", "a jump is a change in what is written down, not in speed"]
     before, pretended = contract_changes.placebo(cohort, since)
-    if len(pretended) >= contract_changes.MIN_SWITCHERS:
+    true, false = contract_changes.fit_change(cohort, since), contract_changes.Change()
+    if len(pretended) >= least:
         false = contract_changes.fit_change(before, pretended)
-        found += [false.speed, false.jump]
-    else:
-        found += [(np.nan,) * 4] * 2
-    told += ["should hold 1"] * 2 + ["speed and recording together", "free of what is written down"]
-    found += [
-        contract_changes.against_like(cohort, since, name) for name in ("reactive_hours", "reactive_tickets")
-    ]
-    columns = zip(names, found, [len(since)] * 6, told, quantities, strict=True)
-    return [line(name, values, n, note, quantity=quantity) for name, values, n, note, quantity in columns]
+    hours, calls = (contract_changes.against_like(cohort, since, f"reactive_{of}") for of in ("hours", "tickets"))
+    found = (true.speed, true.jump, false.speed, false.jump, hours, calls)
+    return [line(name, x, len(since), note) for (name, note), x in zip(notes.items(), found, strict=True)]
 
 
-def others(cohort: Cohort) -> Iterator[Callable[[], list[Line]]]:
+def tipping(core: Fit, effect: Effect, clients: int) -> list[Line]:
+    """What would make the result out of nothing: under-recording that grows, or something unmeasured."""
+    names = ("tipping point: share of hours written down", "tipping point: unmeasured cause")
+    if effect.low <= 1 <= effect.high:
+        return [absent(name, "there is no finding to erase") for name in names]
+    limit, whole = under_recording.erasing_share(core, effect)
+    note = "not even half the hours unwritten would erase it"
+    if np.isnan(limit):
+        note = "growing under-recording makes no slower path"
+    elif limit:
+        note = f"the interval takes in 1 once fixed-fee hours are written down to {limit:.0%} or less"
+    near = effect.high if effect.ratio < 1 else effect.low
+    strength = under_recording.e_value(effect.ratio), under_recording.e_value(near), np.nan, np.nan
+    cause = "goes with the fee, and with the half-life, by this factor each"
+    share = line(names[0], (whole, np.nan, limit, np.nan), clients, note)
+    return [share, line(names[1], strength, clients, cause)]
+
+
+def usual(cohort: Cohort) -> list[Line]:
     """What is usually done, with its known fault."""
-    count = len(cohort.clients)
-    for name, method in naive_methods.METHODS.items():
-        yield lambda name=name, method=method: [  # type: ignore[misc]
-            line(
-                f"usual: {name}",
-                method(cohort, FIXED),
-                count,
-                f"known fault: {naive_methods.FAULTS[name]}",
-                verdict="",
-            )
-        ]
+    faults, count = naive_methods.FAULTS, len(cohort.clients)
+    return [
+        line(f"usual: {name}", method(cohort, FIXED), count, f"known fault: {faults[name]}", "")
+        for name, method in naive_methods.METHODS.items()
+    ]

@@ -9,13 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
-from rhem_lib.billing.cohort import Cohort, with_tickets
-from rhem_lib.billing.groups import GROUP, LOG_TAU, Effect
-from rhem_lib.decay import Fit, covariate_effect, expected_hours, maximise
-
-Array = NDArray[np.float64]
+from rhem_lib import decay
+from rhem_lib.billing.groups import GROUP, LOG_TAU, NOTHING, Array, Cohort, Effect, Values, ratio_interval
 
 RAMP_MONTHS = 12.0
 TICKET_VARIANCE, SHOCK_VARIANCE = 1.0, 0.03
@@ -43,77 +39,54 @@ class Recording:
     def text(self) -> str:
         """What the control says."""
         if not np.isfinite(self.ratio):
-            return "Tickets are not counted in this book, so that nothing speaks to what is written down."
+            return "No tickets are counted, so that nothing speaks to what is written down."
         story = (
-            f"Over the first year hours per ticket of fixed-fee clients went to {self.ratio:.2f} times what they "
+            f"ver the first year hours per ticket of fixed-fee clients went to {self.ratio:.2f} times what they "
             f"did for hourly clients (95 % interval {self.low:.2f} to {self.high:.2f})"
         )
-        if self.warns:
-            return (
-                f"Warning: {story[0].lower()}{story[1:]}. Part of a faster fall may be work that is no longer "
-                "written down; or tickets are solved faster. Remote-session times of a sample would tell."
-            )
-        return f"{story}: no sign that less and less is written down."
+        if not self.warns:
+            return f"O{story}: no sign that less and less is written down."
+        return (
+            f"Warning: o{story}. Part of a faster fall may be work that is no longer written down; or tickets are "
+            "solved faster. Remote-session times of a sample would tell."
+        )
 
 
-def hours_per_ticket(cohort: Cohort, name: str, twin: Fit) -> Recording:
+def hours_per_ticket(cohort: Cohort, name: str, twin: decay.Fit) -> Recording:
     """Whether hours per ticket of a group fall with age, against the others with the same course of tickets.
 
-    Log hours per ticket by month, weighted by tickets, on a client's own mean, its fitted log ticket rate, age up
-    to a year, and age up to a year for the group; errors clustered by client.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    name : str
-        The group.
-    twin : mixed.Fit
-        Of the tickets of the same cohort: smooths what chance does to the monthly counts.
+    Log hours per ticket by month, weighted by tickets, on a client's own mean, its fitted log ticket rate (`twin`,
+    the fit of the tickets, which smooths the chance in monthly counts), age up to a year, and age up to a year for
+    the group; errors clustered by client.
     """
     rows = cohort.rows
-    course = pd.DataFrame(expected_hours(twin.model, twin.point)[0], cohort.clients.index)
-    place = rows.groupby("client", observed=True).cumcount().to_numpy()
+    known = ((rows["reactive_tickets"] > 0) & (rows["reactive_hours"] > 0)).to_numpy()
+    if known.sum() < 4 * len(cohort.clients):
+        return Recording(*NOTHING)
     client = cohort.clients.index.get_indexer(rows["client"])
-    told = ((rows["reactive_tickets"] > 0) & (rows["reactive_hours"] > 0)).to_numpy()
-    if told.sum() < 4 * len(cohort.clients):
-        return Recording(*(np.nan,) * 4)
-    table = rows[told]
-    tickets = table["reactive_tickets"].to_numpy(float)
-    progress = np.minimum(table["age_months"].to_numpy() / RAMP_MONTHS, 1.0)
-    group = cohort.of(name)[client[told]]
-    columns = np.column_stack([progress * group, progress, np.log(course.to_numpy()[client, place][told])])
-    answer = np.log(table["reactive_hours"].to_numpy() / tickets)
+    place = rows.groupby("client", observed=True).cumcount().to_numpy()
+    course = np.log(decay.expected_hours(twin.model, twin.point)[client, place][known])
+    tickets = rows["reactive_tickets"].to_numpy(float)[known]
+    progress = np.minimum(rows["age_months"].to_numpy()[known] / RAMP_MONTHS, 1.0)
+    columns = np.column_stack([progress * cohort.of(name)[client[known]], progress, course])
+    answer = np.log(rows["reactive_hours"].to_numpy()[known] / tickets)
     weight = 1 / (TICKET_VARIANCE / tickets + SHOCK_VARIANCE)
-    return Recording(*_within(columns, answer, weight, client[told]))
+    return Recording(*_within(columns, answer, weight, client[known]))
 
 
-def _within(columns: Array, answer: Array, weight: Array, client: NDArray[np.intp]) -> tuple[float, ...]:
-    """First coefficient of a weighted regression within clients: exp of it, its 95 % limits, p-value."""
-    everything = np.column_stack([columns, answer])
-    present = np.unique(client)
-    total = np.bincount(client, weight)
-    means = (
-        np.column_stack([np.bincount(client, weight * x) for x in everything.T]) / np.maximum(total, 1e-9)[:, None]
-    )
-    inside = (everything - means[client]) * np.sqrt(weight)[:, None]
-    design, target = inside[:, :-1], inside[:, -1]
-    inverse = np.linalg.pinv(design.T @ design)
-    beta = inverse @ design.T @ target
-    pull = design * (target - design @ beta)[:, None]
-    scores = np.column_stack([np.bincount(client, x) for x in pull.T])
-    df = max(len(present) - design.shape[1] - 1, 2)
-    error = float(np.sqrt((inverse @ scores.T @ scores @ inverse)[0, 0] * len(present) / df))
-    reach = student.ppf(0.975, df) * error
-    p_value = 2 * student.sf(abs(beta[0]) / error, df)
-    return tuple(float(x) for x in (*np.exp([beta[0], beta[0] - reach, beta[0] + reach]), p_value))
+def _within(columns: Array, answer: Array, weight: Array, client: NDArray[np.intp]) -> Values:
+    """First coefficient of a weighted regression with a mean for each client, errors clustered by client."""
+    from statsmodels.regression.linear_model import WLS
+
+    means = pd.get_dummies(client).to_numpy(float)
+    clusters = {"groups": client, "use_correction": False}
+    found = WLS(answer, np.hstack([columns, means]), weight).fit(cov_type="cluster", cov_kwds=clusters)
+    # t over clients: the means of the clients cost none of the degrees of freedom that clusters are counted by.
+    df = max(means.shape[1] - columns.shape[1] - 1, 2)
+    return ratio_interval(found.params[0], found.bse[0] * np.sqrt(means.shape[1] / df), df)
 
 
-def twin_fit(cohort: Cohort, name: str) -> Fit:
-    """The primary model on tickets in place of hours."""
-    return with_tickets(cohort).fit(cohort.of(name), cohort.size)
-
-
-def erasing_share(core: Fit, effect: Effect) -> tuple[float, float]:
+def erasing_share(core: decay.Fit, effect: Effect) -> tuple[float, float]:
     """Share of its hours that the group would have to write down after a year to erase a shorter half-life.
 
     Hours of the group are divided by a share that falls from 1 to c over a year, and the model is maximised again;
@@ -133,8 +106,8 @@ def erasing_share(core: Fit, effect: Effect) -> tuple[float, float]:
     for share in SHARES:
         factor = np.where(fixed, 1 / (1 - (1 - share) * progress), 1.0)
         model = replace(core.model, months=replace(months, rate=months.rate * factor))
-        point = maximise(model, point.theta, gain=1e-9)
-        found.append(covariate_effect(replace(core, model=model, point=point), LOG_TAU, GROUP)[0])
+        point = decay.maximise(model, point.theta, gain=1e-9)
+        found.append(decay.covariate_effect(replace(core, model=model, point=point), LOG_TAU, GROUP)[0])
     upper = np.array(found) + np.log(effect.high / effect.ratio)
     return _crossing(upper), _crossing(np.array(found))
 

@@ -5,18 +5,18 @@ A merger or a roll-out lifts a client's level from one month on. Every month is 
 and names are given under Benjamini-Hochberg over all clients, because one test in twenty is wrong by design.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 
+from rhem_lib.decay.curves import Array
 from rhem_lib.decay.laplace import Point, evaluate
 from rhem_lib.decay.mixed_model import Fit
-from rhem_lib.decay.residuals import expected, residuals
-
-Array = NDArray[np.float64]
+from rhem_lib.decay.residuals import conditional, residuals, sloped
 
 MONTHS_TO_JUDGE, LEAST_SIDE = 12, 3
 FALSE_DISCOVERY = 0.1
@@ -24,29 +24,13 @@ HISTORIES, CLIENTS_AT_ONCE = 200, 250
 COLUMNS = ["client", "age_months", "ratio", "low", "high", "p_value"]
 
 
-@dataclass(frozen=True)
-class _Path:
+class _Path(NamedTuple):
     """Residuals of the fit (clients, months) and what its curves take up of any series along the months."""
 
     residual: Array
     slope: Array
     level: Array
     inner: Array
-
-    def part(self, clients: slice) -> "_Path":
-        """The same of some clients."""
-        return _Path(self.residual[clients], self.slope[clients], self.level[clients], self.inner[clients])
-
-    def left(self, series: Array) -> Array:
-        """What remains of (..., clients, months) once each client's curve has followed it."""
-        followed = np.einsum("nti,...nt->...ni", self.slope, series)
-        return series - np.einsum("nti,nij,...nj->...nt", self.slope, self.inner, followed)
-
-
-def _path(fit: Fit) -> _Path:
-    residual, slope, level = residuals(fit.model, fit.point)
-    inner = np.asarray(np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(fit.sd**-2)), float)
-    return _Path(residual, slope, level, inner)
 
 
 def change_points(fit: Fit, names: list[str], seed: int = 0) -> pd.DataFrame:
@@ -59,16 +43,18 @@ def change_points(fit: Fit, names: list[str], seed: int = 0) -> pd.DataFrame:
         expected on the path that the months before point to), low, high (95 %), p_value of the search.
     """
     months = fit.model.months
-    path = _path(fit)
+    residual, slope, level = residuals(fit.model, fit.point)
+    path = _Path(residual, slope, level, conditional(fit.point, slope))
     size, allowed = _scale(path, months.used)
-    observed = np.abs(_statistics(path.residual, path.level, size, allowed))
+    observed = np.abs(_statistics(residual, level, size, allowed))
     place = observed.argmax(-1)
     rng = np.random.default_rng(seed)
     drawn = np.empty((HISTORIES, len(names)))
     for first in range(0, len(names), CLIENTS_AT_ONCE):
         part = slice(first, first + CLIENTS_AT_ONCE)
-        histories = _histories(fit, path.part(part), rng)
-        drawn[:, part] = np.abs(_statistics(histories, path.level[part], size[part], allowed[part])).max(-1)
+        histories = _histories(fit, _Path(*(array[part] for array in path)), rng)
+        drawn[:, part] = np.abs(_statistics(histories, level[part], size[part], allowed[part])).max(-1)
+    # A largest statistic follows Gumbel's distribution, whose two parameters need few draws.
     spread = np.maximum(drawn.std(0) * np.sqrt(6) / np.pi, 1e-9)
     height = (observed.max(-1) - drawn.mean(0)) / spread + np.euler_gamma
     p_values = np.where(allowed.any(-1), -np.expm1(-np.exp(-height)), np.nan)
@@ -113,22 +99,27 @@ def _histories(fit: Fit, path: _Path, rng: np.random.Generator) -> Array:
         series[:, :, month] = memory * series[:, :, month - 1] + np.sqrt(1 - memory**2) * series[:, :, month]
     series = np.where(path.level > 0, series, 0.0)
     own = fit.sd * rng.standard_normal((HISTORIES, clients, 3))
-    return path.left(series + np.einsum("nti,kni->knt", path.slope, own))
+    series += np.einsum("nti,kni->knt", path.slope, own)
+    # What remains once each client's curve has followed its history, as the fit's curve has followed the data.
+    followed = np.einsum("nti,knt->kni", path.slope, series)
+    return series - np.einsum("nti,nij,knj->knt", path.slope, path.inner, followed)
 
 
 def _ratios(fit: Fit, found: NDArray[np.intp], place: NDArray[np.intp]) -> tuple[Array, Array, Array]:
     """Hours from the change on over those expected on the path of the months before it, with 95 % limits."""
     if not len(found):
         return np.empty(0), np.empty(0), np.empty(0)
-    months = fit.model.months.part(found)
+    whole = replace(fit.model, months=fit.model.months.part(found))
+    months = whole.months
     before = np.arange(months.used.shape[1]) < place[:, None]
-    early = replace(fit.model, months=replace(months, used=months.used * before))
+    early = replace(whole, months=replace(months, used=months.used * before))
     known = evaluate(early, fit.point.theta, np.zeros((len(found), 3)))
-    rate, slope, deviation = expected(early, known)
+    rate, slope = sloped(whole, known)
     weight = months.weight * months.used * ~before
+    variance = whole.dispersion(known.theta)[0] * rate**1.5
     hours = (weight * rate).sum(1)
     steep = (weight * slope).sum(2).T / hours[:, None]
-    chance = fit.memory * ((weight * deviation) ** 2).sum(1) / hours**2
+    chance = fit.memory * (weight**2 * variance).sum(1) / hours**2
     spread = _spread(known, fit.memory)
     error = norm.ppf(0.975) * np.sqrt(np.einsum("ni,nij,nj->n", steep, spread, steep) + chance)
     ratio = (weight * months.rate).sum(1) / hours
@@ -141,16 +132,15 @@ def _spread(point: Point, memory: float) -> Array:
     The data's part of it is divided by the memory of the shocks, and a client's own months cannot make it less
     certain than the population does: eigenvalues relative to the population's precision are at least 1.
     """
-    sd = np.exp(point.theta[-5:-2])
-    values, vectors = np.linalg.eigh(point.hessian * np.outer(sd, sd))
+    values, vectors = point.widths()
     certain = 1 + np.maximum(values - 1, 0.0) / memory
-    root = sd[:, None] * vectors / np.sqrt(certain)[:, None, :]
+    root = vectors / np.sqrt(certain)[:, None, :]
     return root @ root.transpose(0, 2, 1)
 
 
 def discoveries(p_values: Array, rate: float = FALSE_DISCOVERY) -> NDArray[np.bool_]:
-    """Which tests stand after Benjamini-Hochberg at a false-discovery rate; NaN was not tested."""
-    tested = np.sort(p_values[np.isfinite(p_values)])
-    limits = rate * np.arange(1, len(tested) + 1) / max(len(tested), 1)
-    below = tested[tested <= limits]
-    return p_values <= (float(below[-1]) if len(below) else -1.0)
+    """Which tests hold after Benjamini-Hochberg at a false-discovery rate; NaN was not tested."""
+    tested, found = np.isfinite(p_values), np.zeros(len(p_values), bool)
+    if tested.any():
+        found[tested] = false_discovery_control(p_values[tested]) <= rate
+    return found

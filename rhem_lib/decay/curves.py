@@ -1,4 +1,4 @@
-"""Decay shapes as plain functions of age, and their averages over a month.
+"""Decay shapes: the exponential at an age, and the averages of all shapes over a month.
 
 Every shape is a start level, a floor and a falling share between them: level = floor + (start - floor) g(age; tau)
 with g(0) = 1 and g = 0 at the floor. Levels are hours per endpoint per month, ages and tau are months since
@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 Array = NDArray[np.float64]
 Derivatives = tuple[Array, Array, Array, Array]
@@ -18,74 +17,46 @@ STEEPNESS = 8.0  # of the smooth step
 
 
 def exponential(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Exponential fall to a floor: f + (s - f) exp(-t / tau).
-
-    Prefer it when every month removes the same share of what is still above the floor.
-
-    Parameters
-    ----------
-    age : array, any shape, months
-        Time since onboarding, at least 0.
-    start, floor : array, h per endpoint per month
-        Level at age 0, and the limit at great age.
-    tau : array, months
-        After tau, 63 % of the way to the floor is done; the half-life is tau ln 2.
-
-    Returns
-    -------
-    array, h per endpoint per month
+    """Return the level of an exponential at an age: floor + (start - floor) exp(-age / tau).
 
     Examples
     --------
     >>> float(exponential(0, 1.0, 0.2, 4.0))
     1.0
     """
-    share = np.exp(-np.asarray(age, float) / np.asarray(tau, float))
-    return floor + np.subtract(start, floor) * share
-
-
-def hyperbolic(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Hyperbolic fall to a floor: f + (s - f) / (1 + t / tau).
-
-    Quick at first, then with a long tail: halfway at tau, nine tenths of the way only at 9 tau. Units and limits
-    as in `exponential`.
-    """
-    return floor + np.subtract(start, floor) / (1 + np.asarray(age, float) / np.asarray(tau, float))
-
-
-def linear(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Straight fall that reaches the floor at age tau and stays there: f + (s - f) max(1 - t / tau, 0).
-
-    Units and limits as in `exponential`; halfway at tau / 2.
-    """
-    return floor + np.subtract(start, floor) * np.maximum(1 - np.asarray(age, float) / np.asarray(tau, float), 0)
-
-
-def step(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Smooth step from start to floor around age tau: f + (s - f) g, g a logistic curve in t / tau with g(0) = 1.
-
-    Little happens at first, then most of the fall within about tau / 2, as after one big clean-up. Units and
-    limits as in `exponential`; halfway at tau.
-    """
-    share = (1 + np.exp(-STEEPNESS)) * expit(STEEPNESS * (1 - np.asarray(age, float) / np.asarray(tau, float)))
-    return floor + np.subtract(start, floor) * share
-
-
-def flat(age: ArrayLike, start: ArrayLike, floor: ArrayLike = 0.0, tau: ArrayLike = 1.0) -> Array:
-    """No change with age: the level is `start` for ever; floor and tau are taken and not used."""
-    return np.broadcast_arrays(np.asarray(start, float), age, floor, tau)[0].copy()
+    return floor + np.subtract(start, floor) * np.exp(-np.asarray(age, float) / np.asarray(tau, float))
 
 
 def half_life(tau: ArrayLike) -> Array:
-    """Months in which an exponential halves its distance to the floor: tau ln 2."""
+    """Return the months in which an exponential halves its distance to the floor.
+
+    Parameters
+    ----------
+    tau : array, months
+        After tau, 63 % of the way to the floor is done.
+
+    Examples
+    --------
+    >>> round(float(half_life(10.0)), 2)
+    6.93
+    """
     return np.asarray(tau, float) * np.log(2)
 
 
 def time_to_level(level: float, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Age at which an exponential comes down to a level for good, in months.
+    """Return the age at which an exponential comes down to a level for good.
 
-    0 where start and floor are at or under the level, inf where the floor is above it (or the start is, and the
-    floor at it), else tau log((s - f) / (level - f)). Never average the finite ones: inf is an answer.
+    Parameters
+    ----------
+    level : float, h per endpoint per month
+    start, floor : array, h per endpoint per month
+    tau : array, months
+
+    Returns
+    -------
+    array, months
+        0 where start and floor are at or under the level, inf where the floor is above it (or the start is, and
+        the floor at it). Never average the finite ones: inf is an answer.
 
     Examples
     --------
@@ -100,25 +71,12 @@ def time_to_level(level: float, start: ArrayLike, floor: ArrayLike, tau: ArrayLi
 
 
 def exponential_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
-    """Average of exp(-t / tau) over [age_start, age_end], and its derivatives in log tau.
+    """Average exp(-t / tau) over [age_start, age_end], with three derivatives in log tau.
 
-    Parameters
-    ----------
-    age_start, age_end : array, months, age_start < age_end
-    tau : array, months
-
-    Returns
-    -------
-    tuple of four arrays
-        The average and its first, second and third derivative with respect to log tau.
-
-    Notes
-    -----
     With E_k = (exp(-a/tau) a^k - exp(-b/tau) b^k) / (tau^(k-1) (b - a)) the average is E_0 and
     dE_k / dlog tau = E_(k+1) - (k-1) E_k.
     """
-    start, end, tau = (np.asarray(x) for x in (age_start, age_end, tau))
-    x, y, width = start / tau, end / tau, (end - start) / tau
+    x, y, width = _scaled(age_start, age_end, tau)
     at_start, at_end = np.exp(-x), np.exp(-y)
     average = at_start * -np.expm1(-width) / width
     at_start, at_end = at_start * x / width, at_end * y / width
@@ -128,10 +86,14 @@ def exponential_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike
     return average, first, second, first + (at_start * x - at_end * y)
 
 
-def hyperbolic_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
-    """Average of 1 / (1 + t / tau) over [age_start, age_end], and derivatives as in `exponential_average`."""
+def _scaled(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> tuple[Array, Array, Array]:
     start, end, tau = (np.asarray(x) for x in (age_start, age_end, tau))
-    x, y, width = start / tau, end / tau, (end - start) / tau
+    return start / tau, end / tau, (end - start) / tau
+
+
+def hyperbolic_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
+    """Average 1 / (1 + t / tau): quick at first, then with a long tail; halfway at tau."""
+    x, y, width = _scaled(age_start, age_end, tau)
     u, v = 1 / (1 + x), 1 / (1 + y)
     average = np.log1p(width * u) / width
     first = average + (v - u) / width
@@ -141,10 +103,7 @@ def hyperbolic_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike)
 
 
 def linear_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
-    """Average of max(1 - t / tau, 0) over [age_start, age_end], and derivatives as in `exponential_average`.
-
-    The first derivative is continuous; the others jump where tau crosses an end of the interval.
-    """
+    """Average max(1 - t / tau, 0); beyond the first, derivatives jump where tau crosses an end of the interval."""
     start, end, tau = (np.asarray(x, float) for x in (age_start, age_end, tau))
     width = end - start
     stop = np.clip(tau, start, end)
@@ -156,21 +115,22 @@ def linear_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> 
 
 
 def step_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
-    """Average of the smooth step over [age_start, age_end], and derivatives as in `exponential_average`.
+    """Average a smooth step, logistic in t / tau with g(0) = 1: most of the fall within about tau / 2 around tau.
 
     With x = t / tau and G the integral of g, the average is a difference of tau G(x) / (b - a), of which the
     derivatives in log tau are tau (G - x g), tau (G - x g + x^2 g'), tau (G - x g - x^3 g'').
     """
-    start, end, tau = (np.asarray(x) for x in (age_start, age_end, tau))
-    upper, lower = _step_integral(end / tau), _step_integral(start / tau)
-    average, first, second, third = ((b - a) * tau / (end - start) for a, b in zip(lower, upper, strict=True))
+    x, y, width = _scaled(age_start, age_end, tau)
+    average, first, second, third = (
+        (b - a) / width for a, b in zip(_step_integral(x), _step_integral(y), strict=True)
+    )
     return average, first, second, third
 
 
 def _step_integral(x: Array) -> Derivatives:
     """G, G - x g, G - x g + x^2 g', G - x g - x^3 g'' of the smooth step."""
     z = STEEPNESS * (x - 1)
-    above = np.where(z.real > 0, z, 0)
+    above = np.where(z.real > 0, z, 0)  # exp of what is at most 0: neither end overflows
     top, tail = 1 + np.exp(-STEEPNESS), np.exp(z - 2 * above)
     share = np.where(z.real > 0, tail, 1) / (1 + tail)
     product = share * (1 - share)
@@ -182,22 +142,8 @@ def _step_integral(x: Array) -> Derivatives:
 
 def flat_average(age_start: ArrayLike, age_end: ArrayLike, tau: ArrayLike) -> Derivatives:
     """Average share of a curve that does not fall: 1, with derivatives 0."""
-    shape = np.broadcast(age_start, age_end, tau).shape
-    return np.ones(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape)
-
-
-def month_average(
-    age_start: ArrayLike, age_end: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike
-) -> tuple[Array, Array, Array]:
-    """Exponential averaged over [age_start, age_end], with derivatives in (log start, log floor, log tau).
-
-    Returns
-    -------
-    level : array (...), h per endpoint per month
-    gradient : array (3, ...)
-    hessian : array (3, 3, ...)
-    """
-    return derivatives(exponential_average(age_start, age_end, tau), np.asarray(start), np.asarray(floor))
+    none = np.zeros(np.broadcast(age_start, age_end, tau).shape)
+    return none + 1, none, none, none
 
 
 def derivatives(share: Derivatives, start: Array, floor: Array) -> tuple[Array, Array, Array]:

@@ -1,18 +1,15 @@
 """Is there a decline at all?
 
-The question comes before any half-life: in a flat book tau has no meaning, and a likelihood-ratio test of it
-has no chi-square distribution (Davies 1987). So first months are compared with last months, client by client.
+The question comes before any half-life: where hours do not fall, tau has no meaning, and a likelihood-ratio test
+of it has no chi-square distribution (Davies 1987). So first months are compared with last ones, client by client.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from rhem_lib.decay.client_months import Months
-
-Array = NDArray[np.float64]
 
 EARLY_MONTHS, LATE_MONTHS = 3, 4
 CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
@@ -47,27 +44,28 @@ class Gate:
 
 
 def check_decline(months: Months) -> Gate:
-    """Mean over clients of log(rate of the last 4 months / rate of the first 3), with a cluster-robust t test.
+    """Compare first with last months: mean over clients of the log ratio, with a cluster-robust t test.
 
-    A client with fewer than 7 months gives its first and its last half, at most 3 and 4 months; one month gives
-    nothing. Half an endpoint-month at the book's own rate is added to both sides, so that a client without hours
-    counts.
+    The ratio is that of the last 4 months to the first 3. A client with fewer than 7 months gives its first and
+    its last half, at most 3 and 4 months; one month gives nothing. Half an endpoint-month at everyone's rate is
+    added to both sides, so that a client without hours counts.
+
+    Parameters
+    ----------
+    months : Months
     """
-    count = months.used.sum(1).astype(int)
-    order = np.arange(months.used.shape[1])
-    early = (order < np.minimum(EARLY_MONTHS, count // 2)[:, None]) & (months.used > 0)
-    late_count = np.minimum(LATE_MONTHS, count - count // 2)
-    late = (order >= (count - late_count)[:, None]) & (months.used > 0) & (count > 1)[:, None]
-    sums = [((months.rate * months.weight * part).sum(1), (months.weight * part).sum(1)) for part in (early, late)]
-    (early_hours, early_weight), (late_hours, late_weight) = sums
-    judged = count > 1
-    if judged.sum() < 2:
+    months = months.part(months.used.sum(1) > 1)
+    n = len(months.used)
+    if n < 2:
         return Gate(np.nan, np.nan, np.nan, np.nan)
-    ratio = np.log((late_hours + 0.5) / (late_weight + 0.5)) - np.log((early_hours + 0.5) / (early_weight + 0.5))
-    weight = 1 / (CLIENT_VARIANCE + SAMPLING_VARIANCE / np.sqrt(early_weight * late_weight)[judged])
-    ratio = ratio[judged]
+    count, order = months.used.sum(1, keepdims=True), np.arange(months.used.shape[1])
+    early = (order < np.minimum(EARLY_MONTHS, count // 2)) * months.used * months.weight
+    late = (order >= count - np.minimum(LATE_MONTHS, count - count // 2)) * months.used * months.weight
+    levels = [np.log(((months.rate * part).sum(1) + 0.5) / (part.sum(1) + 0.5)) for part in (late, early)]
+    ratio = levels[0] - levels[1]
+    weight = 1 / (CLIENT_VARIANCE + SAMPLING_VARIANCE / np.sqrt(early.sum(1) * late.sum(1)))
     mean = np.average(ratio, weights=weight)
-    n = len(ratio)
+    # Each client is one cluster, so its months may be correlated in any way.
     error = np.sqrt(n / (n - 1) * (weight**2 * (ratio - mean) ** 2).sum()) / weight.sum()
     reach = student.ppf(0.975, n - 1) * error
     p_value = 2 * student.sf(abs(mean) / error, n - 1) if error > 0 else float(mean == 0)

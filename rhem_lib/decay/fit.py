@@ -1,7 +1,7 @@
-"""How fast does support load fall after onboarding, for the book and for every client?
+"""How fast does support load fall after onboarding, for all clients together and for every one?
 
 Partially pooled fit: every client has its own start, floor and half-life, drawn from a population that is
-estimated with them, so that a client with few months leans on the others. Method: `laplace` and `mixed`.
+estimated with them, so that a client with few months leans on the others. Method: `laplace` and `mixed_model`.
 """
 
 from collections.abc import Sequence
@@ -9,37 +9,38 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from rhem_lib.decay import decline_test, mixed_model, posterior, tables
 from rhem_lib.decay.change_points import COLUMNS, change_points
-from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, typed_panel
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out, padded, typed_panel
 from rhem_lib.decay.decline_test import Gate
 from rhem_lib.decay.forecast import forecast_months
-from rhem_lib.decay.season import Season, fit_season
-from rhem_lib.decay.target_check import Claim, check_claim, left_book
-from rhem_lib.decay.text import tell, tell_clients, tell_season
+from rhem_lib.decay.season import Season, find_wave
+from rhem_lib.decay.target_check import Claim, check_claim, clients_left
 from rhem_lib.errors import ParameterError, one_of
 from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
 
 MIN_CLIENTS, MIN_MONTHS = 3, 4
 ALLOTTED = 1e-9  # relative spread of rates
 SHAPES = ("exponential", "hyperbolic", "linear", "step", "flat")
+SHAPE_MARGIN = 4.0
+TAUS_TO_SEE_FLOOR, TAUS_TO_MISS_START = 2.5, 0.5
+ONE_SEASON = 2  # calendar months of onboarding
 
 
 @dataclass(frozen=True)
 class DecayFit:
-    """Decay of a book of clients. Intervals are 95 %.
+    """Decay of RHEM with age, of all clients together and of each. Intervals are 95 %.
 
     Attributes
     ----------
     population : DataFrame
         Index start_h, floor_h, rhem_12_h (level at the target's month, which its name carries; h per endpoint per
-        month), half_life_months, months_to_target. Columns
-        estimate, low, high: the typical client (median log parameters); mean_estimate, mean_low, mean_high: the
-        mean of this book's clients (mean of their levels, geometric mean of their half-lives, and the month at
-        which the mean of their curves comes down to the target for good). Half-life and months are NaN where no
-        decline was detected; inf means that the target is never reached.
+        month), half_life_months, months_to_target. Columns estimate, low, high: the typical client (median log
+        parameters); mean_estimate, mean_low, mean_high: the mean of the clients (mean of their levels, geometric
+        mean of their half-lives, and the month at which the mean of their curves comes down to the target for
+        good). Half-life and months are NaN where no decline was detected; inf means that the target is never
+        reached.
     clients : DataFrame, indexed by client
         The same per client, each with _low and _high, rhem_now_h (fitted level at the last month), p_target_24
         (probability that the target is reached within twice its months), months (observed) and follows.
@@ -49,13 +50,15 @@ class DecayFit:
         Is there any decline?
     target : Target
         The claim under test.
-    usable : bool
-        False where the data cannot carry a fit; `missing` then says why and all numbers are NaN.
-    core : mixed.Fit or None
+    missing : str
+        Why the data cannot carry a fit; all numbers are then NaN.
+    names : tuple of str
+        Clients in the order of `core`.
+    core : Fit or None
         Coefficients, covariance, modes, dispersions.
     claim : Claim or None
-        The target's claim: start, level and share of clients there, for the typical
-        client, the mean client and the portfolio, and what those who left do to it.
+        The target's claim: start, level and share of clients there, for the typical client, the mean client and
+        the portfolio, and what those who left do to it.
     changes : DataFrame
         Clients that left their path: client, month, age_months, ratio, low, high, p_value.
     season : Season or None
@@ -98,17 +101,80 @@ class DecayFit:
     @property
     def text(self) -> str:
         """The finding for analysts: does load fall as the target claims?"""
-        told = [f"The decay after onboarding cannot be estimated: {self.missing}."]
+        parts = [f"The decay after onboarding cannot be estimated: {self.missing}."]
         if self.core is not None:
-            months = self.core.model.months
-            told = [
-                tell(self.population, self.shapes, self.gate, self.target, months),
-                tell_season(self.season, self.gate, self.calendar),
-                tell_clients(self.names, self.clients["follows"], months),
-            ]
+            parts = [self._decline(), self._season(), self._follows()]
         if self.left_out:
-            told.append(f"Left out, because age or endpoints are unknown: {', '.join(self.left_out)}.")
-        return " ".join(filter(None, told))
+            parts.append(f"Left out, because age or endpoints are unknown: {', '.join(self.left_out)}.")
+        return " ".join(filter(None, parts))
+
+    def _decline(self) -> str:
+        """From onboarding to the target in minutes per endpoint per month, or that there is no decline."""
+        used, target, gate = self.core.model.months.used, self.target, self.gate  # type: ignore[union-attr]
+        counts = f"{len(used)} clients, {int(used.sum()):,} client-months"
+        minutes, level = self.population * 60, self.population.loc[target.level_column]
+        if not np.isfinite(gate.log_ratio):
+            return f"No decline detected: over {counts}, no two clients have early and late months to compare."
+        if not gate.declines:
+            return (
+                f"No decline detected over {counts}, so no half-life is given. {gate.text} The typical client is "
+                f"at {_range(minutes, target.level_column)} minutes per endpoint and month at month "
+                f"{target.months}."
+            )
+        verdict = "the data cannot tell whether it is there by then"
+        if level["high"] <= target.target_h:
+            verdict = "it is at or under that by then"
+        elif level["low"] > target.target_h:
+            verdict = "it has not come down to that by then"
+        return (
+            f"Over {counts}, the typical client goes from {_range(minutes, 'start_h')} minutes per endpoint "
+            f"and month at onboarding to {_range(minutes, target.level_column)} after {target.months} months; "
+            f"the claim is {target.text}, and {verdict}. The mean of the clients is "
+            f"{_range(minutes, target.level_column, 'mean_')} minutes at {target.months} months. "
+            f"The distance to the floor halves every {_range(self.population, 'half_life_months', '', '.1f')} "
+            f"months. {self._arrival()} {self._caveats()}"
+        )
+
+    def _arrival(self) -> str:
+        """When the typical client is at the target."""
+        months = self.population.loc["months_to_target"]
+        when = months.map(lambda value: f"{value:.0f}" if np.isfinite(value) else "never")
+        if when["low"] == "never":
+            return "The target is never reached, nor at any point of the 95 % interval."
+        reached = "never reached" if when["estimate"] == "never" else f"reached in month {when['estimate']}"
+        return f"The target is {reached} (95 % interval month {when['low']} to {when['high']})."
+
+    def _caveats(self) -> str:
+        """Which curve the data support, and whether start and floor were seen."""
+        rivals, months = self.shapes["aic"].drop("exponential"), self.core.model.months  # type: ignore[union-attr]
+        lead, rival = rivals.min() - self.shapes.loc["exponential", "aic"], rivals.idxmin()
+        text = f"A {rival} curve describes the data better than an exponential one."
+        if lead >= SHAPE_MARGIN:
+            text = "An exponential fall describes the data best of the curves tried."
+        elif lead > -SHAPE_MARGIN:
+            text = f"The data do not tell an exponential fall from a {rival} one."
+        tau, first = self.population.loc["half_life_months", "estimate"] / np.log(2), months.age_start[:, 0].min()
+        if (months.age_end * months.used).max() < TAUS_TO_SEE_FLOOR * tau:
+            text += " No client was followed long enough to see its floor, so that is a guess."
+        if first > TAUS_TO_MISS_START * tau:
+            text += f" No client was seen in its first {first:.0f} months, so the start is a guess."
+        return text
+
+    def _season(self) -> str:
+        """The wave taken out; or that a season may pass for a decline, if all start at one time of the year."""
+        if self.season is not None:
+            return f"A yearly wave was taken out. {self.season.text}"
+        starts = set() if self.calendar is None else set(self.calendar["first"].dt.month.dropna())
+        doubtful = self.gate.declines and 0 < len(starts) <= ONE_SEASON
+        return "All clients start at one time of the year, so a season can pass for a decline." if doubtful else ""
+
+    def _follows(self) -> str:
+        """How many clients do what, and who has no hours at all."""
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self.clients["follows"].value_counts().items())
+        rates = self.core.model.months.rate.sum(axis=1)  # type: ignore[union-attr]
+        silent = sorted(name for name, rate in zip(self.names, rates, strict=True) if not rate)
+        elsewhere = f" No reactive hours at all, perhaps because they are kept elsewhere: {', '.join(silent)}."
+        return f"Client by client: {kinds}.{elsewhere if silent else ''}"
 
     def summary(self) -> pd.DataFrame:
         """Population table, rounded."""
@@ -138,15 +204,14 @@ class DecayFit:
         self._check(client)
         if not (ages >= 0).all():
             raise ParameterError(f"an age is at least 0 months, not {ages.min()}.", where="age_months")
-        if self.core is None:
-            columns: tuple = (np.full(len(ages), np.nan),) * 3
-        else:
-            eta, covariance = tables.typical(self.core)
+        levels = np.full((len(ages), 3), np.nan)
+        if self.core is not None:
+            curve = posterior.at_covariates(self.core, [1.0])
             if client is not None:
                 place = self.names.index(client)
-                eta, covariance = (x[place] for x in posterior.clients(self.core))
-            columns = posterior.level_interval(ages, eta, covariance, self.core.quantile)
-        return pd.DataFrame(dict(zip(["age_months", "estimate", "low", "high"], (ages, *columns), strict=True)))
+                curve = tuple(x[place] for x in posterior.clients(self.core))  # type: ignore[assignment]
+            levels = posterior.level_interval(ages, *curve, self.core.quantile)
+        return pd.DataFrame(np.column_stack([ages, levels]), columns=["age_months", "estimate", "low", "high"])
 
     def forecast(self, client: str, *, months: int = 6, exposure: float | None = None) -> pd.DataFrame:
         """What the coming months of a client will be measured at, with 90 % prediction intervals.
@@ -231,21 +296,23 @@ def fit_decay(
         return _refusal(rows, target, missing, left_out)
     names = client_order(rows)
     months = lay_out(rows, names)
-    gate = decline_test.check_decline(months)
-    wave = None
+    gate, wave = decline_test.check_decline(months), None
     if season:
-        core, wave = fit_season(months, _by_month(rows, names, months, rows["month"].dt.month))
-    else:
-        core = mixed_model.fit(months)
+        calendar_month = padded(rows, names, rows["month"].dt.month)
+        wave = find_wave(months, calendar_month)
+        months = months.divided(wave.factor(calendar_month))
+    core = mixed_model.fit(months)
     aic = pd.Series(mixed_model.compare_shapes(core, SHAPES), name="aic")
     shapes = pd.DataFrame({"aic": aic, "delta_aic": aic - aic.min()}).rename_axis("shape")
     population, typical, draws = tables.population(core, target, np.random.default_rng(seed))
-    changes = _changes(core, rows, names)
+    changes = change_points(core, names)
     clients = tables.clients(core, names, changes["client"].tolist(), target, draws)
     calendar = left = None
     if "month" in panel:
         calendar = rows.groupby("client")["month"].agg(first="min", last="max")
-        left = left_book(panel)[names].to_numpy()
+        left = clients_left(panel)[names].to_numpy()
+        known = rows[["client", "age_start", "month"]].rename(columns={"age_start": "age_months"})
+        changes = changes.merge(known.drop_duplicates(["client", "age_months"]), how="left")
     claim = check_claim(core, draws, typical, population, left, target)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan
@@ -256,25 +323,13 @@ def fit_decay(
     )  # fmt: skip
 
 
-def _by_month(rows: pd.DataFrame, names: list[str], months: Months, values: pd.Series) -> NDArray[np.float64]:
-    """Values of the rows laid out as the months are, 1 where padded."""
-    out = np.ones(months.used.shape)
-    place = rows.groupby("client").cumcount().to_numpy()
-    out[pd.Index(names).get_indexer(rows["client"]), place] = values
-    return out
-
-
-def _changes(core: mixed_model.Fit, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Change points, with the calendar month where the panel has one."""
-    table = change_points(core, names)
-    if "month" in rows:
-        known = rows[["client", "age_start", "month"]].rename(columns={"age_start": "age_months"})
-        table = table.merge(known.drop_duplicates(["client", "age_months"]), how="left")
-    return table
+def _range(table: pd.DataFrame, row: str, who: str = "", form: str = ".0f") -> str:
+    estimate, low, high = table.loc[row, [f"{who}estimate", f"{who}low", f"{who}high"]]
+    return f"{estimate:{form}} (95 % interval {low:{form}} to {high:{form}})"
 
 
 def _missing(rows: pd.DataFrame) -> str:
-    """What the data lack for a fit, or nothing."""
+    """What is missing for a fit, or nothing."""
     counts = rows.groupby("client").size()
     rate = rows["reactive_hours"] / rows["exposure"]
     if len(counts) < MIN_CLIENTS:
@@ -289,13 +344,9 @@ def _missing(rows: pd.DataFrame) -> str:
 
 
 def _refusal(rows: pd.DataFrame, target: Target, missing: str, left_out: tuple[str, ...]) -> DecayFit:
-    clients = pd.DataFrame(
-        np.nan,
-        pd.Index(sorted(set(rows["client"])), name="client"),
-        [*tables.with_limits(tables.client_numbers(target)), target.chance_column],
-    )
-    clients["months"] = rows.groupby("client").size().reindex(clients.index).astype(int)
-    clients["follows"] = "too-early"
+    counts = rows.groupby("client").size()
+    columns = [*tables.client_columns(target), target.chance_column]
+    clients = pd.DataFrame(np.nan, counts.index, columns).assign(months=counts, follows="too-early")
     population = pd.DataFrame(np.nan, tables.population_rows(target), tables.POPULATION_COLUMNS)
     shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic"])
     return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target, missing, left_out=left_out)

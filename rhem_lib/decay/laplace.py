@@ -2,7 +2,7 @@
 
 Client i has eta_i = (log start, log floor, log tau) = B z_i + b_i, b_i ~ N(0, diag(sd^2)); a month's rate is
 Tweedie (power 1.5) around the curve's average over the month, with dispersion noise_i (phi / exposure + kappa
-shock_it), where shock is the root of the book's rate at that age.
+shock_it), where shock is the root of everyone's rate at that age.
 Parameters are theta = (B by rows, log sd, log phi, log kappa).
 
 References
@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from rhem_lib.decay import curves, tweedie
 from rhem_lib.decay.client_months import Months
-
-Array = NDArray[np.float64]
+from rhem_lib.decay.curves import Array
 
 ETA_LOW, ETA_HIGH = np.array([-12.0, -12.0, -3.0]), np.array([6.0, 6.0, 6.0])
 SOFT, SOFT_WIDTH = 0.25, 0.01
@@ -34,6 +33,26 @@ class Model:
     months: Months
     shape: str = "exponential"
     restricted: bool = True
+
+    def share(self, tau: Array) -> curves.Derivatives:
+        """Falling share of every month, (clients, months), with its derivatives in log tau."""
+        return curves.AVERAGES[self.shape](self.months.age_start, self.months.age_end, tau)
+
+    def rate(self, eta: Array) -> Array:
+        """Expected rate of every month, (clients, months), at log parameters (clients, 3)."""
+        start, floor, tau = np.exp(eta.T)[:, :, None]
+        return floor + (start - floor) * self.share(tau)[0]
+
+    def centre(self, theta: Array) -> Array:
+        """Log parameters that covariates alone lead to, (clients, 3)."""
+        return self.months.design @ split(theta)[0].T
+
+    def dispersion(self, theta: Array) -> tuple[Array, Array]:
+        """Dispersion of every month, (clients, months), and the shares of tickets and shocks in it, (2, ...)."""
+        _, _, phi, kappa = split(theta)
+        parts = np.stack([phi / self.months.weight, kappa * self.months.shock])
+        total = parts.sum(0)
+        return self.months.noise * total, parts / total
 
 
 @dataclass(frozen=True)
@@ -54,11 +73,29 @@ class Point:
     hessian: Array
     information: Array
 
+    @property
+    def sd(self) -> Array:
+        """Spread of clients around the coefficients, log start, log floor, log tau."""
+        return np.exp(self.theta[-5:-2])
 
-def split(theta: Array, columns: int) -> tuple[Array, Array, float, float]:
+    def widths(self) -> tuple[Array, Array]:
+        """Eigenvalues of each client's Hessian relative to the population's precision, and vectors in units of b.
+
+        b = vectors @ x / sqrt(values) has that Hessian's inverse as its covariance.
+        """
+        values, vectors = np.linalg.eigh(self.hessian * np.outer(self.sd, self.sd))
+        return values, self.sd[:, None] * vectors
+
+
+def split(theta: Array) -> tuple[Array, Array, float, float]:
     """Coefficients (3, columns), sd (3,), phi and kappa of a parameter vector."""
     sd, (phi, kappa) = np.exp(theta[-5:-2]), np.exp(theta[-2:])
-    return theta[:-5].reshape(3, columns), sd, float(phi), float(kappa)
+    return theta[:-5].reshape(3, -1), sd, float(phi), float(kappa)
+
+
+def by_columns(by_centre: Array, design: Array) -> Array:
+    """From derivatives in each client's centre, (..., 3) by clients, to those in the coefficients by rows."""
+    return np.einsum("n...i,nj->n...ij", by_centre, design).reshape(*by_centre.shape[:-1], -1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +120,7 @@ def _local(model: Model, eta: Array, centre: Array, inverse_variance: Array, pre
     """Penalised log likelihood of each client (without the normaliser), its gradient and both Hessians."""
     months = model.months
     start, floor, tau = np.exp(eta.T)[:, :, None]
-    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
+    share = model.share(tau)
     rate, jacobian, second = curves.derivatives(share, start, floor)
     weight = precision / (rate * np.sqrt(rate))  # a general power costs as much as the curve
     score = (months.rate - rate) * weight
@@ -108,7 +145,7 @@ def _positive(matrix: Array) -> NDArray[np.bool_]:
 def _search(model: Model, centre: Array, sd: Array, precision: Array, modes: Array) -> _Local:
     """Mode of every client's penalised likelihood: Newton where the exact Hessian allows, else Fisher scoring.
 
-    Clients that have arrived drop out of the search, so that a few awkward ones do not cost a whole book.
+    Clients that have arrived drop out of the search, so that a few awkward ones do not cost everyone's time.
     """
     inverse_variance = sd**-2
     eta = np.clip(centre + modes, ETA_LOW, ETA_HIGH)
@@ -135,49 +172,48 @@ def _search(model: Model, centre: Array, sd: Array, precision: Array, modes: Arr
 
 
 def evaluate(model: Model, theta: Array, modes: Array) -> Point:
-    """Penalised marginal log likelihood at theta, its gradient and the clients' modes.
+    """Return the penalised marginal log likelihood at theta, its gradient and the clients' modes.
 
     Parameters
     ----------
+    model : Model
     theta : array (3 * covariates + 5,)
+        Coefficients by rows, log sd, log phi, log kappa.
     modes : array (clients, 3)
         Where the inner searches start. Give the modes of the best point so far, never those of a rejected trial:
         only then is the objective a function of theta.
     """
-    months = model.months
-    coefficients, sd, phi, kappa = split(theta, months.design.shape[1])
-    centre = months.design @ coefficients.T
-    sampling, shocks = phi / months.weight, kappa * months.shock
-    precision = months.used / (months.noise * (sampling + shocks))
+    months, sd, centre = model.months, split(theta)[1], model.centre(theta)
+    dispersion, shares = model.dispersion(theta)
+    precision = months.used / dispersion
     at = _search(model, centre, sd, precision, modes)
     norm, norm_slope = tweedie.norm_term(months.rate, precision)
     vectors, values, soft, slope = _spectrum(at)
+    # Laplace: the integral over b is that of a normal with the curvature found at the mode.
     log_determinant = np.linalg.slogdet(at.expected)[1] + np.log(soft).sum(1)
     clients = at.value + norm.sum(1) - np.log(sd).sum() - log_determinant / 2
+    information, log_information, pull, direct = _restriction(months, at, sd)
+    if not model.restricted:
+        log_information, pull, direct = 0.0, 0 * pull, 0 * direct
+    loglik = float(clients.sum()) - log_information / 2
 
+    # The gradient: theta moves the determinant directly and, `implicit`, by moving the mode.
     by_exact = np.einsum("nik,nk,njk->nij", vectors, slope / soft, vectors)
     by_fisher = np.einsum("nik,nk,njk->nij", vectors, 1 - slope / soft * values, vectors)
-    information, log_information, pull, direct = _restriction(months, at, sd)
-    loglik = float(clients.sum())
-    if model.restricted:
-        loglik -= log_information / 2
-        by_fisher = by_fisher + pull
+    by_fisher = by_fisher + pull
     along_eta = _along_eta(at, by_exact, by_fisher, months)
     implicit = np.einsum("nik,nk,njk,nj->ni", vectors, 1 / np.maximum(values, 0.02), vectors, along_eta)
-
     gap = at.eta - centre
     by_centre = (gap - implicit / 2) / sd**2
-    ridge = np.einsum("nii->ni", by_exact + by_fisher) - (np.einsum("nii->ni", pull) if model.restricted else 0)
-    by_sd = (gap**2 + ridge - gap * implicit + (direct if model.restricted else 0)) / sd**2 - 1
+    ridge = np.einsum("nii->ni", by_exact + by_fisher) - np.einsum("nii->ni", pull)
+    by_sd = (gap**2 + ridge - gap * implicit + direct) / sd**2 - 1
     by_precision = _along_precision(at, by_exact, by_fisher, implicit) + norm_slope
     by_precision += tweedie.fit_term(months.rate, at.rate, precision)
-    shares = np.stack([sampling, shocks]) / (sampling + shocks)
     by_dispersion = -np.einsum("knt,nt,nt->nk", shares, by_precision, months.used)
-    by_coefficient = np.einsum("ni,nj->nij", by_centre, months.design).reshape(len(gap), -1)
-    scores = np.hstack([by_coefficient, by_sd, by_dispersion])
-    prior, prior_gradient = log_prior(theta, months.design.shape[1])
-    value = loglik + prior
-    return Point(theta, value, loglik, scores.sum(0) + prior_gradient, scores, gap, at.exact, information)
+    scores = np.hstack([by_columns(by_centre, months.design), by_sd, by_dispersion])
+    prior, prior_gradient = log_prior(theta)
+    gradient = scores.sum(0) + prior_gradient
+    return Point(theta, loglik + prior, loglik, gradient, scores, gap, at.exact, information)
 
 
 def _spectrum(at: _Local) -> tuple[Array, Array, Array, Array]:
@@ -252,20 +288,19 @@ def prior_precision(columns: int) -> Array:
     out = np.diag(np.tile(np.r_[0.0, np.full(columns - 1, COEFFICIENT_SD**-2)], 3))
     start, floor, tau = 0, columns, 2 * columns
     out[tau, tau] = 1.0
-    out[[start, floor], [start, floor]] = 1.0
-    out[[start, floor], [floor, start]] = -1.0
+    out[np.ix_([start, floor], [start, floor])] = [[1.0, -1.0], [-1.0, 1.0]]  # of their difference alone
     return out
 
 
-def log_prior(theta: Array, columns: int) -> tuple[float, Array]:
-    """Weak priors, meant to speak only where the data are silent, and their gradient.
+def log_prior(theta: Array) -> tuple[float, Array]:
+    """Weak priors, meant to count only where the data are silent, and their gradient.
 
     log tau ~ N(log 4, 1), log floor - log start ~ N(log .25, 1), each sd: log sd - sd / 0.5, further coefficients
     ~ N(0, 2^2).
     """
-    mean = np.zeros(3 * columns)
-    mean[columns], mean[2 * columns] = PRIOR_LOG_FLOOR_RATIO, PRIOR_LOG_TAU
-    pull = prior_precision(columns) @ (theta[:-5] - mean)
-    sd = np.exp(theta[-5:-2])
-    value = -(theta[:-5] - mean) @ pull / 2 + float((np.log(sd) - sd / PRIOR_SD).sum())
+    mean = np.zeros((3, (len(theta) - 5) // 3))
+    mean[1:, 0] = PRIOR_LOG_FLOOR_RATIO, PRIOR_LOG_TAU
+    gap, sd = theta[:-5] - mean.ravel(), split(theta)[1]
+    pull = prior_precision(mean.shape[1]) @ gap
+    value = -gap @ pull / 2 + float((np.log(sd) - sd / PRIOR_SD).sum())
     return float(value), np.concatenate([-pull, 1 - sd / PRIOR_SD, [0.0, 0.0]])

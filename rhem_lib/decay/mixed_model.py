@@ -15,12 +15,14 @@ from scipy.stats import t as student
 
 from rhem_lib.decay import curves, quadrature, residuals
 from rhem_lib.decay.client_months import Months
+from rhem_lib.decay.curves import Array
 from rhem_lib.decay.laplace import PRIOR_SD, Model, Point, evaluate, prior_precision, split
 
-Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 START_SD, START_PHI, START_KAPPA = 0.3, 2.0, 0.08
 SHOCK_VARIANCE = 0.03
+NOISE_ROUNDS = 3
 FLAT_SD = 0.03
 TAU_LIMITS = (0.3, 60.0)
 MOST_SD = 2.5
@@ -32,15 +34,27 @@ MOST_INFLATION = 25.0
 class Fit:
     """A maximised model.
 
-    slow : what theta's coefficients and spreads were fitted to: the model, with shocks that last counting for more
-    covariance : (parameters, parameters), of theta; rows of dispersions and of parameters on a boundary are 0
-    own, spread : (clients, 3) and (clients, 3, 3), conditional mean and covariance of every client's b
-    by_theta : (clients, 3, parameters - 2), derivative of own + centre in the coefficients and log sd
-    memory : variance inflation by shocks that last over months, at least 1
-    df : degrees of freedom of t intervals
-    stretch : (parameters,), by what the sandwich lengthened the standard errors of the inverse Hessian, at least 1
-    regular : the Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
-        covariance is that of the clients' scores or, for few clients, that at known spreads with the sandwich
+    Attributes
+    ----------
+    model : Model
+    slow : Model
+        What coefficients and spreads were fitted to: the model, with shocks that last counting for more.
+    point : Point
+    covariance : array (parameters, parameters)
+        Of theta; rows of dispersions and of parameters on a boundary are 0.
+    own, spread : arrays (clients, 3), (clients, 3, 3)
+        Conditional mean and covariance of every client's b.
+    by_theta : array (clients, 3, parameters - 2)
+        Derivative of own + centre in the coefficients and log sd.
+    memory : float
+        Variance inflation by shocks that last over months, at least 1.
+    df : int
+        Degrees of freedom of t intervals.
+    stretch : array (parameters,)
+        By what the sandwich lengthened the standard errors of the inverse Hessian, at least 1.
+    regular : bool
+        The Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
+        covariance is that of the clients' scores or, for few clients, that at known spreads with the sandwich.
     """
 
     model: Model
@@ -58,9 +72,8 @@ class Fit:
     @property
     def coefficients(self) -> Array:
         """(3, covariates): log start, log floor in the unit of the hours, log tau in months."""
-        months = self.model.months
-        out = split(self.point.theta, months.design.shape[1])[0].copy()
-        out[:2, 0] += np.log(months.scale)
+        out = split(self.point.theta)[0].copy()
+        out[:2, 0] += np.log(self.model.months.scale)
         return out
 
     @property
@@ -71,7 +84,7 @@ class Fit:
     @property
     def sd(self) -> Array:
         """Spread of clients around the coefficients, log start, log floor, log tau."""
-        return np.exp(self.point.theta[-5:-2])
+        return self.point.sd
 
     @property
     def quantile(self) -> float:
@@ -80,7 +93,7 @@ class Fit:
 
 
 def starting_values(model: Model) -> Array:
-    """Pooled curve by variable projection: over a grid of tau, non-negative least squares for start and floor."""
+    """Return theta of a pooled curve: over a grid of tau, non-negative least squares for start and floor."""
     months = model.months
     used = months.used > 0
     start, end, rate = months.age_start[used], months.age_end[used], months.rate[used]
@@ -91,17 +104,18 @@ def starting_values(model: Model) -> Array:
         (top, bottom), loss = nnls(np.column_stack([share * root, (1 - share) * root]), rate * root)
         if loss < best_loss - 1e-12:
             best, best_loss = (top, bottom, tau), loss
-    columns = months.design.shape[1]
-    coefficients = np.zeros((3, columns))
+    coefficients = np.zeros((3, months.design.shape[1]))
     coefficients[:, 0] = np.log(np.maximum(best, 0.03))
     return np.r_[coefficients.ravel(), np.log([START_SD] * 3), np.log(START_PHI), np.log(START_KAPPA)]
 
 
-def _bounds(columns: int) -> Array:
-    wide = [(-4.0, 4.0)] * (columns - 1)
+def _bounds(theta: Array) -> tuple[Array, Array]:
+    """Least and greatest value of each parameter."""
+    wide = [(-4.0, 4.0)] * ((len(theta) - 5) // 3 - 1)
     rows = [(-6.0, 4.0), *wide, (-7.0, 4.0), *wide, tuple(np.log(TAU_LIMITS)), *wide]
     rows += [tuple(np.log([0.01, MOST_SD]))] * 3 + [tuple(np.log([1e-3, 60.0])), tuple(np.log([1e-5, 3.0]))]
-    return np.array(rows)
+    low, high = np.array(rows).T
+    return low, high
 
 
 def _steps(model: Model, point: Point) -> Array:
@@ -111,11 +125,20 @@ def _steps(model: Model, point: Point) -> Array:
     return np.r_[np.clip(spread, 1e-3, 1.0), np.full(3, 1 / np.sqrt(clients)), np.full(2, np.sqrt(3 / cells))]
 
 
-def maximise(model: Model, theta: Array, gain: float = 1e-12) -> Point:
-    """Highest point of the objective found by L-BFGS-B from theta, until a step gains less than that share of it.
+def maximise(model: Model, theta: Array | None = None, gain: float = 1e-12) -> Point:
+    """Return the highest point of the objective found by L-BFGS-B from theta.
 
     For the flat shape only start, its spread and the dispersions move: the others have no effect.
+
+    Parameters
+    ----------
+    model : Model
+    theta : array (3 * covariates + 5,), optional
+        By default that of a pooled curve.
+    gain : float
+        The search ends when a step gains less than this share of the objective.
     """
+    theta = starting_values(model) if theta is None else theta
     columns = model.months.design.shape[1]
     free = np.ones(len(theta), bool)
     if model.shape == "flat":
@@ -123,7 +146,7 @@ def maximise(model: Model, theta: Array, gain: float = 1e-12) -> Point:
     best = evaluate(model, theta, np.zeros((len(model.months.design), 3)))
     unit = _steps(model, best)[free]
     origin = theta[free]
-    limits = (_bounds(columns)[free] - origin[:, None]) / unit[:, None]
+    low, high = ((end[free] - origin) / unit for end in _bounds(theta))
 
     def objective(x: Array) -> tuple[float, Array]:
         nonlocal best
@@ -135,22 +158,28 @@ def maximise(model: Model, theta: Array, gain: float = 1e-12) -> Point:
         return -point.value, -point.gradient[free] * unit
 
     options = {"maxiter": 400, "ftol": gain, "gtol": 1e-5, "maxls": 40, "maxfun": 200}
-    x0 = np.clip(np.zeros(len(origin)), limits[:, 0], limits[:, 1])
+    x0, limits = np.clip(np.zeros(len(origin)), low, high), np.column_stack([low, high])
     minimize(objective, x0, jac=True, method="L-BFGS-B", bounds=limits, options=options)
     return best
 
 
 def fit(months: Months, shape: str = "exponential") -> Fit:
-    """Restricted maximum likelihood fit of a decay shape, with intervals.
+    """Fit a decay shape by restricted maximum likelihood, with intervals.
 
     Where some clients are noisier than others beyond doubt, the fit is repeated with their months counting less.
     Then the dispersions are held, and coefficients and spreads fitted to months whose shocks last. The covariance
     is the inverse Hessian over these, inflated so that no variance is smaller than the sandwich's over clients.
+
+    Parameters
+    ----------
+    months : Months
+    shape : str
+        One of exponential, hyperbolic, linear, step, flat.
     """
     theta = starting_values(Model(months, shape))
     model = residuals.with_shocks(Model(months, shape), theta)
     point = maximise(model, theta)
-    for _ in range(residuals.ROUNDS):
+    for _ in range(NOISE_ROUNDS):
         factor = residuals.client_noise(model, point)
         if (factor == 1).all():
             break
@@ -160,7 +189,7 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
     memory, slow = residuals.memory(model, point), residuals.lasting(model, point)
     point = evaluate(slow, point.theta, point.modes)
-    free, inner = _with_hessian(point.theta, columns)
+    free, inner = _with_hessian(point.theta)
     inverse = _inverse(slow, point, free)
     if inverse is not None and inner:
         point = _polish(slow, point, free, inverse)
@@ -170,9 +199,10 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
     return Fit(model, slow, point, covariance, own, by_theta, spread, memory, df, stretch, regular)
 
 
-def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Array, Array, bool]:
+def _covariance(model: Model, point: Point, free: Mask) -> tuple[Array, Array, bool]:
     """Covariance of theta, how far the sandwich stretched it, and whether it is the regular one: see `Fit`."""
     inverse, known = _inverse(model, point, free), np.asarray(np.linalg.inv(point.information), float)
+    # A Hessian that is nearly singular gives variances out of all proportion: it is not used.
     if inverse is not None:
         covariance, stretch = _inflated(point, free, inverse)
         if (np.diag(covariance)[: len(known)] <= MOST_INFLATION * np.diag(known)).all():
@@ -182,35 +212,46 @@ def _covariance(model: Model, point: Point, free: NDArray[np.bool_]) -> tuple[Ar
     return *_inflated(point, np.arange(len(free)) < len(known), known), False
 
 
-def _outer(point: Point, free: NDArray[np.bool_]) -> Array:
+def _outer(point: Point, free: Mask) -> Array:
     """Covariance of theta from the outer product of the clients' scores and the precision of the priors.
 
     It takes more clients than parameters, and no Hessian (Berndt et al. 1974).
     """
     precision = np.zeros((len(free), len(free)))
     precision[:-5, :-5] = prior_precision((len(free) - 5) // 3)
-    precision[range(-5, -2), range(-5, -2)] = np.exp(point.theta[-5:-2]) / PRIOR_SD
+    precision[range(-5, -2), range(-5, -2)] = point.sd / PRIOR_SD
     precision += point.scores.T @ point.scores
     covariance = np.zeros_like(precision)
     covariance[np.ix_(free, free)] = np.linalg.inv(precision[np.ix_(free, free)])
     return covariance
 
 
-def _inverse(model: Model, point: Point, free: NDArray[np.bool_]) -> Array | None:
-    """Inverse Hessian over the free parameters, or nothing where that is not positive definite."""
-    curvature, unit = _hessian(model, point, free), _steps(model, point)[free]
-    if np.linalg.eigvalsh(curvature * np.outer(unit, unit))[0] <= LEAST_CURVATURE:
+def _inverse(model: Model, point: Point, free: Mask) -> Array | None:
+    """Inverse negative Hessian over the free parameters, or nothing where that is not positive definite.
+
+    The Hessian comes from central differences of the gradient over a quarter standard error.
+    """
+    unit = _steps(model, point)
+    rows = []
+    for j in np.flatnonzero(free):
+        shift = 0.25 * unit * (np.arange(len(unit)) == j)
+        up, down = (evaluate(model, point.theta + side * shift, point.modes) for side in (1, -1))
+        rows.append((down.gradient - up.gradient)[free] / (2 * shift[j]))
+    curvature = (np.array(rows) + np.array(rows).T) / 2
+    if np.linalg.eigvalsh(curvature * np.outer(unit[free], unit[free]))[0] <= LEAST_CURVATURE:
         return None
     return np.asarray(np.linalg.inv(curvature), float)
 
 
-def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> tuple[Array, Array]:
+def _inflated(point: Point, free: Mask, inverse: Array) -> tuple[Array, Array]:
     """Covariance of theta: inverse Hessian over the free parameters, no variance smaller than the sandwich's.
 
     And by what standard errors were stretched for that.
     """
     scores = point.scores[:, free]
     clients = len(scores)
+    # The sandwich needs no right model of the months within a client, but with few clients it is noisy and too
+    # small on average: it may lengthen a standard error, never shorten one.
     sandwich = inverse @ scores.T @ scores @ inverse * clients / (clients - 1)
     stretch = np.sqrt(np.maximum(np.diag(sandwich) / np.diag(inverse), 1.0))
     covariance, whole = np.zeros((len(free), len(free))), np.ones(len(free))
@@ -219,30 +260,18 @@ def _inflated(point: Point, free: NDArray[np.bool_], inverse: Array) -> tuple[Ar
     return covariance, whole
 
 
-def _with_hessian(theta: Array, columns: int) -> tuple[NDArray[np.bool_], bool]:
+def _with_hessian(theta: Array) -> tuple[Mask, bool]:
     """Coefficients, and spreads that are not near 0: they enter the Hessian; and whether none is on a bound."""
-    low, high = _bounds(columns).T
+    low, high = _bounds(theta)
     low[-5:-2] = np.log(FLAT_SD)
     inside = (theta > low + 1e-6) & (theta < high - 1e-6)
     inside[-2:] = False
-    return inside | (np.arange(len(theta)) < 3 * columns), bool(inside[: 3 * columns].all())
+    return inside | (np.arange(len(theta)) < len(theta) - 5), bool(inside[:-5].all())
 
 
-def _hessian(model: Model, point: Point, free: NDArray[np.bool_]) -> Array:
-    """Negative Hessian of the objective, by central differences of its gradient over a quarter standard error."""
-    steps = 0.25 * _steps(model, point)
-    rows = []
-    for j in np.flatnonzero(free):
-        shift = np.zeros(len(point.theta))
-        shift[j] = steps[j]
-        up, down = (evaluate(model, point.theta + side * shift, point.modes) for side in (1, -1))
-        rows.append((down.gradient - up.gradient)[free] / (2 * steps[j]))
-    return (np.array(rows) + np.array(rows).T) / 2
-
-
-def _polish(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array) -> Point:
+def _polish(model: Model, point: Point, free: Mask, inverse: Array) -> Point:
     """Newton steps to the maximum, so that the answer does not hang on where the search happened to stop."""
-    low, high = _bounds(model.months.design.shape[1]).T
+    low, high = _bounds(point.theta)
     for _ in range(8):
         step = np.zeros(len(point.theta))
         step[free] = inverse @ point.gradient[free]
@@ -255,14 +284,14 @@ def _polish(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array)
     return point
 
 
-def _integrated(model: Model, point: Point, free: NDArray[np.bool_], inverse: Array | None) -> Point:
+def _integrated(model: Model, point: Point, free: Mask, inverse: Array | None) -> Point:
     """From Laplace's maximum to that of the likelihood integrated by quadrature, to about 0.02 standard errors.
 
-    Laplace's error does not shrink with the number of clients: up to 0.3 standard errors in a book of 80. The
+    Laplace's error does not shrink with the number of clients: up to 0.3 standard errors with 80 of them. The
     inverse Hessian, where there is one, is the scale of the search.
     """
     root = np.linalg.cholesky(np.diag(_steps(model, point)[free] ** 2) if inverse is None else inverse)
-    low, high = _bounds(model.months.design.shape[1]).T
+    low, high = _bounds(point.theta)
     best = quadrature.integrated(model, point)
 
     def objective(x: Array) -> tuple[float, Array]:
@@ -280,7 +309,7 @@ def _integrated(model: Model, point: Point, free: NDArray[np.bool_], inverse: Ar
 
 
 def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
-    """Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out).
+    """Return Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out).
 
     Log likelihoods are divided by the memory of the shocks (quasi-AIC): months that follow each other's shocks say
     less about the shape than as many independent ones.

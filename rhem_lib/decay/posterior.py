@@ -1,13 +1,16 @@
-"""What a fitted mixed model says: clients, levels with intervals, effects of covariates, and draws of curves."""
+"""What a fitted mixed model says: clients, levels with intervals, effects of covariates, and draws of curves.
+
+Intervals are arrays with a last axis of three: estimate, low, high.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from rhem_lib.decay import curves
+from rhem_lib.decay.curves import Array
 from rhem_lib.decay.mixed_model import MOST_SD, Fit
-
-Array = NDArray[np.float64]
 
 TINY = 1e-300
 SANDWICH_ERRORS = 2.0
@@ -25,18 +28,23 @@ class Draws:
     own: Array
 
 
-def interval(whole: Array, own: Array) -> tuple[Array, Array, Array]:
+def order_statistics(draws: Array, *shares: float) -> Array:
+    """Quantiles of draws over the first axis that are draws themselves, so that inf stays inf."""
+    return np.quantile(draws, shares, axis=0, method="inverted_cdf")
+
+
+def interval(whole: Array, own: Array) -> Array:
     """Estimate and 95 % limits of positive averages over clients, from both kinds of draws, (draws, ...).
 
     Built on the log scale around the estimate, as those of the typical client are: curves bend as what they share
     is drawn, so that the draws of a level lie above its estimate, which itself is as much too high for that. The
-    lower limit may lie below every draw, and must: of 100 books of 20 clients seen for 3 to 8 months, the mean at
-    month 12 was below the draws' own lower limit in 19, and below this one in 5.
+    lower limit may lie below every draw, and must: of 100 portfolios of 20 clients seen for 3 to 8 months, the
+    mean at month 12 was below the draws' own lower limit in 19, and below this one in 5.
     """
-    middle = np.quantile(own, 0.5, axis=0, method="inverted_cdf")
-    low, high = np.quantile(whole, [0.025, 0.975], axis=0, method="inverted_cdf")
+    middle = order_statistics(own, 0.5)[0]
+    low, high = order_statistics(whole, 0.025, 0.975)
     reach = np.sqrt(high / low)
-    return middle, middle / reach, middle * reach
+    return np.stack([middle, middle / reach, middle * reach], axis=-1)
 
 
 def clients(fit: Fit) -> tuple[Array, Array]:
@@ -44,15 +52,17 @@ def clients(fit: Fit) -> tuple[Array, Array]:
 
     The covariance adds that of the coefficients and the spreads to the conditional one.
     """
-    return _centres(fit), fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
-
-
-def _centres(fit: Fit) -> Array:
-    return fit.model.months.design @ fit.coefficients.T + fit.own
+    eta = fit.model.months.design @ fit.coefficients.T + fit.own
+    return eta, fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
 
 
 def draw_population(fit: Fit, size: int, rng: np.random.Generator) -> Array:
-    """Coefficients from their multivariate t distribution, (size, 3 * covariates), as shifts from the estimate."""
+    """Draw coefficients from their multivariate t distribution, as shifts from the estimate.
+
+    Returns
+    -------
+    array (size, 3 * covariates), coefficients by rows
+    """
     return _normal(fit.coefficient_covariance, size, rng) * _stretch(fit, size, rng)
 
 
@@ -74,8 +84,7 @@ def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[n
     """
     some = slice(None) if which is None else which
     shifts = _normal(fit.covariance[:-2, :-2], size, rng)
-    eta = _centres(fit)[some]
-    spread = fit.spread[some]
+    eta, spread = clients(fit)[0][some], fit.spread[some]
     root = np.linalg.cholesky(spread)
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
     together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit.sd, spread, shifts)
@@ -85,47 +94,83 @@ def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[n
 def _widened(sd: Array, spread: Array, shifts: Array) -> Array:
     """By what each client's own standard errors grow with the spreads drawn, (draws, clients, 3).
 
-    As precisions add up, 1 / variance = 1 / sd^2 + data: a client told by its data does not mind the spread, one
-    told by the population is as uncertain as that is wide.
+    As precisions add up, 1 / variance = 1 / sd^2 + data: a client known by its data does not mind the spread, one
+    known by the population is as uncertain as that is wide.
     """
     leaning = np.minimum(np.einsum("nii->ni", spread) / sd**2, 1.0)
     growth = np.exp(2 * np.minimum(shifts[:, None, -3:], np.log(MOST_SD / sd)))
     return 1 / np.sqrt(1 - leaning + leaning / growth)
 
 
-def log_level(age: Array | float, eta: Array) -> tuple[Array, Array]:
-    """Log of the exponential at an age, (...), and its gradient in (log start, log floor, log tau), (..., 3).
+def level(age: Array | float, eta: Array) -> Array:
+    """Exponential at an age, (...), of log parameters (..., 3)."""
+    return curves.exponential(age, *np.moveaxis(np.exp(eta), -1, 0))
 
-    Ages and the leading axes of eta are broadcast against each other.
-    """
+
+def log_level(age: Array | float, eta: Array) -> tuple[Array, Array]:
+    """Log of `level`, and its gradient in (log start, log floor, log tau), (..., 3)."""
     start, floor, tau = np.moveaxis(np.exp(eta), -1, 0)
     share = np.exp(-age / tau)
-    level = np.maximum(floor + (start - floor) * share, TINY)
+    value = np.maximum(floor + (start - floor) * share, TINY)
     parts = np.stack([start * share, floor * (1 - share), (start - floor) * share * age / tau], axis=-1)
-    return np.log(level), parts / level[..., None]
+    return np.log(value), parts / value[..., None]
 
 
-def level_interval(
-    age: Array | float, eta: Array, covariance: Array, quantile: float
-) -> tuple[Array, Array, Array]:
-    """Level of a curve at an age with its interval, built on the log scale (delta method)."""
+def level_interval(age: Array | float, eta: Array, covariance: Array, quantile: float) -> Array:
+    """Return the level of curves at an age with its interval, built on the log scale (delta method).
+
+    Parameters
+    ----------
+    age : float or array (...), months
+    eta, covariance : arrays (..., 3), (..., 3, 3)
+        Log start, log floor and log tau.
+    quantile : float
+        Multiplier of a standard error, such as `Fit.quantile`.
+
+    Returns
+    -------
+    array (..., 3): estimate, low, high
+    """
     value, gradient = log_level(age, eta)
     variance = np.einsum("...i,...ij,...j->...", gradient, covariance, gradient)
     error = quantile * np.sqrt(np.maximum(variance, 0.0))
-    return np.exp(value), np.exp(value - error), np.exp(value + error)
+    return np.exp(np.stack([value, value - error, value + error], axis=-1))
 
 
-def at_covariates(fit: Fit, row: Array) -> tuple[Array, Array]:
-    """Log parameters of the typical client with these covariates, (3,), and their covariance, (3, 3)."""
-    slope = np.kron(np.eye(3), row)
-    return fit.coefficients @ row, slope @ fit.coefficient_covariance @ slope.T
+def parameter_interval(eta: Array, covariance: Array, quantile: float) -> Array:
+    """Return start, floor and half-life of curves with their intervals, (..., 3, 3); see `level_interval`."""
+    error = quantile * np.sqrt(np.einsum("...ii->...i", covariance))
+    values = np.exp(np.stack([eta, eta - error, eta + error], axis=-1))
+    values[..., 2, :] = curves.half_life(values[..., 2, :])
+    return values
+
+
+def at_covariates(fit: Fit, row: ArrayLike) -> tuple[Array, Array]:
+    """Return the log parameters of the typical client with these covariates, (3,), and their covariance.
+
+    Parameters
+    ----------
+    fit : Fit
+    row : array (covariates,)
+        Of the design, the first 1.
+    """
+    slope = np.kron(np.eye(3), np.asarray(row, float))
+    return fit.coefficients @ np.asarray(row), slope @ fit.coefficient_covariance @ slope.T
 
 
 def effect(fit: Fit, parameter: int, column: int) -> tuple[float, float]:
-    """A coefficient (0 log start, 1 log floor, 2 log tau; column of the design) and its standard error.
+    """Return a coefficient and its standard error.
 
     That of the inverse Hessian, stretched as far as the sandwich's variance is larger by more than two of its own
     standard errors: the larger of two noisy estimates is too large, and costs a tenth of the power.
+
+    Parameters
+    ----------
+    fit : Fit
+    parameter : int
+        0 log start, 1 log floor, 2 log tau.
+    column : int
+        Of the design.
     """
     clients, columns = fit.model.months.design.shape
     place = parameter * columns + column

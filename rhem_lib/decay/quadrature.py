@@ -8,59 +8,46 @@ References
 Pinheiro & Bates (1995), Approximations to the log-likelihood in nonlinear mixed-effects models.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.polynomial.hermite import hermgauss
-from numpy.typing import NDArray
 
-from rhem_lib.decay import curves, tweedie
-from rhem_lib.decay.laplace import ETA_HIGH, ETA_LOW, Model, Point, evaluate, split
-
-Array = NDArray[np.float64]
+from rhem_lib.decay import tweedie
+from rhem_lib.decay.curves import Array
+from rhem_lib.decay.laplace import ETA_HIGH, ETA_LOW, Model, Point, by_columns, evaluate
 
 NODES = 5
 
 
-def _frame(point: Point) -> Array:
-    """Where the nodes go: root of each client's inverse Hessian, no wider than the population, (clients, 3, 3)."""
-    sd = np.exp(point.theta[-5:-2])
-    values, vectors = np.linalg.eigh(point.hessian * np.outer(sd, sd))
-    return sd[:, None] * vectors / np.sqrt(np.maximum(values, 1.0))[:, None, :]
+@dataclass(frozen=True)
+class _Integral:
+    """Log of the integral over each client's curve, and means over what the curve may be, with z = b / sd.
+
+    mean of z (clients, 3), of z z' (clients, 3, 3), of z_i z_j^2 (clients, 3, 3), and of the derivative of each
+    month's log density in its log precision (clients, months)
+    """
+
+    log: Array
+    mean: Array
+    pairs: Array
+    cubes: Array
+    by_precision: Array
 
 
 def integrated(model: Model, point: Point) -> Point:
     """The point with its likelihood, gradient and scores by quadrature; restriction and priors as they are."""
     laplace = evaluate(replace(model, restricted=False), point.theta, point.modes)
-    loglik, own = _likelihood(model, point)
-    gain = float(loglik.sum()) - laplace.loglik
+    months, found = model.months, _integrate(model, point)
+    shares = model.dispersion(point.theta)[1]
+    by_sd = np.einsum("nii->ni", found.pairs) - 1
+    by_dispersion = -np.einsum("knt,nt,nt->nk", shares, found.by_precision, months.used)
+    own = np.hstack([by_columns(found.mean / point.sd, months.design), by_sd, by_dispersion])
+    gain = float(found.log.sum()) - laplace.loglik
     scores = point.scores + own - laplace.scores
     gradient = point.gradient + (own - laplace.scores).sum(0)
     return replace(point, value=point.value + gain, loglik=point.loglik + gain, gradient=gradient, scores=scores)
-
-
-def _likelihood(model: Model, point: Point) -> tuple[Array, Array]:
-    """Marginal log likelihood of each client, (clients,), and its scores, (clients, parameters)."""
-    months = model.months
-    _, sd, phi, kappa = split(point.theta, months.design.shape[1])
-    sampling, shocks = phi / months.weight, kappa * months.shock
-    precision = months.used / (months.noise * (sampling + shocks))
-    frame, mean, square = _frame(point), np.zeros_like(point.modes), np.zeros_like(point.modes)
-    fit, total, top = np.zeros_like(precision), np.zeros(len(mean)), np.full(len(mean), np.nan)
-    for gap, term, log_joint in _nodes(model, point, precision):
-        top = np.where(np.isnan(top), log_joint, top)  # of the first node, which is the mode
-        share = np.exp(log_joint - top)
-        total, mean, square = total + share, mean + share[:, None] * gap, square + share[:, None] * gap**2
-        fit = fit + share[:, None] * term
-    mean, square, fit = (x / total[:, None] for x in (mean, square, fit))
-    norm, norm_slope = tweedie.norm_term(months.rate, precision)
-    shares = np.stack([sampling, shocks]) / (sampling + shocks)
-    by_dispersion = -np.einsum("knt,nt,nt->nk", shares, fit + norm_slope, months.used)
-    by_coefficient = np.einsum("ni,nj->nij", mean / sd, months.design).reshape(len(mean), -1)
-    volume = np.linalg.slogdet(frame / sd[:, None])[1] - 1.5 * np.log(2 * np.pi)
-    return np.log(total) + top + norm.sum(1) + volume, np.hstack([by_coefficient, square - 1, by_dispersion])
 
 
 def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:
@@ -68,36 +55,39 @@ def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:
 
     That is in (coefficients by rows, log sd), (clients, 3, parameters): the covariance of b with the scores.
     """
-    months = model.months
-    _, sd, phi, kappa = split(point.theta, months.design.shape[1])
-    precision = months.used / (months.noise * (phi / months.weight + kappa * months.shock))
-    mean, square, cube = (np.zeros_like(x) for x in (point.modes, point.hessian, point.hessian))
-    total, top = np.zeros(len(mean)), np.full(len(mean), np.nan)
-    for gap, _, log_joint in _nodes(model, point, precision):
-        top = np.where(np.isnan(top), log_joint, top)
-        share = np.exp(log_joint - top)
-        total, mean = total + share, mean + share[:, None] * gap
-        pairs = share[:, None, None] * gap[:, :, None] * gap[:, None, :]
-        square, cube = square + pairs, cube + pairs * gap[:, None, :]
-    mean, square, cube = mean / total[:, None], *(x / total[:, None, None] for x in (square, cube))
-    spread = square - mean[:, :, None] * mean[:, None, :]
-    by_sd = cube - mean[:, :, None] * np.einsum("njj->nj", square)[:, None, :]
-    by_centre = np.einsum("nij,nk->nijk", spread / sd, months.design).reshape(len(mean), 3, -1)
-    return sd * mean, np.outer(sd, sd) * spread, sd[:, None] * np.concatenate([by_centre, by_sd], axis=2)
+    found, sd = _integrate(model, point), point.sd
+    mean = found.mean
+    spread = found.pairs - mean[:, :, None] * mean[:, None, :]
+    by_sd = found.cubes - mean[:, :, None] * np.einsum("njj->nj", found.pairs)[:, None, :]
+    by_theta = np.concatenate([by_columns(spread / sd, model.months.design), by_sd], axis=2)
+    return sd * mean, np.outer(sd, sd) * spread, sd[:, None] * by_theta
 
 
-def _nodes(model: Model, point: Point, precision: Array) -> Iterator[tuple[Array, Array, Array]]:
-    """At every node: b / sd, likelihood of months without normaliser, log of the node's share of the integral."""
-    months = model.months
-    coefficients, sd, _, _ = split(point.theta, months.design.shape[1])
-    centre, frame = months.design @ coefficients.T, _frame(point)
+def _integrate(model: Model, point: Point) -> _Integral:
+    """Sum over the nodes, which lie along each client's inverse Hessian, no wider than the population."""
+    months, sd, centre = model.months, point.sd, model.centre(point.theta)
+    precision = months.used / model.dispersion(point.theta)[0]
+    norm, norm_slope = tweedie.norm_term(months.rate, precision)
+    values, vectors = point.widths()
+    frame = vectors / np.sqrt(np.maximum(values, 1.0))[:, None, :]
+    sums: list[Array] = []
+    top = np.zeros(len(centre))
     for node, weight in _grid():
         eta = np.clip(centre + point.modes + frame @ node, ETA_LOW, ETA_HIGH)
-        start, floor, tau = np.exp(eta.T)[:, :, None]
-        rate = floor + (start - floor) * curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)[0]
-        term = tweedie.fit_term(months.rate, rate, precision)
+        term = tweedie.fit_term(months.rate, model.rate(eta), precision)
         gap = (eta - centre) / sd
-        yield gap, term, term.sum(1) - (gap**2).sum(1) / 2 + np.log(weight)
+        log_joint = term.sum(1) - (gap**2).sum(1) / 2 + np.log(weight)
+        if not sums:
+            top = log_joint  # of the first node, which is the mode: keeps exp from overflowing
+        share = np.exp(log_joint - top)
+        pairs = share[:, None, None] * (gap[:, :, None] * gap[:, None, :])
+        new = [share, share[:, None] * gap, pairs, pairs * gap[:, None, :], share[:, None] * term]
+        sums = [total + more for total, more in zip(sums, new, strict=True)] if sums else new
+    total, mean, pairs, cubes, fit = sums
+    volume = np.linalg.slogdet(frame / sd[:, None])[1] - 1.5 * np.log(2 * np.pi)
+    log = np.log(total) + top + norm.sum(1) + volume
+    one, two = total[:, None], total[:, None, None]
+    return _Integral(log, mean / one, pairs / two, cubes / two, fit / one + norm_slope)
 
 
 def _grid() -> list[tuple[Array, float]]:

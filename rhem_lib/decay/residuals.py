@@ -3,45 +3,46 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rhem_lib.decay import curves
-from rhem_lib.decay.laplace import Model, Point, split
-
-Array = NDArray[np.float64]
+from rhem_lib.decay.curves import Array
+from rhem_lib.decay.laplace import Model, Point
 
 MOST_MEMORY = 0.6
-ROUNDS, MONTHS_FOR_NOISE, CLIENTS_FOR_NOISE = 3, 6, 3
+MONTHS_FOR_NOISE, CLIENTS_FOR_NOISE = 6, 3
 BEYOND_DOUBT = 4.0  # squared excess over what chance gives
 LEAST_NOISE = 0.1
 
 
-def expected(model: Model, point: Point) -> tuple[Array, Array, Array]:
-    """At the modes: rates (clients, months), their slopes in eta (3, clients, months), standard deviations."""
-    months = model.months
-    coefficients, _, phi, kappa = split(point.theta, months.design.shape[1])
-    start, floor, tau = np.exp(months.design @ coefficients.T + point.modes).T[:, :, None]
-    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)
-    rate, jacobian, _ = curves.derivatives(share, start, floor)
-    return rate, jacobian, np.sqrt(months.noise * (phi / months.weight + kappa * months.shock) * rate**1.5)
+def expected(model: Model, point: Point) -> Array:
+    """Return the rates of every client's fitted curve, (clients, months), divided by the months' `scale`."""
+    return model.rate(model.centre(point.theta) + point.modes)
+
+
+def sloped(model: Model, point: Point) -> tuple[Array, Array]:
+    """Rates as `expected`, and their slopes in (log start, log floor, log tau), (3, clients, months)."""
+    start, floor, tau = np.exp(model.centre(point.theta) + point.modes).T[:, :, None]
+    return curves.derivatives(model.share(tau), start, floor)[:2]
 
 
 def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
     """At the modes, in standard deviations of a month: residuals (clients, months), slopes in eta, rates."""
-    rate, jacobian, deviation = expected(model, point)
-    root = model.months.used / deviation
+    rate, jacobian = sloped(model, point)
+    root = model.months.used / np.sqrt(model.dispersion(point.theta)[0] * rate**1.5)
     return (model.months.rate - rate) * root, np.einsum("int,nt->nti", jacobian, root), rate * root
+
+
+def conditional(point: Point, slope: Array) -> Array:
+    """Covariance of each client's curve given its months, (clients, 3, 3), from the slopes of `residuals`."""
+    return np.asarray(np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(point.sd**-2)), float)
 
 
 def with_shocks(model: Model, theta: Array) -> Model:
     """The model with shocks that multiply hours: their dispersion goes with the root of theta's rate at each age.
 
-    That of the book, not of the client: by its own fitted rate, months with little by chance would count for more.
+    That of everyone, not of the client: by its own fitted rate, months with little by chance would count for more.
     """
-    months = model.months
-    start, floor, tau = np.exp(months.design @ split(theta, months.design.shape[1])[0].T).T[:, :, None]
-    share = curves.AVERAGES[model.shape](months.age_start, months.age_end, tau)[0]
-    return replace(model, months=replace(months, shock=np.sqrt(floor + (start - floor) * share)))
+    return replace(model, months=replace(model.months, shock=np.sqrt(model.rate(model.centre(theta)))))
 
 
 def lasting(model: Model, point: Point) -> Model:
@@ -52,11 +53,9 @@ def lasting(model: Model, point: Point) -> Model:
     """
     months = model.months
     residual, slope, _ = residuals(model, point)
-    _, _, phi, kappa = split(point.theta, months.design.shape[1])
-    shocks = kappa * months.shock
-    part = months.used * np.sqrt(shocks / (phi / months.weight + shocks))
-    inner = np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(np.exp(-2 * point.theta[-5:-2])))
-    taken = np.einsum("nti,nij,ntj->", slope[:, 1:], inner, slope[:, :-1], optimize=True)
+    part = months.used * np.sqrt(model.dispersion(point.theta)[1][1])
+    # A curve that follows its months takes up some of their correlation, which is added back.
+    taken = np.einsum("nti,nij,ntj->", slope[:, 1:], conditional(point, slope), slope[:, :-1], optimize=True)
     pairs = max((part[:, 1:] * part[:, :-1]).sum(), 1e-9)
     factor = _inflation(((residual[:, 1:] * residual[:, :-1]).sum() + taken) / pairs)
     return replace(model, months=replace(months, shock=months.shock * factor))
@@ -70,9 +69,7 @@ def _inflation(rho: float) -> float:
 
 def _taken(point: Point, slope: Array) -> Array:
     """Parameters that each client's curve takes up, (clients,): between 0 and 3."""
-    data = slope.transpose(0, 2, 1) @ slope
-    penalised = data + np.diag(np.exp(-2 * point.theta[-5:-2]))
-    return np.trace(np.linalg.solve(penalised, data), axis1=1, axis2=2)
+    return np.einsum("nti,nij,ntj->n", slope, conditional(point, slope), slope, optimize=True)
 
 
 def memory(model: Model, point: Point) -> float:
@@ -83,10 +80,9 @@ def memory(model: Model, point: Point) -> float:
     """
     residual, slope, _ = residuals(model, point)
     used = model.months.used
-    taken = _taken(point, slope).sum() / used.sum()
     pairs = max((used[:, 1:] * used[:, :-1]).sum(), 1.0)
     lagged = (residual[:, 1:] * residual[:, :-1]).sum() / pairs
-    return _inflation(lagged * used.sum() / (residual**2).sum() + taken)
+    return _inflation(lagged * used.sum() / (residual**2).sum() + _taken(point, slope).sum() / used.sum())
 
 
 def client_noise(model: Model, point: Point) -> Array:
@@ -95,15 +91,14 @@ def client_noise(model: Model, point: Point) -> Array:
     A client's mean squared residual is pulled to 1 by the share of its variance that is chance. The square of a
     Tweedie residual has mean 1 and variance 2 + 3 dispersion / sqrt(rate).
     """
-    months = model.months
     residual, slope, level = residuals(model, point)
-    count = months.used.sum(1)
+    count = model.months.used.sum(1)
     factor = np.ones((len(count), 1))
     judged = count >= MONTHS_FOR_NOISE
     if judged.sum() < CLIENTS_FOR_NOISE:
         return factor
     excess = (residual**2).sum(1)[judged] / (count - _taken(point, slope))[judged] - 1
-    skewed = (3 / np.where(months.used > 0, level, np.inf) ** 2).sum(1)[judged]
+    skewed = (3 / np.where(level > 0, level, np.inf) ** 2).sum(1)[judged]
     chance = 2 / count[judged] + skewed / count[judged] ** 2
     if (excess**2 / chance).mean() < BEYOND_DOUBT:
         return factor

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from rhem_lib.decay import left_book
+from rhem_lib.decay import clients_left
 from rhem_lib.figures.theme import (
     AGE_LABEL,
     BLUE,
@@ -90,7 +90,7 @@ def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarra
 @styled
 def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
     """Small multiples: every client still served, its last year and coming months, with 90 % intervals."""
-    names = fit.clients.index[~left_book(panel)[fit.clients.index]].tolist() if fit.usable else []
+    names = fit.clients.index[~clients_left(panel)[fit.clients.index]].tolist() if fit.usable else []
     if not names:
         return np.array([say_missing(axes(None, 7.5, 1), fit.text)])
 

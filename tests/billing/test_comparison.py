@@ -9,10 +9,9 @@ import pytest
 from scenarios import SCENARIOS, simulate_panel
 from scipy.stats import binomtest
 
-from rhem_lib.billing.analysis_plan import ANALYSES
 from rhem_lib.billing.comparison import billing_cohort, compare_billing
 from rhem_lib.billing.groups import verdict
-from rhem_lib.billing.text import agreement
+from rhem_lib.billing.sensitivity import ANALYSES
 from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.settings import Target
 
@@ -147,7 +146,10 @@ def test_table_holds_the_analyses_of_the_plan_and_each_row_without_data_says_why
     assert usual["note"].str.startswith("known fault").all() and (usual["verdict"] == "").all()
 
 
-def test_one_sentence_says_whether_the_analyses_agree():
+def test_one_sentence_says_whether_the_analyses_agree(found):
+    def agreement(table):
+        return replace(found, table=table).agreement
+
     table = pd.DataFrame({"analysis": ["a", "b", "c"], "quantity": "half-life ratio", "verdict": "faster"})
     assert agreement(table) == "All 3 analyses of the half-life agree: faster."
     weaker = table.assign(verdict=["faster", "no clear difference", "faster"])

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scenarios import SCENARIOS, simulate_panel
 
-from rhem_lib.billing.cohort import cohort_of, without_season
 from rhem_lib.billing.comparison import compare_billing
-from rhem_lib.billing.groups import compare_groups, q_values
+from rhem_lib.billing.groups import cohort_of, compare_groups
 from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.errors import NotEnoughData, ParameterError
 
@@ -43,10 +42,12 @@ def test_billing_is_one_case_of_it(panel, found):
     assert own["p_value"] == pytest.approx(whole.p_value, rel=1e-9)
 
 
-def test_q_values_by_hand():
-    """p 0.01, 0.04, 0.03, 0.5 of four: 0.04, then 0.04 * 4 / 3 for both in the middle, then 0.5."""
-    assert q_values(np.array([0.01, 0.04, 0.03, 0.5])) == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
-    assert q_values(np.array([0.2])) == pytest.approx([0.2])
+def test_q_values_by_hand(found):
+    """Benjamini-Hochberg: the least of p times tests over rank, of this test and all with a larger p."""
+    p_values, rows = np.sort(found.table["p_value"]), len(found.table)
+    scaled = p_values * rows / np.arange(1, rows + 1)
+    by_hand = [min(1.0, scaled[i:].min()) for i in range(rows)]
+    assert found.table.sort_values("p_value")["q_value"].tolist() == pytest.approx(by_hand)
 
 
 def test_small_groups_are_left_out_and_named(panel):
@@ -72,7 +73,7 @@ def test_the_season_is_taken_out_of_two_years_and_left_in_less(panel):
         sums = rows.groupby(rows["month"].dt.month)[["reactive_hours", "exposure"]].sum()
         return (sums["reactive_hours"] / sums["exposure"]).std()
 
-    assert spread(without_season(cohort).rows) < 0.5 * spread(cohort.rows)
+    assert spread(cohort.without_season().rows) < 0.5 * spread(cohort.rows)
     short = panel[panel["month"] < "2023-06-01"]
     cohort = cohort_of(fitted_months(short), "billing")
-    assert without_season(cohort) is cohort
+    assert cohort.without_season() is cohort

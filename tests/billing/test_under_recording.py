@@ -10,9 +10,8 @@ from scenarios import SCENARIOS, simulate_panel
 
 from rhem_lib.billing import contract_changes, under_recording
 from rhem_lib.billing.analysis_plan import billing_plan, history, register
-from rhem_lib.billing.cohort import cohort_of
 from rhem_lib.billing.comparison import billing_cohort, primary_fit
-from rhem_lib.billing.groups import effect_of
+from rhem_lib.billing.groups import cohort_of, effect_of
 from rhem_lib.billing.sensitivity import tickets
 from rhem_lib.decay.client_months import fitted_months
 from rhem_lib.settings import Settings
@@ -35,7 +34,7 @@ def test_growing_under_recording_is_warned_of_and_a_true_improvement_is_not(seed
 def test_a_book_without_tickets_says_so():
     panel = simulate_panel(replace(SCENARIOS["S7"], clients=12), seed=1).assign(reactive_tickets=0.0)
     lines, found = tickets(billing_cohort(fitted_months(panel)))
-    assert "Tickets are not counted" in found.text and not found.warns
+    assert "No tickets are counted" in found.text and not found.warns
     assert [line["note"] for line in lines] == ["no tickets"] * 2
 
 

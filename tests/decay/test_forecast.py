@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from backtest import OURS, RIVALS, Backtest, backtest
+from backtest import OURS, RIVALS, Backtest, backtest, crps
 from scenarios import SCENARIOS, simulate_panel
 from scipy.stats import norm
 
 from rhem_lib import figures
-from rhem_lib.decay import forecast
 from rhem_lib.decay.fit import fit_decay
 
 BOOK = replace(SCENARIOS["S2"], clients=25, months=(8, 30))
@@ -26,8 +25,8 @@ def test_crps_of_a_normal_forecast_against_its_closed_form():
     draws = norm.ppf((np.arange(20000) + 0.5) / 20000)
     for y in (0.0, 0.7, -2.0):
         expected = y * (2 * norm.cdf(y) - 1) + 2 * norm.pdf(y) - 1 / np.sqrt(np.pi)
-        assert float(forecast.crps(draws, np.array(y))) == pytest.approx(expected, abs=1e-4)
-    assert float(forecast.crps(np.array([2.0]), np.array(5.0))) == 3.0
+        assert float(crps(draws, np.array(y))) == pytest.approx(expected, abs=1e-4)
+    assert float(crps(np.array([2.0]), np.array(5.0))) == 3.0
 
 
 def test_a_client_is_forecast_from_its_own_last_month(panel):

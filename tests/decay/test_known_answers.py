@@ -81,8 +81,8 @@ def test_loblolly_reaches_the_exact_marginal_optimum():
 def quadrature(model, theta, point, nodes=7):
     """Marginal log likelihood by adaptive Gauss-Hermite, from the densities alone."""
     months = model.months
-    coefficients, sd, phi, kappa = laplace.split(theta, 1)
-    dispersion = months.noise * (phi / months.weight + kappa * months.shock)
+    coefficients, sd, phi, kappa = laplace.split(theta)
+    precision = months.used / (months.noise * (phi / months.weight + kappa * months.shock))
     root = np.linalg.inv(np.linalg.cholesky(point.hessian)).transpose(0, 2, 1)
     x, weight = hermgauss(nodes)
     parts = []
@@ -90,9 +90,9 @@ def quadrature(model, theta, point, nodes=7):
         move = point.modes + np.sqrt(2) * root @ x[list(at)]
         start, floor, tau = np.exp(coefficients[:, 0] + move).T[:, :, None]
         rate = floor + (start - floor) * curves.exponential_average(months.age_start, months.age_end, tau)[0]
-        density = (tweedie.log_density(months.rate, rate, dispersion) * months.used).sum(1)
+        density = tweedie.fit_term(months.rate, rate, precision) + tweedie.norm_term(months.rate, precision)[0]
         prior = -((move / sd) ** 2).sum(1) / 2 - np.log(sd).sum() - 1.5 * np.log(2 * np.pi)
-        parts.append(density + prior + np.log(weight[list(at)]).sum() + (x[list(at)] ** 2).sum())
+        parts.append(density.sum(1) + prior + np.log(weight[list(at)]).sum() + (x[list(at)] ** 2).sum())
     scale = np.linalg.slogdet(root)[1] + 1.5 * np.log(2)
     top = np.max(parts, axis=0)
     return (np.log(np.exp(parts - top).sum(0)) + top + scale).sum()
@@ -105,7 +105,7 @@ def shift_to_quadrature(scenario, seed):
     """
     rows = fitted_months(simulate_panel(scenario, seed=seed))
     fit = mixed_model.fit(lay_out(rows, client_order(rows)))
-    free, _ = mixed_model._with_hessian(fit.point.theta, 1)
+    free, _ = mixed_model._with_hessian(fit.point.theta)
     unit = mixed_model._steps(fit.slow, fit.point)
     plain = laplace.Model(fit.slow.months, restricted=False)
     if fit.regular:
