@@ -1,8 +1,22 @@
 """Results -> matplotlib axes and, in JupyterLab, widgets."""
 
-from rhem_lib.figures.data import account, concentration, definitions, hours_of_week, moved, rhem_by_month
-from rhem_lib.figures.groups import billing, billing_ratios
-from rhem_lib.figures.onboarding import claim, clients, decay, forecasts, half_lives, months_to_target, recovery
+from rhem_lib.figures.portfolio import (
+    account,
+    billing,
+    billing_ratios,
+    claim,
+    clients,
+    concentration,
+    decay,
+    definitions,
+    forecasts,
+    half_lives,
+    hours_of_week,
+    months_to_target,
+    moved,
+    recovery,
+    rhem_by_month,
+)  # fmt: skip
 from rhem_lib.figures.quarter import review_causes, review_minutes, review_parts
 from rhem_lib.figures.theme import png, style
 from rhem_lib.figures.widgets import explore_definition, explore_path

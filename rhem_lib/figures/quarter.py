@@ -10,6 +10,7 @@ from rhem_lib.figures.theme import (
     LIGHT,
     ORANGE,
     axes,
+    beside,
     head,
     level_line,
     month_axis,
@@ -28,20 +29,17 @@ FEW_MONTHS = 40
 def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
     """Minutes per computer by month with gaps, the expected path with its band, and the target line."""
     ax = axes(ax, 8, 4)
-    section = review["minutes"]
-    if section.table is None:
+    section, table = review["minutes"], review["minutes"].table
+    if table is None:
         return say_missing(ax, section.title)
-    table = section.table
     with speaking(review.language):
         expected, goal = t("expected"), t("{line}-minute line", line=number(review.target_minutes))
     month = table["month"]
     if table["expected"].notna().any():
         ax.fill_between(month, table["expected_low"], table["expected_high"], color=BLUE, alpha=0.15, lw=0)
         ax.plot(month, table["expected"], color=GREY, lw=1.4, ls=(0, (4, 3)))
-        end = (month.iloc[-1], table["expected"].iloc[-1])
-        ax.annotate(expected, end, xytext=(6, 0), textcoords="offset points", va="center", color=GREY, fontsize=9)
-    marker = "o" if len(table) <= FEW_MONTHS else "."
-    ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker=marker, ms=4)
+        beside(ax, expected, (month.iloc[-1], table["expected"].iloc[-1]), (6, 0), color=GREY)
+    ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker="o" if len(table) <= FEW_MONTHS else ".", ms=4)
     level_line(ax, review.target_minutes, goal, ORANGE)
     month_axis(ax)
     ax.set(ylim=(0, None), ylabel=review.unit)

@@ -21,6 +21,7 @@ AGE_LABEL = "months since onboarding"
 MINUTES_LABEL = "reactive minutes per endpoint a month"
 CHARACTERS_PER_INCH = 10.4  # of a title
 TEXT_WIDTH = 80
+TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)  # of a logarithmic axis
 INTERVAL = re.compile(r" \(95 ?% interval[^)]*\)")
 RC: Any = {
     "font.size": 10,
@@ -104,8 +105,13 @@ def level_line(ax: Axes, minutes: float, label: str, colour: str, side: str = "l
     """A dashed level with its name above one end of the line."""
     ax.axhline(minutes, color=colour, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
     x, inset = (0, 4) if side == "left" else (1, -4)
-    ax.annotate(label, (x, minutes), xycoords=("axes fraction", "data"), xytext=(inset, 3),
-                textcoords="offset points", ha=side, va="bottom", color=colour, fontsize=9)  # fmt: skip
+    placed = {"xycoords": ("axes fraction", "data"), "ha": side, "va": "bottom"}
+    beside(ax, label, (x, minutes), (inset, 3), color=colour, **placed)
+
+
+def beside(ax: Axes, text: str, at: tuple[Any, Any], apart: tuple[float, float], **looks: Any) -> None:
+    """A small text so many points beside a place."""
+    ax.annotate(text, at, xytext=apart, textcoords="offset points", fontsize=9, **{"va": "center", **looks})
 
 
 def curve(ax: Axes, x: Any, table: pd.DataFrame, colour: str, lw: float = 2.4) -> None:
@@ -117,9 +123,8 @@ def curve(ax: Axes, x: Any, table: pd.DataFrame, colour: str, lw: float = 2.4) -
 def band(ax: Axes, x: Any, table: pd.DataFrame, colour: str, label: str, va: str = "center") -> None:
     """Estimate with its interval, hours given and minutes drawn, named at its right-hand end."""
     curve(ax, x, table, colour)
-    end = float(np.asarray(x)[-1])
-    ax.annotate(label, (end, 60 * float(table["estimate"].iloc[-1])), xytext=(4, 0), textcoords="offset points",
-                va=va, color=colour, fontsize=9, fontweight="bold", annotation_clip=False)  # fmt: skip
+    end = (float(np.asarray(x)[-1]), 60 * float(table["estimate"].iloc[-1]))
+    beside(ax, label, end, (4, 0), va=va, color=colour, fontweight="bold", annotation_clip=False)
 
 
 def forest(ax: Axes, estimate: pd.Series, low: pd.Series, high: pd.Series) -> None:
@@ -128,11 +133,7 @@ def forest(ax: Axes, estimate: pd.Series, low: pd.Series, high: pd.Series) -> No
     ax.hlines(y, low, high, color=GREY, lw=1.4, alpha=0.7)
     ax.scatter(estimate, y, s=22, color=BLUE, zorder=3)
     ax.set_xscale("log")
-    ticks = [
-        t
-        for t in (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)
-        if low.min() * 0.8 <= t <= high.max() * 1.25
-    ]
+    ticks = [t for t in TICKS if low.min() * 0.8 <= t <= high.max() * 1.25]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.set_yticks(y, [short(str(name), 44) for name in estimate.index], fontsize=8)

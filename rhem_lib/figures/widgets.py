@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rhem_lib.figures import data, onboarding, theme
+from rhem_lib.figures import portfolio, theme
 from rhem_lib.metric import measure
 from rhem_lib.settings import PRESETS
 from rhem_lib.workspace import Workspace
@@ -28,7 +28,7 @@ def explore_definition(work: Workspace) -> Any:
 
     def draw(client: str, preset: Any) -> Any:
         panel = panel_of(preset)
-        return data.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
+        return portfolio.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
 
     return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
 
@@ -37,7 +37,7 @@ def explore_path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
     """One client's months and curve, and when it comes down to a target in minutes."""
 
     def draw(client: str, target: int) -> Any:
-        return onboarding.path(fit, panel, client, target_h=target / 60)
+        return portfolio.path(fit, panel, client, target_h=target / 60)
 
     return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target.target_h))
 
@@ -52,9 +52,8 @@ def _panel(draw: Callable, **knobs: Any) -> Any:
         if isinstance(start, list):
             made[name] = widgets.Dropdown(options=list(dict.fromkeys(start)), description=name, layout=wide)
         else:
-            made[name] = widgets.IntSlider(
-                start, **MINUTES, description=name, continuous_update=False, layout=wide
-            )
+            slider = {**MINUTES, "description": name, "continuous_update": False, "layout": wide}
+            made[name] = widgets.IntSlider(start, **slider)
     # An image, since nbclient answers an output widget in a way that now and then stalls a cell for ever.
     figure = widgets.Image(layout=widgets.Layout(width="760px"))
 

@@ -1,4 +1,4 @@
-"""Figures of the fall after onboarding: typical client, each client, target, forecasts; levels in minutes."""
+"""Figures of all clients: data, measure, fall after onboarding, groups; levels are drawn in minutes."""
 
 import textwrap
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from rhem_lib.billing import HALF_LIFE
 from rhem_lib.decay import clients_left
 from rhem_lib.figures.theme import (
     AGE_LABEL,
@@ -21,26 +22,192 @@ from rhem_lib.figures.theme import (
     ORANGE,
     axes,
     band,
+    beside,
     curve,
     forest,
     head,
     level_line,
+    month_axis,
     say_missing,
     short,
     styled,
     takeaway,
     title,
 )
+from rhem_lib.metric import pooled_rhem
 
 if TYPE_CHECKING:
+    from rhem_lib.billing import BillingComparison
     from rhem_lib.decay import Claim, DecayFit
+    from rhem_lib.metric import Concentration, Definitions, Moved
     from rhem_lib.simulate import Recovery
+    from rhem_lib.workspace import Account
 
+MOST_CAUSES = 8
+CLASS_COLOURS = {"reactive": ORANGE, "unclassified": "#E69F00", "quarantined": GREY}
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LIKELY, NOT_LIKELY = 0.8, 0.2
 SHOWN_SHARE = 0.97  # share of the single months that the vertical axis must hold
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
-SHOWN_MONTHS = 12
-AHEAD_MONTHS = 24
+SHOWN_MONTHS, AHEAD_MONTHS = 12, 24
+
+
+@styled
+def account(kept: "Account", ax: Axes | None = None) -> Axes:
+    """Hours read, by where they went; reactive, unclassified and quarantined stand out."""
+    ax = axes(ax, 7.5, 3.4)
+    hours = kept.table["hours"].astype(float).drop("read")[::-1]
+    read = float(kept.table["hours"]["read"])
+    ax.barh(hours.index, hours, color=[CLASS_COLOURS.get(name, LIGHT) for name in hours.index], height=0.7)
+    for y, value in enumerate(hours):
+        beside(ax, f"{value:,.0f} h  ({value / read:.1%})" if read else f"{value:,.0f} h  (–)", (value, y), (4, 0))
+    ax.set(xlabel="hours", xlim=(min(0, hours.min()), 1.22 * max(hours.max(), 1)))
+    ax.grid(visible=False)
+    title(ax, f"Of {read:,.0f} hours read, {hours['reactive']:,.0f} are reactive; "
+              f"{hours['unclassified']:,.0f} could not be classified")  # fmt: skip
+    return ax
+
+
+@styled
+def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | None = None) -> Axes:
+    """Pooled minutes per calendar month (sum of hours / sum of exposure), with the clients' spread."""
+    ax = axes(ax)
+    served = panel[panel["exposure"] > 0]
+    months = pd.date_range(served["month"].min(), served["month"].max(), freq="MS")
+    table = 60 * pooled_rhem(served, by="month").set_index("month")[["rhem_h", "low", "high"]].reindex(months)
+    pooled = table["rhem_h"]
+    spread = 60 * served.groupby("month")["rhem_h"].quantile([0.25, 0.75]).unstack().reindex(months)
+    ax.fill_between(months, spread[0.25], spread[0.75], color=LIGHT, alpha=0.5, lw=0)
+    ax.vlines(months, table["low"], table["high"], color=BLUE, lw=1)
+    ax.plot(months, pooled, color=BLUE, lw=2.2, marker="o", ms=3.5)
+    top = 1.1 * max(pooled.max(), spread[0.75].max())  # a month of few endpoints has an interval without end
+    ax.set(ylim=(0, top), ylabel=MINUTES_LABEL)
+    month_axis(ax)
+    key = "line: all clients pooled, old and new, with 95 % intervals; band: middle half of them"
+    ax.text(0.99, 0.98, key, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=GREY)
+    now, then = (f"{pooled.iloc[i]:.0f} in {months[i]:%B %Y}" for i in (-1, 0))
+    title(ax, f"Minutes per endpoint a month, {whose}: {now}, {then}")
+    return ax
+
+
+@styled
+def definitions(found: "Definitions", ax: Axes | None = None) -> Axes:
+    """Minutes under every definition with 95 % intervals; the one in force in colour, presets above the line."""
+    rows = found.table.iloc[::-1].reset_index(drop=True)
+    ax = axes(ax, 7.5, 1.2 + 0.32 * len(rows))
+    now = rows["definition"] == found.chosen
+    reach = rows["high"].fillna(rows["rhem_h"])  # without tickets there is no interval
+    colours = np.where(now, BLUE, GREY)
+    ax.hlines(rows.index, 60 * rows["low"], 60 * rows["high"], color=colours, lw=2.5)
+    ax.scatter(rows["minutes"], rows.index, s=38, color=colours, zorder=3)
+    for y, minutes in enumerate(rows["minutes"]):
+        beside(ax, f"{minutes:.1f}", (60 * reach[y], y), (6, 0))
+    names = rows["definition"] + np.where(rows["published_by"] != "", "  (" + rows["published_by"] + ")", "")
+    ax.set_yticks(rows.index, names)
+    ax.axvline(rows.loc[now, "minutes"].iloc[0], color=LIGHT, lw=1.2, zorder=0)
+    ax.axhline(len(rows) - 3.5, color=LIGHT, lw=0.8)
+    ax.set(xlim=(0, 1.12 * 60 * reach.max()), xlabel="minutes per endpoint a month")
+    ax.grid(visible=False)
+    title(ax, takeaway(found.text).split(";")[0] + ", with other definitions beside it")
+    return ax
+
+
+@styled
+def moved(found: "Moved", ax: Axes | None = None) -> Axes:
+    """Change by cause in minutes per endpoint a month, split into the number of tickets and the time for each."""
+    rows = found.causes.head(MOST_CAUSES).iloc[::-1]
+    ax = axes(ax, 7.5, 1.6 + 0.34 * len(rows))
+    if rows.empty:
+        return say_missing(ax, found.text)
+    at = np.arange(len(rows))
+    for offset, name, colour in ((0.2, "by_tickets", BLUE), (-0.2, "by_hours_per_ticket", ORANGE)):
+        ax.barh(at + offset, 60 * rows[name], height=0.36, color=colour)
+    ax.set_yticks(at, [short(name) for name in rows.index])
+    ax.axvline(0, color=GREY, lw=0.8)
+    ax.grid(visible=False)
+    ax.set_xlabel("change in minutes per endpoint a month")
+    for y, words, colour in ((0.06, "by the number of tickets", BLUE), (0.0, "by the time for each", ORANGE)):
+        ax.text(1, y, words, transform=ax.transAxes, ha="right", va="bottom", color=colour, fontsize=9,
+                fontweight="bold")  # fmt: skip
+    title(ax, takeaway(found.text).split(":")[0])
+    return ax
+
+
+@styled
+def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
+    """Share of all hours held by the noisiest computers, the largest first."""
+    ax = axes(ax, 7.5, 3.4)
+    rows = found.table[found.table["kind"] == "computer"]
+    if rows.empty:
+        return say_missing(ax, "The work was not booked on computers, so none can be called noisy.")
+    fleet = max(found.endpoints, len(rows))
+    x = np.append(0, 100 * np.arange(1, len(rows) + 1) / fleet)
+    y = np.append(0, 100 * rows["so_far"])
+    ax.plot(x, y, color=BLUE, lw=2.4)
+    ax.plot([0, 100], [0, y[-1]], color=LIGHT, lw=1.2)
+    tenth = np.interp(10, x, y)
+    label = f"a tenth of the endpoints: {tenth:.0f} %"
+    beside(ax, label, (10, tenth), (10, -4), va="top", color=BLUE, fontweight="bold")
+    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="share of the endpoints, noisiest first [%]",
+           ylabel="share of the reactive hours [%]")  # fmt: skip
+    title(ax, f"A tenth of the endpoints takes {tenth:.0f} % of the reactive hours")
+    return ax
+
+
+@styled
+def hours_of_week(found: "Concentration", ax: Axes | None = None) -> Axes:
+    """Share of the reactive hours by hour and weekday, in the MSP's time zone; empty cells have none."""
+    from seaborn import heatmap  # takes most of a second, and only few figures need it
+
+    ax = axes(ax, 7.5, 2.9)
+    rows = found.table[found.table["kind"] == "hour of week"]
+    if rows.empty:
+        return say_missing(ax, "No time of day was recorded, so busy hours cannot be shown.")
+    day, hour = rows["name"].str[:3], rows["name"].str[4:6].astype(int)
+    hours = range(hour.min(), hour.max() + 1)
+    grid = (100 * rows["share"]).groupby([day, hour]).sum().unstack().reindex(index=DAYS, columns=hours)
+    heatmap(grid, ax=ax, cmap="Blues", linewidths=0.5, cbar=False, annot=True, fmt=".1f", annot_kws={"size": 7})
+    ax.set_yticks(np.arange(7) + 0.5, DAYS, rotation=0)
+    ax.set_xticks(np.arange(0, len(hours), 3) + 0.5, [f"{hour}:00" for hour in hours[::3]], rotation=0)
+    ax.set(xlabel="start of the work; numbers: % of the reactive hours", ylabel="")
+    ax.grid(visible=False)
+    busy = rows[day.isin(DAYS[:5]) & hour.between(8, 17)]["share"].sum() / rows["share"].sum()
+    finding = f"{busy:.0%} of the reactive hours start on weekdays between 8:00 and 18:00; the busiest hour is"
+    title(ax, f"{finding} {rows['name'].iloc[0]}")
+    return ax
+
+
+@styled
+def billing(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
+    """Curves of the typical fixed-fee and the typical hourly client of the same size, with bands."""
+    ax = axes(ax)
+    ages = np.linspace(0, 30, 121)
+    table = comparison.predict(age_months=ages.tolist())
+    if table.empty:
+        return say_missing(ax, comparison.text)
+    last = table[table["age_months"] == ages[-1]].set_index("billing")["estimate"]
+    for name, colour in (("fixed-fee", BLUE), ("hourly", ORANGE)):
+        label = f"{name} ({comparison.groups.loc[name, 'clients']})"
+        place = "bottom" if name == last.idxmax() else "top"
+        band(ax, ages, table[table["billing"] == name], colour, label, place)
+    ax.set(xlim=(0, 30), ylim=(0, None), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
+    title(ax, takeaway(comparison.text))
+    return ax
+
+
+@styled
+def billing_ratios(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
+    """Fixed-fee half-life / hourly half-life by every analysis, with 95 % intervals."""
+    table = comparison.table[comparison.table["quantity"] == HALF_LIFE]
+    table = table.dropna(subset=["ratio"]).iloc[::-1].set_index("analysis")
+    ax = axes(ax, 7.5, 1.4 + 0.35 * max(len(table), 2))
+    if table.empty:
+        return say_missing(ax, comparison.text)
+    forest(ax, table["ratio"], table["low"].fillna(table["ratio"]), table["high"].fillna(table["ratio"]))
+    ax.axvline(1, color=ORANGE, lw=1.2)
+    ax.set_xlabel("fixed-fee half-life / hourly half-life; under 1: fixed-fee clients improve faster")
+    title(ax, takeaway(comparison.text))
+    return ax
 
 
 @styled
@@ -54,9 +221,8 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for client, ages in rows.groupby("client")["age_months"]:
         if client in fit.clients.index:
             x = np.linspace(ages.min(), ages.max(), 40)
-            ax.plot(
-                x, 60 * fit.predict(str(client), age_months=x.tolist())["estimate"], color=GREY, lw=0.7, alpha=0.45
-            )
+            fitted = 60 * fit.predict(str(client), age_months=x.tolist())["estimate"]
+            ax.plot(x, fitted, color=GREY, lw=0.7, alpha=0.45)
     x = np.linspace(0, rows["age_months"].max(), 200)
     band(ax, x, fit.predict(age_months=x.tolist()), BLUE, "typical\nclient")
     start, goal = 60 * fit.target.start_h, 60 * fit.target.target_h
@@ -75,8 +241,7 @@ def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarra
     names = sorted(rows["client"].unique())
 
     def draw(ax: Axes, name: str) -> None:
-        own = rows[rows["client"] == name]
-        ax.scatter(own["age_months"], 60 * own["rhem_h"], s=5, color=GREY, lw=0, zorder=2)
+        own = _months(ax, rows, name)
         if fit.usable and name in fit.clients.index:
             x = np.linspace(0, own["age_months"].max(), 60)
             curve(ax, x, fit.predict(name, age_months=x.tolist()), BLUE, lw=1.6)
@@ -93,11 +258,11 @@ def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: in
     names = fit.clients.index[~clients_left(panel)[fit.clients.index]].tolist() if fit.usable else []
     if not names:
         return np.array([say_missing(axes(None, 7.5, 1), fit.text)])
+    served = panel[panel["exposure"] > 0]
 
     def draw(ax: Axes, name: str) -> None:
-        own = panel[(panel["client"] == name) & (panel["exposure"] > 0)]
-        now, ahead = own["age_end"].max(), fit.forecast(name, months=months)
-        ax.scatter(own["age_months"] - now, 60 * own["rhem_h"], s=5, color=GREY, lw=0, zorder=2)
+        now, ahead = served.loc[served["client"] == name, "age_end"].max(), fit.forecast(name, months=months)
+        _months(ax, served, name, since=now)
         curve(ax, ahead["age_months"] - now, ahead.rename(columns={"rhem_h": "estimate"}), BLUE, lw=1.6)
         level_line(ax, 60 * fit.target.target_h, "", ORANGE)
         ax.set_xlim(-SHOWN_MONTHS, months)
@@ -105,6 +270,13 @@ def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: in
     finding = f"The next {months} months: nine in ten should fall into the band"
     top = 60 * panel["rhem_h"].quantile(SHOWN_SHARE)
     return _multiples(names, draw, columns, top, finding, "months from each client's last")
+
+
+def _months(ax: Axes, rows: pd.DataFrame, client: str, *, since: float = 0, size: int = 5) -> pd.DataFrame:
+    """Dots of a client's months by age; returns the months."""
+    own = rows[rows["client"] == client]
+    ax.scatter(own["age_months"] - since, 60 * own["rhem_h"], s=size, color=GREY, lw=0, zorder=2)
+    return own
 
 
 def _multiples(
@@ -163,9 +335,8 @@ def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     for x, word, colour in ((0.09, "not likely", ORANGE), (0.5, "open", GREY), (0.91, "likely", GREEN)):
         ax.text(x, len(known) - 0.3, word, ha="center", va="bottom", color=colour, fontsize=9, fontweight="bold")
     ax.set_yticks(y, [short(str(name), 34) for name in known.index], fontsize=8)
-    ax.set(
-        xlim=(-0.02, 1.02), ylim=(-0.8, len(known) + 0.6), xlabel="probability, given this model and these data"
-    )
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.8, len(known) + 0.6))
+    ax.set_xlabel("probability, given this model and these data")
     ax.set_xticks([0, 0.2, 0.5, 0.8, 1], ["0%", "20%", "50%", "80%", "100%"])
     ax.grid(visible=False, axis="y")
     likely, unlikely = int((known >= LIKELY).sum()), int((known <= NOT_LIKELY).sum())
@@ -186,7 +357,7 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
             value = minutes.loc[(row, key)]
             ax.hlines(y, value["low"], value["high"], color=colour, lw=3, alpha=0.5)
             ax.scatter(value["estimate"], y, s=40, color=colour, zorder=3)
-        ax.annotate(name, (0, y), xytext=(2, 12), textcoords="offset points", fontsize=9, color=GREY)
+        beside(ax, name, (0, y), (2, 12), va="baseline", color=GREY)
     ax.axvline(60 * tested.target.target_h, color=ORANGE, lw=1.2, ls=(0, (4, 3)))
     ax.set_yticks([])
     ax.set(ylim=(-0.5, 2.8), xlim=(0, None))
@@ -203,14 +374,12 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
     ax = axes(ax, 7.5, 4)
     if not fit.usable:
         return say_missing(ax, fit.text)
-    own = panel[(panel["client"] == client) & (panel["exposure"] > 0)]
+    own = _months(ax, panel[panel["exposure"] > 0], client, size=14)
     ages = np.linspace(0, own["age_months"].max() + AHEAD_MONTHS, 400)
     fitted = fit.predict(client, age_months=ages.tolist())
-    ax.scatter(own["age_months"], 60 * own["rhem_h"], s=14, color=GREY, lw=0, zorder=2)
     curve(ax, ages, fitted, BLUE, lw=2)
     level_line(ax, 60 * target_h, "", ORANGE)
-    ax.set(ylim=(0, None), xlim=(0, ages[-1]), xlabel=AGE_LABEL)
-    ax.set_ylabel(MINUTES_LABEL)
+    ax.set(ylim=(0, None), xlim=(0, ages[-1]), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
     over = int((fitted["estimate"] > target_h).to_numpy().nonzero()[0].max(initial=-1)) + 1  # a path may also rise
     goal = f"{60 * target_h:.0f} minutes"
     title(ax, f"{short(client, 40)} comes down to {goal} in month {ages[over]:.0f}" if over < len(ages)
