@@ -20,9 +20,9 @@ from pathlib import Path
 import psutil
 
 import rhem_lib as rhem
-from rhem_lib.runs import edition_jobs
+from rhem_lib.runs import edition
 from rhem_lib.runs import pool as batch
-from rhem_lib.runs.parameters import NOTEBOOKS
+from rhem_lib.runs.notebooks import NOTEBOOKS
 from rhem_lib.simulate.sample import write_sample
 
 QUARTER = "2026Q2"
@@ -94,8 +94,8 @@ def main():
     work = rhem.load(scratch / "data")
     made = rhem.study(work)
     target = scratch / "reports"
-    clients = edition_jobs.clients_in(made.panel, QUARTER, ())
-    jobs = list(edition_jobs.client_jobs(work, made, clients, QUARTER, target))
+    clients = edition.clients_in(made.panel, QUARTER, ())
+    jobs = list(edition.client_jobs(work, made, clients, QUARTER, target))
     print(f"{len(jobs)} clients in service; simulated, read, fitted and reviewed in "
           f"{time.perf_counter() - begin:.0f} s; load average {os.getloadavg()[0]:.1f}")  # fmt: skip
     each = {}

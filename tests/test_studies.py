@@ -13,7 +13,7 @@ import pytest
 import rhem_lib as rhem
 from rhem_lib import studies
 from rhem_lib.metric import PatchEffect
-from rhem_lib.runs import edition, edition_jobs
+from rhem_lib.runs import edition
 from rhem_lib.simulate import write_sample
 from rhem_lib.studies import FILE, store, study_panel
 from rhem_lib.workspace import save
@@ -108,7 +108,7 @@ def test_an_edition_fits_and_compares_once_and_its_notebooks_take_what_was_made(
 
     marks = {"02_rhem": "No patch window is known", "03_onboarding_decay": MARK, "04_fixed_fee": MARK}
     monkeypatch.setattr(edition, "study_panel", marked)
-    monkeypatch.setattr(edition_jobs, "STUDY", tuple(marks))
+    monkeypatch.setattr(edition, "STUDY", tuple(marks))
     client = rhem.measure(rhem.load(small))["client"].iloc[-1]
     run = edition.review(small, "2026Q2", clients=[client], tell=lambda *_: None)
     assert run.failed == ()

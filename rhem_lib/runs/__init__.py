@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rhem_lib.runs.edition import review, study
-    from rhem_lib.runs.lab import working_copies
-    from rhem_lib.runs.parameters import NOTEBOOKS, names, parameters_of, title_of
+    from rhem_lib.runs.notebooks import NOTEBOOKS, names, parameters_of, title_of, working_copies
 
-_DOOR = {
-    "review": "edition",
-    "study": "edition",
-    "NOTEBOOKS": "parameters",
-    "names": "parameters",
-    "parameters_of": "parameters",
-    "title_of": "parameters",
-    "working_copies": "lab",
-}
+_MODULE = {"review": "edition", "study": "edition"}  # of a name; the others are in notebooks
 
 __all__ = ["NOTEBOOKS", "names", "parameters_of", "review", "study", "title_of", "working_copies"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _DOOR:
+    if name not in __all__:
         raise AttributeError(f"module 'rhem_lib.runs' has no attribute '{name}'")
-    return getattr(import_module(f"rhem_lib.runs.{_DOOR[name]}"), name)
+    return getattr(import_module(f"rhem_lib.runs.{_MODULE.get(name, 'notebooks')}"), name)

@@ -6,10 +6,13 @@ that the study's notebooks open; a client's notebook opens its own review and no
 """
 
 import datetime as dt
+import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -19,15 +22,14 @@ import pandas as pd
 
 from rhem_lib.billing import billing_plan, register
 from rhem_lib.deck import convert
-from rhem_lib.errors import ParameterError, Stopped
+from rhem_lib.errors import NotEnoughData, ParameterError, Stopped, nearest
 from rhem_lib.metric import measure
+from rhem_lib.review import Review, build_review
 from rhem_lib.runs import page
-from rhem_lib.runs.edition_jobs import client_jobs, clients_in, study_jobs, with_computers
-from rhem_lib.runs.job import Job, Record
-from rhem_lib.runs.parameters import NOTEBOOKS
-from rhem_lib.runs.pool import run_jobs
+from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
+from rhem_lib.runs.pool import Job, Record, run_jobs
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import Settings, read_settings
+from rhem_lib.settings import Settings, check_names, read_settings
 from rhem_lib.storage import (
     alone,
     check_refusal,
@@ -44,17 +46,9 @@ from rhem_lib.studies import study as study_of
 from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
-PACKAGES = (
-    "duckdb",
-    "matplotlib",
-    "narwhals",
-    "numpy",
-    "pandas",
-    "papermill",
-    "python-pptx",
-    "scipy",
-    "statsmodels",
-)
+PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
+STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
+CLIENT = "10_client_review"
 
 
 @dataclass(frozen=True)
@@ -141,11 +135,8 @@ def _edition(
     folder: Path, choose: Callable, *, workers: int | str, force: bool, tell: Callable, pdf: bool = False
 ) -> Run:
     """Read the workspace once, run the jobs whose key has changed, and write run.json and index.html."""
-    settings = read_settings(folder)
-    home = reports_of(folder)
-    prepared = home / "data"
-    code = _code()
-    key = _key(folder, settings, code)
+    settings, home, code = read_settings(folder), reports_of(folder), _code()
+    prepared, key = home / "data", _key(folder, settings, code)
     work = _read(folder, prepared, key, tell)
     panel = measure(work)
     quarter, names = choose(panel)
@@ -174,8 +165,8 @@ def _edition(
             convert([target / file for record in done for file in record.outputs if file.endswith(".pptx")], tell)
         page.index(_table(everything), target / "index.html", title=f"{folder.resolve().name}, {quarter}")
     if stopped:
-        said = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
-        raise Stopped(said, fix="The same command goes on from here.")
+        what = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
+        raise Stopped(what, fix="The same command goes on from here.")
     return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
 
 
@@ -229,11 +220,8 @@ def _code() -> dict[str, Any]:
     files = {p.relative_to(library).as_posix(): file_digest(p) for p in sources}
     files |= {p.name: file_digest(p) for p in sorted(NOTEBOOKS.glob("*.ipynb"))}
     packages = {name: version(name) for name in PACKAGES}
-    return {
-        "code": digest([files, packages, METRIC_VERSION]),
-        "packages": packages,
-        "metric_version": METRIC_VERSION,
-    }
+    code = digest([files, packages, METRIC_VERSION])
+    return {"code": code, "packages": packages, "metric_version": METRIC_VERSION}
 
 
 def _past(target: Path, tell: Callable) -> dict[str, Record]:
@@ -258,3 +246,77 @@ def _save_run(target: Path, quarter: str, folder: Path, more: dict[str, Any], re
         "outputs": [asdict(record) for record in records],
     }
     write_whole(target / "run.json", json.dumps(facts, indent=1))
+
+
+def study_jobs(key: str, quarter: str, target: Path) -> Iterator[Job]:
+    """Notebooks about the whole book; they open the tables prepared under `key`, beside the edition."""
+    workspace = os.path.relpath(target.parent / "data", target / "study")
+    more = {
+        "04_fixed_fee": {"registered": "../run.json"},
+        "06_portfolio": {"quarter": quarter, "deck": "portfolio.pptx"},
+    }
+    decks = {"06_portfolio": [f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")]}
+    for name in STUDY:
+        simulated = name == "05_known_truth"
+        given = {"dirt": "some"} if simulated else {"workspace": workspace, **more.get(name, {})}
+        outputs = (f"study/{name}.html", *decks.get(name, []), f"study/{name}.ipynb")
+        about = {} if simulated else {"data": key}
+        yield Job("study", title_of(name), name, "study", name, given, outputs, about=about)
+
+
+def clients_in(panel: pd.DataFrame, quarter: str, only: Sequence[str]) -> list[str]:
+    """Clients to review: those asked for, or all with computers in service in the quarter."""
+    exposed = with_computers(panel)
+    quarters = exposed["month"].dt.to_period("Q").astype(str)
+    names = sorted(exposed.loc[quarters == quarter, "client"].unique())
+    if not names:
+        what = f"no client has computers in service in {quarter}."
+        raise ParameterError(what, fix=f"The data reach from {quarters.min()} to {quarters.max()}.")
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        what = f"'{unknown[0]}' has no computers in service in {quarter}."
+        raise ParameterError(what, where="--client", fix=nearest(unknown[0], names))
+    return list(only) or names
+
+
+def with_computers(panel: pd.DataFrame) -> pd.DataFrame:
+    """Months with computers in service."""
+    exposed = panel[panel["exposure"] > 0]
+    if exposed.empty:
+        what = "no client has computers in service in any month."
+        raise NotEnoughData(what, fix="`rhem check` says which lists of computers arrived, and for which clients.")
+    return exposed
+
+
+def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str, target: Path) -> Iterator[Job]:
+    """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
+    if not names:
+        return
+    check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
+    build = partial(build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches)
+    for name in names:
+        try:
+            review = build(client=name)
+        except NotEnoughData:
+            continue
+        yield _client_job(review, name, target)
+
+
+def _client_job(made: Review, name: str, target: Path) -> Job:
+    folder = f"clients/{slug(name)}"
+    path = target / folder / "review.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = made.to_json(path.parent)
+    write_whole(path, text)
+    given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx")
+    outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb", "xlsx", "csv"))
+    brand = [Path(file) for file in (made.brand.logo, made.brand.template) if file]
+    about = {"data": digest([text, *(file_digest(file) for file in brand if file.is_file())])}
+    return Job("client", name, CLIENT, folder, "review", given, outputs, about=about)
+
+
+def slug(name: str) -> str:
+    """Folder name of a client: its words in lower case, with a mark where another name could give the same."""
+    words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:48].strip("-") or "client"
+    plain = words == "-".join(name.lower().split()) and "-" not in name
+    return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"

@@ -31,19 +31,9 @@ papermill_engines.register(ENGINE, Engine)
 def execute(
     notebook: Path, made: Path, parameters: dict[str, Any], *, folder: Path, manager: Any, seconds: float
 ) -> str:
-    """Execute a notebook in a folder; gives what went wrong in it, empty if nothing did.
+    """Execute a notebook in a folder, within so many seconds; return what went wrong in it, empty if nothing did.
 
-    Parameters
-    ----------
-    notebook, made : Path
-        The notebook, and the executed copy, which is written in any case.
-    parameters : dict
-    folder : Path
-        Current folder of the notebook.
-    manager : kernel manager class
-        From `kernels`.
-    seconds : float
-        The whole notebook may take so long.
+    The executed copy `made` is written in any case. `manager` is a kernel manager class of `kernels`.
     """
     until = time.monotonic() + seconds
     options = {"made": made, "kernel_manager_class": manager, "shutdown_kernel": "immediate"}

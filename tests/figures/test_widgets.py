@@ -4,7 +4,7 @@ import pytest
 
 import rhem_lib as rhem
 from rhem_lib.figures import portfolio, widgets
-from rhem_lib.runs.parameters import NOTEBOOKS
+from rhem_lib.runs.notebooks import NOTEBOOKS
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import pytest
 
 from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
 from rhem_lib.runs import edition as run
-from rhem_lib.runs import edition_jobs
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.simulate.sample import write_sample
 from rhem_lib.storage import alone
@@ -76,7 +75,7 @@ def test_a_second_run_keeps_everything_and_force_runs_again(edition, monkeypatch
     assert set(again.table["status"]) == {"kept"}
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
     name = again.table.loc[again.table["kind"] == "client", "name"].iloc[0]
-    monkeypatch.setattr(edition_jobs, "STUDY", ("01_data_account",))
+    monkeypatch.setattr(run, "STUDY", ("01_data_account",))
     forced = run.review(Path("data/small"), "2026Q2", clients=[name], force=True, **QUIET)
     assert set(forced.table["status"]) == {"done"}
 
@@ -120,7 +119,7 @@ def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition,
         yield from planned
 
     monkeypatch.setattr(run, "client_jobs", sabotaged)
-    monkeypatch.setattr(edition_jobs, "STUDY", ("01_data_account",))
+    monkeypatch.setattr(run, "STUDY", ("01_data_account",))
     made = run.review(Path("data/small"), "2026Q2", force=True, **QUIET)
     assert len(made.failed) == 1
     assert made.failed[0] in made.text
@@ -147,7 +146,7 @@ def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clie
 
 def test_slugs_are_safe_and_distinct():
     names = ["Acme Works", "Acme-Works", "../../etc", "株式会社", "a" * 200, "Müller & Söhne", "Muller Sohne"]
-    slugs = [edition_jobs.slug(name) for name in names]
+    slugs = [run.slug(name) for name in names]
     assert len(set(slugs)) == len(names)
     assert slugs[0] == "acme-works"
     assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)

@@ -5,7 +5,7 @@ import pytest
 
 from rhem_lib.errors import SettingsError
 from rhem_lib.runs import working_copies
-from rhem_lib.runs.parameters import NOTEBOOKS, names
+from rhem_lib.runs.notebooks import NOTEBOOKS, names
 
 
 def parameters(path):

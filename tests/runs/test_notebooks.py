@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from rhem_lib.errors import ParameterError
-from rhem_lib.runs.parameters import NOTEBOOKS, Parameter, check_parameters, names, parameters_of, title_of
+from rhem_lib.runs.notebooks import NOTEBOOKS, Parameter, check_parameters, names, parameters_of, title_of
 
 NAMES = names()
 STUDY = {"01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio",
@@ -157,7 +157,7 @@ def shown(path):
 def test_outputs_are_those_of_plain_papermill_pictures_included(name, tmp_path):
     from papermill import execute_notebook
 
-    from rhem_lib.runs import job as jobs
+    from rhem_lib.runs import pool as jobs
 
     sample = str(NOTEBOOKS.parent / "data/sample")
     given = {"workspace": sample}

@@ -12,9 +12,8 @@ import pytest
 
 from rhem_lib import storage
 from rhem_lib.errors import OutputError, ParameterError, RhemError
-from rhem_lib.runs import job as jobs
 from rhem_lib.runs import pool
-from rhem_lib.runs.job import Job, Record
+from rhem_lib.runs.pool import Job, Record
 
 
 def job(name, **parameters):
@@ -83,13 +82,13 @@ def test_no_scheduler_and_no_package_are_one_message(monkeypatch, tmp_path):
 
 
 def test_a_notebook_that_takes_too_long_is_stopped_kept_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs, "_KERNELS", {})
+    monkeypatch.setattr(pool, "_KERNELS", {})
     slow = Job("study", "Slow", "05_known_truth", "study", "slow", {"dirt": "none", "books": 500},
                ("study/slow.html", "study/slow.ipynb"), timeout_seconds=3)  # fmt: skip
     (tmp_path / "study").mkdir()
     (tmp_path / "study/slow.html").write_text("old")
-    record = jobs.run_job(slow, str(tmp_path))
-    jobs._KERNELS["stack"].close()
+    record = pool.run_job(slow, str(tmp_path))
+    pool._KERNELS["stack"].close()
     assert (record.status, record.error) == ("failed", "It took longer than 3 seconds and was stopped.")
     assert "**Not finished.** It took longer than 3 seconds" in (tmp_path / "study/slow.ipynb").read_text()
     assert not (tmp_path / "study/slow.html").exists()
@@ -97,7 +96,7 @@ def test_a_notebook_that_takes_too_long_is_stopped_kept_and_says_so(tmp_path, mo
 
 
 def test_a_job_never_raises(tmp_path):
-    record = jobs.run_job(job("a", sauce="review.json"), str(tmp_path))
+    record = pool.run_job(job("a", sauce="review.json"), str(tmp_path))
     assert record.status == "failed"
     assert record.error.startswith("ParameterError: 10_client_review.ipynb: 'sauce' is not known here.")
 
@@ -105,10 +104,10 @@ def test_a_job_never_raises(tmp_path):
 def test_tracebacks_in_kept_notebooks_name_no_place_of_the_machine():
     text = (
         '{"metadata": {}, "cells": [{"metadata": {}, "outputs": ["'
-        + f'{sys.prefix}/x.py {jobs.NOTEBOOKS}/y"]}}]}}'
+        + f'{sys.prefix}/x.py {pool.NOTEBOOKS}/y"]}}]}}'
     )
-    assert sys.prefix not in jobs.settled(text, "ValueError")
-    assert str(jobs.NOTEBOOKS) not in jobs.settled(text, "ValueError")
+    assert sys.prefix not in pool.settled(text, "ValueError")
+    assert str(pool.NOTEBOOKS) not in pool.settled(text, "ValueError")
 
 
 def test_two_runs_do_not_mix_and_a_killed_one_leaves_no_lock(tmp_path):

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.runs.edition_jobs import slug
+from rhem_lib.runs.edition import slug
 from rhem_lib.simulate.sample import write_sample
 
 PLANTED = "qzx"  # begins everything that is planted, and occurs nowhere else
-RUN = "import sys\nfrom pathlib import Path\nfrom rhem_lib.runs import edition, edition_jobs\n"
-RUN += "edition_jobs.STUDY = ()\n"
+RUN = "import sys\nfrom pathlib import Path\nfrom rhem_lib.runs import edition\n"
+RUN += "edition.STUDY = ()\n"
 RUN += "made = edition.review(Path('data/planted'), '2026Q2', workers=1, tell=print)\nsys.exit(bool(made.failed))"
 
 

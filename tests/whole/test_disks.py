@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from rhem_lib.errors import OutputError
-from rhem_lib.runs import edition, edition_jobs
+from rhem_lib.runs import edition
 from rhem_lib.simulate.sample import write_sample
 
 QUIET = {"tell": lambda *_: None, "workers": 1}
@@ -58,7 +58,7 @@ def test_somebody_elses_reports_are_one_message(mounted, monkeypatch):
 
 
 def test_full_disk_is_one_message_and_the_next_run_goes_on(mounted, monkeypatch):
-    monkeypatch.setattr(edition_jobs, "STUDY", ("01_data_account",))
+    monkeypatch.setattr(edition, "STUDY", ("01_data_account",))
     mounted("size=64k")
     with pytest.raises(OutputError, match=r"cannot be written: .*[Nn]o space left"):
         edition.review(Path("data/small"), "2026Q2", **QUIET)

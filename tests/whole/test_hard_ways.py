@@ -13,7 +13,7 @@ import psutil
 import pytest
 from test_disks import whole
 
-from rhem_lib.runs import edition, edition_jobs
+from rhem_lib.runs import edition
 from rhem_lib.simulate.sample import write_sample
 
 pytestmark = pytest.mark.slow
@@ -125,7 +125,7 @@ def shown(folder):
 
 def test_a_cluster_gives_the_same_files_also_when_a_worker_is_killed(place, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(edition_jobs, "STUDY", STUDY)
+    monkeypatch.setattr(edition, "STUDY", STUDY)
     here = edition.review(Path("data/small"), "2026Q2", tell=lambda *_: None)
     expected = shown(here.folder)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}

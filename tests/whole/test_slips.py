@@ -5,7 +5,7 @@ import pytest
 import rhem_lib as rhem
 from rhem_lib import metric, runs, simulate
 from rhem_lib.errors import ParameterError, one_of
-from rhem_lib.runs.parameters import check_parameters
+from rhem_lib.runs.notebooks import check_parameters
 from rhem_lib.workspace import from_frames
 
 

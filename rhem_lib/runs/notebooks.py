@@ -1,7 +1,8 @@
-"""The notebooks as functions: where they are, what they ask, which parameters they take."""
+"""The notebooks: where they are, what they ask, which parameters they take, and working copies of them."""
 
 import ast
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 import nbformat
 
 from rhem_lib.errors import ParameterError, nearest, one_of
+from rhem_lib.settings import read_settings
+from rhem_lib.storage import digest, write_whole, writing
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel carries the repository's notebooks/ inside the package; a checkout has them beside it.
 NOTEBOOKS = next((p for p in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks") if p.is_dir()), _PACKAGE)
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+MADE = ".made.json"  # in a folder of working copies: digest of each as it was written
+FOLDER = ("workspace", "source")  # parameters that name the workspace: the folder above, for a copy
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,68 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> None:
     missing = [name for name, parameter in known.items() if parameter.kind == "str" and name not in given]
     if missing:
         raise ParameterError(f"'{missing[0]}' is missing.", where=where, fix="Give: " + ", ".join(known) + ".")
+
+
+def working_copies(folder: Path, tell: Callable = print) -> Path:
+    """Write a working copy of every notebook to `folder`/notebooks, and keep those that an analyst has edited.
+
+    Parameters
+    ----------
+    folder : Path
+        Workspace.
+    tell : callable
+        Takes a line for each edited copy that is kept.
+
+    Returns
+    -------
+    Path
+        The folder of the copies.
+
+    Raises
+    ------
+    SettingsError
+        The folder is no workspace.
+    OutputError
+        The copies cannot be written.
+    """
+    from papermill.iorw import write_ipynb
+
+    read_settings(folder)
+    target = Path(folder) / "notebooks"
+    record = target / MADE
+    with writing(target):
+        target.mkdir(exist_ok=True)
+        made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        for name in names():
+            copy = target / f"{name}.ipynb"
+            if copy.exists() and _content(copy) != made.get(name):
+                tell(f"{copy} was edited and is kept; delete or rename it to get the original back")
+                continue
+            write_ipynb(_filled(name), str(copy))
+            made[name] = _content(copy)
+        write_whole(record, json.dumps(made, indent=1))
+    return target
+
+
+def _filled(name: str) -> nbformat.NotebookNode:
+    """Return a notebook with the workspace in its parameters cell, which stays the only one of its kind."""
+    from papermill.iorw import load_notebook_node
+
+    notebook = load_notebook_node(str(NOTEBOOKS / f"{name}.ipynb"))
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = "\n".join(map(_filled_line, cell.source.splitlines()))
+    return notebook
+
+
+def _filled_line(line: str) -> str:
+    """Return a line of the parameters cell with the workspace in it, and files to write beside the copy."""
+    if line.partition(":")[0] in FOLDER:
+        return line.replace('"../data/sample"', '".."')
+    return line.replace('"../reports/', '"')
+
+
+def _content(path: Path) -> str:
+    """Return a digest of what a person writes in a notebook: its cells, without outputs."""
+    cells = nbformat.read(path, as_version=4).cells
+    return digest([[cell.cell_type, cell.source] for cell in cells])
