@@ -15,7 +15,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.exports.duplicates import Repeats, mark_repeats
+from rhem_lib.exports.duplicates import Repeats, mark_on_deleted, mark_repeats
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import KEYS, RawTable, parents, stored
@@ -106,6 +106,7 @@ def clean_tables(
         f"part_{number}": _read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)
     }
     repeats = {table: _typed(con, table, parts, settings, latest) for table in TABLES}
+    mark_on_deleted(con)
     corrections = _date_back(con)
     _check_clients(con)
     files = _rows(con, list(parts.values()))

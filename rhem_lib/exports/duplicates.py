@@ -10,11 +10,19 @@ import pyarrow as pa
 
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.match_profile import as_of_day
+from rhem_lib.exports.profiles import GONE
 from rhem_lib.settings import FileSettings, Settings, normal_name
 
 NUMBER = "keyed, profile"
 FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
 VISIT = "ticket_id, client, lower(technician), started_at, ended_at, hours, work_type"
+CLOCK = "started_at <> date_trunc('day', started_at)"  # a start that is a bare day tells no visits apart
+# Rows of which one file may hold several that are alike: a rounded quarter of an hour, a computer without a name.
+TWINS = {
+    "time_entries": f"coalesce(keyed = source_file || ':' || source_row, true) AND ({CLOCK}) IS NOT TRUE",
+    "endpoints": "device_id IS NULL AND count = 1",
+}
+SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
 MONTH = re.compile(r"(?<!\d)20\d\d[-_ ]?(?:0[1-9]|1[0-2])(?!\d)")  # of a monthly report
 COPY = re.compile(r"\((\d+)\)")  # how browsers number the downloads of one name
 Connection = duckdb.DuckDBPyConnection
@@ -36,10 +44,16 @@ class Undecided(NamedTuple):
 
 
 class Repeats(NamedTuple):
-    """What is told of time entries that may be one: with one number, alike without a number, in two states."""
+    """Time entries that may be one: with one number, alike without a number, in two states.
+
+    Those without a number are `twins` in one file, `again` in another file with all cells the same (set aside), and
+    `alike` in another file but for cells that nobody reads.
+    """
 
     shared: Suspects = Suspects()
     alike: Suspects = Suspects()
+    twins: Suspects = Suspects()
+    again: Suspects = Suspects()
     undecided: Undecided = Undecided()
 
 
@@ -76,7 +90,8 @@ def mark_repeats(
 
     A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
     in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries. Of tickets and time entries with one key, the state that was changed
+    technicians on one visit are two entries, and so are rows of one file that are alike and have neither key nor
+    clock: of two files that hold such rows, the one with more of them counts. Of tickets and time entries with one key, the state that was changed
     last counts, else that of the later file (`file_ages`); an entry of another client or ticket is another entry.
 
     Parameters
@@ -88,10 +103,13 @@ def mark_repeats(
     saved : mapping
         When each file was saved, in seconds, by label.
     """
-    shared, undecided = Suspects(), Undecided()
+    found = Repeats()
     work = table == "time_entries"
     facts = f"hours, client, ticket_id, {FACT} AS fact" if work else "NULL AS hours"
     con.register("file_ages", file_ages(saved))
+    twin = TWINS.get(table, "false")
+    copy = f"IF({twin}, row_number() OVER (PARTITION BY row_hash, source_file ORDER BY source_row), 0) AS copy"
+    _mark_deleted(con, table)
     for what, when, reasons in _repeat_tests(table, keyed, settings):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
@@ -101,20 +119,60 @@ def mark_repeats(
         con.register("repeated", pa.table({"digest": twice}))
         con.execute(
             f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, {NUMBER}, {facts}, source_file, changed_at, "
-            f"age, CASE {reasons} END AS reason FROM ({rows}) SEMI JOIN repeated USING (digest) "
-            "JOIN file_ages USING (source_file)"
+            f"age, copy, CASE {reasons} END AS reason FROM (SELECT *, {copy} FROM ({rows}) "
+            "SEMI JOIN repeated USING (digest) JOIN file_ages USING (source_file))"
         )
-        found = con.execute("SELECT DISTINCT part, reason FROM repeats WHERE reason IS NOT NULL").fetchall()
-        for part, reason in found:
-            places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
-            con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
+        _mark(con)
         if work and what == NUMBER:
-            undecided = _undecided(con)
-            shared = _suspects(
-                con,
-                f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}, hours < 0) > 1",
+            again = (
+                f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}, hours < 0) > 1"
             )
-    return Repeats(shared, _alike(con) if work and not keyed else Suspects(), undecided)
+            found = found._replace(shared=_suspects(con, again), undecided=_undecided(con))
+        elif work and what != VISIT:
+            found = found._replace(
+                twins=_suspects(con, "FROM repeats WHERE copy > 1 AND reason IS NULL"),
+                again=_suspects(con, "FROM repeats WHERE copy > 0 AND reason IS NOT NULL"),
+            )
+    return found._replace(alike=_alike(con)) if work and not keyed else found
+
+
+def _mark(con: Connection) -> None:
+    """Give the rows of the table `repeats` their reason where they are stored."""
+    for part, reason in con.execute("SELECT DISTINCT part, reason FROM repeats WHERE reason <> ''").fetchall():
+        places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
+        con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
+
+
+def _mark_deleted(con: Connection, table: str) -> None:
+    """Set aside the states of a record before its deletion; one restored since counts."""
+    if table not in ("time_entries", "tickets"):
+        return
+    gone = f"SELECT * FROM typed_{table} JOIN file_ages USING (source_file) WHERE reason = '{GONE[table]}'"
+    con.execute(f"CREATE OR REPLACE TABLE gone AS {gone}")
+    tests = [(NUMBER, "keyed IS NOT NULL")]
+    if table == "time_entries":
+        tests.append((SAME_WORK, "keyed IS NULL"))
+    for same, when in tests:
+        if con.execute(f"FROM gone SELECT 1 WHERE {when} LIMIT 1").fetchall():
+            con.execute(
+                f"CREATE OR REPLACE TABLE repeats AS SELECT DISTINCT t.part, t.place, '{GONE[table]}' AS reason "
+                f"FROM typed_{table} t JOIN file_ages f USING (source_file) JOIN gone g USING ({same}) "
+                f"WHERE t.reason IS NULL AND g.{when} "
+                "AND coalesce(t.changed_at <= g.changed_at, f.age <= g.age)"
+            )
+            _mark(con)
+
+
+def mark_on_deleted(con: Connection) -> None:
+    """Set time on deleted tickets aside: it went with them."""
+    gone = f"SELECT ticket_id, profile FROM typed_tickets WHERE reason = '{GONE['tickets']}'"
+    if con.execute(f"{gone} LIMIT 1").fetchall():
+        con.execute(
+            f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, '{GONE['tickets']}' AS reason "
+            f"FROM typed_time_entries SEMI JOIN ({gone}) USING (ticket_id, profile) "
+            "ANTI JOIN (FROM typed_tickets WHERE reason IS NULL) USING (ticket_id, profile) WHERE reason IS NULL"
+        )
+        _mark(con)
 
 
 def _undecided(con: Connection) -> Undecided:
@@ -159,12 +217,11 @@ def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str
         states = all_but_one(NUMBER, first, "duplicate")
     cells = f"row_hash, profile{day}"
     tests = [
-        (cells, "row_hash <> 0", all_but_one(cells, first, "duplicate")),
+        (cells, "row_hash <> 0", all_but_one(f"{cells}, copy", first, "duplicate")),
         (NUMBER, "keyed IS NOT NULL", states),
     ]
-    if table == "time_entries" and not keyed:  # a start that is a bare day tells no visits apart
-        clock = "started_at <> date_trunc('day', started_at)"
-        bare = f"keyed IS NULL AND {clock} AND technician IS NOT NULL"
+    if table == "time_entries" and not keyed:
+        bare = f"keyed IS NULL AND {CLOCK} AND technician IS NOT NULL"
         tests.append((VISIT, bare, all_but_one(VISIT, first, "duplicate")))
     return tests
 
@@ -188,11 +245,11 @@ def _alike(con: Connection) -> Suspects:
     """
     per_file = (
         f"SELECT profile, lower(client) AS client, ticket_id, {FACT} AS fact, source_file, count(*) AS n, "
-        "any_value(hours) AS hours FROM typed_time_entries WHERE reason IS NULL AND keyed IS NULL "
+        "min(row_hash) AS cells, any_value(hours) AS hours FROM typed_time_entries WHERE reason IS NULL AND keyed IS NULL "
         "AND coalesce(ticket_id, technician) IS NOT NULL GROUP BY ALL"
     )
     twice = (
         "SELECT sum(n) - max(n) AS entries, any_value(hours) * (sum(n) - max(n)) AS hours "
-        f"FROM ({per_file}) GROUP BY profile, client, ticket_id, fact HAVING count(*) > 1"
+        f"FROM ({per_file}) GROUP BY profile, client, ticket_id, fact HAVING count(DISTINCT cells) > 1"
     )
     return _suspects(con, twice, "sum(entries)::BIGINT")

@@ -20,9 +20,10 @@ from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
-# No, as databases and spreadsheets write it in many languages; and numbers of what there is not.
+# No, as databases and spreadsheets write it in many languages; and numbers and days of what there is not.
 NO = """
 0 -1 0.0 false f no n none null falsch nein faux non falso não nao onwaar nee falsk falskt nej nei fałsz nie
+0000-00-00 0001-01-01 0001-01-01t00:00:00 0001-01-01t00:00:00z
 """.split()
 OWN = "own:"  # before the name of a column of the user's, which may be called as one of ours
 NUMBERS = ("entry_id", "ticket_id", "parent_id")  # by which rows are joined
@@ -472,7 +473,7 @@ def _cell(option: str, position: dict[str, int], missing: list[str]) -> str:
 def _aside(spec: TableProfile, position: dict[str, int]) -> str:
     """SQL of the reason for which the source system itself takes a row out: deleted, merged, still running."""
     whens = []
-    for rule in spec.aside:
+    for rule in spec.taken_out:
         if normal_header(rule.header) in position:
             cell = _known(f"c{position[normal_header(rule.header)]}", spec.missing)
             whens.append(f"WHEN {_holds(cell, rule.values)} THEN {quote(rule.reason)}")

@@ -13,6 +13,7 @@ from rhem_lib.workspace.classify import TICKET_COLUMNS
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
+REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
 PAGE = 500  # exports cut off by a page limit have round row counts
 Relation = duckdb.DuckDBPyRelation
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
@@ -69,13 +70,27 @@ def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
 
 def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """Time entries that may be others once more."""
-    shared, alike, undecided = facts.repeats
+    shared, alike, twins, again, undecided = facts.repeats
     if shared.entries:
         text = (
             f"{shared.entries:,} time entries ({shared.hours:,.1f} hours) have the number of an entry of another "
             "client or ticket: all count. One that was moved since its first export counts twice."
         )
         yield "shared-number", text, "", ""
+    if twins.entries:
+        text = (
+            f"{twins.entries:,} time entries without a number ({twins.hours:,.2f} hours) are alike another of their "
+            "file in every cell: all count, for rounded times are often alike. If rows were exported twice, export "
+            "them with each entry's number."
+        )
+        yield "twins", text, "", ""
+    if again.entries:
+        text = (
+            f"{again.entries:,} time entries without a number ({again.hours:,.2f} hours) are alike one of another "
+            "file in every cell, and are set aside as exported twice. If the files do not overlap, export them with "
+            "each entry's number."
+        )
+        yield "alike-rows", text, "", ""
     if alike.entries:
         text = (
             f"{alike.entries:,} time entries without a number ({alike.hours:,.1f} hours) are in two files, alike "
@@ -104,7 +119,7 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
     for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
         lost = reasons.get((path, table), quarantine["reason"].iloc[:0])
         most = lost.mode().min()
-        if not len(lost) or len(lost) < rows or most in ("duplicate", "superseded"):
+        if not len(lost) or len(lost) < rows or most in REPEATED:
             continue
         text = f"{path}: none of its {rows:,} row{'s' * (rows != 1)} of {table} could be used; most: {most}."
         if most in ("unreadable-date", "unreadable-hours"):

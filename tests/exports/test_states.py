@@ -210,3 +210,81 @@ def test_the_future_begins_in_the_time_zone_of_the_msp(workspace, monkeypatch):
             {"time.csv": HEAD + "\n1,Nord,2026-05-05,1,R,1\n"}, f'name = "T"\ntime_zone = "{zone}"\n'
         )
         assert len(rhem.load(folder).time_entries.df()) == kept
+
+
+DELETED = HEAD + ",isDeleted\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "kept"),
+    [
+        ("is_deleted", "true", ""),
+        ("deleted_at", "2026-05-06 10:00", "0001-01-01T00:00:00"),
+        ("Status", "Deleted", "Open"),
+    ],
+)
+def test_sets_deleted_records_of_any_system_aside(workspace, column, cell, kept):
+    rows = f"1,Nord,2026-05-04,1,Remote,1,{kept}\n2,Nord,2026-05-04,5,Remote,2,{cell}\n"
+    work = rhem.load(workspace({"time.csv": f"{HEAD},{column}\n{rows}"}))
+    assert work.time_entries.df()["hours"].tolist() == [1]
+    assert work.quarantine[["reason", "hours"]].values.tolist() == [["deleted-entry", 5]]
+
+
+def test_a_deletion_takes_earlier_states_along_and_a_restored_record_counts(workspace):
+    row = "{0},Nord,2026-05-04,1,Remote,{0},{1}\n"
+    files = {
+        "t-2026-05-05.csv": DELETED + row.format(1, "false") + row.format(2, "true"),
+        "t-2026-05-09.csv": DELETED + row.format(1, "true") + row.format(2, "false"),
+    }
+    assert hours_of(workspace(files)) == {"2": 1.0}
+
+
+def test_deleted_logs_of_autotask_take_time_and_tickets_out(workspace):
+    entry = {"dateWorked": "2026-05-04T00:00:00Z", "startDateTime": "2026-05-04T08:00:00Z", "resourceID": 3}
+    hours = {1: (10, 1), 2: (11, 2), 3: (10, 4)}
+    time = [entry | {"id": n, "ticketID": ticket, "hoursWorked": h} for n, (ticket, h) in hours.items()]
+    tickets = [{"id": n, "companyID": 5, "createDate": "2026-05-04T08:00:00Z", "queueID": 1} for n in (10, 11)]
+    log = {"id": 1, "deletedByResourceID": 2, "deletedDateTime": "2026-05-06T08:00:00Z"}
+    activity = {
+        "ticketID": 10,
+        "startDateTime": entry["startDateTime"],
+        "hoursWorked": 4,
+        "createdByResourceID": 3,
+    }
+    files = {"TimeEntries": time, "Tickets": tickets, "DeletedTicketLogs": [log | {"ticketID": 11}],
+             "DeletedTicketActivityLogs": [log | activity]}  # fmt: skip
+    work = rhem.load(workspace({f"{name}.json": json.dumps(records) for name, records in files.items()}))
+    assert work.time_entries.df()["hours"].tolist() == [1]
+    assert work.tickets.df()["ticket_id"].tolist() == ["10"]
+    assert sorted(work.quarantine.query("hours > 0")["hours"]) == [2, 4, 4] and work.account.balanced
+
+
+@pytest.mark.parametrize("flag", ["active\n{0},1\n{1},0\n", "status\n{0},In use\n{1},Retired\n"])
+def test_devices_out_of_use_are_no_endpoints(workspace, flag):
+    text = "client,device_id," + flag.format("Nord,a", "Nord,b")
+    assert rhem.load(workspace({"pcs-2026-05-31.csv": text})).endpoints.df()["device_id"].tolist() == ["a"]
+
+
+ALIKE = "client,worked_on,hours,work_type,technician\n"
+VISIT = "Nord,2026-05-04,0.25,Remote,Ann\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "counted", "code"),
+    [
+        ([ALIKE + 2 * VISIT], 0.5, "twins"),
+        ([ALIKE + VISIT, ALIKE + VISIT], 0.25, "alike-rows"),
+        ([ALIKE + VISIT, ALIKE + 2 * VISIT], 0.5, "alike-rows"),
+        ([ALIKE.replace("tech", "entry_id,tech") + 2 * VISIT.replace("Ann", ",Ann")], 0.5, "twins"),
+    ],
+)
+def test_rows_alike_in_one_file_count_each_and_in_two_files_once(workspace, files, counted, code):
+    work = rhem.load(workspace({f"t{n}.csv": text for n, text in enumerate(files)}))
+    assert work.time_entries.df()["hours"].sum() == counted
+    warned = work.account.warnings.set_index("code")["text"]
+    assert " hours)" in warned[code]
+
+
+def test_computers_without_a_name_are_as_many_as_their_rows(workspace):
+    pcs = {"pcs-2026-05-31.csv": "client,kind\nNord,workstation\nNord,workstation\n"}
+    assert rhem.load(workspace(pcs)).endpoints.df()["count"].sum() == 2

@@ -68,9 +68,22 @@ class Aside(BaseModel):
     values: list[str] = []
 
 
+# Headers under which systems say that a record was taken out, or that a device is no longer in use.
+GONE = {
+    "time_entries": "deleted-entry",
+    "tickets": "deleted-ticket",
+    "endpoints": "deleted-device",
+    "agreements": "deleted-agreement",
+}
+DELETED = (
+    "deleted isDeleted is_deleted deletedFlag delete_flag deleted_at deletedAt deleted_on deletedDateTime".split()
+)
+ACTIVE = ("active", "isActive", "is_active", "activeFlag")
+STATUS = ("status", "state", "lifecycle", "Device Status", "Asset Status")
+RETIRED = "inactive retired decommissioned disposed scrapped archived".split()
 # Headers under which systems say when a record was last changed: of several states of one, the last counts.
 CHANGED = [
-    "_info.lastUpdated", "lastUpdated", "Last_Update_UTC", "Last Updated", "lastModifiedDateTime",
+    "deletedDateTime", "deleted_at", "deletedAt", "deleted_on", "_info.lastUpdated", "lastUpdated", "Last_Update_UTC", "Last Updated", "lastModifiedDateTime",
     "lastActivityDate", "Last Modified", "lastModified", "updated_at", "updatedAt", "updated_on", "Updated",
     "fields.updated", "sys_updated_on", "date_mod", "change_time", "ModifiedOn", "modified_at", "Modified",
     "last_update",
@@ -126,6 +139,19 @@ class TableProfile(BaseModel):
                 own = ", or a format such as %d.%m.%Y" if dates else ""
                 raise ValueError(f"there is no way of writing '{way}'; known are {', '.join(known)}{own}")
         return ways
+
+    @property
+    def taken_out(self) -> list[Aside]:
+        """Rows to set aside: by the rules of the profile, then by what any system may say of a record."""
+        if self.table not in GONE:
+            return self.aside
+        reason = GONE[self.table]
+        rules = [Aside(reason=reason, header=header) for header in DELETED]
+        rules += [Aside(reason=reason, header=header, values=["deleted"]) for header in STATUS]
+        if self.table == "endpoints":
+            rules += [Aside(reason="retired-device", header=h, values=["false", "0", "no", "n"]) for h in ACTIVE]
+            rules += [Aside(reason="retired-device", header=header, values=RETIRED) for header in STATUS]
+        return self.aside + rules
 
     def headers(self, column: str) -> list[str]:
         """Headers that the specs of a column name, templates included."""
