@@ -22,7 +22,8 @@ A column takes the first of its fields that has a value. `{Field?a*}` is a condi
 where the field is a..., `{Field?}` where it is filled and not no, `{Field?|}` where it is empty, `{Field?*}` in
 any file that has it. `@row` is file and row, `@ticket` the client of the ticket, `@as_of` the day in rhem.toml or
 in the file's name, `=x` a constant. Of every system rows are set aside that a column such as `isDeleted` or
-`deleted_at`, or a status, calls deleted, and devices that one calls inactive or retired. Sums of hours from Power BI (`Sum of Field`) are read like the field.
+`deleted_at`, or a status, calls deleted, and devices that one calls inactive or retired.
+Sums of hours from Power BI (`Sum of Field`) are read like the field.
 S: seen in a public source. R: recalled, to be confirmed by a real export.
 """
 

@@ -46,8 +46,8 @@ class Undecided(NamedTuple):
 class Repeats(NamedTuple):
     """Time entries that may be one: with one number, alike without a number, in two states.
 
-    Those without a number are `twins` in one file, `again` in another file with all cells the same (set aside), and
-    `alike` in another file but for cells that nobody reads.
+    Those without a number are `twins` in one file, `again` in another file with all cells the same (set aside),
+    and `alike` in another file but for cells that nobody reads.
     """
 
     shared: Suspects = Suspects()
@@ -88,11 +88,12 @@ def mark_repeats(
 ) -> Repeats:
     """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
 
-    A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap), or,
-    in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries, and so are rows of one file that are alike and have neither key nor
-    clock: of two files that hold such rows, the one with more of them counts. Of tickets and time entries with one key, the state that was changed
-    last counts, else that of the later file (`file_ages`); an entry of another client or ticket is another entry.
+    A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap),
+    or, in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
+    technicians on one visit are two entries, and so are rows of one file that are alike and have neither key
+    nor clock: of two files that hold such rows, the one with more of them counts. Of tickets and time entries
+    with one key, the state that was changed last counts, else that of the later file (`file_ages`); an entry of
+    another client or ticket is another entry.
 
     Parameters
     ----------
@@ -245,8 +246,8 @@ def _alike(con: Connection) -> Suspects:
     """
     per_file = (
         f"SELECT profile, lower(client) AS client, ticket_id, {FACT} AS fact, source_file, count(*) AS n, "
-        "min(row_hash) AS cells, any_value(hours) AS hours FROM typed_time_entries WHERE reason IS NULL AND keyed IS NULL "
-        "AND coalesce(ticket_id, technician) IS NOT NULL GROUP BY ALL"
+        "min(row_hash) AS cells, any_value(hours) AS hours FROM typed_time_entries "
+        "WHERE reason IS NULL AND keyed IS NULL AND coalesce(ticket_id, technician) IS NOT NULL GROUP BY ALL"
     )
     twice = (
         "SELECT sum(n) - max(n) AS entries, any_value(hours) * (sum(n) - max(n)) AS hours "

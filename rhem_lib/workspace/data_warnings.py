@@ -13,6 +13,28 @@ from rhem_lib.workspace.classify import TICKET_COLUMNS
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
+REPEATS = {
+    "shared": (
+        "shared-number",
+        "have the number of an entry of another client or ticket: all count. One that was moved since its first "
+        "export counts twice.",
+    ),
+    "twins": (
+        "twins",
+        "have no number and are alike another of their file in every cell: all count, for rounded times are often "
+        "alike. If rows were exported twice, export them with each entry's number.",
+    ),
+    "again": (
+        "alike-rows",
+        "have no number and are alike one of another file in every cell: they are set aside as exported twice. If "
+        "the files do not overlap, export them with each entry's number.",
+    ),
+    "alike": (
+        "alike-rows",
+        "have no number and are in two files, alike but for cells that are not read: all count. If the files "
+        "overlap, export them with each entry's number.",
+    ),
+}
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
 PAGE = 500  # exports cut off by a page limit have round row counts
 Relation = duckdb.DuckDBPyRelation
@@ -70,34 +92,10 @@ def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
 
 def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """Time entries that may be others once more."""
-    shared, alike, twins, again, undecided = facts.repeats
-    if shared.entries:
-        text = (
-            f"{shared.entries:,} time entries ({shared.hours:,.1f} hours) have the number of an entry of another "
-            "client or ticket: all count. One that was moved since its first export counts twice."
-        )
-        yield "shared-number", text, "", ""
-    if twins.entries:
-        text = (
-            f"{twins.entries:,} time entries without a number ({twins.hours:,.2f} hours) are alike another of their "
-            "file in every cell: all count, for rounded times are often alike. If rows were exported twice, export "
-            "them with each entry's number."
-        )
-        yield "twins", text, "", ""
-    if again.entries:
-        text = (
-            f"{again.entries:,} time entries without a number ({again.hours:,.2f} hours) are alike one of another "
-            "file in every cell, and are set aside as exported twice. If the files do not overlap, export them with "
-            "each entry's number."
-        )
-        yield "alike-rows", text, "", ""
-    if alike.entries:
-        text = (
-            f"{alike.entries:,} time entries without a number ({alike.hours:,.1f} hours) are in two files, alike "
-            "but for cells that are not read: all count. If the files overlap, export them with each entry's "
-            "number."
-        )
-        yield "alike-rows", text, "", ""
+    for name, (code, text) in REPEATS.items():
+        entries, hours = getattr(facts.repeats, name)
+        if entries:
+            yield code, f"{entries:,} time entries ({hours:,.1f} hours) {text}", "", ""
     corrected, credit = facts.corrections
     if corrected:
         text = (
@@ -105,6 +103,7 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
             "correct, in another month than their own."
         )
         yield "dated-back", text, "", ""
+    undecided = facts.repeats.undecided
     if undecided.entries:
         text = (
             f"{undecided.entries:,} time entries are in {undecided.first} and {undecided.other} in different "

@@ -180,7 +180,7 @@ def test_rows_without_a_number_in_two_files_count_and_are_named(workspace):
     work = rhem.load(workspace(files))
     assert work.time_entries.df()["hours"].sum() == 11
     warned = work.account.warnings.set_index("code")["text"]
-    assert "1 time entries without a number (2.0 hours) are in two files" in warned["alike-rows"]
+    assert "1 time entries (2.0 hours) have no number and are in two files" in warned["alike-rows"]
 
 
 def test_lists_made_by_hand_that_all_number_from_one_lose_nothing_and_are_named(workspace):

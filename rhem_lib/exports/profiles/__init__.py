@@ -83,7 +83,8 @@ STATUS = ("status", "state", "lifecycle", "Device Status", "Asset Status")
 RETIRED = "inactive retired decommissioned disposed scrapped archived".split()
 # Headers under which systems say when a record was last changed: of several states of one, the last counts.
 CHANGED = [
-    "deletedDateTime", "deleted_at", "deletedAt", "deleted_on", "_info.lastUpdated", "lastUpdated", "Last_Update_UTC", "Last Updated", "lastModifiedDateTime",
+    "deletedDateTime", "deleted_at", "deletedAt", "deleted_on",
+    "_info.lastUpdated", "lastUpdated", "Last_Update_UTC", "Last Updated", "lastModifiedDateTime",
     "lastActivityDate", "Last Modified", "lastModified", "updated_at", "updatedAt", "updated_on", "Updated",
     "fields.updated", "sys_updated_on", "date_mod", "change_time", "ModifiedOn", "modified_at", "Modified",
     "last_update",
