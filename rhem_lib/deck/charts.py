@@ -1,5 +1,7 @@
 """Charts of the client deck, native to PowerPoint, so that an analyst can edit them."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from pptx.chart.chart import Chart
@@ -18,7 +20,7 @@ from pptx.oxml.ns import nsdecls, qn
 from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
 from pptx.util import Pt
 
-from rhem_lib.language import number, sentence_case, t
+from rhem_lib.language import mark, number, sentence_case, t
 from rhem_lib.review import Section
 
 GREY, LIGHT_GREY = RGBColor(0x5B, 0x66, 0x73), RGBColor(0xD9, 0xDE, 0xE5)
@@ -26,6 +28,7 @@ MOST_LABELS = 12  # month labels along the axis
 AGE_LABELS = 6  # months between two labels of an age axis
 MARKERS_UP_TO = 40  # months
 FONT_SIZE = Pt(12)
+MOST_CHARACTERS = 28  # of a bar's name
 HEADROOM = 1.2  # top of a bar chart over its tallest bar, for the label
 
 
@@ -42,14 +45,7 @@ def _cells(values: pd.Series) -> list[float | None]:
 
 
 def line_chart(place: ChartPlaceholder, section: Section) -> None:
-    """Minutes by month or by age as a line with gaps, the expected path with its band, and the target line.
-
-    Parameters
-    ----------
-    place : ChartPlaceholder
-    section : Section
-        Its table has month and minutes, or age_months; target; expected with expected_low and expected_high.
-    """
+    """Minutes by month or by age as a line with gaps, the expected path with its band, and the target line."""
     table = section.table
     if table is None:
         return
@@ -76,42 +72,40 @@ def line_chart(place: ChartPlaceholder, section: Section) -> None:
     _line(lines.pop(0), MSO_THEME_COLOR.ACCENT_3, 1.75, MSO_LINE.SQUARE_DOT)
     for actual in lines:
         _line(actual, MSO_THEME_COLOR.ACCENT_1, 2.75, None, marker=len(table) <= MARKERS_UP_TO)
-    _legend(chart, hide_first=band)
+    chart.has_legend = True
+    chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
+    chart.legend.font.size = FONT_SIZE
+    if band:
+        unseen = parse_xml(f'<c:legendEntry {nsdecls("c")}><c:idx val="0"/><c:delete val="1"/></c:legendEntry>')
+        chart.legend._element.find(qn("c:legendPos")).addnext(unseen)
     if dated:
         _month_axis(chart, len(table))
-    else:
-        _age_axis(chart)
+    else:  # a label every six months, the lines from edge to edge
+        _set(chart, {"tickLblSkip": AGE_LABELS, "tickMarkSkip": AGE_LABELS}, before="noMultiLvlLbl")
     name = t("Chart: minutes by month") if dated else t("Chart: minutes by months since the start")
     describe(frame, name, t("Line chart. {text}", text=f"{section.title}. {' '.join(section.paragraphs)}"))
 
 
-def _legend(chart: Chart, hide_first: bool) -> None:
-    chart.has_legend = True
-    chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
-    chart.legend.font.size = FONT_SIZE
-    if hide_first:
-        _hide_legend_entry(chart, 0)
-
-
-def _age_axis(chart: Chart) -> None:
-    """A label every six months, the lines from edge to edge."""
+def _set(chart: Chart, values: dict[str, Any], before: str = "") -> None:
+    """Set elements of the category axis, in this order, before another one or at the end."""
     axis = chart.category_axis._element
-    for tag in ("c:tickLblSkip", "c:tickMarkSkip"):
-        for child in axis.findall(qn(tag)):
+    for tag, value in values.items():
+        for child in axis.findall(qn(f"c:{tag}")):
             axis.remove(child)
-    before = axis.find(qn("c:noMultiLvlLbl"))
-    for tag in ("tickLblSkip", "tickMarkSkip"):
-        before.addprevious(parse_xml(f'<c:{tag} {nsdecls("c")} val="{AGE_LABELS}"/>'))
+        element = parse_xml(f'<c:{tag} {nsdecls("c")} val="{value}"/>')
+        if before:
+            axis.find(qn(f"c:{before}")).addprevious(element)
+        else:
+            axis.append(element)
 
 
 def _dress(chart: Chart, title: str) -> None:
     """Quiet axes, light grid, and the unit as the chart's title."""
     chart.font.size, chart.font.color.rgb = FONT_SIZE, GREY
     chart.has_title = True
-    frame = chart.chart_title.text_frame
-    frame.text = title
-    frame.paragraphs[0].runs[0].font.size, frame.paragraphs[0].runs[0].font.bold = Pt(13), False
-    frame.paragraphs[0].runs[0].font.color.rgb = GREY
+    chart.chart_title.text_frame.text = title
+    font = chart.chart_title.text_frame.paragraphs[0].runs[0].font
+    font.size, font.bold, font.color.rgb = Pt(13), False, GREY
     chart.chart_title.include_in_layout = False
     value, category = chart.value_axis, chart.category_axis
     value.minimum_scale = 0
@@ -122,22 +116,20 @@ def _dress(chart: Chart, title: str) -> None:
     category.has_major_gridlines = False
 
 
-def _line(
-    series: object, colour: MSO_THEME_COLOR, width: float, dash: MSO_LINE | None, marker: bool = False
-) -> None:
-    line = series.format.line  # type: ignore[attr-defined]
+def _line(series: Any, colour: MSO_THEME_COLOR, width: float, dash: MSO_LINE | None, marker: bool = False) -> None:
+    line = series.format.line
     line.color.theme_color, line.width = colour, Pt(width)
     if dash is not None:
         line.dash_style = dash
-    properties = series._element.get_or_add_marker()  # type: ignore[attr-defined]
+    properties = series._element.get_or_add_marker()
     properties.clear()
     kind = "circle" if marker else "none"
     properties.append(parse_xml(f'<c:symbol {nsdecls("c")} val="{kind}"/>'))
     if marker:
         properties.append(parse_xml(f'<c:size {nsdecls("c")} val="6"/>'))
-        series.marker.format.fill.solid()  # type: ignore[attr-defined]
-        series.marker.format.fill.fore_color.theme_color = colour  # type: ignore[attr-defined]
-        series.marker.format.line.fill.background()  # type: ignore[attr-defined]
+        series.marker.format.fill.solid()
+        series.marker.format.fill.fore_color.theme_color = colour
+        series.marker.format.line.fill.background()
 
 
 def _stack_band(chart: Chart) -> None:
@@ -166,48 +158,36 @@ def _month_axis(chart: Chart, months: int) -> None:
     apart = next(n for n in (1, 2, 3, 6, 12, 24, months) if months / n <= MOST_LABELS)
     chart.category_axis.tick_labels.number_format = "mmm yy"
     chart.category_axis.tick_labels.number_format_is_linked = False
-    axis = chart.category_axis._element
-    for tag in ("c:baseTimeUnit", "c:majorUnit", "c:majorTimeUnit"):
-        for child in axis.findall(qn(tag)):
-            axis.remove(child)
-    for tag, value in (("baseTimeUnit", "months"), ("majorUnit", apart), ("majorTimeUnit", "months")):
-        axis.append(parse_xml(f'<c:{tag} {nsdecls("c")} val="{value}"/>'))
-
-
-def _hide_legend_entry(chart: Chart, index: int) -> None:
-    legend = chart.legend._element
-    entry = parse_xml(f'<c:legendEntry {nsdecls("c")}><c:idx val="{index}"/><c:delete val="1"/></c:legendEntry>')
-    legend.find(qn("c:legendPos")).addnext(entry)
+    _set(chart, {"baseTimeUnit": "months", "majorUnit": apart, "majorTimeUnit": "months"})
 
 
 def column_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     """Two columns: the base period in grey, this quarter in the brand colour, values on top."""
-    labels = [sentence_case(text) for text in rows["period"]]
-    frame = _bars(place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title)
-    points = frame.chart.plots[0].series[0].points
-    points[0].format.fill.solid()
-    points[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
-    values_text = "; ".join(f"{label}: {number(v)}" for label, v in zip(labels, rows["value"], strict=True))
-    name = t("Chart: {title}", title=title)
-    describe(frame, name, t("Column chart. {text}", text=f"{title}. {values_text}."))
+    labels = rows["period"].map(sentence_case)
+    chart = _bars(
+        place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title, mark("Column chart. {text}")
+    )
+    base = chart.plots[0].series[0].points[0].format.fill
+    base.solid()
+    base.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
 
 
 def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
     """Horizontal bars of the rows' first numbers by name, in their order, the first on top."""
     values = rows.select_dtypes("number").iloc[:, 0]
-    names = [name if len(name) <= 28 else name[:27] + "…" for name in rows["name"]]
-    frame = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, names, values, title)
-    frame.chart.category_axis.reverse_order = True
-    values_text = "; ".join(f"{name}: {number(v)}" for name, v in zip(rows["name"], values, strict=True))
-    describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {values_text}."))
+    chart = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, rows["name"], values, title, mark("Bar chart. {text}"))
+    chart.category_axis.reverse_order = True
 
 
 def _bars(
-    place: ChartPlaceholder, kind: XL_CHART_TYPE, labels: list[str], values: pd.Series, title: str
-) -> PlaceholderGraphicFrame:
+    place: ChartPlaceholder, kind: XL_CHART_TYPE, names: pd.Series, values: pd.Series, title: str, text: str
+) -> Chart:
+    """Bars with their values; `text` is the message that describes the chart."""
     whole = bool((values == values.round()).all()) or values.max() >= 9.95
     data = CategoryChartData(number_format="0" if whole else "0.0")
-    data.categories = labels
+    data.categories = [
+        name if len(name) <= MOST_CHARACTERS else name[: MOST_CHARACTERS - 1] + "…" for name in names
+    ]
     data.add_series(title, _cells(values))
     frame = place.insert_chart(kind, data)
     chart = frame.chart
@@ -223,4 +203,6 @@ def _bars(
     plot.data_labels.font.size, plot.data_labels.font.bold = Pt(14), True
     plot.series[0].format.fill.solid()
     plot.series[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_1
-    return frame
+    figures = "; ".join(f"{name}: {number(v)}" for name, v in zip(names, values, strict=True))
+    describe(frame, t("Chart: {title}", title=title), t(text, text=f"{title}. {figures}."))
+    return chart

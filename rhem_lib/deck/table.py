@@ -1,5 +1,6 @@
 """A table of the client deck: measured rows, thin lines, readable in any brand colour."""
 
+import re
 from collections.abc import Sequence
 
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
@@ -12,6 +13,7 @@ from pptx.util import Emu, Inches, Pt
 from rhem_lib.deck.charts import describe
 from rhem_lib.deck.fit_text import LINE_HEIGHT, SAFETY, plain, shorten, text_width, wrap
 
+NUMBER = re.compile(r"^([\s,.%-]*\d[\d,.%-]*[\s,.%-]*|–)$")
 LARGEST, SMALLEST = 18, 10  # points
 PADDING = Pt(5)  # on each side of a cell
 NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
@@ -27,20 +29,7 @@ def fill(
     strong: Sequence[int] = (),
     tall: bool = False,
 ) -> None:
-    """Fill a table placeholder.
-
-    Parameters
-    ----------
-    place : TablePlaceholder
-    heads : sequence of str, one per column
-    rows : sequence of rows, each with one text per column
-    alt_text : str
-        Name and alternative text of the table.
-    strong : sequence of int
-        Rows in bold.
-    tall : bool
-        Spread the rows over the placeholder, up to a limit.
-    """
+    """Fill a table placeholder; `strong` rows are bold, and a `tall` table spreads over the placeholder."""
     left, top, width, height = place.left, place.top, place.width, place.height
     cells = [[plain(text) for text in row] for row in (heads, *rows)]
     widths = [width * share for share in _shares(cells)]
@@ -50,7 +39,7 @@ def fill(
     frame = place.insert_table(rows=len(cells), cols=len(heads))
     table = frame.table
     table._tbl.tblPr.find(qn("a:tableStyleId")).text = NO_STYLE
-    numeric = [all(_is_number(row[c]) for row in rows) for c in range(len(heads))]
+    numeric = [all(NUMBER.match(row[c]) for row in rows) for c in range(len(heads))]
     for c, column_width in enumerate(widths):
         table.columns[c].width = Emu(int(column_width))
     for r, texts in enumerate(cells):
@@ -71,17 +60,11 @@ def _shares(cells: Sequence[Sequence[str]]) -> list[float]:
 
     A column that is empty but for its head is to be written in: it gets two thirds of the widest.
     """
-    longest = [max(text_width(text, LARGEST, True) for text in column) for column in zip(*cells, strict=True)]
-    weights = [width**0.5 for width in longest]
-    blank = [not any(column[1:]) for column in zip(*cells, strict=True)]
-    weights = [2 / 3 * max(weights) if empty else weight for weight, empty in zip(weights, blank, strict=True)]
+    columns = list(zip(*cells, strict=True))
+    weights = [max(text_width(text, LARGEST, True) for text in column) ** 0.5 for column in columns]
+    blank = 2 / 3 * max(weights)
+    weights = [w if any(column[1:]) else blank for w, column in zip(weights, columns, strict=True)]
     return [weight / sum(weights) for weight in weights]
-
-
-def _is_number(text: str) -> bool:
-    return (
-        text.replace(",", "").replace(".", "").replace("%", "").replace("-", "").strip().isdigit() or text == "–"
-    )
 
 
 def _row_height(texts: Sequence[str], widths: Sequence[float], size: float, most: int) -> float:
@@ -97,21 +80,19 @@ def _tall(cells: Sequence[Sequence[str]], widths: Sequence[float], size: float, 
 
 def _fit(cells: Sequence[Sequence[str]], widths: Sequence[float], height: float) -> float:
     size = float(LARGEST)
-    while size > SMALLEST and (
-        _tall(cells, widths, size, MOST_LINES) > height or _breaks_a_word(cells, widths, size)
-    ):
+    while size > SMALLEST:
+        if _tall(cells, widths, size, MOST_LINES) <= height and not _breaks_a_word(cells, widths, size):
+            break
         size -= 1
     return size
 
 
 def _breaks_a_word(cells: Sequence[Sequence[str]], widths: Sequence[float], size: float) -> bool:
     inner = [(width - 2 * PADDING) / Pt(1) * SAFETY for width in widths]
-    return any(
-        text_width(word, size, bold=True) > inner[c]
-        for row in cells
-        for c, text in enumerate(row)
-        for word in text.split()
+    words = (
+        (word, width) for row in cells for text, width in zip(row, inner, strict=True) for word in text.split()
     )
+    return any(text_width(word, size, bold=True) > width for word, width in words)
 
 
 def _write(cell: _Cell, text: str, size: float, bold: bool, align: PP_ALIGN) -> None:

@@ -27,6 +27,10 @@ LAYOUTS = {
     "Table": {"Title", "Table", "Body"},
     "Text": {"Title", "Body"},
 }
+KINDS = {  # that a placeholder must have; any kind of text does for the others
+    **dict.fromkeys(("Chart", "Left chart", "Right chart"), PP_PLACEHOLDER.CHART),
+    "Table": PP_PLACEHOLDER.TABLE,
+}
 CARD, GROUND = "F3F5F8", "1B2A41"
 LIGHT_BRAND = 3.0  # a colour lighter than this turns muddy when darkened, so the ground stays ours
 TEXT_CONTRAST, GROUND_CONTRAST = 4.5, 9.0
@@ -35,13 +39,7 @@ CREATED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
 
 
 def open_template(brand: Brand) -> Deck:
-    """The MSP's template if the brand names one, else ours in the brand's colour.
-
-    Raises
-    ------
-    SettingsError
-        The template or logo is missing, or layouts or placeholders are missing (all are listed).
-    """
+    """Return the MSP's template if the brand names one, else ours in the brand's colour."""
     for key, value in (("template", brand.template), ("logo", brand.logo)):
         if value and not Path(value).is_file():
             raise SettingsError("there is no such file.", where=f"brand.{key}", examples=[value])
@@ -77,21 +75,10 @@ def _missing(deck: Deck) -> list[str]:
     found = []
     for name, need in LAYOUTS.items():
         layout = layouts.get_by_name(name)
-        there = {shape.name: shape for shape in layout.placeholders} if layout else {}
-        names = [one for one in sorted(need) if one not in there or _kind(one) not in (None, _is(there[one]))]
+        kinds = {place.name: place.placeholder_format.type for place in layout.placeholders} if layout else {}
+        names = [one for one in sorted(need) if one not in kinds or KINDS.get(one, kinds[one]) != kinds[one]]
         found += [f"{name}: {', '.join(names)}"] if names else []
     return found
-
-
-def _kind(name: str) -> PP_PLACEHOLDER | None:
-    """Kind that a placeholder of this name must have; any kind of text does for the others."""
-    if name.lower().endswith("chart"):
-        return PP_PLACEHOLDER.CHART
-    return PP_PLACEHOLDER.TABLE if name == "Table" else None
-
-
-def _is(shape: Any) -> PP_PLACEHOLDER:
-    return shape.placeholder_format.type
 
 
 def contrast(first: str, second: str) -> float:

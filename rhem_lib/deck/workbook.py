@@ -16,12 +16,12 @@ SHEET_NAME = 31  # longest that spreadsheets take
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with an apostrophe before every text that a spreadsheet would take for a formula."""
+
+    def safe(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
     words = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
-    return frame.assign(**{c: frame[c].map(_safe) for c in words})
-
-
-def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return frame.assign(**{c: frame[c].map(safe) for c in words})
 
 
 def numbers(review: Review) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from pptx.util import Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
 from rhem_lib.deck import fit_text, template
-from rhem_lib.deck import slide as deck_slide
+from rhem_lib.deck import presentation as deck_slide
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import SettingsError
 from rhem_lib.language import number, percent
