@@ -224,8 +224,8 @@ def _workers(given: str) -> int | str:
         return int(given)
     if "://" in given:
         return given
-    said = f"'{given}' is neither a number of processes nor an address."
-    raise ParameterError(said, where="--workers", fix="Give 2, or tcp://host:8786.")
+    what = f"'{given}' is neither a number of processes nor an address."
+    raise ParameterError(what, where="--workers", fix="Give 2, or tcp://host:8786.")
 
 
 def _finish(made: Any) -> None:

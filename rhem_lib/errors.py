@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 MAX_EXAMPLES = 5
@@ -36,8 +37,13 @@ class RhemError(Exception):
 
     def __reduce__(self) -> tuple:
         """Survive the trip between worker processes."""
-        kwargs = {"where": self.where, "count": self.count, "examples": self.examples, "fix": self.fix}
-        return _rebuild, (type(self), self.what, kwargs)
+        more: dict[str, Any] = {
+            "where": self.where,
+            "count": self.count,
+            "examples": self.examples,
+            "fix": self.fix,
+        }
+        return partial(type(self), **more), (self.what,)
 
     def __str__(self) -> str:
         parts = [f"{self.where}: {self.what}" if self.where else self.what]
@@ -48,10 +54,6 @@ class RhemError(Exception):
         if self.fix:
             parts.append(self.fix)
         return " ".join(parts)
-
-
-def _rebuild(kind: type[RhemError], what: str, kwargs: dict[str, Any]) -> RhemError:
-    return kind(what, **kwargs)
 
 
 def toml_text(value: str) -> str:
@@ -119,21 +121,10 @@ def nearest(name: object, known: Iterable[object], cutoff: float = 0.6) -> str:
 
 
 def one_of(value: Word, allowed: Iterable[Word], where: str) -> Word:
-    """Return a value that is one of a few words, or raise.
+    """Return a value that is one of the allowed words, or raise a ParameterError that names the nearest.
 
-    Parameters
-    ----------
-    value : str
-        What was given.
-    allowed : iterable of str
-        What may be given.
-    where : str
-        Name of the argument.
-
-    Raises
-    ------
-    ParameterError
-        The value is another one; the nearest allowed word is named.
+    >>> one_of("some", ["none", "some", "much"], "dirt")
+    'some'
     """
     known = list(allowed)
     if value not in known:

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -106,6 +107,9 @@ class Column:
 
 
 TEXT, TIME, NUMBER, COUNT = "str", "datetime64[ns]", "float64", "int64"
+DATE_SOURCES = ("clients", "agreement", "first snapshot", "unknown")
+RHEM_UNIT = "h per endpoint per month"
+_POSITIVE = partial(Column, NUMBER, positive=True)
 SOURCE = {
     "source_file": Column(TEXT, "file the row came from", required=True),
     "source_row": Column(COUNT, "row in that file; the header is row 1", required=True),
@@ -160,20 +164,13 @@ TABLES: dict[str, dict[str, Column]] = {
         "device_id": Column(TEXT, "device; empty where the row carries a count"),
         "kind": Column(TEXT, "workstation, server or other", one_of=ENDPOINT_KINDS),
         "last_seen": Column(TIME, "when the RMM last saw it", "local time"),
-        "count": Column(
-            NUMBER, "number of endpoints the row stands for", "endpoints", required=True, positive=True
-        ),
+        "count": _POSITIVE("number of endpoints the row stands for", "endpoints", required=True),
         **SOURCE,
     },
     "clients": {
         "client": Column(TEXT, "client, under its canonical name", required=True, unique=True),
         "onboarded_on": Column(TIME, "month 0 starts here", "date"),
-        "onboarding_source": Column(
-            TEXT,
-            "where that date came from",
-            one_of=("clients", "agreement", "first snapshot", "unknown"),
-            required=True,
-        ),
+        "onboarding_source": Column(TEXT, "where that date came from", one_of=DATE_SOURCES, required=True),
         "ended_on": Column(TIME, "first day no longer in service", "date"),
         "industry": Column(TEXT, "industry, if given"),
     },
@@ -194,32 +191,20 @@ TABLES: dict[str, dict[str, Column]] = {
     "panel": {
         "client": Column(TEXT, "client", required=True),
         "month": Column(TIME, "first day of the month", "date", required=True),
-        "endpoints": Column(NUMBER, "mean of the month's snapshots", "endpoints", positive=True),
-        "exposure": Column(
-            NUMBER, "endpoints x share of month in service", "endpoint-months", positive=True, required=True
-        ),
-        "age_start": Column(
-            NUMBER, "age at the start of the exposed part", "months since onboarding", positive=True
-        ),
-        "age_end": Column(NUMBER, "age at the end of the exposed part", "months since onboarding", positive=True),
-        "age_months": Column(
-            NUMBER, "age at the middle of the exposed part", "months since onboarding", positive=True
-        ),
+        "endpoints": _POSITIVE("mean of the month's snapshots", "endpoints"),
+        "exposure": _POSITIVE("endpoints x share of month in service", "endpoint-months", required=True),
+        "age_start": _POSITIVE("age at the start of the exposed part", "months since onboarding"),
+        "age_end": _POSITIVE("age at the end of the exposed part", "months since onboarding"),
+        "age_months": _POSITIVE("age at the middle of the exposed part", "months since onboarding"),
         "reactive_hours": Column(NUMBER, "reactive hours on days in service", "h", required=True),
-        "reactive_tickets": Column(
-            NUMBER, "tickets whose first reactive hour is in the month", "tickets", positive=True
-        ),
+        "reactive_tickets": _POSITIVE("tickets whose first reactive hour is in the month", "tickets"),
         "unclassified_hours": Column(NUMBER, "hours no rule could place", "h", required=True),
-        "rhem_h": Column(NUMBER, "reactive hours / exposure, if any exposure", "h per endpoint per month"),
-        "rhem_high_h": Column(
-            NUMBER, "the same if all unclassified hours were reactive", "h per endpoint per month"
-        ),
+        "rhem_h": Column(NUMBER, "reactive hours / exposure, if any exposure", RHEM_UNIT),
+        "rhem_high_h": Column(NUMBER, "the same if all unclassified hours were reactive", RHEM_UNIT),
         "billing": Column(TEXT, "billing model in force for most of the month"),
         "flags": Column(TEXT, "what to know about the row, separated by spaces", required=True),
         "outside_hours": Column(NUMBER, "reactive hours on days not in service", "h", required=True),
-        "squared_hours": Column(
-            NUMBER, "sum of squared hours of the month's tickets, for intervals", "h2", positive=True
-        ),
+        "squared_hours": _POSITIVE("sum of squared hours of the month's tickets, for intervals", "h2"),
     },
 }
 
@@ -230,18 +215,12 @@ def columns(table: str) -> list[str]:
 
 
 def check(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """Return the canonical columns of a frame with their dtypes; other columns are left out.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    table : str
-        A key of TABLES.
+    """Return the columns of a canonical table with their dtypes; other columns are left out.
 
     Raises
     ------
     InputError
-        A column is missing or holds values that the table does not allow (up to five are shown).
+        A column is missing or has values that the table does not allow (up to five are shown).
     """
     known = TABLES[table]
     missing = [name for name in known if name not in frame]

@@ -1,4 +1,4 @@
-"""rhem.toml -> validated settings; every default of the product stands here."""
+"""rhem.toml -> validated settings; every default of the product is here."""
 
 import datetime as dt
 import math
@@ -35,12 +35,16 @@ Language = Annotated[str, AfterValidator(known_language)]
 
 
 def known_zone(zone: str) -> str:
-    """The name of a time zone, or a ValueError that names the nearest."""
+    """Return the name of a time zone, or raise a ValueError that names the nearest."""
     try:
         return ZoneInfo(zone).key
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError, and folders of the zone database
         near = nearest(zone, sorted(available_timezones()))
         raise ValueError(f"'{zone}' is not a time zone. {near}") from None
+
+
+Zone = Annotated[str, AfterValidator(known_zone)]
+OtherZone = Annotated[str, AfterValidator(lambda zone: known_zone(zone) if zone else zone)]
 
 
 class _Section(BaseModel):
@@ -153,18 +157,13 @@ class BusinessHours(_Section):
     days: list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]] = ["Mon", "Tue", "Wed", "Thu", "Fri"]
     country: str = Field("", description="ISO code, such as US or DE; none: no public holidays")
     region: str = ""
-    time_zone: str = Field("", description="of the client, where it is not the MSP's")
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        return known_zone(zone) if zone else zone
+    time_zone: OtherZone = Field("", description="of the client, where it is not the MSP's")
 
 
 class ClientSettings(_Section):
     """Names of a client in exports, whether to leave it out, and what its reviews say beside the data.
 
-    Stands in rhem.toml under [clients."Name"], or in a file clients/*.toml whose first line is client = "Name".
+    In rhem.toml under [clients."Name"], or in a file clients/*.toml whose first line is client = "Name".
     """
 
     aliases: list[str] = []
@@ -240,7 +239,7 @@ class Settings(_Section):
     """All of rhem.toml."""
 
     name: str = Field(min_length=1)
-    time_zone: str = "UTC"
+    time_zone: Zone = "UTC"
     preset: Preset = "unscheduled"
     hours_are: str = "technician hours"
     language: Language = "en"
@@ -261,20 +260,15 @@ class Settings(_Section):
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
 
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        return known_zone(zone)
-
 
 def read_settings(folder: Path) -> Settings:
-    """Settings of a workspace folder: rhem.toml, and clients/*.toml with one client each.
+    """Return the settings of a workspace folder: rhem.toml, and clients/*.toml with one client each.
 
     Raises
     ------
     SettingsError
         The folder or its rhem.toml is missing, a file is not TOML, holds an unknown key (the nearest known one
-        is named) or a value of the wrong kind, or a client stands in two places.
+        is named) or a value of the wrong kind, or a client is in two places.
     """
     path = Path(folder) / "rhem.toml"
     if not path.is_file():
@@ -288,7 +282,7 @@ def read_settings(folder: Path) -> Settings:
     for file in sorted((Path(folder) / "clients").glob("*.toml")):
         given = _read(file, ClientFile)
         if given.client in clients:
-            raise SettingsError(f"'{given.client}' stands in another settings file too.", where=str(file),
+            raise SettingsError(f"'{given.client}' is in another settings file too.", where=str(file),
                                 fix="Keep all settings of a client in one place.")  # fmt: skip
         clients[given.client] = given
     return settings.model_copy(update={"clients": clients})
@@ -306,16 +300,16 @@ def _read(path: Path, model: type[Any]) -> Any:
 def _explain(problem: ValidationError, path: Path, model: type[Any]) -> SettingsError:
     """Turn the first validation error into a sentence that names the key and the nearest known one."""
     first = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    said = first["msg"].removeprefix("Value error, ")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         hint = nearest(first["loc"][-1], sorted(_known_keys(model, first["loc"])), cutoff=0.5)
         return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=hint)
-    return SettingsError(f"'{key}' cannot be used: {said}.", where=str(path))
+    reason = first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"'{key}' cannot be used: {reason}.", where=str(path))
 
 
 def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:
-    """Names of the settings that may stand where the unknown key stands."""
+    """Return the names of the settings that may be where the unknown key is."""
     for part in location[:-1]:
         field = getattr(model, "model_fields", {}).get(part)
         if field is None:
@@ -326,18 +320,12 @@ def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:
 
 
 def normal_name(name: str) -> str:
-    """Name of a client without what may differ: case and blanks."""
+    """Return the name of a client without what may differ: case and blanks."""
     return " ".join(name.lower().split())
 
 
 def check_names(settings: Settings, known: Iterable[str]) -> None:
-    """Stop where words for a review are kept under a name that no client has.
-
-    Raises
-    ------
-    SettingsError
-        Names the nearest client.
-    """
+    """Raise a SettingsError, which names the nearest client, where words for a review are of an unknown client."""
     there = set(known)
     for name, given in settings.clients.items():
         if name not in there and not given.exclude and (given.goals or given.hide or given.quarters):

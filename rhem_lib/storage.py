@@ -47,20 +47,14 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Say what a disk refused and what to do about it.
-
-    Raises
-    ------
-    OutputError
-        The disk is full or read-only, the folder is somebody else's, or a file stands in its place.
-    """
+    """Translate what a disk refuses into an OutputError: full, read-only, not ours, or a file in the way."""
     try:
         yield
     except OSError as problem:
         if problem.errno not in FIXES:
             raise
-        said = (problem.strerror or "").lower()
-        raise OutputError(f"cannot be written: {said}.", where=str(folder), fix=FIXES[problem.errno]) from None
+        reason = (problem.strerror or "").lower()
+        raise OutputError(f"cannot be written: {reason}.", where=str(folder), fix=FIXES[problem.errno]) from None
 
 
 def check_refusal(error: str) -> None:
@@ -72,24 +66,15 @@ def check_refusal(error: str) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run; the lock ends with the process, however it ends.
-
-    Raises
-    ------
-    OutputError
-        Another run is writing there.
-    """
+    """Hold a folder for one run, or raise an OutputError; the lock ends with the process, however it ends."""
     from filelock import FileLock, Timeout  # not for those who only read
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout:
-        raise OutputError(
-            "another run is writing these reports.",
-            where=str(folder),
-            fix="Wait for it to end, or stop it, and run the command again.",
-        ) from None
+        fix = "Wait for it to end, or stop it, and run the command again."
+        raise OutputError("another run is writing these reports.", where=str(folder), fix=fix) from None
     with lock:
         yield
 

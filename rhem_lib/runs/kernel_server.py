@@ -31,25 +31,10 @@ NUMBER = struct.Struct("i")  # how a kernel's process id, and later its exit cod
 
 # ipykernel would import the debugger in every kernel; the rest is what notebooks and rhem_lib import.
 PRELOAD = (
-    "numpy",
-    "pandas",
-    "pyarrow.parquet",
-    "scipy.stats",
-    "scipy.optimize",
-    "statsmodels.api",
-    "statsmodels.formula.api",
-    "matplotlib.pyplot",
-    "matplotlib.backends.backend_agg",
-    "seaborn",
-    "duckdb",
-    "narwhals",
-    "pydantic",
-    "pptx",
-    "ipykernel.kernelapp",
-    "ipykernel.zmqshell",
-    "ipykernel.debugger",
-    "debugpy.server",
-)
+    "numpy pandas pyarrow.parquet scipy.stats scipy.optimize statsmodels.api statsmodels.formula.api "
+    "matplotlib.pyplot matplotlib.backends.backend_agg seaborn duckdb narwhals pydantic pptx "
+    "ipykernel.kernelapp ipykernel.zmqshell ipykernel.debugger debugpy.server"
+).split()
 NOT_IN_NOTEBOOKS = {"cli", "runs"}  # of rhem_lib
 # These look for the running shell when they are imported, so each kernel has to import them for itself:
 # matplotlib_inline would otherwise never send a picture, tqdm and ipywidgets show plain text.
@@ -173,9 +158,8 @@ def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     numpy.random.seed()  # noqa: NPY002 - seeded at import, so every kernel would draw the same stream
-    pandas.set_option(
-        "display.max_columns", 20
-    )  # as in a notebook; at import it saw a terminal and fits its width
+    # As in a notebook; at import pandas saw a terminal and fits its width.
+    pandas.set_option("display.max_columns", 20)
     launcher = importlib.util.find_spec("ipykernel_launcher")
     atexit.register(gc.unfreeze)  # frozen objects would be reported as leaks when the kernel ends
     sys.argv = [(launcher and launcher.origin) or "ipykernel_launcher", *argv]

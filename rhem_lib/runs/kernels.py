@@ -62,13 +62,8 @@ def warm(*, ordinary: bool = False) -> Iterator[Any]:
     Hand it to papermill: ``execute_notebook(..., kernel_manager_class=manager)``. Every kernel runs this
     interpreter, whichever kernel the notebook names, and is reached over sockets in a private folder, so that
     parallel runs never race for ports. The parent warms up while the caller goes on, and ends with the
-    context or with the process that opened it.
-
-    Parameters
-    ----------
-    ordinary : bool
-        Start ordinary kernels instead, each a process of its own. Also the case where `unavailable()` gives a
-        reason, which is then logged as a warning.
+    context or with the process that opened it. With `ordinary`, or where `unavailable()` gives a reason, which is
+    then logged as a warning, kernels are ordinary ones, each a process of its own.
     """
     reason = unavailable()
     if reason and not ordinary:
@@ -115,10 +110,8 @@ def manager_class(folder: str, address: str = "") -> Any:
     """
     spec = KernelSpec(**get_kernel_dict(), env={"TQDM_DISABLE": "1"})  # nobody watches progress in a batch
     if address:
-        spec.metadata["kernel_provisioner"] = {
-            "provisioner_name": PROVISIONER,
-            "config": {"address": address},
-        }
+        warm = {"provisioner_name": PROVISIONER, "config": {"address": address}}
+        spec.metadata["kernel_provisioner"] = warm
 
     class Manager(AsyncKernelManager):
         kernel_spec = spec
@@ -163,10 +156,7 @@ class WarmProvisioner(LocalProvisioner):
 class ForkedKernel:
     """A kernel's process, with what a provisioner uses of `subprocess.Popen`.
 
-    Raises
-    ------
-    OSError
-        The parent at `address` has ended, or does not answer.
+    Raises OSError where the parent at `address` has ended, or does not answer.
     """
 
     stdin = stdout = stderr = None

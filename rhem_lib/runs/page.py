@@ -30,31 +30,14 @@ TAGS = frozenset(
 )
 ATTRIBUTES = {"*": ["id", "class", "scope", "colspan", "rowspan"], "a": ["href"]}
 HEADING = re.compile(r"^#+ +(.+?)\s*$", flags=re.MULTILINE)
-HEADS = (
-    ("Client", ""),
-    ("Minutes per computer a month", "number"),
-    ("Expected", "number"),
-    ("Path", ""),
-    ("Quarter", ""),
-    ("Status", ""),
-)
+HEADS = (("Client", ""), ("Minutes per computer a month", "number"), ("Expected", "number"), ("Path", ""),
+         ("Quarter", ""), ("Status", ""))  # fmt: skip
 
 
 def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
     """Write an executed notebook as a page without code, and without a script or file from elsewhere.
 
-    Parameters
-    ----------
-    notebook_path : Path
-        Executed .ipynb. A cell's metadata key `alt` is the alternative text of its pictures; without it,
-        the nearest heading above stands in.
-    html_path : Path
-    title : str
-
-    Raises
-    ------
-    InputError
-        The file is not a notebook.
+    A cell's metadata key `alt` is the alternative text of its pictures, by default the nearest heading above.
     """
     import nbformat
 
@@ -130,16 +113,10 @@ def _versions() -> list[tuple[str, str]]:
 
 
 def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
-    """Write the analyst's cover page of a run: the study, every client with links, the book's picture.
+    """Write the analyst's cover page of a run: the study, every client with links, the portfolio's picture.
 
-    Parameters
-    ----------
-    rows : DataFrame, one row per output
-        kind ('study' or 'client'), name, status, outputs (paths under the page's folder), error. A client's
-        numbers are read from the review.json beside its outputs; the picture is the first of the decay notebook.
-    path : Path
-        The page; links are relative to its folder.
-    title : str
+    `rows` has a row per output: kind ('study' or 'client'), name, status, outputs (paths under the page's folder),
+    error. A client's numbers are from the review.json beside its outputs, the picture from the decay notebook.
     """
     folder = Path(path).parent
     entries = [_entry(row, folder) for row in rows.to_dict("records")]
@@ -162,12 +139,11 @@ def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
 
 def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A row with the links to those of its outputs that exist, the page first."""
-    order = list(NAMES)
-    there = [out for out in row["outputs"] if (folder / out).is_file() and Path(out).suffix in NAMES]
-    decks = [Path(out) for out in there if out.endswith(".pptx")]
-    there += [deck.with_suffix(".pdf").as_posix() for deck in decks if is_current(folder / deck)]
-    there.sort(key=lambda out: order.index(Path(out).suffix))
-    links = [(NAMES[Path(out).suffix], quote(Path(out).as_posix())) for out in there]
+    there = [Path(out) for out in row["outputs"] if (folder / out).is_file()]
+    there += [out.with_suffix(".pdf") for out in there if out.suffix == ".pptx" and is_current(folder / out)]
+    links = [
+        (name, quote(out.as_posix())) for suffix, name in NAMES.items() for out in there if out.suffix == suffix
+    ]
     return {**row, "links": links, "error": row.get("error") or ""}
 
 
@@ -175,14 +151,8 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A client's entry with its headline numbers, where its review was made."""
     from rhem_lib.review import Review  # heavy, and workers, which write pages, do without
 
-    blank = {
-        "minutes": "–",
-        "minutes_value": "",
-        "expected": "–",
-        "expected_value": "",
-        "follows": "",
-        "finding": "",
-    }
+    blank = {"minutes": "–", "expected": "–"}
+    blank |= dict.fromkeys(("minutes_value", "expected_value", "follows", "finding"), "")
     source = folder / Path(entry["outputs"][0]).parent / "review.json"
     if entry["error"] or not source.is_file():
         return {**entry, **blank}

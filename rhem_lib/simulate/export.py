@@ -16,43 +16,23 @@ Cells = dict[str, str]
 
 @dataclass(frozen=True)
 class Export:
-    """Text tables of one source system, before dirt.
+    """Text tables of one source system, before dirt."""
 
-    Attributes
-    ----------
-    time : DataFrame of text, one row per time entry
-        In file order, under the column names of the system.
-    facts : DataFrame, one row per time entry
-        `file` inside the archive `time_archive`, true `hours`, `of_clients`.
-    entry_column, hours_column, client_column : str
-        Columns of `time`; the last is empty where time hangs on tickets and names no client.
-    write_hours : function
-        Hours -> text, as the system writes them.
-    damage : dict
-        Kind of damage -> the cells that make a good row into one; several stand in for each other.
-    archives : dict
-        Other archives: name -> file name -> table.
-    names : tuple of archive, file and column, optional
-        Where clients are named if time names none; `ticket_column` holds the number there.
-    lost_tickets : dict
-        Reason for which the system takes tickets out -> the cells that say so.
-    settings : str
-        Lines of rhem.toml that an analyst would have to add.
-    """
-
-    time: pd.DataFrame
-    facts: pd.DataFrame
+    time: pd.DataFrame  # one row per time entry, in file order, under the column names of the system
+    facts: pd.DataFrame  # the same rows: `file` inside the archive `time_archive`, true `hours`, `of_clients`
     time_archive: str
-    entry_column: str
+    entry_column: str  # columns of `time`
     hours_column: str
-    client_column: str
-    write_hours: Callable[[pd.Series], pd.Series]
-    damage: dict[str, list[Cells]]
-    archives: dict[str, dict[str, pd.DataFrame]]
-    names: tuple[str, str, str] | None = None
-    ticket_column: str = ""
-    lost_tickets: dict[str, Cells] = field(default_factory=dict)
-    settings: str = ""
+    client_column: str  # empty where time hangs on tickets and names no client
+    write_hours: Callable[[pd.Series], pd.Series]  # hours -> text, as the system writes them
+    damage: dict[
+        str, list[Cells]
+    ]  # kind -> the cells that make a good row into one; several stand in for each other
+    archives: dict[str, dict[str, pd.DataFrame]]  # the others: name -> file name -> table
+    names: tuple[str, str, str] | None = None  # archive, file and column that name clients if time names none
+    ticket_column: str = ""  # there
+    lost_tickets: dict[str, Cells] = field(default_factory=dict)  # why a ticket is taken out -> cells that say so
+    settings: str = ""  # lines of rhem.toml that an analyst would have to add
 
 
 def planted(**cells: list[Cells]) -> dict[str, list[Cells]]:
