@@ -7,7 +7,7 @@ import pandas as pd
 from report import markdown
 from scenarios import ticket_panel
 
-from rhem_lib.metric.panel import pooled_rhem
+from rhem_lib.metric.intervals import pooled_rhem
 
 FIRST_SEED = 7000
 ENDPOINTS = (5, 10, 20, 50, 100, 200)

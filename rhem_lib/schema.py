@@ -12,6 +12,7 @@ import pandas as pd
 from rhem_lib.errors import InputError
 
 METRIC_VERSION = 2
+DAYS_PER_MONTH = 30.4375
 
 WORK_CLASSES = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified")
 BILLING_MODELS = ("fixed-fee", "hourly", "block-hours", "hybrid")

@@ -33,13 +33,7 @@ class WorkingTime:
 
 
 def working_time(hours: BusinessHours, zone: str, first: dt.date, last: dt.date) -> WorkingTime:
-    """Business hours of every day in a span, without weekends and public holidays.
-
-    Raises
-    ------
-    SettingsError
-        There is no calendar of holidays for the country or region.
-    """
+    """Business hours of every day in a span, without weekends and public holidays."""
     days = pd.date_range(first, last, freq="D")
     open_ = days.day_of_week.isin([DAYS.index(day) for day in hours.days])
     free = public_holidays(hours, range(days[0].year, days[-1].year + 1))
@@ -77,12 +71,10 @@ def public_holidays(hours: BusinessHours, years: range) -> set[dt.date]:
 
 def calendars(settings: Settings, clients: list[str], first: dt.date, last: dt.date) -> dict[str, WorkingTime]:
     """Business hours of each client: its own, or those of all."""
-    given = {name: own.business_hours for name, own in settings.clients.items() if own.business_hours}
-    made: dict[str, WorkingTime] = {}
+    own = {name: client.business_hours for name, client in settings.clients.items() if name in clients}
     shared = working_time(settings.business_hours, settings.time_zone, first, last)
-    for client in clients:
-        made[client] = working_time(given[client], settings.time_zone, first, last) if client in given else shared
-    return made
+    made = {name: working_time(hours, settings.time_zone, first, last) for name, hours in own.items() if hours}
+    return dict.fromkeys(clients, shared) | made
 
 
 def timed_work(work: Workspace) -> pd.DataFrame:
@@ -98,13 +90,12 @@ def timed_work(work: Workspace) -> pd.DataFrame:
     table.loc[known, "start"] = instants(table.loc[known, "started_at"], work.settings.time_zone)
     table["end"] = table["start"] + table["hours"]
     if known.any():
-        first, last = (table.loc[known, "started_at"].agg(which) for which in ("min", "max"))
+        first, last = table.loc[known, "started_at"].agg(["min", "max"])
         until = last + pd.Timedelta(hours=float(table["hours"].max()) + 48)
         names = table["client"].unique().tolist()
         made = calendars(work.settings, names, first.date() - dt.timedelta(days=2), until.date())
         for client, own in table[known].groupby("client"):
-            inside = made[str(client)].between(own["start"].to_numpy(), own["end"].to_numpy())
-            table.loc[own.index, "business_hours"] = inside
+            table.loc[own.index, "business_hours"] = made[str(client)].between(*own[["start", "end"]].to_numpy().T)
     return table.drop(columns="started_at")
 
 
@@ -112,8 +103,15 @@ def timed_work(work: Workspace) -> pd.DataFrame:
 class BusinessShare:
     """Reactive hours inside business hours.
 
-    `table`, indexed by client: reactive_hours, timed_hours (with a start), business_hours, share (of the timed),
-    minutes_lost (of the working day per endpoint and month, all hours taken to fall as the timed ones).
+    Attributes
+    ----------
+    table : DataFrame, indexed by client
+        reactive_hours, timed_hours (with a start), business_hours, share (of the timed), minutes_lost (of the
+        working day per endpoint and month, all hours taken to fall as the timed ones).
+    hours : str
+        What business hours are.
+    total : Series
+        The same of all clients.
     """
 
     table: pd.DataFrame
@@ -134,22 +132,30 @@ class BusinessShare:
 
     def summary(self) -> pd.DataFrame:
         """The table, rounded, most minutes first."""
-        table = self.table.round({"reactive_hours": 1, "timed_hours": 1, "business_hours": 1, "share": 3,
-                                  "minutes_lost": 1})  # fmt: skip
+        table = self.table.round(1).assign(share=self.table["share"].round(3))
         return table.sort_values("minutes_lost", ascending=False)
 
 
 def business_share(work: Workspace, panel: pd.DataFrame) -> BusinessShare:
-    """Share of reactive hours inside business hours, and minutes of the working day lost per endpoint and month.
+    """Return the share of reactive hours inside business hours, and minutes of the working day lost.
 
-    Only months with exposure count, as in RHEM.
+    Parameters
+    ----------
+    work : Workspace
+    panel : DataFrame
+        From `measure`; only months with exposure count, as in RHEM.
+
+    Raises
+    ------
+    SettingsError
+        There is no calendar of holidays for the country or region.
     """
-    rows = timed_work(work).assign(month=lambda t: t["worked_on"].dt.to_period("M").dt.to_timestamp())
-    exposed = panel.loc[panel["exposure"] > 0, ["client", "month", "exposure", "rhem_h"]]
-    rows = rows.astype({"month": exposed["month"].dtype}).merge(exposed[["client", "month"]])
-    timed = rows["hours"].where(rows["start"].notna())
-    sums = rows.assign(timed_hours=timed).groupby("client")[["timed_hours", "business_hours"]].sum()
-    served = panel[panel["exposure"] > 0].groupby("client")[["reactive_hours", "exposure"]].sum()
+    rows, exposed = timed_work(work), panel[panel["exposure"] > 0]
+    rows["month"] = rows["worked_on"].dt.to_period("M").dt.to_timestamp().astype(exposed["month"].dtype)
+    rows["timed_hours"] = rows["hours"].where(rows["start"].notna())
+    rows = rows.merge(exposed[["client", "month"]])
+    sums = rows.groupby("client")[["timed_hours", "business_hours"]].sum()
+    served = exposed.groupby("client")[["reactive_hours", "exposure"]].sum()
     table = _with_share(served.join(sums).fillna(0.0))
     total = _with_share(table.drop(columns=["share", "minutes_lost"]).sum().to_frame().T).iloc[0]
     return BusinessShare(table.drop(columns="exposure"), _words(work.settings.business_hours), total)

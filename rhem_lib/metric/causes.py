@@ -20,9 +20,18 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def cause_months(work: Workspace) -> pd.DataFrame:
-    """Reactive hours in service and tickets by client, month and cause: the panel, split by cause.
+    """Return reactive hours in service and tickets by client, month and cause: the panel, split by cause.
 
     Tickets are counted as in the panel: once, in the month of the first reactive hour, a child with its parent.
+
+    Parameters
+    ----------
+    work : Workspace
+
+    Returns
+    -------
+    DataFrame
+        client, month, cause, hours, tickets.
     """
     rows = counted_entries(work)
     keys = ("category", "type")
@@ -50,45 +59,40 @@ def chance_of_rise(
 
     Given both counts together, the later one is binomial with the share of exposure (the exact test of two Poisson
     rates); counts are divided by the dispersion of months within the two periods, so that a bad month is not taken
-    for a rise. Holm's correction over all causes holds the chance of any false alarm at the level.
-
-    Parameters
-    ----------
-    after, before : DataFrame of ticket counts, a row per cause (the same), a column per month
-    exposure_after, exposure_before : float
-        Endpoint-months.
+    for a rise. `after` and `before` are ticket counts, a row per cause (the same), a column per month; exposures
+    are endpoint-months.
     """
     cells = [table.to_numpy(dtype=float) for table in (after, before)]
     sums = [cell.sum(axis=1) for cell in cells]
-    expected = [np.outer(s, np.ones(c.shape[1]) / c.shape[1]) for s, c in zip(sums, cells, strict=True)]
-    seen = np.concatenate([((c - e) ** 2)[e > 0] / e[e > 0] for c, e in zip(cells, expected, strict=True)])
-    free = sum(int((s > 0).sum()) * (c.shape[1] - 1) for s, c in zip(sums, cells, strict=True))
-    dispersion = max(1.0, float(seen.sum()) / free) if free else 1.0
+    squares = free = 0.0
+    for cell, total in zip(cells, sums, strict=True):
+        known, mean = total > 0, cell.mean(axis=1, keepdims=True)
+        squares += ((cell - mean)[known] ** 2 / mean[known]).sum()
+        free += known.sum() * (cell.shape[1] - 1)
+    dispersion = max(1.0, squares / free) if free else 1.0
     share = exposure_after / (exposure_after + exposure_before)
-    later, earlier = (s / dispersion for s in sums)
-    with np.errstate(invalid="ignore"):
-        single = np.where(later > 0, special.betainc(np.maximum(later, 1e-9), earlier + 1, share), 1.0)
+    later, earlier = (total / dispersion for total in sums)
+    # The tail of a binomial as an incomplete beta function, which takes counts that are no whole numbers.
+    single = np.where(later > 0, special.betainc(np.maximum(later, 1e-9), earlier + 1, share), 1.0)
     return holm(single)
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's step-down correction for many tests."""
-    order = np.argsort(p_values)
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected
+    """Correct for many tests, so that the chance of any false alarm is held, however they depend on each other."""
+    from statsmodels.stats.multitest import multipletests  # a slow import
+
+    return multipletests(p_values, method="holm")[1] if len(p_values) else p_values
 
 
 def cause_table(
     entries: pd.DataFrame, before: pd.DataFrame, exposure: float, exposure_before: float
 ) -> pd.DataFrame:
-    """One row per cause: minutes and problems per computer a month, share of the time, and whether problems rose.
+    """Return one row per cause: minutes and problems per computer a month, share of the time, and what rose.
 
     Parameters
     ----------
     entries, before : DataFrame
-        Reactive entries of the quarter and of the quarter before (measure.reactive_entries).
+        Reactive entries of the quarter and of the quarter before (`reactive_entries`).
     exposure, exposure_before : float
         Endpoint-months of the two.
 
@@ -120,7 +124,13 @@ def _first_months(entries: pd.DataFrame, causes: pd.Index) -> pd.DataFrame:
 
 
 def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
-    """Hours, problems and share of all hours per computer, noisiest first; work without a computer is left out."""
+    """Return hours, problems and share of all hours per computer, noisiest first.
+
+    Parameters
+    ----------
+    entries : DataFrame
+        From `reactive_entries`; work without a computer is left out, but counts in the shares.
+    """
     total = entries.groupby(entries["device_id"].fillna(""))["hours"].sum().clip(lower=0).sum()
     table = entries.groupby("device_id").agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
     table["share"] = table["hours"] / total if total > 0 else np.nan
@@ -134,10 +144,16 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Concentration:
-    """Who and what holds the hours; `table`: kind (computer, cause, hour of week), name, hours, share, so_far.
+    """Who and what holds the hours.
 
-    `so_far` is the share of all hours held by the row and those above it of its kind. Hours that say nothing of a
-    kind are in `unknown`, as a share by kind.
+    Attributes
+    ----------
+    table : DataFrame
+        kind (computer, cause, hour of week), name, hours, share, so_far (share of all hours held by the row and
+        those above it of its kind).
+    unknown : dict
+        Share of the hours that say nothing of a kind.
+    endpoints : float
     """
 
     table: pd.DataFrame
@@ -147,19 +163,19 @@ class Concentration:
     @property
     def text(self) -> str:
         """The largest cause, the noisiest computers and the busiest hours."""
-        said = []
+        parts = []
         for kind, rows in self.table.groupby("kind", sort=False):
             top = rows.iloc[0]
             if kind == "cause":
-                said.append(f"{top['name']} takes {top['share']:.0%} of the reactive hours.")
+                parts.append(f"{top['name']} takes {top['share']:.0%} of the reactive hours.")
             elif kind == "computer":
                 tenth = max(int(self.endpoints) // 10, 1)
                 share = rows["so_far"].iloc[min(tenth, len(rows)) - 1]
-                said.append(f"The {tenth:,} noisiest computers, a tenth of the endpoints, take {share:.0%}.")
+                parts.append(f"The {tenth:,} noisiest computers, a tenth of the endpoints, take {share:.0%}.")
             else:
-                said.append(f"The busiest hour of the week is {top['name']}, with {top['share']:.1%}.")
+                parts.append(f"The busiest hour of the week is {top['name']}, with {top['share']:.1%}.")
         missing = [f"{share:.0%} have no {kind}" for kind, share in self.unknown.items() if round(share, 2)]
-        return " ".join(said) + (f" Of all hours, {' and '.join(missing)}." if missing else "")
+        return " ".join(parts) + (f" Of all hours, {' and '.join(missing)}." if missing else "")
 
     def summary(self, rows: int = 5) -> pd.DataFrame:
         """The first rows of each kind, rounded."""
@@ -167,7 +183,7 @@ class Concentration:
 
 
 def concentration(work: Workspace, panel: pd.DataFrame, *, client: str | None = None) -> Concentration:
-    """Shares of the reactive hours in service by cause, computer and hour of the week (in the MSP's time zone).
+    """Return shares of the reactive hours in service by cause, computer and hour of the week (MSP's time zone).
 
     Parameters
     ----------
@@ -176,6 +192,11 @@ def concentration(work: Workspace, panel: pd.DataFrame, *, client: str | None = 
         From `measure`; gives the number of endpoints.
     client : str, optional
         One client alone.
+
+    Raises
+    ------
+    ParameterError
+        The client is not in the panel.
     """
     rows = counted_entries(work)
     own = panel if client is None else panel[panel["client"] == client]

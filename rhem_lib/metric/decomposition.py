@@ -47,47 +47,38 @@ class Moved:
         if before == after:
             return f"The data hold {after} alone, with which nothing can be compared."
         minutes = 60 * self.parts
-        who = self.client or "the book"
-        said = (
-            f"From {before} to {after}, {who} went from {60 * then:.1f} to {60 * now:.1f} minutes per endpoint "
-            f"and month: {minutes['change']:+.1f}, {minutes['tickets_per_endpoint']:+.1f} of it by the number of "
-            f"tickets and {minutes['hours_per_ticket']:+.1f} by the time for each."
+        mix = (
+            f" Clients themselves changed it by {minutes['within']:+.1f}, and who is a client, with how many "
+            f"endpoints, by {minutes['mix']:+.1f}."
+            if self.client is None
+            else ""
         )
-        if self.client is None:
-            said += (
-                f" Clients themselves changed it by {minutes['within']:+.1f}, and who is a client, with how many "
-                f"endpoints, by {minutes['mix']:+.1f}."
-            )
-        top = self.causes["change"].head(SHOWN)
-        said += " Most of it: " + ", ".join(f"{name} {60 * change:+.1f}" for name, change in top.items()) + "."
-        rose = self.causes.index[self.causes["rise_p"] <= ALARM].tolist()
-        more = (
-            f"Tickets rose beyond chance in {', '.join(rose)}"
-            if rose
-            else "No cause rose beyond chance in tickets"
+        top = ", ".join(f"{name} {60 * change:+.1f}" for name, change in self.causes["change"].head(SHOWN).items())
+        rose = ", ".join(self.causes.index[self.causes["rise_p"] <= ALARM])
+        alarm = f"Tickets rose beyond chance in {rose}" if rose else "No cause rose beyond chance in tickets"
+        return (
+            f"From {before} to {after}, {self.client or 'the portfolio'} went from {60 * then:.1f} to "
+            f"{60 * now:.1f} minutes per endpoint and month: {minutes['change']:+.1f}, "
+            f"{minutes['tickets_per_endpoint']:+.1f} of it by the number of tickets and "
+            f"{minutes['hours_per_ticket']:+.1f} by the time for each.{mix} Most of it: {top}. {alarm} (corrected "
+            f"for looking at {len(self.causes)})."
         )
-        return f"{said} {more} (corrected for looking at {len(self.causes)})."
 
     def summary(self) -> pd.DataFrame:
         """The causes in minutes per endpoint and month, rounded."""
-        table = self.causes.copy()
-        hours = table.columns.drop("rise_p")
-        table[hours] = (60 * table[hours]).round(2)
-        return table.round({"rise_p": 4}).rename(columns=lambda name: name.replace("_h", "") if name in
-                                                 ("before_h", "after_h") else name)  # fmt: skip
+        table = (60 * self.causes.drop(columns="rise_p")).round(2).assign(rise_p=self.causes["rise_p"].round(4))
+        return table.rename(columns={"before_h": "before", "after_h": "after"})
 
 
 def why_moved(
     panel: pd.DataFrame, causes: pd.DataFrame, *, before: str, after: str, client: str | None = None
 ) -> Moved:
-    """Exact parts of the change of RHEM from one period to another.
+    """Return exact parts of the change of RHEM from one period to another.
 
     Parameters
     ----------
-    panel : DataFrame
-        From `measure`.
-    causes : DataFrame
-        From `cause_months`.
+    panel, causes : DataFrame
+        From `measure` and `cause_months`.
     before, after : str
         Periods such as '2026Q1', '2026' or '2026-03'.
     client : str, optional
@@ -110,21 +101,27 @@ def why_moved(
             raise NotEnoughData(f"no endpoint was in service in {period}.", where=client or "")
     sums = [span[["exposure", "reactive_hours", "reactive_tickets"]].sum() for span in spans]
     table = pd.DataFrame(sums, index=[before, after]).rename(columns={"reactive_tickets": "tickets"})
-    table["rhem_h"] = table["reactive_hours"] / table["exposure"]
-    table["tickets_per_endpoint"] = table["tickets"] / table["exposure"]
-    table["hours_per_ticket"] = table["reactive_hours"] / table["tickets"].where(table["tickets"] > 0)
+    hours, tickets = table["reactive_hours"], table["tickets"]
+    table["rhem_h"], table["tickets_per_endpoint"] = hours / table["exposure"], tickets / table["exposure"]
+    table["hours_per_ticket"] = hours / tickets.where(tickets > 0)
     by_cause = _causes([causes.merge(span[["client", "month"]]) for span in spans], table["exposure"])
     by_client = _clients(*(span.groupby("client")[["exposure", "reactive_hours"]].sum() for span in spans))
-    change = table["rhem_h"].iloc[1] - table["rhem_h"].iloc[0]
-    tickets, hours = split(*(table[c].to_numpy()[:, None] for c in ("tickets_per_endpoint", "rhem_h")))
-    parts = {"tickets_per_endpoint": tickets[0], "hours_per_ticket": hours[0]}
+    numbers, times = split(*(table[c].to_numpy()[:, None] for c in ("tickets_per_endpoint", "rhem_h")))
+    parts = {"tickets_per_endpoint": numbers[0], "hours_per_ticket": times[0]}
     if client is None:
-        parts |= {"within": by_client["within"].sum(), "mix": by_client["mix"].sum()}
-    return Moved(table, by_cause, by_client, pd.Series(parts | {"change": change}), client)
+        parts |= by_client[["within", "mix"]].sum()
+    parts["change"] = table["rhem_h"].iloc[1] - table["rhem_h"].iloc[0]
+    return Moved(table, by_cause, by_client, pd.Series(parts), client)
 
 
 def last_periods(panel: pd.DataFrame) -> tuple[str, str]:
-    """Return the same quarter a year ago (or the first) and the last one; months where there is one quarter."""
+    """Return the same quarter a year ago (or the first) and the last one; months where there is one quarter.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        From `measure`.
+    """
     months = panel.loc[panel["exposure"] > 0, "month"]
     exposed = pd.PeriodIndex(months, freq="Q" if months.dt.to_period("Q").nunique() > 1 else "M")
     if exposed.freqstr == "M":
@@ -133,8 +130,15 @@ def last_periods(panel: pd.DataFrame) -> tuple[str, str]:
 
 
 def split(tickets: np.ndarray, rhem: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Change of rhem = tickets per endpoint x hours per ticket, by the one and by the other; rows are two periods.
+    """Split the change of rhem = tickets per endpoint x hours per ticket into that by the one and by the other.
 
+    Parameters
+    ----------
+    tickets, rhem : arrays (2, any number)
+        Tickets and hours per endpoint; rows are the two periods.
+
+    Notes
+    -----
     Where one period has no ticket, its hours per ticket are taken to be the other's; where neither has one, the
     change is one of hours (of work on older tickets).
     """
@@ -170,9 +174,8 @@ def _clients(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Each client's own change and the effect of its share, against the mean level of both periods."""
     level = np.mean([part["reactive_hours"].sum() / part["exposure"].sum() for part in (before, after)])
     names = before.index.union(after.index)
-    share = [
-        (part["exposure"] / part["exposure"].sum()).reindex(names, fill_value=0.0) for part in (before, after)
-    ]
+    sizes = (part["exposure"] / part["exposure"].sum() for part in (before, after))
+    share = [size.reindex(names, fill_value=0.0) for size in sizes]
     rhem = [(part["reactive_hours"] / part["exposure"]).reindex(names) for part in (before, after)]
     table = pd.DataFrame({"before_h": rhem[0], "after_h": rhem[1]})
     table["within"] = ((share[0] + share[1]) / 2 * (rhem[1] - rhem[0])).fillna(0.0)

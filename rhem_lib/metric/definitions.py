@@ -7,7 +7,8 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from rhem_lib.metric.panel import measure, pooled_rhem
+from rhem_lib.metric.intervals import pooled_rhem
+from rhem_lib.metric.panel import measure
 from rhem_lib.schema import ENDPOINT_KINDS
 from rhem_lib.settings import PRESETS, Preset
 from rhem_lib.workspace import Workspace
@@ -17,8 +18,13 @@ from rhem_lib.workspace import Workspace
 class Definitions:
     """RHEM of the same months under each definition.
 
-    `table`: definition, published_by, reactive_hours, exposure, rhem_h, low, high (95 %), minutes, and ratio
-    to the definition in force; the presets first, then single changes of the one in force.
+    Attributes
+    ----------
+    table : DataFrame
+        definition, published_by, reactive_hours, exposure, rhem_h, low, high (95 %), minutes, and ratio to the
+        definition in force; the presets first, then single changes of the one in force.
+    chosen : str
+        The preset in force.
     """
 
     table: pd.DataFrame
@@ -33,7 +39,7 @@ class Definitions:
         low, high = minutes.idxmin(), minutes.idxmax()
         bare = "" if table["high"].notna().any() else " Without ticket numbers there is no interval."
         return (
-            f"Under '{self.chosen}' the book stands at {minutes[self.chosen]:.1f} minutes per endpoint per month; "
+            f"Under '{self.chosen}' RHEM is {minutes[self.chosen]:.1f} minutes per endpoint per month; "
             f"{others}. Of all definitions shown, '{low}' gives least ({minutes[low]:.1f}) and '{high}' most "
             f"({minutes[high]:.1f}), {minutes[high] / minutes[low]:.1f} times as much.{bare}"
         )
@@ -45,7 +51,14 @@ class Definitions:
 
 
 def definitions(work: Workspace, *, months: int = 12) -> Definitions:
-    """Pooled RHEM of the last `months` months under each preset and each change of the one in force."""
+    """Return pooled RHEM of the last months under each preset and each change of the one in force.
+
+    Parameters
+    ----------
+    work : Workspace
+    months : int
+        How many.
+    """
     own = measure(work)
     recent = own["month"].max() - pd.DateOffset(months=months)
     rows = {name: own if name == work.settings.preset else measure(work, preset=name) for name in PRESETS}
@@ -59,49 +72,40 @@ def definitions(work: Workspace, *, months: int = 12) -> Definitions:
 def _row(panel: pd.DataFrame, after: pd.Timestamp, own: pd.DataFrame, name: str, who: str) -> pd.DataFrame:
     same = panel[(panel["month"] > after) & (panel["month"] <= own["month"].max())]
     pooled = pooled_rhem(same, by=[])[["reactive_hours", "exposure", "rhem_h", "low", "high"]]
-    return pooled.assign(definition=name, published_by=who, minutes=60 * pooled["rhem_h"])[
-        ["definition", "published_by", *pooled, "minutes"]
-    ]
+    names = pd.DataFrame({"definition": [name], "published_by": [who]})
+    return names.join(pooled.assign(minutes=60 * pooled["rhem_h"]))
+
+
+def _as_class(work: Workspace, which: nw.Expr, work_class: str) -> Workspace:
+    """Entries taken to be of another class."""
+    changed = nw.when(which).then(nw.lit(work_class)).otherwise(nw.col("work_class"))
+    return _with_entries(work, work_class=changed)
 
 
 def _without(*types: str) -> Callable[[Workspace], Workspace]:
     """Reactive work on tickets of these types taken as scheduled."""
-
-    def change(work: Workspace) -> Workspace:
-        out = (nw.col("work_class") == "reactive") & nw.col("type").is_in(list(types)).fill_null(False)
-        return _entries(work, work_class=nw.when(out).then(nw.lit("scheduled")).otherwise(nw.col("work_class")))
-
-    return change
+    out = (nw.col("work_class") == "reactive") & nw.col("type").is_in(list(types)).fill_null(False)
+    return lambda work: _as_class(work, out, "scheduled")
 
 
-def _with_onboarding(work: Workspace) -> Workspace:
-    joining = nw.col("work_class") == "onboarding"
-    return _entries(work, work_class=nw.when(joining).then(nw.lit("reactive")).otherwise(nw.col("work_class")))
-
-
-def _by_day_entered(work: Workspace) -> Workspace:
-    entered = nw.col("entered_at").dt.truncate("1d")
-    return _entries(work, worked_on=nw.coalesce(entered, nw.col("worked_on")))
-
-
-def _entries(work: Workspace, **columns: Any) -> Workspace:
+def _with_entries(work: Workspace, **columns: Any) -> Workspace:
     return replace(work, time_entries=nw.from_native(work.time_entries).with_columns(**columns).to_native())
 
 
-def _servers_twice(work: Workspace) -> Workspace:
-    return replace(work, settings=work.settings.model_copy(update={"endpoint_weights": {"server": 2.0}}))
+def _by_day_entered(work: Workspace) -> Workspace:
+    return _with_entries(work, worked_on=nw.coalesce(nw.col("entered_at").dt.truncate("1d"), nw.col("worked_on")))
 
 
-def _every_device(work: Workspace) -> Workspace:
-    return replace(work, settings=work.settings.model_copy(update={"endpoint_kinds": list(ENDPOINT_KINDS)}))
+def _with_settings(**changes: Any) -> Callable[[Workspace], Workspace]:
+    return lambda work: replace(work, settings=work.settings.model_copy(update=changes))
 
 
 CHANGES: tuple[tuple[str, str, Callable[[Workspace], Workspace]], ...] = (
     ("without user requests", "", _without("request")),
     ("without alerts", "", _without("alert")),
     ("without requests and alerts", "Advanced Global MSP Coaching", _without("request", "alert")),
-    ("with onboarding hours", "", _with_onboarding),
+    ("with onboarding hours", "", lambda work: _as_class(work, nw.col("work_class") == "onboarding", "reactive")),
     ("by the day entered", "Ener Systems", _by_day_entered),
-    ("servers count twice", "MSPCFO", _servers_twice),
-    ("every listed device", "HUM", _every_device),
+    ("servers count twice", "MSPCFO", _with_settings(endpoint_weights={"server": 2.0})),
+    ("every listed device", "HUM", _with_settings(endpoint_kinds=list(ENDPOINT_KINDS))),
 )

@@ -53,30 +53,25 @@ def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
     files = to_pandas(rows.select("source_file", "month").unique())
     sources = source_of_files(files)
     rows = rows.join(_small(rows, sources), on="source_file", how="inner")
-    devices = rows.group_by("client", "source", "month", "as_of", "device_id").agg(
-        most=nw.col("weight").max(), total=nw.col("weight").sum()
-    )
-    # An entry without a device is a count of computers, so alike rows add up; a device counts once.
-    one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
+    devices = _once(rows, "weight", "client", "source", "month", "as_of")
     snapshots = rows.group_by("client", "source", "month").agg(snapshots=nw.col("as_of").n_unique())
-    share = (
-        devices.with_columns(one=one).group_by("client", "source", "month", "device_id").agg(nw.col("one").sum())
-    )
+    share = devices.group_by("client", "source", "month", "device_id").agg(nw.col("one").sum())
     share = share.join(snapshots, on=["client", "source", "month"], how="inner")
     share = share.with_columns(one=nw.col("one") / nw.col("snapshots")).rename({"month": "snapshot_month"})
     carried = carried_months(files.merge(sources), settings.limits.carry_forward_months)
     months = share.join(_small(share, carried), on=["source", "snapshot_month"], how="inner")
-    once = months.group_by("client", "month", "device_id").agg(
-        most=nw.col("one").max(),
-        total=nw.col("one").sum(),
-        carried=nw.col("carried").max(),
-        lost=nw.col("lost").max(),
-    )
-    one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
-    sums = once.with_columns(one=one).group_by("client", "month")
-    table = to_pandas(sums.agg(nw.col("one").sum(), nw.col("carried").max(), nw.col("lost").max()))
+    marks = nw.col("carried").max(), nw.col("lost").max()
+    sums = _once(months, "one", "client", "month", also=marks).group_by("client", "month")
+    table = to_pandas(sums.agg(nw.col("one").sum(), *marks))
     table["endpoints"] = table.pop("one").where(table.pop("lost") == 0)
     return first_days(table.assign(carried=table["carried"] == 1))
+
+
+def _once(rows: nw.LazyFrame, value: str, *keys: str, also: tuple[nw.Expr, ...] = ()) -> nw.LazyFrame:
+    """What each device counts for (`one`), however often it is listed; rows without a device add up."""
+    devices = rows.group_by(*keys, "device_id").agg(*also, most=nw.col(value).max(), total=nw.col(value).sum())
+    one = nw.when(nw.col("device_id").is_null()).then(nw.col("total")).otherwise(nw.col("most"))
+    return devices.with_columns(one=one)
 
 
 def _weighted(endpoints: Any, settings: Settings) -> nw.LazyFrame:
@@ -100,15 +95,7 @@ def _small(large: nw.LazyFrame, table: pd.DataFrame) -> nw.LazyFrame:
 def source_of_files(files: pd.DataFrame) -> pd.DataFrame:
     """Return which files are of one source: names alike but for days and numbers, or never of the same month.
 
-    Parameters
-    ----------
-    files : DataFrame
-        source_file and month (a number), one row per pair.
-
-    Returns
-    -------
-    DataFrame
-        source_file, source (a number).
+    From source_file and month (a number), one row per pair, to source_file and source (a number).
     """
     stems = files.assign(stem=[CHANGING.sub(" ", str(name).lower()).strip() for name in files["source_file"]])
     months = stems.groupby("stem")["month"].agg(set)
@@ -126,19 +113,10 @@ def source_of_files(files: pd.DataFrame) -> pd.DataFrame:
 
 
 def carried_months(sources: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the month whose snapshots stand in for each month of a source: its own, or the last before a gap.
+    """Return the month whose snapshots are used for each month of a source: its own, or the last before a gap.
 
-    Parameters
-    ----------
-    sources : DataFrame
-        source and month (a number) of every file.
-    most : int
-        Months that a snapshot may be carried.
-
-    Returns
-    -------
-    DataFrame
-        source, month, snapshot_month, carried (0 or 1), lost (1 in a gap longer than `most`, which has no number).
+    From source and month (a number) of every file, and the most months that a snapshot may be carried, to source,
+    month, snapshot_month, carried (0 or 1), lost (1 in a gap longer than that, which has no number).
     """
     last = int(sources["month"].max()) if len(sources) else 0
     rows = []

@@ -1,12 +1,10 @@
 """The client-month panel: exposure, reactive hours, RHEM, and what to know about each row.
 
 Definitions (METRIC_VERSION 2): RHEM = reactive hours / exposure, in hours per endpoint per month; exposure =
-mean endpoints of the month x share of the month in service. Several months or clients are pooled: sum of hours
-over sum of exposure. The heavy half (entries to client-months) is written once in narwhals, frame in, frame
-out; from the panel on everything is pandas.
+mean endpoints of the month x share of the month in service. The heavy half (entries to client-months) is written
+once in narwhals, frame in, frame out; from there on, a row per client and month, everything is pandas.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -14,28 +12,21 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.errors import NotEnoughData, one_of
+from rhem_lib.errors import NotEnoughData, SettingsError
 from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
-from rhem_lib.metric.exposure import (
-    Window,
-    row_flags,
-    service_months,
-    service_windows,
-    with_billing,
-    with_coverage,
-    with_endpoints,
-    with_exposure,
-)
-from rhem_lib.metric.intervals import hour_limits
+from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Preset, Settings
-from rhem_lib.workspace import Workspace, alongside, to_pandas
+from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, to_pandas
 
-SUMMED = ["exposure", "reactive_hours", "unclassified_hours", "reactive_tickets", "squared_hours"]
-POOLED = ["exposure", "reactive_hours", "rhem_h", "low", "high", "rhem_high_h", "mean_client_rhem_h"]
+COVERED = 1 / 3  # share of the usual working days that a covered month has at least
+WHOLE = 20  # days of a month within the data, from which it says what is usual
+FEWEST_DAYS = 6  # usual working days a month, below which a month is not judged by its days
+COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
+Window = tuple[pd.Timestamp, pd.Timestamp]
 
 
 def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
-    """Panel of a workspace: one row per client and month (schema.Panel).
+    """Return the panel of a workspace: one row per client and month (schema.Panel).
 
     Parameters
     ----------
@@ -53,6 +44,15 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
     ------
     NotEnoughData
         No time entry could be used.
+    ParameterError
+        The preset is not known.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> panel = rhem.measure(rhem.load("data/sample"))
+    >>> panel.loc[panel["exposure"] == 0, "rhem_h"].isna().all().item()
+    True
     """
     entries = work.time_entries if preset is None else work.classified(preset)
     window = coverage(entries, work.settings)
@@ -69,10 +69,8 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
 
 def coverage(entries: Any, settings: Settings) -> Window:
     """First and last day that the export covers."""
-    days = nw.from_native(entries).select(
-        nw.col("worked_on").min().alias("a"), nw.col("worked_on").max().alias("b")
-    )
-    first, last = to_pandas(days).iloc[0]
+    day = nw.col("worked_on")
+    first, last = to_pandas(nw.from_native(entries).select(day.min().alias("a"), day.max().alias("b"))).iloc[0]
     if pd.isna(first):
         raise NotEnoughData("no time entry could be used.", fix="`rhem check` lists what was set aside, and why.")
     until = settings.limits.data_until
@@ -113,82 +111,166 @@ def monthly_hours(entries: Any, service: pd.DataFrame) -> pd.DataFrame:
     work, inside = in_service(entries, alongside(entries, numbered))
     is_reactive, is_open = nw.col("work_class") == "reactive", nw.col("work_class") == "unclassified"
     counted, loose = is_reactive & inside, nw.col("head").is_null()
-    sums = {
-        "reactive_hours": nw.when(counted).then(nw.col("hours")).otherwise(0.0),
-        "outside_hours": nw.when(is_reactive & ~inside).then(nw.col("hours")).otherwise(0.0),
-        "unclassified_hours": nw.when(is_open & inside).then(nw.col("hours")).otherwise(0.0),
-        "loose_squares": nw.when(counted & loose).then(nw.col("hours") * nw.col("hours")).otherwise(0.0),
+    parts = {
+        "reactive_hours": (counted, nw.col("hours")),
+        "outside_hours": (is_reactive & ~inside, nw.col("hours")),
+        "unclassified_hours": (is_open & inside, nw.col("hours")),
+        "loose_squares": (counted & loose, nw.col("hours") * nw.col("hours")),
     }
+    sums = {name: nw.when(which).then(value).otherwise(0.0) for name, (which, value) in parts.items()}
     totals = work.with_columns(**sums).group_by("number", "month")
     hours = to_pandas(totals.agg(*(nw.col(name).sum() for name in sums), nw.len().alias("entries")))
-    tickets = work.filter(counted, ~loose).with_columns(
-        first=nw.when(nw.col("hours") > 0).then(nw.col("worked_on"))
-    )
-    tickets = tickets.group_by("number", "head").agg(nw.col("first").min(), nw.col("hours").sum())
-    squares = tickets.filter(~nw.col("first").is_null()).with_columns(
-        month=month_number("first"), squares=nw.col("hours") * nw.col("hours")
-    )
-    counts = squares.group_by("number", "month").agg(
-        nw.len().alias("reactive_tickets"), nw.col("squares").sum().alias("ticket_squares")
-    )
+    first = nw.when(nw.col("hours") > 0).then(nw.col("worked_on"))
+    heads = work.filter(counted, ~loose).with_columns(first=first).group_by("number", "head")
+    tickets = heads.agg(nw.col("first").min(), nw.col("hours").sum()).filter(~nw.col("first").is_null())
+    squares = tickets.with_columns(month=month_number("first"), squares=nw.col("hours") * nw.col("hours"))
+    sizes = nw.len().alias("reactive_tickets"), nw.col("squares").sum().alias("ticket_squares")
+    counts = squares.group_by("number", "month").agg(*sizes)
     table = hours.merge(to_pandas(counts), on=["number", "month"], how="left").fillna({"ticket_squares": 0.0})
     table["squared_hours"] = table["loose_squares"] + table["ticket_squares"]
     return first_days(table.assign(client=numbered["client"].to_numpy()[table.pop("number")]))
 
 
 def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
-    """Reactive time entries of one client, with what their tickets say about them."""
-    columns = (
-        "worked_on",
-        "started_at",
-        "hours",
-        "ticket_id",
-        "type",
-        "category",
-        "subcategory",
-        "device_id",
-        "source",
-    )
-    rows = nw.from_native(work.time_entries).filter(nw.col("work_class") == "reactive", nw.col("client") == client)
-    return to_pandas(rows.select(*columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
-
-
-def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> Any:
-    """Pooled RHEM, sum of hours over sum of exposure, in hours per endpoint per month.
+    """Return the reactive time entries of one client, with what their tickets say about them.
 
     Parameters
     ----------
-    panel : DataFrame
-        From `measure`; months without exposure are left out, hours and all.
-    by : str or list of str, optional
-        Columns to group by; `quarter` and `year` are understood. An empty list gives one row for everything.
+    work : Workspace
+    client : str
 
     Returns
     -------
-    float, or DataFrame with the groups, exposure, reactive_hours, rhem_h with its 95 % interval low to high
-    (chance of how many tickets come and how long they take: `interval.hour_limits`), rhem_high_h (all
-    unclassified hours counted) and mean_client_rhem_h (the mean of client RHEMs, which gives a small client the
-    weight of a large one).
+    DataFrame
+        worked_on, started_at, hours, ticket_id, type, category, subcategory, device_id, source; by day.
     """
-    exposed = panel[panel["exposure"] > 0]
-    if by is None:
-        return float(exposed["reactive_hours"].sum() / exposed["exposure"].sum()) if len(exposed) else float("nan")
-    names = [by] if isinstance(by, str) else list(by)
-    periods = {"quarter": "Q", "year": "Y"}
-    exposed = exposed.assign(
-        **{n: exposed["month"].dt.to_period(p).astype(str) for n, p in periods.items() if n in names}
-    )
-    for name in names:
-        one_of(name, [*exposed, *periods], "by")
-    parts = exposed.groupby([*names, *(["client"] if "client" not in names else [])], dropna=False)[SUMMED].sum()
-    parts["mean_client_rhem_h"] = parts["reactive_hours"] / parts["exposure"]
-    groups = parts.groupby(names, dropna=False) if names else parts.groupby(np.zeros(len(parts)))
-    table = groups[SUMMED].sum()
-    table["rhem_h"] = table["reactive_hours"] / table["exposure"]
-    limits = hour_limits(parts.reset_index(), exposed, names)
-    table["low"], table["high"] = (
-        limits[f"{end}_hours"].to_numpy() / table["exposure"] for end in ("low", "high")
-    )
-    table["rhem_high_h"] = (table["reactive_hours"] + table["unclassified_hours"]) / table["exposure"]
-    table["mean_client_rhem_h"] = groups["mean_client_rhem_h"].mean()
-    return table.reset_index()[[*names, *POOLED]]
+    rows = nw.from_native(work.time_entries).filter(nw.col("work_class") == "reactive", nw.col("client") == client)
+    columns = "worked_on started_at hours ticket_id type category subcategory device_id source".split()
+    return to_pandas(rows.select(columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
+
+
+def service_windows(clients: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Service within the data: client, start, stop (first day no longer in service), onboarded_on."""
+    first, after = window[0], window[1] + pd.Timedelta(days=1)
+    start = clients["onboarded_on"].fillna(first).clip(lower=first)
+    stop = clients["ended_on"].fillna(after).clip(upper=after)
+    return clients[["client", "onboarded_on"]].assign(start=start, stop=stop)
+
+
+def first_days_of(window: Window) -> pd.DatetimeIndex:
+    """First days of the months within the data."""
+    return pd.date_range(window[0].to_period("M").to_timestamp(), window[1], freq="MS")
+
+
+def service_months(service: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """All months of each client's service within the data."""
+    pairs = service.merge(first_days_of(window).to_frame(name="month"), how="cross")
+    overlap = (pairs["month"] < pairs["stop"]) & (pairs["month"] + pd.offsets.MonthBegin(1) > pairs["start"])
+    return pairs.loc[overlap, ["client", "month"]].astype({"month": "datetime64[us]"})
+
+
+def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace) -> pd.DataFrame:
+    """Endpoints of each month; a month without a snapshot takes the last one, a few months old at most.
+
+    Where that is too old as well, the contracted number of clients.csv stands in, if rhem.toml says so.
+    """
+    dated = snapshots.assign(snapshot_month=snapshots["month"]).sort_values("month")
+    dated = dated.astype({"client": panel["client"].dtype})  # a type that no list at all does not have
+    joined = pd.merge_asof(panel.sort_values("month"), dated, on="month", by="client")
+    now, then = joined["month"].dt, joined["snapshot_month"].dt
+    age = (now.year - then.year) * 12 + now.month - then.month
+    joined["endpoints"] = joined["endpoints"].where(age <= work.settings.limits.carry_forward_months)
+    joined["carried"] = ((age > 0) | joined["carried"].eq(True)) & joined["endpoints"].notna()
+    joined["contracted"] = False
+    if work.settings.contracted_endpoints:
+        if "contracted_endpoints" not in work.clients:
+            raise SettingsError(
+                "contracted endpoints are asked for, but no client has any.",
+                where="rhem.toml, contracted_endpoints",
+                fix="Give clients.csv a column contracted_endpoints.",
+            )
+        given = pd.to_numeric(work.clients.set_index("client")["contracted_endpoints"], errors="coerce")
+        stand_in = joined["client"].map(given)
+        joined["contracted"] = joined["endpoints"].isna() & stand_in.notna()
+        joined["endpoints"] = joined["endpoints"].fillna(stand_in)
+    return joined.drop(columns="snapshot_month")
+
+
+def with_coverage(panel: pd.DataFrame, days_worked: pd.Series, window: Window) -> pd.DataFrame:
+    """Mark months that the export does not cover (`gap`) or covers thinly (`thin`).
+
+    A month is covered if it has entries on at least a third of the working days usual for this MSP: the median of
+    the months that have any, in proportion to the days that the data reach. A covered month with far fewer
+    entries a day than the six months before it is thin.
+    """
+    months = first_days_of(window)
+    ends = months + pd.offsets.MonthBegin(1)
+    last = window[1] + pd.Timedelta(days=1)
+    days = (ends.where(ends < last, last) - months.where(months > window[0], window[0])).days
+    count = panel.groupby("month")["entries"].sum().reindex(months, fill_value=0)
+    worked = days_worked.reindex(months, fill_value=0)
+    whole = (worked > 0) & (days >= WHOLE)
+    usual_days = (worked / days)[whole].median() * days if whole.sum() > 1 else 0.0 * days
+    rate = count / days
+    usual = rate.where(rate > 0).rolling(6, min_periods=2).median().ffill().shift(1)
+    judged = usual * days >= USUAL_ENTRIES
+    # Where work is done on a few days a month, a month without entries may be a quiet one.
+    gap = (worked < COVERED * usual_days) & (usual_days >= FEWEST_DAYS) | judged & (count == 0)
+    thin = ~gap & judged & (rate < COLLAPSE * usual)
+    return panel.assign(gap=panel["month"].map(gap).eq(True), thin=panel["month"].map(thin).eq(True))
+
+
+def with_exposure(panel: pd.DataFrame) -> pd.DataFrame:
+    """Exposure, ages at both ends and the middle of the exposed part of the month, and RHEM."""
+    month_end = panel["month"] + pd.offsets.MonthBegin(1)
+    begin = panel[["month", "start"]].max(axis=1)
+    end = month_end.where(month_end < panel["stop"], panel["stop"])
+    days = (end - begin).dt.days.clip(lower=0)
+    panel = panel.fillna(dict.fromkeys(COUNTED, 0))
+    panel["share"] = days / (month_end - panel["month"]).dt.days
+    panel["exposure"] = (panel["endpoints"] * panel["share"]).fillna(0.0).where(~panel["gap"], 0.0)
+    in_service = days > 0
+    for name, day in (("age_start", begin), ("age_end", end)):
+        panel[name] = ((day - panel["onboarded_on"]).dt.days / DAYS_PER_MONTH).where(in_service)
+    panel["age_months"] = (panel["age_start"] + panel["age_end"]) / 2
+    exposure = panel["exposure"].where(panel["exposure"] > 0)
+    panel["rhem_h"] = panel["reactive_hours"] / exposure
+    panel["rhem_high_h"] = (panel["reactive_hours"] + panel["unclassified_hours"]) / exposure
+    return panel
+
+
+def with_billing(panel: pd.DataFrame, agreements: pd.DataFrame) -> pd.DataFrame:
+    """Billing model with the most days of the month, and whether it changed inside the month."""
+    spans = panel[["client", "month"]].merge(agreements, on="client")
+    begin = spans[["month", "start"]].max(axis=1)
+    ends = {"month": spans["month"] + pd.offsets.MonthBegin(1), "after": spans["end"] + pd.Timedelta(days=1)}
+    end = pd.DataFrame(ends).min(axis=1)
+    spans["days"] = (end - begin).dt.days.clip(lower=0)
+    spans = spans[spans["days"] > 0].groupby(["client", "month", "billing"], as_index=False)["days"].sum()
+    spans["switched"] = spans.groupby(["client", "month"])["billing"].transform("size") > 1
+    spans = spans.sort_values(["client", "month", "days", "billing"], ascending=[True, True, False, True])
+    most = spans.drop_duplicates(["client", "month"])[["client", "month", "billing", "switched"]]
+    return panel.merge(most, on=["client", "month"], how="left")
+
+
+def row_flags(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.Series:
+    """Names of schema.FLAGS that hold for each row, separated by spaces."""
+    stated = set(clients.loc[clients["onboarding_source"] == "clients", "client"])
+    held = {
+        "partial-month": (panel["share"] > 0) & (panel["share"] < 1),
+        "carried-endpoints": panel["carried"],
+        "contracted-endpoints": panel["contracted"],
+        "no-endpoints": panel["endpoints"].isna() & (panel["share"] > 0),
+        "inferred-onboarding": ~panel["client"].isin(stated),
+        "outside-hours": panel["outside_hours"] != 0,
+        "hours-without-exposure": (panel["exposure"] == 0) & (panel["reactive_hours"] != 0),
+        "coverage-gap": panel["gap"] & (panel["share"] > 0),
+        "thin-month": panel["thin"] & (panel["share"] > 0),
+        "negative-hours": panel["reactive_hours"] < 0,
+        "zero-hours": (panel["exposure"] > 0) & (panel["reactive_hours"] == 0),
+        "billing-switch": panel["switched"].fillna(False).astype(bool),
+    }
+    key = sum(mask.to_numpy().astype(int) << bit for bit, mask in enumerate(held.values()))
+    codes, combined = pd.factorize(np.asarray(key))
+    texts = [" ".join(name for bit, name in enumerate(held) if one >> bit & 1) for one in combined]
+    return pd.Series(np.array(texts, dtype=object)[codes], index=panel.index, dtype=str)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rhem_lib.errors import InputError
-from rhem_lib.metric.business_hours import calendars, instants, public_holidays, timed_work
+from rhem_lib.metric.business_hours import WorkingTime, calendars, instants, public_holidays, timed_work
 from rhem_lib.metric.causes import DAYS
 from rhem_lib.workspace import Workspace, to_pandas
 
@@ -61,15 +61,18 @@ class PatchEffect:
         """What windows in business hours cost against those outside."""
         if self.table.empty:
             return f"No patch window is known: give {FILE} (client, start, end), or patch_categories in rhem.toml."
-        told = "; ".join(f"{row.windows} windows {name}, followed by {row.hours:,.1f} reactive hours where "
-                         f"{row.usual_hours:,.1f} are usual" for name, row in
-                         zip(self.table.index, self.table.itertuples(), strict=True))  # fmt: skip
+        counts = "; ".join(
+            f"{row.windows} windows {row.Index}, followed by {row.hours:,.1f} reactive hours where "
+            f"{row.usual_hours:,.1f} are usual"
+            for row in self.table.itertuples()
+        )
         if not np.isfinite(self.ratio):
-            return f"{told}. Too few to compare."
+            return f"{counts}. Too few to compare."
         sure = "more" if self.low > 1 else "less" if self.high < 1 else "neither clearly more nor less"
         return (
-            f"{told}. In the {AFTER_HOURS} hours after them, windows in business hours bring {sure} reactive work "
-            f"than the others: {self.ratio:.2f} times as much (95 % interval {self.low:.2f} to {self.high:.2f})."
+            f"{counts}. In the {AFTER_HOURS} hours after them, windows in business hours bring {sure} reactive "
+            f"work than the others: {self.ratio:.2f} times as much (95 % interval {self.low:.2f} to "
+            f"{self.high:.2f})."
         )
 
     def summary(self) -> pd.DataFrame:
@@ -82,11 +85,6 @@ def patch_windows(work: Workspace) -> pd.DataFrame:
 
     From patch_windows.csv in the workspace (client, start and, if known, end in the MSP's time zone), else from
     scheduled entries whose category, subcategory or ticket type is one of the `patch_categories` of rhem.toml.
-
-    Raises
-    ------
-    InputError
-        The file lacks a column, or a time in it cannot be read.
     """
     path = work.folder / FILE
     if path.is_file():
@@ -134,7 +132,20 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def patch_effect(work: Workspace, panel: pd.DataFrame) -> PatchEffect:
-    """Reactive work after patch windows inside against outside business hours; see `PatchEffect`."""
+    """Compare reactive work after patch windows inside business hours with that after those outside.
+
+    Parameters
+    ----------
+    work : Workspace
+        With patch_windows.csv in its folder, or patch_categories in rhem.toml.
+    panel : DataFrame
+        From `measure`.
+
+    Raises
+    ------
+    InputError
+        A column is missing from patch_windows.csv, or a time in it cannot be read.
+    """
     windows, zone = patch_windows(work), work.settings.time_zone
     entries = timed_work(work).dropna(subset=["start"])
     spans = _service_spans(panel, zone)
@@ -145,24 +156,21 @@ def patch_effect(work: Workspace, panel: pd.DataFrame) -> PatchEffect:
     first, last = (edge.date() for edge in edges)
     day = dt.timedelta(days=2)
     times = calendars(work.settings, windows["client"].unique().tolist(), first - day, last + day)
-    inside = [times[c].between(np.array([s]), np.array([s + 1e-3]))[0] > 0 for c, s in
-              zip(windows["client"], windows["start"], strict=True)]  # fmt: skip
-    years = range(first.year - 1, last.year + 2)
-    free = public_holidays(work.settings.business_hours, years)
+    pairs = zip(windows["client"], windows["start"], strict=True)
+    inside = [bool(times[client].between(start, start + 1e-3) > 0) for client, start in pairs]
+    free = public_holidays(work.settings.business_hours, range(first.year - 1, last.year + 2))
     return compare(after_windows(windows.assign(inside=inside), entries, spans, zone, free))
 
 
 def _service_spans(panel: pd.DataFrame, zone: str) -> pd.DataFrame:
     """First and last instant of each client with exposure; days in service are counted from month and share."""
     exposed = panel[panel["exposure"] > 0]
-    share = exposed["exposure"] / exposed["endpoints"]
-    days = exposed["month"].dt.days_in_month * share
-    begins = exposed["month"] + pd.to_timedelta(
-        (exposed["month"].dt.days_in_month - days).where(exposed["age_start"] == 0, 0).round(), unit="D"
-    )
-    bounds = pd.DataFrame({"client": exposed["client"], "begin": begins,
-                           "end": begins + pd.to_timedelta(days.round(), unit="D")})  # fmt: skip
-    spans = bounds.groupby("client").agg(begin=("begin", "min"), end=("end", "max"))
+    whole = exposed["month"].dt.days_in_month
+    days = whole * exposed["exposure"] / exposed["endpoints"]
+    late = (whole - days).where(exposed["age_start"] == 0, 0)  # onboarded inside the month
+    begin = exposed["month"] + pd.to_timedelta(late.round(), unit="D")
+    bounds = exposed[["client"]].assign(begin=begin, end=begin + pd.to_timedelta(days.round(), unit="D"))
+    spans = bounds.groupby("client").agg({"begin": "min", "end": "max"})
     return spans.apply(lambda column: instants(column, zone))
 
 
@@ -180,26 +188,23 @@ def after_windows(
     table["from"] = np.maximum(table["end"], table["client"].map(spans["begin"]))
     table = table[table["until"] > table["from"]]
     week, grid = _hours_of_week(spans, zone, free)
+    at, hours = entries["start"].to_numpy(), entries["hours"].to_numpy()
     within = np.zeros(len(entries), dtype=bool)
     parts = []
     for client, own in table.groupby("client"):
-        at = entries["start"].to_numpy()
-        mine = (entries["client"] == client).to_numpy()
         slot = np.searchsorted(own["from"].to_numpy(), at, side="right") - 1
-        hit = mine & (slot >= 0) & (at < own["until"].to_numpy()[np.maximum(slot, 0)])
+        hit = (entries["client"] == client) & (slot >= 0) & (at < own["until"].to_numpy()[np.maximum(slot, 0)])
         within |= hit
-        sums = np.bincount(slot[hit], entries["hours"].to_numpy()[hit], minlength=len(own))
-        parts.append(own.assign(hours=sums))
+        parts.append(own.assign(hours=np.bincount(slot[hit], hours[hit], minlength=len(own))))
     table = pd.concat(parts)
-    usual = np.bincount(week[_slot(grid, entries["start"][~within])], entries["hours"][~within], minlength=168)
+    # What an hour of the week usually brings, from entries after no window; each client then has its own level.
+    place = np.clip(np.floor(at[~within] - grid[0]).astype(int), 0, len(grid) - 1)
+    usual = np.bincount(week[place], hours[~within], minlength=168)
     load = np.concatenate([[0.0], np.maximum(usual, 0.0)[week].cumsum()])  # up to each hour of the grid
     edges = np.append(grid, grid[-1] + 1)
-
-    def elapsed(begin: pd.Series, end: pd.Series) -> Array:
-        return np.interp(end, edges, load) - np.interp(begin, edges, load)
-
-    apart = pd.Series(elapsed(spans["begin"], spans["end"]), spans.index)
-    taken = pd.Series(elapsed(table["from"], table["until"]), table.index)
+    elapsed = WorkingTime(edges, load)
+    apart = pd.Series(elapsed.between(spans["begin"], spans["end"]), spans.index)
+    taken = pd.Series(elapsed.between(table["from"], table["until"]), table.index)
     apart = apart.sub(taken.groupby(table["client"]).sum(), fill_value=0.0)
     own_hours = entries["hours"][~within].groupby(entries["client"][~within]).sum()
     rate = (own_hours / apart.where(apart > 0)).reindex(table["client"]).fillna(0.0).to_numpy()
@@ -212,10 +217,6 @@ def _hours_of_week(spans: pd.DataFrame, zone: str, free: Collection[dt.date]) ->
     local = pd.to_datetime(grid * 3600, unit="s", utc=True).tz_convert(zone)
     day = np.where(pd.Index(local.date).isin(list(free)), DAYS.index("Sun"), local.day_of_week)
     return day * 24 + local.hour.to_numpy(), grid
-
-
-def _slot(grid: Array, at: pd.Series) -> NDArray[np.int64]:
-    return np.clip(np.floor(at.to_numpy() - grid[0]).astype(int), 0, len(grid) - 1)
 
 
 def compare(windows: pd.DataFrame) -> PatchEffect:

@@ -14,12 +14,32 @@ TECHNICIAN = "technician hours"
 
 
 def given_back(start_h: Numbers, hours: Numbers, exposure: Numbers) -> Numbers:
-    """Hours given back: start_h [hours per endpoint per month] x exposure [endpoint-months] - hours [h]."""
+    """Return the hours given back: what the same computers would have taken at the start, less what they took.
+
+    Parameters
+    ----------
+    start_h : float, array or Series, h per endpoint per month
+    hours : h
+    exposure : endpoint-months
+
+    Examples
+    --------
+    >>> given_back(1.0, 20.0, 50.0)
+    30.0
+    """
     return start_h * exposure - hours
 
 
 def staff_hours(hours: Numbers, value: Value) -> Numbers:
-    """Hours of staff for hours of technicians, by the two assumptions."""
+    """Return the hours of staff for hours of technicians, by the two assumptions.
+
+    Parameters
+    ----------
+    hours : float, array or Series
+        Of technicians.
+    value : Value
+        The table `[value]` of rhem.toml.
+    """
     return hours * value.user_minutes_per_technician_minute * value.devices_per_employee
 
 
@@ -47,7 +67,7 @@ class GivenBack:
         known = self.table["start_h"].notna()
         own, reference = (self.table[f"{name}_hours"].sum() for name in ("own_start", "reference"))
         start = 60 * self.assumptions["reference start_h"]
-        said = (
+        text = (
             f"In the last {self.months} months {own:,.0f} {self.hours_are} were given back against the clients' "
             f"own starts (known for {known.sum()} of {len(known)} clients), and {reference:,.0f} against "
             f"{start:.0f} minutes per endpoint and month for all."
@@ -55,16 +75,16 @@ class GivenBack:
         if "staff_own_start_hours" in self.table:
             ratio = self.assumptions["user minutes per technician minute"]
             devices = self.assumptions["devices per employee"]
-            said += (
+            text += (
                 f" Assuming {ratio:g} minutes of a user per technician minute and {devices:g} devices per "
                 f"employee, that is {self.table['staff_own_start_hours'].sum():,.0f} and "
                 f"{self.table['staff_reference_hours'].sum():,.0f} hours of staff."
             )
             wage = self.assumptions.get("wage per hour")
             if wage is not None:
-                said += f" At {wage:g} {self.assumptions['currency']} an hour, the former is worth "
-                said += f"{wage * self.table['staff_own_start_hours'].sum():,.0f}."
-        return said
+                worth = wage * self.table["staff_own_start_hours"].sum()
+                text += f" At {wage:g} {self.assumptions['currency']} an hour, the former is worth {worth:,.0f}."
+        return text
 
     def summary(self) -> pd.DataFrame:
         """The table, rounded, most hours first."""
@@ -76,7 +96,7 @@ class GivenBack:
 def time_given_back(
     panel: pd.DataFrame, settings: Settings, *, months: int = 12, starts: pd.Series | None = None
 ) -> GivenBack:
-    """Hours given back in the last `months` months.
+    """Return the hours given back in the last `months` months.
 
     Parameters
     ----------
@@ -91,12 +111,12 @@ def time_given_back(
     exposed = panel[panel["exposure"] > 0]
     recent = exposed[exposed["month"] > exposed["month"].max() - pd.DateOffset(months=months)]
     now = recent.groupby("client")[["reactive_hours", "exposure"]].sum()
-    table = pd.DataFrame({"start_h": (_first_levels(exposed) if starts is None else starts).reindex(now.index)})
-    table["now_h"] = now["reactive_hours"] / now["exposure"]
-    table["exposure"] = now["exposure"]
+    hours, exposure = now["reactive_hours"], now["exposure"]
+    own = (_first_levels(exposed) if starts is None else starts).reindex(now.index)
+    table = pd.DataFrame({"start_h": own, "now_h": hours / exposure, "exposure": exposure})
     reference = pd.Series(settings.targets.start_h, now.index)
-    for name, start in (("own_start", table["start_h"]), ("reference", reference)):
-        table[f"{name}_hours"] = given_back(start, now["reactive_hours"], now["exposure"])
+    for name, start in (("own_start", own), ("reference", reference)):
+        table[f"{name}_hours"] = given_back(start, hours, exposure)
     assumed: dict[str, object] = {"reference start_h": settings.targets.start_h}
     if settings.hours_are == TECHNICIAN:
         value = settings.value

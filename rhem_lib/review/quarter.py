@@ -8,9 +8,9 @@ from rhem_lib.metric import NOT_RECORDED, TECHNICIAN, given_back, split, staff_h
 from rhem_lib.review.certainty import Difference
 from rhem_lib.review.facts import Facts, Level
 from rhem_lib.review.section import Section, evidence, spell
+from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Target
 
-DAYS_PER_MONTH = 30.4375
 LITTLE = 0.15  # change on the log scale that nobody needs to discuss
 UNKNOWN = (np.nan, np.nan, np.nan)
 FOLLOWS = {

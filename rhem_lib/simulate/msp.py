@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.simulate.work import (
     Calendar,
     calendar,
@@ -20,7 +21,6 @@ from rhem_lib.simulate.work import (
     raise_tickets,
 )
 
-MONTH_DAYS = 30.4375
 START_H, FLOOR_H, HALF_LIFE_MONTHS, BILLING_RATIO = 1.0, 0.20, 3.0, 0.7
 LOG_SD = {"start": 0.35, "floor": 0.35, "tau": 0.40}
 SHOCK_SD, PHI = 0.25, 1.0
@@ -149,7 +149,7 @@ def _names(rng: np.random.Generator, n: int) -> pd.DataFrame:
 
 def _switches(rng: np.random.Generator, people: pd.DataFrame, time: Calendar) -> np.ndarray:
     """Day on which an hourly client goes over to a fixed fee: the first of a month at age 4 to 9 months."""
-    age = (time.edges[None, :-3] - people["joined"].to_numpy()[:, None]) / MONTH_DAYS
+    age = (time.edges[None, :-3] - people["joined"].to_numpy()[:, None]) / DAYS_PER_MONTH
     fit = (
         (age >= 4) & (age <= 9) & (time.edges[None, :-3] > 0) & (people["billing"] == "hourly").to_numpy()[:, None]
     )
@@ -169,10 +169,10 @@ def _panel(rng: np.random.Generator, people: pd.DataFrame, time: Calendar) -> pd
     low, high = np.maximum(joined, time.edges[month]), time.edges[month + 1]
     panel = pd.DataFrame({"row": row, "t": month, "low": low, "high": high, "endpoints": size.ravel()})
     panel["exposure"] = panel["endpoints"] * (high - low) / (high - time.edges[month])
-    panel["age_start"], panel["age_end"] = (low - joined) / MONTH_DAYS, (high - joined) / MONTH_DAYS
+    panel["age_start"], panel["age_end"] = (low - joined) / DAYS_PER_MONTH, (high - joined) / DAYS_PER_MONTH
     panel = panel[high > low].reset_index(drop=True)
     who = people.iloc[panel["row"]].reset_index(drop=True)
-    switch_age = (who["switched"] - who["joined"]) / MONTH_DAYS
+    switch_age = (who["switched"] - who["joined"]) / DAYS_PER_MONTH
     # A switch to a fixed fee makes the clock of the decay run faster from that day on.
     start, end = (
         (age + (1 / BILLING_RATIO - 1) * (age - switch_age).clip(lower=0)) / who["tau"].fillna(1.0)
