@@ -62,14 +62,14 @@ def toml_text(value: str) -> str:
 
 
 def say(label: str, line: str) -> str:
-    """What to add to rhem.toml about a file, ready to be pasted; a query has its entry there already."""
+    """Return what to add to rhem.toml about a file; a query has its entry there already."""
     if "://" in label:
         return f"Add to its entry of [[files]] in rhem.toml:\n{line}"
     return f"Add to rhem.toml:\n{_entry(label, line)}"
 
 
 def leave_out(label: str) -> str:
-    """How to go on without a file (or a query of a database), as the end of a sentence."""
+    """Return how to go on without a file (or a database query), as the end of a sentence."""
     if "://" in label:
         return "take the query out of rhem.toml."
     return f"take it out of the folder, or add to rhem.toml:\n{_entry(label, 'skip = true')}"
@@ -121,7 +121,7 @@ def nearest(name: object, known: Iterable[object], cutoff: float = 0.6) -> str:
 
 
 def one_of(value: Word, allowed: Iterable[Word], where: str) -> Word:
-    """Return a value that is one of the allowed words, or raise a ParameterError that names the nearest.
+    """Return a value that is one of the allowed words, else raise a ParameterError with the nearest.
 
     >>> one_of("some", ["none", "some", "much"], "dirt")
     'some'

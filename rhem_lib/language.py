@@ -1,4 +1,4 @@
-"""Words, numbers and dates for clients, in the language of their review: one gettext catalogue per language.
+"""Words, numbers and dates for clients, in the language of their review (gettext catalogues).
 
 English is in the code; `locale/<language>.po` has the others (`make messages` brings them up to date). The
 language is that of the innermost `speaking` block, so that no function has to hand it on.
@@ -27,13 +27,13 @@ _language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
 def languages() -> list[str]:
-    """Languages that there is a catalogue for."""
+    """Return the languages that there is a catalogue for."""
     found = [path.name.removesuffix(".po") for path in (files("rhem_lib") / "locale").iterdir()]
     return sorted([ENGLISH, *found])
 
 
 def known_language(tag: str) -> str:
-    """The tag itself, such as 'de' or 'de-CH'; the region decides how numbers and dates are written.
+    """Return the tag, such as 'de' or 'de-CH'; the region decides how numbers are written.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def _locale(tag: str) -> Locale:
 
 
 def locale() -> Locale:
-    """The locale in force."""
+    """Return the locale in force."""
     return _locale(_language.get())
 
 
 def mark(message: str) -> str:
-    """A message that is translated where it is used, by `t`; the catalogue finds it here."""
+    """Return a message as it is: the catalogue finds it here, `t` translates it where it is used."""
     return message
 
 
@@ -100,7 +100,7 @@ def t(message: str, **values: object) -> str:
 
 
 def count(value: float, one: str, many: str, **values: object) -> str:
-    """Return the message for one or for many ('1 problem', '12 problems'), with {n} and its {values} put in."""
+    """Return the message for one or for many, with {n} and its {values} put in."""
     n = number(value)
     text = _messages(locale().language).ngettext(one, many, 1 if n == "1" else 2)
     return text.format(n=n, **_written(values))
@@ -112,7 +112,7 @@ def _written(values: dict[str, object]) -> dict[str, object]:
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """A number for people: one decimal below ten, none above, thousands separated; a dash for NaN."""
+    """Return a number for people: one decimal below ten, thousands separated, a dash for NaN."""
     if not np.isfinite(value):
         return "–"
     digits = max(decimals, 1) if abs(value) < 9.95 else decimals
@@ -121,7 +121,7 @@ def number(value: float, decimals: int = 0) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as whole percent."""
+    """Return a share as whole percent."""
     return str(format_percent(Decimal(f"{share:.2f}"), locale=locale())) if np.isfinite(share) else "–"
 
 
@@ -141,20 +141,20 @@ def problems(value: float) -> str:
 
 
 def month_name(day: dt.date) -> str:
-    """Name of the month alone."""
+    """Return the name of the month alone."""
     return str(format_date(day, "LLLL", locale=locale()))
 
 
 def month(day: dt.date) -> str:
-    """Month and year."""
+    """Return month and year."""
     return str(format_date(day, "LLLL y", locale=locale()))
 
 
 def day(when: dt.date) -> str:
-    """A day, as short as the language writes it."""
+    """Return a day, as short as the language writes it."""
     return str(format_date(when, "medium", locale=locale()))
 
 
 def sentence_case(text: str) -> str:
-    """The text with its first letter large."""
+    """Return the text with its first letter large."""
     return text[:1].upper() + text[1:]

@@ -95,7 +95,7 @@ class Column:
     positive: bool = False
 
     def misfits(self, values: pd.Series) -> pd.Series:
-        """Return the values that the column does not allow; an empty cell fits unless it is required."""
+        """Return values that the column does not allow; an empty cell fits unless required."""
         given = values.notna()
         wrong = ~given & self.required
         if self.one_of:

@@ -80,7 +80,7 @@ class Target(_Section):
 
     @property
     def chance_column(self) -> str:
-        """Name of the column with the probability that the target is reached within twice the months."""
+        """Return the name of the column with the chance to reach the target in twice the months."""
         return f"p_target_{2 * self.months}"
 
     @property
@@ -94,7 +94,7 @@ DEFAULT_TARGET = Target()
 
 
 def as_target(value: Target | float) -> Target:
-    """Return a target as it is, and a number of hours as the `target_h` of a target with the default rest.
+    """Return a target as it is, a number of hours as `target_h` of an else default target.
 
     Raises
     ------
@@ -161,7 +161,7 @@ class BusinessHours(_Section):
 
 
 class ClientSettings(_Section):
-    """Names of a client in exports, whether to leave it out, and what its reviews say beside the data.
+    """A client's names in exports, whether to leave it out, what its reviews say beside data.
 
     In rhem.toml under [clients."Name"], or in a file clients/*.toml whose first line is client = "Name".
     """
@@ -204,7 +204,7 @@ class Brand(_Section):
 
 
 class Value(_Section):
-    """Assumptions that turn technician minutes into user minutes, and into money if a wage is given."""
+    """Assumptions that turn technician minutes into user minutes and, with a wage, into money."""
 
     user_minutes_per_technician_minute: float = Field(1.0, gt=0)
     devices_per_employee: float = Field(1.0, gt=0)
@@ -213,14 +213,14 @@ class Value(_Section):
 
 
 class Engine(_Section):
-    """Spark, where the canonical tables live there: its master or Connect URL, and the name of each table."""
+    """Spark, if the canonical tables are there: master or Connect URL, and name of each table."""
 
     spark: str = Field(min_length=1)
     tables: dict[Literal["time_entries", "tickets", "endpoints", "clients", "agreements"], str]
 
 
 class Privacy(_Section):
-    """What of people is kept: by default a stable pseudonym in place of a technician's name, and no free text."""
+    """What is kept of people: by default pseudonyms of technicians, and no free text."""
 
     technician_names: bool = False
 
@@ -262,7 +262,7 @@ class Settings(_Section):
 
 
 def read_settings(folder: Path) -> Settings:
-    """Return the settings of a workspace folder: rhem.toml, and clients/*.toml with one client each.
+    """Return the settings of a workspace folder: rhem.toml and clients/*.toml, a client each.
 
     Raises
     ------
@@ -298,7 +298,7 @@ def _read(path: Path, model: type[Any]) -> Any:
 
 
 def _explain(problem: ValidationError, path: Path, model: type[Any]) -> SettingsError:
-    """Turn the first validation error into a sentence that names the key and the nearest known one."""
+    """Return the first validation error as a sentence with the key and the nearest known one."""
     first = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
@@ -325,7 +325,7 @@ def normal_name(name: str) -> str:
 
 
 def check_names(settings: Settings, known: Iterable[str]) -> None:
-    """Raise a SettingsError, which names the nearest client, where words for a review are of an unknown client."""
+    """Raise a SettingsError with the nearest client if words for a review are of an unknown one."""
     there = set(known)
     for name, given in settings.clients.items():
         if name not in there and not given.exclude and (given.goals or given.hide or given.quarters):

@@ -47,7 +47,7 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Translate what a disk refuses into an OutputError: full, read-only, not ours, or a file in the way."""
+    """Translate a refusal of the disk (full, read-only, a file in the way) into an OutputError."""
     try:
         yield
     except OSError as problem:
@@ -58,7 +58,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def check_refusal(error: str) -> None:
-    """Raise again, here, what a disk said to a worker or its notebook; other errors concern one output alone."""
+    """Raise what a disk refused to a worker or its notebook; other errors are of one output."""
     code = re.search(r"\[Errno (\d+)\]", error)
     if code and int(code[1]) in FIXES:
         raise OSError(int(code[1]), os.strerror(int(code[1])))
@@ -66,7 +66,7 @@ def check_refusal(error: str) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run, or raise an OutputError; the lock ends with the process, however it ends."""
+    """Hold a folder for one run, else raise an OutputError; the lock ends with the process."""
     from filelock import FileLock, Timeout  # not for those who only read
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def reports_of(folder: Path, root: Path = Path("reports")) -> Path:
 
 
 def find_reports(folder: Path) -> Path:
-    """Return where a workspace has its reports: under the current folder, or in a folder above the workspace."""
+    """Return where a workspace has its reports: under the current folder or one above it."""
     above = [folder.resolve(), *folder.resolve().parents]
     roots = [Path("reports"), *(parent / "reports" for parent in above)]
     homes = [reports_of(folder, root) for root in roots]
@@ -112,7 +112,7 @@ def _owner(home: Path) -> Path | None:
 
 
 def digest(parts: Sequence[Any], *, without: Sequence[Path] = ()) -> str:
-    """Key of JSON values, and of folders by the names and bytes of their files, but for those in `without`."""
+    """Return a key of JSON values, and of folders by their files, but for those in `without`."""
     total, outside = hashlib.sha256(), [folder.resolve() for folder in without]
     for part in parts:
         if isinstance(part, Path):

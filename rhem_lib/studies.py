@@ -62,7 +62,7 @@ class Study:
         return "\n\n".join((self.fit.text, self.comparison.text, self.patches.text))
 
     def summary(self) -> pd.DataFrame:
-        """Return the numbers of the typical client and the two ratios, with 95 % intervals, rounded."""
+        """Return the typical client's numbers and the two ratios, with 95 % intervals, rounded."""
         table = self.fit.population[["estimate", "low", "high"]].copy()
         for name, found in (("fixed_fee_half_life_ratio", self.comparison), ("patch_ratio", self.patches)):
             table.loc[name] = (found.ratio, found.low, found.high)
@@ -70,7 +70,7 @@ class Study:
 
 
 def study(work: Workspace) -> Study:
-    """Return the study of a workspace: panel, decay fit, comparison of billing models and patch effect.
+    """Return the study of a workspace: panel, decay fit, comparison of billing, patch effect.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def store(made: Study, folder: Path) -> None:
 
 
 def _stored(work: Workspace) -> Study | None:
-    """Return the study kept with the tables that a workspace was opened from; None where there is none to use."""
+    """Return the study kept with a workspace's prepared tables; None if there is none to use."""
     if work.prepared is None:
         return None
     try:

@@ -45,7 +45,7 @@ def _cells(values: pd.Series) -> list[float | None]:
 
 
 def line_chart(place: ChartPlaceholder, section: Section) -> None:
-    """Minutes by month or by age as a line with gaps, the expected path with its band, and the target line."""
+    """Draw minutes by month or age with gaps, the expected path with its band, and the target line."""
     table = section.table
     if table is None:
         return
@@ -133,7 +133,7 @@ def _line(series: Any, colour: MSO_THEME_COLOR, width: float, dash: MSO_LINE | N
 
 
 def _stack_band(chart: Chart) -> None:
-    """Move the first two series into a stacked area behind the lines: the lower unseen, the upper the band."""
+    """Move the first two series into a stacked area behind the lines: the upper is the band."""
     plot = chart._chartSpace.chart.plotArea
     lines = plot.find(qn("c:lineChart"))
     area = parse_xml(

@@ -22,7 +22,7 @@ SAFETY = 0.97  # share of the width used, for the small differences between rend
 
 @cache
 def _face(bold: bool) -> ImageFont.FreeTypeFont:
-    """Arial or a face of the same widths where installed, else the wider DejaVu that comes with matplotlib."""
+    """Return Arial or a face of its widths where installed, else the wider DejaVu of matplotlib."""
     spec = importlib.util.find_spec("matplotlib")
     bundled = Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf" if spec else Path()
     for name in (*FACES[bold], str(bundled / FACES[bold][-1])):
@@ -43,7 +43,7 @@ def _char_width(char: str, bold: bool) -> float:
 
 
 def plain(text: str) -> str:
-    """The text on one line, without signs that are not seen but change how their neighbours are shown."""
+    """Return the text on one line, without invisible characters that change their neighbours."""
     seen = (c for c in " ".join(text.split()) if c == JOINER or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     return "".join(seen)
 
@@ -88,7 +88,7 @@ def text_height(paragraphs: list[str], width: float, size: float, bold: bool = F
 def fit_size(
     paragraphs: list[str], box: tuple[float, float], largest: float, smallest: float = 10, bold: bool = False
 ) -> float:
-    """Largest whole size in points, between the bounds, at which the paragraphs fit the box (width, height)."""
+    """Return the largest whole size in points at which paragraphs fit a box (width, height)."""
     size = largest
     while size > smallest and text_height(paragraphs, box[0], size, bold) > box[1]:
         size -= 1
@@ -96,7 +96,7 @@ def fit_size(
 
 
 def shorten(text: str, box: tuple[float, float], size: float, bold: bool = False) -> str:
-    """The text, cut with an ellipsis where even the smallest size is too large for the box (width, height)."""
+    """Return the text, cut with an ellipsis where it does not fit the box (width, height)."""
     if text_height([text], box[0], size, bold) <= box[1]:
         return text
     for n in range(len(text) - 1, 0, -1):

@@ -1,4 +1,4 @@
-"""`Review` -> .pptx: one slide per section, from the layouts of a template by the names of their placeholders."""
+"""`Review` -> .pptx: one slide per section, from a template's layouts and named placeholders."""
 
 import copy
 from pathlib import Path
@@ -182,7 +182,7 @@ def slide(deck: Deck, layout_name: str, review: Review, section: Section) -> dic
 
 
 def put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | None = None) -> None:
-    """Write paragraphs at the largest size that fits; text too long even for the smallest size is cut."""
+    """Write paragraphs at the largest size that fits; text too long for the smallest is cut."""
     base = place._base_placeholder  # asked once: each of its properties would look it up again
     usual, bold, indent = style(base)
     box = ((base.width - indent) / Pt(1), base.height / Pt(1))
@@ -203,7 +203,7 @@ def put(place: Any, paragraphs: tuple[str, ...] | list[str], largest: float | No
 
 
 def style(base: Any) -> tuple[float, bool, int]:
-    """Size in points (0 if it has none of its own), weight and left indent (EMU) of a layout's placeholder."""
+    """Return size in points (0 if it has none), weight and left indent (EMU) of a placeholder."""
     level = base._element.find(f".//{qn('a:lvl1pPr')}")
     given = None if level is None else level.find(qn("a:defRPr"))
     if given is None or not given.get("sz"):

@@ -29,7 +29,7 @@ def fill(
     strong: Sequence[int] = (),
     tall: bool = False,
 ) -> None:
-    """Fill a table placeholder; `strong` rows are bold, and a `tall` table spreads over the placeholder."""
+    """Fill a table placeholder; `strong` rows are bold, a `tall` table spreads over all of it."""
     left, top, width, height = place.left, place.top, place.width, place.height
     cells = [[plain(text) for text in row] for row in (heads, *rows)]
     widths = [width * share for share in _shares(cells)]
@@ -56,7 +56,7 @@ def fill(
 
 
 def _shares(cells: Sequence[Sequence[str]]) -> list[float]:
-    """Share of the width for each column: by the root of its longest text, so that long texts wrap to few lines.
+    """Return each column's share of the width, by the root of its longest text: few lines wrap.
 
     A column that is empty but for its head is to be written in: it gets two thirds of the widest.
     """

@@ -1,4 +1,4 @@
-"""The template of a deck, ours or the MSP's, in the brand's colour; and the package, the same to the byte."""
+"""The template of a deck, ours or the MSP's, in the brand's colour; saving it with stable bytes."""
 
 import io
 import re
@@ -70,7 +70,7 @@ def open_template(brand: Brand) -> Deck:
 
 
 def _missing(deck: Deck) -> list[str]:
-    """Layouts with the placeholders that are missing, or that are not for a chart or table though they must be."""
+    """Return layouts whose placeholders are missing, or not for a chart or table as they must be."""
     layouts: Any = deck.slide_layouts
     found = []
     for name, need in LAYOUTS.items():
@@ -116,7 +116,7 @@ def _paint(deck: Deck, colour: str) -> None:
 
 
 def save(deck: Deck, path: Path) -> None:
-    """Write the deck without the hour it was made in, so that the same review gives the same bytes."""
+    """Write the deck with fixed dates, so that the same review gives the same bytes."""
     made = io.BytesIO()
     deck.save(made)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ SHEET_NAME = 31  # longest that spreadsheets take
 
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with an apostrophe before every text that a spreadsheet would take for a formula."""
+    """Put an apostrophe before every text that a spreadsheet would take for a formula."""
 
     def safe(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
@@ -25,7 +25,7 @@ def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(review: Review) -> pd.DataFrame:
-    """Every number of the review, one a row: section, item, measure, value; what is missing is left out."""
+    """Return every number of the review, one a row: section, item, measure, value."""
     rows = [row for name, table in _tables(review) for row in _rows(name, table)]
     return pd.DataFrame(rows, columns=["section", "item", "measure", "value"]).astype({"item": "str"})
 

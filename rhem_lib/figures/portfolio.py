@@ -1,4 +1,4 @@
-"""Figures of all clients: data, measure, fall after onboarding, groups; levels are drawn in minutes."""
+"""Figures of all clients: data, measure, fall after onboarding, groups; levels are in minutes."""
 
 import textwrap
 from collections.abc import Callable
@@ -54,7 +54,7 @@ SHOWN_MONTHS, AHEAD_MONTHS = 12, 24
 
 @styled
 def account(kept: "Account", ax: Axes | None = None) -> Axes:
-    """Hours read, by where they went; reactive, unclassified and quarantined stand out."""
+    """Draw the hours read, by where they went; reactive, unclassified and quarantined are in colour."""
     ax = axes(ax, 7.5, 3.4)
     hours = kept.table["hours"].astype(float).drop("read")[::-1]
     read = float(kept.table["hours"]["read"])
@@ -70,7 +70,7 @@ def account(kept: "Account", ax: Axes | None = None) -> Axes:
 
 @styled
 def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | None = None) -> Axes:
-    """Pooled minutes per calendar month (sum of hours / sum of exposure), with the clients' spread."""
+    """Draw pooled minutes per calendar month (sum of hours / sum of exposure), and the clients' spread."""
     ax = axes(ax)
     served = panel[panel["exposure"] > 0]
     months = pd.date_range(served["month"].min(), served["month"].max(), freq="MS")
@@ -92,7 +92,7 @@ def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | No
 
 @styled
 def definitions(found: "Definitions", ax: Axes | None = None) -> Axes:
-    """Minutes under every definition with 95 % intervals; the one in force in colour, presets above the line."""
+    """Draw minutes under every definition with 95 % intervals; the one in force is in colour."""
     rows = found.table.iloc[::-1].reset_index(drop=True)
     ax = axes(ax, 7.5, 1.2 + 0.32 * len(rows))
     now = rows["definition"] == found.chosen
@@ -114,7 +114,7 @@ def definitions(found: "Definitions", ax: Axes | None = None) -> Axes:
 
 @styled
 def moved(found: "Moved", ax: Axes | None = None) -> Axes:
-    """Change by cause in minutes per endpoint a month, split into the number of tickets and the time for each."""
+    """Draw the change by cause in minutes per endpoint a month: by tickets and by time per ticket."""
     rows = found.causes.head(MOST_CAUSES).iloc[::-1]
     ax = axes(ax, 7.5, 1.6 + 0.34 * len(rows))
     if rows.empty:
@@ -135,7 +135,7 @@ def moved(found: "Moved", ax: Axes | None = None) -> Axes:
 
 @styled
 def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
-    """Share of all hours held by the noisiest computers, the largest first."""
+    """Draw the share of all hours of the noisiest computers, the largest first."""
     ax = axes(ax, 7.5, 3.4)
     rows = found.table[found.table["kind"] == "computer"]
     if rows.empty:
@@ -156,7 +156,7 @@ def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
 
 @styled
 def hours_of_week(found: "Concentration", ax: Axes | None = None) -> Axes:
-    """Share of the reactive hours by hour and weekday, in the MSP's time zone; empty cells have none."""
+    """Draw the share of reactive hours by hour and weekday, in the MSP's time zone."""
     from seaborn import heatmap  # takes most of a second, and only few figures need it
 
     ax = axes(ax, 7.5, 2.9)
@@ -179,7 +179,7 @@ def hours_of_week(found: "Concentration", ax: Axes | None = None) -> Axes:
 
 @styled
 def billing(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
-    """Curves of the typical fixed-fee and the typical hourly client of the same size, with bands."""
+    """Draw the curves of the typical fixed-fee and hourly client of one size, with bands."""
     ax = axes(ax)
     ages = np.linspace(0, 30, 121)
     table = comparison.predict(age_months=ages.tolist())
@@ -197,7 +197,7 @@ def billing(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
 
 @styled
 def billing_ratios(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
-    """Fixed-fee half-life / hourly half-life by every analysis, with 95 % intervals."""
+    """Draw fixed-fee half-life / hourly half-life by every analysis, with 95 % intervals."""
     table = comparison.table[comparison.table["quantity"] == HALF_LIFE]
     table = table.dropna(subset=["ratio"]).iloc[::-1].set_index("analysis")
     ax = axes(ax, 7.5, 1.4 + 0.35 * max(len(table), 2))
@@ -212,7 +212,7 @@ def billing_ratios(comparison: "BillingComparison", ax: Axes | None = None) -> A
 
 @styled
 def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """The typical client's curve with its band, over every client's months and fitted curve."""
+    """Draw the typical client's curve with its band, over every client's months and curve."""
     ax = axes(ax, 8, 4.6)
     if not fit.usable:
         return say_missing(ax, fit.text)
@@ -236,7 +236,7 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 @styled
 def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarray:
-    """Small multiples: every client's months and, where there is one, its fitted curve with band; same scales."""
+    """Draw every client's months and fitted curve with band, as small multiples on one scale."""
     rows = panel[(panel["exposure"] > 0) & panel["age_months"].notna()]
     names = sorted(rows["client"].unique())
 
@@ -254,7 +254,7 @@ def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarra
 
 @styled
 def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
-    """Small multiples: every client still served, its last year and coming months, with 90 % intervals."""
+    """Draw every served client's last year and coming months with 90 % intervals, as small multiples."""
     names = fit.clients.index[~clients_left(panel)[fit.clients.index]].tolist() if fit.usable else []
     if not names:
         return np.array([say_missing(axes(None, 7.5, 1), fit.text)])
@@ -304,7 +304,7 @@ def _multiples(
 
 @styled
 def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
-    """Half-life of every client with its 95 % interval, on a logarithmic axis, over the typical client's."""
+    """Draw every client's half-life with 95 % interval on a logarithmic axis, over the typical one."""
     known = fit.clients.dropna(subset=["half_life_months"]).sort_values("half_life_months", ascending=False)
     ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
     if known.empty:
@@ -321,7 +321,7 @@ def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
 
 @styled
 def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
-    """How likely each client reaches the target within twice its months."""
+    """Draw how likely each client reaches the target within twice its months."""
     known = fit.clients[fit.target.chance_column].dropna().sort_values()
     ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
     if known.empty:
@@ -347,7 +347,7 @@ def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
 
 @styled
 def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
-    """Start and level at the claimed month with 95 % intervals, for each of the three averages."""
+    """Draw start and level at the claimed month with 95 % intervals, for the three averages."""
     ax = axes(ax, 7.5, 2.8)
     if tested is None:
         return say_missing(ax, "The claim cannot be tested: there is no fit.")
@@ -370,7 +370,7 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
 
 @styled
 def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, ax: Axes | None = None) -> Axes:
-    """One client's months and curve, two years ahead, and when the curve comes down to a target."""
+    """Draw one client's months and curve, two years ahead, and when it comes down to a target."""
     ax = axes(ax, 7.5, 4)
     if not fit.usable:
         return say_missing(ax, fit.text)
@@ -389,7 +389,7 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
 
 @styled
 def recovery(found: "Recovery") -> np.ndarray:
-    """Interval and truth per simulated portfolio, a panel per quantity; misses are heavier."""
+    """Draw interval and truth per simulated portfolio, a panel per quantity; misses are heavier."""
     groups = list(found.table.groupby("quantity", sort=False))
     height = 1.3 + 0.16 * found.table["seed"].nunique()
     grid = plt.subplots(1, len(groups), figsize=(8, max(height, 2.2)), sharey=True, squeeze=False)[1][0]

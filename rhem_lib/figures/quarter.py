@@ -1,4 +1,4 @@
-"""Figures of one client's review, for its notebook and page; the deck draws the same as native charts."""
+"""Figures of one client's review for notebook and page; the deck has the same as native charts."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +27,7 @@ FEW_MONTHS = 40
 
 @styled
 def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
-    """Minutes per computer by month with gaps, the expected path with its band, and the target line."""
+    """Draw minutes per computer by month with gaps, the expected path with band, and the target."""
     ax = axes(ax, 8, 4)
     section, table = review["minutes"], review["minutes"].table
     if table is None:
@@ -50,7 +50,7 @@ def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
 
 @styled
 def review_parts(review: Review) -> np.ndarray:
-    """Problems per 10 computers and minutes per problem: the base period in grey, this quarter in colour."""
+    """Draw problems per 10 computers and minutes per problem, base period and this quarter."""
     section = review["fewer_or_faster"]
     if section.table is None:
         return np.array([say_missing(axes(None, 8, 1), f"{section.title}. {' '.join(section.paragraphs)}")])
@@ -70,7 +70,7 @@ def review_parts(review: Review) -> np.ndarray:
 
 @styled
 def review_causes(review: Review, ax: Axes | None = None) -> Axes:
-    """Top causes in minutes per computer a month, the largest on top."""
+    """Draw the top causes in minutes per computer a month, the largest on top."""
     ax = axes(ax, 8, 2.4)
     section = review["causes"]
     if section.table is None:

@@ -1,4 +1,4 @@
-"""Look of all figures, and the few marks that several of them share. Levels are drawn in minutes."""
+"""Look of all figures, and the marks that several of them share. Levels are drawn in minutes."""
 
 import functools
 import io
@@ -53,7 +53,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The look of our figures, for as long as the block lasts."""
+    """Give figures our look for as long as the block lasts."""
     with mpl.rc_context(RC):
         yield
         interactive = mpl.is_interactive()
@@ -155,7 +155,7 @@ def short(name: str, longest: int = 26) -> str:
 
 
 def png(ax: Axes) -> bytes:
-    """A finished figure as PNG, closed so that nothing shows it twice."""
+    """Return a finished figure as PNG, and close it so that nothing shows it twice."""
     figure, made = ax.get_figure(root=True), io.BytesIO()
     figure.savefig(made, format="png", bbox_inches="tight", dpi=110)  # type: ignore[union-attr]
     plt.close(figure)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Knobs for a person at the keyboard: choose a client, a definition or a target, and the figure follows.
+"""Widgets in JupyterLab: choose a client, a definition or a target, and the figure follows.
 
 The same cells run in a batch, without a browser; pages leave them out.
 """
@@ -22,7 +22,7 @@ MINUTES = {"min": 5, "max": 60, "step": 5}  # targets that can be chosen
 
 
 def explore_definition(work: Workspace) -> Any:
-    """Minutes by month under a preset, for all clients or one client."""
+    """Show minutes by month under a preset, for all clients or one client."""
     panel_of = cache(lambda preset: measure(work, preset=preset))
     clients = sorted(panel_of(work.settings.preset)["client"].unique())
 
@@ -34,7 +34,7 @@ def explore_definition(work: Workspace) -> Any:
 
 
 def explore_path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
-    """One client's months and curve, and when it comes down to a target in minutes."""
+    """Show one client's months and curve, and when it comes down to a target in minutes."""
 
     def draw(client: str, target: int) -> Any:
         return portfolio.path(fit, panel, client, target_h=target / 60)

@@ -1,4 +1,4 @@
-"""How sure a difference is, and what to say of it: one table of the words for each degree of certainty.
+"""How sure a difference is, and the words for it: one table for all degrees of certainty.
 
 A difference of two standard errors or more is firm, one of one or more is likely, anything less is too early to
 call. No other module compares a difference with its error.
@@ -91,7 +91,7 @@ class Difference:
 
     @property
     def sure(self) -> str:
-        """'firm', 'likely' or 'too early'; without any spread to judge by never more than 'likely'."""
+        """Return 'firm', 'likely' or 'too early'; without any spread at most 'likely'."""
         size = abs(self.value)
         if not np.isfinite(size) or size == 0 or self.se < 0:
             return "too early"
@@ -105,7 +105,7 @@ class Difference:
         return self.value > 0 and self.sure != "too early"
 
     def say(self, ladder: str, **values: object) -> str:
-        """Return the ladder's message for this difference, empty where it has none, with its {values} put in."""
+        """Return the ladder's message for this difference, '' where it has none, with its {values}."""
         same = self.sure == "too early" and abs(self.value) <= self.near
         step = 0 if same else STEPS[self.sure]
         message = LADDERS[ladder][3 - step if self.value < 0 else 3 + step]

@@ -1,4 +1,4 @@
-"""Every number of one client's quarter, from the panel, the decay fit and the client's own entries."""
+"""The numbers of one client's quarter, from the panel, the decay fit and the client's entries."""
 
 import re
 from dataclasses import dataclass
@@ -56,18 +56,18 @@ class Level:
         return self.exposure / self.months
 
     def beyond(self, target: float) -> Difference:
-        """The level less the target; within 15 % or a minute of it is about the same."""
+        """Return the level less the target; within 15 % or a minute of it is about the same."""
         return Difference(self.minutes - target, self.se, near=max(0.15 * target, 1))
 
     def since(self, before: "Level", se: float | None = None) -> Difference:
-        """The change from an earlier level; up to a quarter of that is about the same unless it is surely not."""
+        """Return the change from an earlier level; up to a quarter of it is about the same."""
         error = float(np.hypot(self.se, before.se)) if se is None else se
         return Difference(self.minutes - before.minutes, error, near=0.25 * before.minutes)
 
 
 @dataclass(frozen=True)
 class ClientCurve:
-    """What the decay fit knows about the client; minutes per computer a month, NaN where it is not known.
+    """What the decay fit knows about the client; minutes per computer a month, NaN if unknown.
 
     `expected` with `low` and `high` is for this quarter, `typical` what a typical client of the same age needs.
     """
@@ -93,7 +93,7 @@ class ClientCurve:
 
 @dataclass(frozen=True)
 class Facts:
-    """The numbers behind a review; `months` has one row per calendar month, gaps included as empty rows."""
+    """The numbers behind a review; `months` has a row per calendar month, gaps are empty rows."""
 
     client: str
     quarter: str
@@ -132,7 +132,7 @@ class Facts:
 
     @property
     def base(self) -> Level | None:
-        """What to compare with: the first three months once they lie behind, else the quarter before."""
+        """Return what to compare with: the first three months if past, else the quarter before."""
         return self.first or self.before
 
     @property
@@ -162,14 +162,14 @@ class Facts:
 
 
 def noun(hours_are: str) -> str:
-    """What the time is: 'support' for technician hours, else the settings' word ('outage hours': 'outage')."""
+    """Return what the time is: 'support' for technician hours, 'outage' for outage hours."""
     if hours_are == mark("technician hours"):
         return t("support")
     return hours_are.removesuffix("hours").strip() or hours_are
 
 
 def words(hours_are: str) -> dict[str, str]:
-    """What the time is, within a sentence ('what') and at its start ('What'), and its unit."""
+    """Return the words for the time, in a sentence ('what') and at its start ('What'), and its unit."""
     what = noun(hours_are)
     unit = t("minutes of {what} per computer a month", what=what)
     return {"what": what, "What": sentence_case(what), "unit": unit}
@@ -228,7 +228,7 @@ def gather(
 
 
 def _calendar(panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    """The client's months up to the quarter's end, one row per calendar month, gaps as empty rows."""
+    """Return the client's months up to the quarter's end, a row per calendar month; gaps are empty."""
     own = panel[(panel["client"] == client) & (panel["month"] < end)].set_index("month")[MONTH_COLUMNS]
     own = own[own.index >= own.index[own["exposure"] > 0].min()] if (own["exposure"] > 0).any() else own[:0]
     if own.empty or own.index.max() < start:
@@ -256,7 +256,7 @@ def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughDat
 
 
 def _level(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Level | None:
-    """Pooled numbers of some months in service; None if there are none."""
+    """Return the pooled numbers of some months in service; None if there are none."""
     exposure = float(months["exposure"].sum())
     if exposure <= 0:
         return None
@@ -270,7 +270,7 @@ def _level(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Level | N
 
 
 def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> pd.DataFrame:
-    """Expected minutes with their interval for every calendar month, gaps too; empty without a usable fit."""
+    """Return expected minutes with intervals for every month, gaps too; NaN without a usable fit."""
     names = ["expected", "expected_low", "expected_high"]
     if not fit.usable:
         return pd.DataFrame(np.nan, months.index, names)
@@ -281,7 +281,7 @@ def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> pd.Dat
 
 
 def _predict(fit: DecayFit, client: str, age_months: np.ndarray) -> pd.DataFrame:
-    """Expected minutes at the ages: the client's own curve, or the typical client's where it has none."""
+    """Return expected minutes at the ages, from the client's own curve or the typical one."""
     known = client if client in fit.clients.index else None
     return fit.predict(known, age_months=age_months.tolist())[["estimate", "low", "high"]] * 60
 

@@ -1,4 +1,4 @@
-"""What went less well, what to do about it, and what the client should decide: all from the same findings."""
+"""What went less well, what to do about it, what the client should decide: from one list."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MOST_FINDINGS = 4
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that went less well: the sentence, its evidence, and the action and decision that follow."""
+    """Something that went less well: sentence, evidence, and the action and decision that follow."""
 
     text: str
     evidence: str
@@ -81,7 +81,7 @@ def _computers(f: Facts) -> Iterator[Finding]:
 
 
 def _patches(f: Facts) -> Iterator[Finding]:
-    """Patches in working hours, where these bring more work: seen over all clients, one alone has too few."""
+    """Patches in working hours, if over all clients these bring more work; one has too few."""
     windows = f.patches.disturbing(f.client, f.start, f.end) if f.patches else 0
     if f.patches and windows:
         times = number(f.patches.ratio, 1)
@@ -153,7 +153,7 @@ def proposed_actions(f: Facts) -> list[tuple[str, str]]:
 
 
 def next_steps(f: Facts) -> Section:
-    """Actions agreed in the client's settings; without any, suggestions whose owner is to be agreed."""
+    """Actions agreed in the client's settings, else suggestions whose owner is to be agreed."""
     agreed = f.edition().actions
     due = (f.end + pd.DateOffset(months=3) - pd.Timedelta(days=1)).date()
     suggested = [{"action": x, "why": why, "owner": t("to agree"), "due": due} for x, why in proposed_actions(f)]

@@ -1,4 +1,4 @@
-"""The portfolio's quarter for the MSP's leadership, as a `Review` of all clients that the deck can write."""
+"""The portfolio's quarter for the MSP's leadership, as a `Review` of all clients."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,13 +119,13 @@ def _minutes(sums: pd.DataFrame) -> float:
 
 
 def _level(label: str, sums: pd.DataFrame) -> Level:
-    """A quarter of all clients, pooled; its standard error is that of a ratio of two sums over clients."""
+    """Return a pooled quarter of all clients; its error is that of a ratio of two sums."""
     hours, exposure, tickets = (float(sums[c].sum()) for c in ("reactive_hours", "exposure", "reactive_tickets"))
     return Level(label, 3, exposure, hours, tickets, se=float(np.sqrt((_influence(sums) ** 2).sum())))
 
 
 def _influence(sums: pd.DataFrame) -> pd.Series:
-    """How far each client moves the pooled minutes: 60 (h - r e) / E, the linearised ratio of two sums."""
+    """Return how far each client moves the pooled minutes: 60 (h - r e) / E, linearised."""
     hours, exposure = sums["reactive_hours"], sums["exposure"]
     return 60 * (hours - exposure * hours.sum() / exposure.sum()) / exposure.sum()
 
@@ -139,7 +139,7 @@ def _change_se(now: pd.DataFrame, before: pd.DataFrame) -> float:
 
 
 def _by_month(served: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
-    """Pooled minutes, computers and clients by calendar month; a month without service is an empty row."""
+    """Return pooled minutes, computers and clients by month; one without service is empty."""
     groups = served.groupby("month")
     every = pd.date_range(served["month"].min(), end - pd.DateOffset(months=1), freq="MS", name="month")
     table = groups.agg(
@@ -163,7 +163,7 @@ def _by_client(now: pd.DataFrame, fit: DecayFit, target: float) -> pd.DataFrame:
 def build_portfolio(
     work: Workspace, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, *, quarter: str
 ) -> Review:
-    """Make every number and sentence of the portfolio's quarter; it names clients, so it is not for them.
+    """Return every number and sentence of the portfolio's quarter; it names clients.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
 
 
 def compose_portfolio(b: PortfolioFacts) -> Review:
-    """The review that the portfolio's facts make."""
+    """Return the review that the portfolio's facts make."""
     settings = b.settings
     with speaking(settings.language):
         last = b.start + pd.DateOffset(months=2)

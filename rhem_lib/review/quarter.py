@@ -1,4 +1,4 @@
-"""The sections of a client's review on its numbers: level, path, reasons, and what time given back is worth."""
+"""The sections of a client's review on its numbers: level, path, reasons, time given back."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def headline(f: Facts) -> Section:
 
 
 def trend(now: Level, before: Level | None, change: Difference | None, words: dict[str, str]) -> tuple[str, str]:
-    """Return title and sentence on the minutes of a quarter and their change from the quarter before."""
+    """Return title and sentence on a quarter's minutes and the change from the one before."""
     took = {**words, "minutes": now.minutes}
     if before is None or change is None:
         title = t("{What} took {minutes} per computer a month", **took)
@@ -194,7 +194,7 @@ def _only_one_period(f: Facts, base: Level | None) -> Section:
 
 
 def _parts_title(base: Level, now: Level, then: str) -> str:
-    """Which part moved beyond chance; time per problem varies more, so it needs a change twice as large."""
+    """Return which part moved beyond chance; time per problem needs a change twice as large."""
     ratios = np.log([now.tickets_per_computer / base.tickets_per_computer,
                      now.minutes_per_ticket / base.minutes_per_ticket])  # fmt: skip
     se = float(np.sqrt(1 / now.tickets + 1 / base.tickets))
@@ -253,7 +253,7 @@ def few_computers(few: float, fleet: float, share: float) -> str:
 
 
 def worth(f: Facts) -> Section:
-    """Time given back against the client's own start and against the reference start, with its inputs.
+    """Time given back against the client's own start and the reference start, with its inputs.
 
     Time given back = (starting minutes - minutes now) x computers x months in service. Staff time and money are
     shown only where the hours are technician hours: no assumption turns other hours into staff time.

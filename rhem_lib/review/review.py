@@ -1,4 +1,4 @@
-"""One client's quarter as a `Review`: every number and sentence that its notebook, page and deck show."""
+"""One client's quarter as a `Review`: all that its notebook, page and deck show."""
 
 import json
 import os
@@ -98,7 +98,7 @@ class Review:
         return pd.DataFrame(rows, columns=["section", "finding", "in short"])
 
     def to_json(self, folder: Path | None = None) -> str:
-        """The whole review as JSON text; `Review.from_json` reads it back.
+        """Return the whole review as JSON text; `Review.from_json` reads it back.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Review:
 
     @classmethod
     def from_json(cls, text: str) -> "Review":
-        """A review from its JSON text.
+        """Return a review from its JSON text.
 
         Raises
         ------
@@ -149,7 +149,7 @@ def build_review(
     quarter: str,
     patches: PatchEffect | None = None,
 ) -> Review:
-    """Every number and sentence of one client's quarter; reads and writes nothing.
+    """Return every number and sentence of one client's quarter; read and write nothing.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def build_review(
 
 
 def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> Review:
-    """A review from its .json file, or made from a workspace folder.
+    """Return a review from its .json file, or make it from a workspace folder.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
 
 
 def brand_of(review: Review, folder: Path) -> Review:
-    """The review with its brand's files where they are: their paths start at the folder."""
+    """Return the review with the paths of its brand's files, which start at the folder."""
     return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())))
 
 
@@ -220,7 +220,7 @@ def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
 
 
 def compose(f: Facts) -> Review:
-    """The review that the facts make, in the client's language."""
+    """Return the review that the facts make, in the client's language."""
     language = f.own.language or f.settings.language
     with speaking(language):
         return Review(
@@ -243,7 +243,7 @@ def compose(f: Facts) -> Review:
 
 
 def _edited(section: Section, f: Facts) -> Section:
-    """The section as the analyst wants it: other words, or no slide; the computed words stay in the notes."""
+    """Return the section as the analyst edited it; the computed words stay in the notes."""
     edit = f.edition().text.get(section.key, Edit())  # type: ignore[call-overload]
     shown = section.key not in (*f.own.hide, *f.edition().hide)
     if not (edit.title or edit.paragraphs):
@@ -261,7 +261,7 @@ def _edited(section: Section, f: Facts) -> Section:
 
 
 def _pack(frame: pd.DataFrame | None) -> dict[str, Any] | None:
-    """A frame as JSON values: empty cells as null, dates as text with the names of their columns."""
+    """Return a frame as JSON values: empty cells as null, dates as text, with their columns."""
     if frame is None:
         return None
     dates = [c for c in frame if pd.api.types.is_datetime64_any_dtype(frame[c])]

@@ -10,7 +10,7 @@ from rhem_lib.review.facts import Facts
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One topic of a review: a full-sentence title, paragraphs, an optional tidy table, and how they are laid out.
+    """One topic of a review: a full-sentence title, paragraphs, a tidy table, and their layout.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A workspace -> study and client reviews on disk: notebooks through papermill, in parallel, resumable.
+"""A workspace -> study and reviews on disk: notebooks through papermill, parallel, resumable.
 
 Every output has a key made from all that it depends on (data, code, packages, parameters) and a record beside it
 that holds the key; an output whose key has not changed is kept. The workspace is read once, into prepared tables
@@ -92,7 +92,7 @@ def review(
     pdf: bool = False,
     tell: Callable = print,
 ) -> Run:
-    """Run the study, the portfolio, and a notebook, page and deck per client in service in the quarter.
+    """Run the study, the portfolio, and a notebook, page and deck per client of the quarter.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def review(
 def _edition(
     folder: Path, choose: Callable, *, workers: int | str, force: bool, tell: Callable, pdf: bool = False
 ) -> Run:
-    """Read the workspace once, run the jobs whose key has changed, and write run.json and index.html."""
+    """Read the workspace once, run the jobs that have changed, write run.json and index.html."""
     settings, home, code = read_settings(folder), reports_of(folder), _code()
     prepared, key = home / "data", _key(folder, settings, code)
     work = _read(folder, prepared, key, tell)
@@ -171,7 +171,7 @@ def _edition(
 
 
 def _key(folder: Path, settings: Settings, code: dict[str, Any]) -> str:
-    """Key of all that the tables and the study depend on: the workspace, its tables in Spark, and the code."""
+    """Return the key of all that tables and study depend on: workspace, Spark tables, code."""
     apart = [Path("reports"), folder / "reports", folder / "notebooks"]
     return digest([folder, code["code"], *spark_state(settings)], without=apart)
 
@@ -186,7 +186,7 @@ def _read(folder: Path, prepared: Path, key: str, tell: Callable) -> Workspace:
 
 
 def _prepare(work: Workspace, panel: pd.DataFrame, prepared: Path, key: str) -> Study:
-    """Make the study of the edition, and keep it with the tables for the notebooks; open it where it is kept."""
+    """Return the study of the edition, made or as kept with the tables for the notebooks."""
     made = study_of(work) if work.prepared else study_panel(work, panel)
     if not is_prepared(prepared, key):
         store(made, prepared)
@@ -197,7 +197,7 @@ def _prepare(work: Workspace, panel: pd.DataFrame, prepared: Path, key: str) -> 
 def _changed(
     jobs: Iterable[Job], past: dict[str, Record], target: Path, code: dict[str, Any], records: dict[str, Record]
 ) -> Iterator[Job]:
-    """Jobs to run, with their keys; what is unchanged is noted as kept, in the order of the jobs."""
+    """Yield the jobs to run, with their keys; record what is unchanged as kept, in order."""
     for job in jobs:
         key = digest([job.parameters, job.about, code["code"]])
         before = past.get(job.outputs[0])
@@ -214,7 +214,7 @@ def _table(records: list[Record]) -> pd.DataFrame:
 
 
 def _code() -> dict[str, Any]:
-    """Key of the library, the notebooks and the packages that shape an output, and the versions themselves."""
+    """Return the key of library, notebooks and packages that shape an output, and versions."""
     library = Path(__file__).parents[1]
     sources = [p for p in sorted(library.rglob("*")) if p.suffix in {".py", ".toml", ".pptx", ".html", ".po"}]
     files = {p.relative_to(library).as_posix(): file_digest(p) for p in sources}
@@ -249,7 +249,7 @@ def _save_run(target: Path, quarter: str, folder: Path, more: dict[str, Any], re
 
 
 def study_jobs(key: str, quarter: str, target: Path) -> Iterator[Job]:
-    """Notebooks about the whole book; they open the tables prepared under `key`, beside the edition."""
+    """Yield the notebooks about all clients; they open the tables prepared under `key`."""
     workspace = os.path.relpath(target.parent / "data", target / "study")
     more = {
         "04_fixed_fee": {"registered": "../run.json"},
@@ -265,7 +265,7 @@ def study_jobs(key: str, quarter: str, target: Path) -> Iterator[Job]:
 
 
 def clients_in(panel: pd.DataFrame, quarter: str, only: Sequence[str]) -> list[str]:
-    """Clients to review: those asked for, or all with computers in service in the quarter."""
+    """Return the clients to review: those asked for, or all in service in the quarter."""
     exposed = with_computers(panel)
     quarters = exposed["month"].dt.to_period("Q").astype(str)
     names = sorted(exposed.loc[quarters == quarter, "client"].unique())
@@ -280,7 +280,7 @@ def clients_in(panel: pd.DataFrame, quarter: str, only: Sequence[str]) -> list[s
 
 
 def with_computers(panel: pd.DataFrame) -> pd.DataFrame:
-    """Months with computers in service."""
+    """Return the months with computers in service."""
     exposed = panel[panel["exposure"] > 0]
     if exposed.empty:
         what = "no client has computers in service in any month."
@@ -289,7 +289,7 @@ def with_computers(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str, target: Path) -> Iterator[Job]:
-    """Write each client's review, which holds no other client's data, and name the notebook that shows it."""
+    """Write each client's review, without other clients' data, and yield its notebook."""
     if not names:
         return
     check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
@@ -316,7 +316,7 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
 
 
 def slug(name: str) -> str:
-    """Folder name of a client: its words in lower case, with a mark where another name could give the same."""
+    """Return a client's folder name: words in lower case, marked where names could collide."""
     words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:48].strip("-") or "client"
     plain = words == "-".join(name.lower().split()) and "-" not in name
     return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"

@@ -43,7 +43,7 @@ STARTS_THREADS = {"polars"}  # imported by statsmodels where it is installed
 
 
 def main() -> None:
-    """Serve on the socket whose descriptor is the first argument; the second is the folder of the kernels."""
+    """Serve on a socket (first argument: its descriptor; second: the folder of the kernels)."""
     listener = socket.socket(fileno=int(sys.argv[1]))
     before = dict(os.environ)
     preload(modules())
@@ -80,7 +80,7 @@ def preload(names: Iterable[str]) -> None:
 
 
 def serve(listener: socket.socket) -> dict[str, Any] | None:
-    """Fork for each request: the child returns the request, the parent None once its owner has gone."""
+    """Fork for each request: the child returns it, the parent None once its owner has gone."""
     ended, woken = socket.socketpair()
     for end in (ended, woken):
         end.setblocking(False)

@@ -126,7 +126,7 @@ def manager_class(folder: str, address: str = "") -> Any:
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Asks the parent at `address` to fork a kernel; starts an ordinary one where there is no parent."""
+    """Asks the parent at `address` to fork a kernel; without one starts an ordinary kernel."""
 
     address = Unicode("", config=True)
     process: Any = None

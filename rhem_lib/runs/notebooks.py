@@ -1,4 +1,4 @@
-"""The notebooks: where they are, what they ask, which parameters they take, and working copies of them."""
+"""The notebooks: where they are, what they ask, their parameters, and working copies."""
 
 import ast
 import json
@@ -88,7 +88,7 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> None:
 
 
 def working_copies(folder: Path, tell: Callable = print) -> Path:
-    """Write a working copy of every notebook to `folder`/notebooks, and keep those that an analyst has edited.
+    """Write a working copy of every notebook to `folder`/notebooks, and keep edited ones.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def working_copies(folder: Path, tell: Callable = print) -> Path:
 
 
 def _filled(name: str) -> nbformat.NotebookNode:
-    """Return a notebook with the workspace in its parameters cell, which stays the only one of its kind."""
+    """Return a notebook with the workspace in its only parameters cell."""
     from papermill.iorw import load_notebook_node
 
     notebook = load_notebook_node(str(NOTEBOOKS / f"{name}.ipynb"))
@@ -140,7 +140,7 @@ def _filled(name: str) -> nbformat.NotebookNode:
 
 
 def _filled_line(line: str) -> str:
-    """Return a line of the parameters cell with the workspace in it, and files to write beside the copy."""
+    """Return a line of the parameters cell with the workspace, and files beside the copy."""
     if line.partition(":")[0] in FOLDER:
         return line.replace('"../data/sample"', '".."')
     return line.replace('"../reports/', '"')

@@ -1,4 +1,4 @@
-"""Executed notebook -> one self-contained HTML page for readers; and the cover page of a run for the analyst."""
+"""Executed notebook -> self-contained HTML page for readers; cover page of a run for the analyst."""
 
 import ast
 import json
@@ -35,7 +35,7 @@ HEADS = (("Client", ""), ("Minutes per computer a month", "number"), ("Expected"
 
 
 def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
-    """Write an executed notebook as a page without code, and without a script or file from elsewhere.
+    """Write an executed notebook as a page without code, scripts or files from elsewhere.
 
     A cell's metadata key `alt` is the alternative text of its pictures, by default the nearest heading above.
     """
@@ -63,7 +63,7 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
 
 @cache
 def _exporter() -> Any:
-    """The bare template of nbconvert: cells and outputs only, cleaned of scripts; the page around it is ours."""
+    """Return nbconvert's bare template: cells and outputs, cleaned; the page around is ours."""
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(
@@ -75,7 +75,7 @@ def _exporter() -> Any:
 
 
 def _clean(markup: str) -> str:
-    """HTML of a cell with text, headings, links and tables only; names in data may hold anything."""
+    """Return a cell's HTML with text, headings, links and tables only; data may hold anything."""
     import bleach
 
     return bleach.clean(UNWANTED.sub("", markup), tags=TAGS, attributes=ATTRIBUTES, strip=True)
@@ -113,7 +113,7 @@ def _versions() -> list[tuple[str, str]]:
 
 
 def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
-    """Write the analyst's cover page of a run: the study, every client with links, the portfolio's picture.
+    """Write the analyst's cover page of a run: study, clients with links, the portfolio's picture.
 
     `rows` has a row per output: kind ('study' or 'client'), name, status, outputs (paths under the page's folder),
     error. A client's numbers are from the review.json beside its outputs, the picture from the decay notebook.

@@ -14,7 +14,7 @@ ENGINE = "rhem"
 
 
 class Engine(NBClientEngine):
-    """Saves once, at the end, however the notebook ends; papermill would save before and after every cell."""
+    """Saves once, however the notebook ends; papermill would save before and after every cell."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, made: Path, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ papermill_engines.register(ENGINE, Engine)
 def execute(
     notebook: Path, made: Path, parameters: dict[str, Any], *, folder: Path, manager: Any, seconds: float
 ) -> str:
-    """Execute a notebook in a folder, within so many seconds; return what went wrong in it, empty if nothing did.
+    """Execute a notebook in a folder, within so many seconds; return what went wrong, if anything.
 
     The executed copy `made` is written in any case. `manager` is a kernel manager class of `kernels`.
     """

@@ -1,4 +1,4 @@
-"""Jobs -> records, in parallel: worker processes here, or a Dask cluster; one code on `concurrent.futures`.
+"""Jobs -> records, in parallel on `concurrent.futures`: worker processes or a Dask cluster.
 
 A job is one notebook of a batch; what runs it in a worker raises nothing across the wire.
 """
@@ -70,7 +70,7 @@ _ONE_AT_A_TIME = threading.Lock()  # papermill changes the current folder of the
 
 
 def start_worker(place: tuple[str, str]) -> None:
-    """Make this process a worker of its parent: it shares the parent's warm kernels and ends with it."""
+    """Make this process a worker of its parent: share its warm kernels and end with it."""
     _KERNELS["manager"] = kernels.manager_class(*place)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -84,7 +84,7 @@ def _end_with_parent() -> None:
 
 
 def _manager() -> Any:
-    """Kernel manager of this process; a worker of a cluster starts its own warm kernels at its first job."""
+    """Return this process's kernel manager; a cluster's worker starts its own warm kernels."""
     if "manager" not in _KERNELS:
         _KERNELS["stack"] = ExitStack()
         _KERNELS["manager"] = _KERNELS["stack"].enter_context(kernels.warm())
@@ -119,7 +119,7 @@ def run_job(job: Job, target: str) -> Record:
 
 
 def _run(job: Job, folder: Path) -> str:
-    """Execute the notebook and write it and its page; gives what went wrong in the notebook, if anything."""
+    """Execute the notebook, write it and its page; return what went wrong in it, if anything."""
     from rhem_lib.runs.papermill_engine import execute  # takes seconds to import, and only workers need it
 
     check_parameters(job.notebook, job.parameters)
@@ -136,7 +136,7 @@ def _run(job: Job, folder: Path) -> str:
 
 
 def settled(text: str, error: str = "") -> str:
-    """An executed notebook without what papermill notes of paths, times and machines; an error stands first."""
+    """Return an executed notebook without papermill's paths and times; an error comes first."""
     notebook = json.loads(text)
     for holder in [notebook, *notebook["cells"]]:
         holder["metadata"].pop("papermill", None)

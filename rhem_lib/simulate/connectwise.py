@@ -1,4 +1,4 @@
-"""The book of the made-up MSP as reporting views of ConnectWise PSA, and its computers as Automate lists them."""
+"""The made-up MSP as reporting views of ConnectWise PSA and computer lists of Automate."""
 
 from functools import partial
 

@@ -24,7 +24,7 @@ KEPT = ("catch-all", "negative-correction", "name-variant")
 
 @dataclass(frozen=True)
 class Soiled:
-    """Export files with dirt, by archive; the list of what was planted; aliases an analyst would add."""
+    """Export files with dirt, by archive; what was planted; aliases an analyst would add."""
 
     archives: dict[str, dict[str, pd.DataFrame]]
     damage: pd.DataFrame
@@ -32,7 +32,7 @@ class Soiled:
 
 
 def soil(export: Export, clients: pd.DataFrame, rng: np.random.Generator, dirt: str) -> Soiled:
-    """Plant the damage of `_DAMAGE`, repeated headers and total rows; say where each stands (header is row 1)."""
+    """Plant `_DAMAGE`, repeated headers and total rows, and list where (header is row 1)."""
     files, archives = sorted(export.facts["file"].unique()), dict(export.archives)
     rows = export.time.assign(
         _hours=export.facts["hours"], _file=export.facts["file"], _at=np.arange(len(export.time)) * 1.0, _kind=""
@@ -90,7 +90,7 @@ def _damaged(kind: str, source: pd.DataFrame, export: Export, rng: np.random.Gen
 def _soil_tickets(
     export: Export, archives: dict[str, dict[str, pd.DataFrame]], variants: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Respell clients where tickets name them, and add deleted and merged tickets, which nobody worked on."""
+    """Respell clients where tickets name them; add deleted and merged tickets without work."""
     archive, file, client = export.names or ("", "", "")
     tickets = archives[archive][file].reset_index(drop=True).assign(_kind="")
     of_clients = np.flatnonzero(~tickets[client].isin([OWN_COMPANY, CATCH_ALL]))
@@ -107,7 +107,7 @@ def _soil_tickets(
 
 
 def _respell(names: pd.Series, rng: np.random.Generator) -> pd.Series:
-    """Other spellings of client names: capitals, blanks, and for up to three clients a comma and Inc."""
+    """Return other spellings of client names: capitals, blanks, for up to three a comma and Inc."""
     formal = pd.Index(names.unique())[:3]
     way = pd.Series(rng.integers(0, 4, len(names)), names.index)
     out = names.str.upper().mask(way == 1, names.str.lower()).mask(way == 2, "  " + names + " ")
@@ -116,7 +116,7 @@ def _respell(names: pd.Series, rng: np.random.Generator) -> pd.Series:
 
 
 def _headers_and_totals(rows: pd.DataFrame, export: Export, rng: np.random.Generator, count: int) -> pd.DataFrame:
-    """A repeated header line in some files and a total row at the end of others; APIs give neither."""
+    """Return repeated headers for some files and total rows for others; APIs give neither."""
     lines = []
     data, files = list(export.time), sorted(name for name in rows["_file"].unique() if name.endswith(".csv"))
     for kind in ("repeated-header", "total-row"):

@@ -1,4 +1,4 @@
-"""What every export of the made-up MSP is made of: tables of text, their files, and how they can be damaged."""
+"""What exports of the made-up MSP are made of: tables of text, files, possible damage."""
 
 import zipfile
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Export:
 
 
 def planted(**cells: list[Cells]) -> dict[str, list[Cells]]:
-    """Kinds of damage: those that every system can have, and those whose cells the system decides."""
+    """Return kinds of damage: of every system, and those whose cells the system decides."""
     common: dict[str, list[Cells]] = {
         kind: [] for kind in ("duplicate", "impossible-hours", "negative-correction", "name-variant")
     }
@@ -84,7 +84,7 @@ def utc(local: pd.Series) -> pd.Series:
 
 
 def agreement_periods(clients: pd.DataFrame) -> pd.DataFrame:
-    """Client (as the PSA names it), billing, start and end (its last day); a client that switched has two rows."""
+    """Return client (in the PSA), billing, start, end (last day); two rows for a switch."""
     switched, last = clients["switched_on"], clients["ended_on"] - pd.Timedelta(days=1)
     before_switch = (switched - pd.Timedelta(days=1)).fillna(last)
     first = pd.DataFrame({"client": clients["psa_name"], "billing": clients["billing"]})

@@ -1,4 +1,4 @@
-"""A made-up managed service provider: its clients, tickets, time entries and computers, with known truth.
+"""A made-up MSP: its clients, tickets, time entries and computers, with known truth.
 
 The load of a client follows `r(t) = floor + (start - floor) exp(-t / tau)`, t in months since onboarding, times
 a log-normal shock per month; its hours are compound Poisson-gamma with power 1.5. Generators are spawned per
@@ -74,7 +74,7 @@ def streams(seed: int) -> dict[str, np.random.Generator]:
 
 
 def make_book(clients: int, months: int, seed: int) -> Book:
-    """The book of an MSP of so many clients over the months that end on 2026-06-30."""
+    """Return an MSP of so many clients over the months that end on 2026-06-30."""
     rng = streams(seed)
     time = calendar(months)
     people = _clients(rng["clients"], clients, time)
@@ -148,7 +148,7 @@ def _names(rng: np.random.Generator, n: int) -> pd.DataFrame:
 
 
 def _switches(rng: np.random.Generator, people: pd.DataFrame, time: Calendar) -> np.ndarray:
-    """Day on which an hourly client goes over to a fixed fee: the first of a month at age 4 to 9 months."""
+    """Return the day of a switch to a fixed fee: first of a month at age 4 to 9 months."""
     age = (time.edges[None, :-3] - people["joined"].to_numpy()[:, None]) / DAYS_PER_MONTH
     fit = (
         (age >= 4) & (age <= 9) & (time.edges[None, :-3] > 0) & (people["billing"] == "hourly").to_numpy()[:, None]
@@ -187,7 +187,7 @@ def _panel(rng: np.random.Generator, people: pd.DataFrame, time: Calendar) -> pd
 
 
 def _draw_tickets(rng: np.random.Generator, panel: pd.DataFrame) -> pd.DataFrame:
-    """Reactive tickets as rows (of the panel, hours): Poisson many, exponential hours, power 1.5."""
+    """Return reactive tickets (panel row, hours): Poisson many, exponential hours, power 1.5."""
     root = np.sqrt(panel["rate_h"] * panel["shock"]).to_numpy()
     count = rng.poisson(panel["exposure"] * 2 * root / PHI)
     row = np.repeat(np.arange(len(panel)), count)
@@ -197,7 +197,7 @@ def _draw_tickets(rng: np.random.Generator, panel: pd.DataFrame) -> pd.DataFrame
 def _let_some_leave(
     rng: np.random.Generator, people: pd.DataFrame, panel: pd.DataFrame, drawn: pd.DataFrame, time: Calendar
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """One client in ten leaves at a month's end, more likely the higher its RHEM of the last three months was."""
+    """Let one client in ten leave at a month's end, more likely after three months of high RHEM."""
     hours = np.bincount(drawn["panel_row"], weights=drawn["hours"], minlength=len(panel))
     by_client = panel.assign(hours=hours).groupby("row")[["hours", "exposure"]]
     recent = by_client.rolling(3).sum().droplevel(0)
@@ -247,7 +247,7 @@ def _add_hours(
 def _computers(
     rng: np.random.Generator, people: pd.DataFrame, panel: pd.DataFrame, time: Calendar
 ) -> pd.DataFrame:
-    """What the RMM lists at each month end: endpoints, and what must not count (retired, stale, network gear)."""
+    """Return what the RMM lists at month ends: endpoints, and what must not count."""
     n, t = len(people), len(time.edges) - 1
     size = np.zeros((n, t), dtype=int)
     size[panel["row"], panel["t"]] = panel["endpoints"]

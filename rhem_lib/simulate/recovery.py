@@ -1,4 +1,4 @@
-"""Does the whole path, from export files to the fit, find the truth that was put into simulated books?"""
+"""Does the whole path, from exports to the fit, find the truth of simulated portfolios?"""
 
 import tempfile
 from collections.abc import Iterable

@@ -85,7 +85,7 @@ def book(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Book:
 def write_sample(
     folder: Path, *, clients: int = 30, months: int = 30, seed: int = 2026, dirt: Dirt = "some"
 ) -> Truth:
-    """Write a workspace: exports, clients.csv, rhem.toml, and truth.json, which the product never reads.
+    """Write a workspace: exports, clients.csv, rhem.toml; and truth.json, which is never read.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def write_workspace(
     dirt: Dirt = "some",
     text: Callable[[str, pd.DataFrame], str] = csv_text,
 ) -> Truth:
-    """Write a made-up MSP as `writer` has one system export it, each table as `text`; see `write_sample`."""
+    """Write a made-up MSP as exports of one system by `writer`, tables as `text`."""
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth.json").is_file():
         fix = "Choose a new folder: a sample has a rhem.toml and a clients.csv of its own."

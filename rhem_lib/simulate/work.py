@@ -1,4 +1,4 @@
-"""The work of the made-up MSP: reactive tickets and everything else become jobs, time entries and tickets.
+"""The work of the made-up MSP: reactive tickets and all else as jobs, entries and tickets.
 
 A job is one ticket, or a stretch of internal time: a client, a work class, the days on which it may be worked,
 and its time in hundredths of an hour, so that splitting it over entries loses nothing.
@@ -38,7 +38,7 @@ _BOARDS = {
 
 @dataclass(frozen=True)
 class Calendar:
-    """The window: first days of its months, their day numbers (with the end), cumulated weight of working days."""
+    """The window: first days of months, their day numbers (and the end), weight of days so far."""
 
     starts: pd.DatetimeIndex
     edges: np.ndarray
@@ -81,7 +81,7 @@ def device_names(code: pd.Series, number: pd.Series, kind: pd.Series) -> pd.Seri
 def plan_work(
     rng: np.random.Generator, people: pd.DataFrame, panel: pd.DataFrame, drawn: pd.DataFrame, time: Calendar
 ) -> pd.DataFrame:
-    """Every job of the window: client row (-1 is the MSP itself), work_class, low, high, cents, pieces."""
+    """Return all jobs: client row (-1: the MSP itself), work_class, low, high, cents, pieces."""
     stretch = panel[["row", "low", "high"]]
     reactive = stretch.iloc[drawn["panel_row"]].assign(cents=_round(rng, drawn["hours"]), work_class="reactive")
     untyped = reactive.sample(frac=0.024, random_state=rng).assign(work_class="unclassified")
@@ -153,7 +153,7 @@ def _own_time(rng: np.random.Generator, people: pd.DataFrame, time: Calendar) ->
 
 
 def enter_time(rng: np.random.Generator, jobs: pd.DataFrame, people: pd.DataFrame, time: Calendar) -> pd.DataFrame:
-    """Time entries: each job's hundredths of an hour split over its pieces, at least one each, nothing lost."""
+    """Return time entries: each job's hundredths of an hour split over its pieces, none lost."""
     job = np.repeat(np.arange(len(jobs)), jobs["pieces"])
     of = jobs.iloc[job].reset_index(drop=True)
     share = (of.assign(u=rng.uniform(0.5, 1.5, len(of))).groupby(job)["u"]).agg(["cumsum"])["cumsum"]
@@ -191,7 +191,7 @@ def raise_tickets(
     panel: pd.DataFrame,
     time: Calendar,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Number jobs in the order they were opened; return the entries with their ticket, and the tickets."""
+    """Number jobs as they were opened; return entries with their ticket, and tickets."""
     tickets = jobs[jobs["row"] >= 0].copy()
     first, last = (entries.groupby("job")[c].agg(how) for c, how in (("started_at", "min"), ("ended_at", "max")))
     at = pd.Series(time.day(tickets["low"]), tickets.index) + pd.to_timedelta(
@@ -255,7 +255,7 @@ def _describe(
 
 
 def _parents(rng: np.random.Generator, tickets: pd.DataFrame, time: Calendar) -> pd.Series:
-    """Parent ticket of the few child tickets: the worked reactive ticket before it, same client and month."""
+    """Return parents of the few child tickets: the reactive ticket before in client and month."""
     worked = tickets[(tickets["work_class"] == "reactive") & (tickets["pieces"] > 0)]
     worked = worked.assign(month=time.month(worked["low"])).sort_values(["row", "month"], kind="stable")
     before = worked.groupby(["row", "month"])["ticket_id"].shift()
