@@ -134,12 +134,10 @@ def measure(
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter("the file must end in .csv or .parquet", param_hint="--out")
     panel = measure_panel(load(folder))
-    if out is None:
-        panel.to_csv(sys.stdout, index=False)
-    elif out.suffix == ".csv":
-        panel.to_csv(out, index=False)
-    else:
+    if out is not None and out.suffix == ".parquet":
         panel.to_parquet(out, index=False)
+    else:
+        panel.to_csv(out or sys.stdout, index=False)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Results -> matplotlib axes and, in JupyterLab, widgets."""
 
-from rhem_lib.figures.portfolio import (
+from rhem_lib.figures.plots import (
     account,
     billing,
     billing_ratios,
@@ -15,9 +15,11 @@ from rhem_lib.figures.portfolio import (
     months_to_target,
     moved,
     recovery,
+    review_causes,
+    review_minutes,
+    review_parts,
     rhem_by_month,
 )  # fmt: skip
-from rhem_lib.figures.quarter import review_causes, review_minutes, review_parts
 from rhem_lib.figures.theme import png, style
 from rhem_lib.figures.widgets import explore_definition, explore_path
 

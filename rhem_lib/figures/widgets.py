@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rhem_lib.figures import portfolio, theme
+from rhem_lib.figures import plots, theme
 from rhem_lib.metric import measure
 from rhem_lib.settings import PRESETS
 from rhem_lib.workspace import Workspace
@@ -28,7 +28,7 @@ def explore_definition(work: Workspace) -> Any:
 
     def draw(client: str, preset: Any) -> Any:
         panel = panel_of(preset)
-        return portfolio.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
+        return plots.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
 
     return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
 
@@ -37,7 +37,7 @@ def explore_path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
     """Show one client's months and curve, and when it comes down to a target in minutes."""
 
     def draw(client: str, target: int) -> Any:
-        return portfolio.path(fit, panel, client, target_h=target / 60)
+        return plots.path(fit, panel, client, target_h=target / 60)
 
     return _panel(draw, client=list(fit.clients.index), target=round(60 * fit.target.target_h))
 

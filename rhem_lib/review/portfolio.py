@@ -11,10 +11,10 @@ from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.language import count, mark, minutes, month_name, number, sentence_case, speaking, t
 from rhem_lib.review.appendix import PRESETS
-from rhem_lib.review.facts import Z95, Level, noun, quarter_bounds, words
+from rhem_lib.review.facts import Z95, Level, quarter_bounds, words
 from rhem_lib.review.findings import asked_for
 from rhem_lib.review.quarter import levels, trend
-from rhem_lib.review.review import Review, brand_of
+from rhem_lib.review.review import Review, brand_of, of_settings
 from rhem_lib.review.section import Section
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.settings import Settings
@@ -211,21 +211,14 @@ def compose_portfolio(b: PortfolioFacts) -> Review:
             method(b),
         )
         return Review(
+            **of_settings(settings, settings.language),
             client=t("All clients"),
-            msp=settings.name,
             quarter=b.quarter,
             period=period,
-            language=settings.language,
-            hours_are=t(settings.hours_are),
-            noun=noun(settings.hours_are),
-            unit=words(settings.hours_are)["unit"],
             minutes=b.now.minutes,
-            target_minutes=b.target,
             status=b.fit.shape if b.fit.usable else "too-early",
-            metric_version=METRIC_VERSION,
             sections=sections,
             table=b.months,
-            brand=settings.brand,
         )
 
 
@@ -374,15 +367,10 @@ def billing(b: PortfolioFacts) -> Section:
     return Section("billing", title, paragraphs, table, test.text, "table", heads=heads)
 
 
-def _hours(b: PortfolioFacts) -> pd.Series:
-    return b.account.table["hours"].astype(float)
-
-
 def data(b: PortfolioFacts) -> Section:
     """Where all hours went, and what of them could not be used."""
-    hours = _hours(b)
-    read = hours["read"]
-    share = hours / read if read else hours * np.nan
+    hours = b.account.table["hours"].astype(float)
+    share = hours / hours["read"] if hours["read"] else hours * np.nan
     used = 1 - share["unclassified"] - share["quarantined"]
     paragraphs = [
         t("{share} could not be sorted into planned and unplanned work.", share=share["unclassified"]),
@@ -409,7 +397,7 @@ def decisions(b: PortfolioFacts) -> Section:
     if b.fit.usable and b.fit.population.loc[b.fit.target.level_column, "low"] > b.fit.target.target_h:
         asked.append(t("Is {line} minutes in month {n} still the goal, or do we change how we onboard?",
                        line=b.target, n=b.fit.target.months))  # fmt: skip
-    hours = _hours(b)
+    hours = b.account.table["hours"].astype(float)
     if hours["quarantined"] + hours["unclassified"] > OPEN_SHARE * hours["read"]:
         asked.append(t("Who corrects the records behind the hours that could not be used?"))
     if b.inferred:

@@ -14,10 +14,10 @@ from rhem_lib.errors import InputError, ParameterError, one_of
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, reactive_entries
 from rhem_lib.review import appendix, findings, quarter
-from rhem_lib.review.facts import Facts, gather, quarter_bounds
+from rhem_lib.review.facts import Facts, gather, noun, quarter_bounds, words
 from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import Brand, Edit
+from rhem_lib.settings import Brand, Edit, Settings
 from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load
 
@@ -224,22 +224,29 @@ def compose(f: Facts) -> Review:
     language = f.own.language or f.settings.language
     with speaking(language):
         return Review(
+            **of_settings(f.settings, language),
             client=f.client,
-            msp=f.settings.name,
             quarter=f.quarter,
             period=spell(f),
-            language=language,
-            hours_are=t(f.settings.hours_are),
-            noun=f.words["what"],
-            unit=f.words["unit"],
             minutes=f.now.minutes,
-            target_minutes=f.target,
             status=f.curve.follows,
-            metric_version=METRIC_VERSION,
             sections=tuple(_edited(section, f) for write in WRITERS if (section := write(f)) is not None),
             table=f.months,
-            brand=f.settings.brand,
         )
+
+
+def of_settings(settings: Settings, language: str) -> dict[str, Any]:
+    """Return what a review has from the settings, in the language in force."""
+    return {
+        "msp": settings.name,
+        "language": language,
+        "hours_are": t(settings.hours_are),
+        "noun": noun(settings.hours_are),
+        "unit": words(settings.hours_are)["unit"],
+        "target_minutes": 60 * settings.targets.target_h,
+        "metric_version": METRIC_VERSION,
+        "brand": settings.brand,
+    }
 
 
 def _edited(section: Section, f: Facts) -> Section:

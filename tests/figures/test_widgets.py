@@ -3,7 +3,7 @@
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.figures import portfolio, widgets
+from rhem_lib.figures import plots, widgets
 from rhem_lib.runs.notebooks import NOTEBOOKS
 
 
@@ -46,9 +46,9 @@ def test_preset_and_client_move_the_figure(sample_work):
 def test_the_title_says_when_the_target_is_reached(fit, sample_panel):
     name = fit.clients["months_to_target"].idxmin()
     months = fit.clients.loc[name, "months_to_target"]
-    ax = portfolio.path(fit, sample_panel, name, target_h=fit.target.target_h)
+    ax = plots.path(fit, sample_panel, name, target_h=fit.target.target_h)
     assert f"in month {months:.0f}" in title_of(ax)
-    below = portfolio.path(fit, sample_panel, name, target_h=0.001)
+    below = plots.path(fit, sample_panel, name, target_h=0.001)
     assert "does not come down to 0 minutes by month" in title_of(below)
 
 

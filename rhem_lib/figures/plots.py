@@ -1,4 +1,4 @@
-"""Figures of all clients: data, measure, fall after onboarding, groups; levels are in minutes."""
+"""Every figure: of all clients (data, measure, fall after onboarding, groups) and of one client's review."""
 
 import textwrap
 from collections.abc import Callable
@@ -34,7 +34,9 @@ from rhem_lib.figures.theme import (
     takeaway,
     title,
 )
+from rhem_lib.language import number, sentence_case, speaking, t
 from rhem_lib.metric import pooled_rhem
+from rhem_lib.review import Review
 
 if TYPE_CHECKING:
     from rhem_lib.billing import BillingComparison
@@ -50,6 +52,7 @@ LIKELY, NOT_LIKELY = 0.8, 0.2
 SHOWN_SHARE = 0.97  # share of the single months that the vertical axis must hold
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
 SHOWN_MONTHS, AHEAD_MONTHS = 12, 24
+FEW_MONTHS = 40  # up to which a review's months are dots
 
 
 @styled
@@ -65,6 +68,27 @@ def account(kept: "Account", ax: Axes | None = None) -> Axes:
     ax.grid(visible=False)
     title(ax, f"Of {read:,.0f} hours read, {hours['reactive']:,.0f} are reactive; "
               f"{hours['unclassified']:,.0f} could not be classified")  # fmt: skip
+    return ax
+
+
+@styled
+def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
+    """Draw the share of all hours of the noisiest computers, the largest first."""
+    ax = axes(ax, 7.5, 3.4)
+    rows = found.table[found.table["kind"] == "computer"]
+    if rows.empty:
+        return say_missing(ax, "The work was not booked on computers, so none can be called noisy.")
+    fleet = max(found.endpoints, len(rows))
+    x = np.append(0, 100 * np.arange(1, len(rows) + 1) / fleet)
+    y = np.append(0, 100 * rows["so_far"])
+    ax.plot(x, y, color=BLUE, lw=2.4)
+    ax.plot([0, 100], [0, y[-1]], color=LIGHT, lw=1.2)
+    tenth = np.interp(10, x, y)
+    label = f"a tenth of the endpoints: {tenth:.0f} %"
+    beside(ax, label, (10, tenth), (10, -4), va="top", color=BLUE, fontweight="bold")
+    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="share of the endpoints, noisiest first [%]",
+           ylabel="share of the reactive hours [%]")  # fmt: skip
+    title(ax, f"A tenth of the endpoints takes {tenth:.0f} % of the reactive hours")
     return ax
 
 
@@ -134,33 +158,12 @@ def moved(found: "Moved", ax: Axes | None = None) -> Axes:
 
 
 @styled
-def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
-    """Draw the share of all hours of the noisiest computers, the largest first."""
-    ax = axes(ax, 7.5, 3.4)
-    rows = found.table[found.table["kind"] == "computer"]
-    if rows.empty:
-        return say_missing(ax, "The work was not booked on computers, so none can be called noisy.")
-    fleet = max(found.endpoints, len(rows))
-    x = np.append(0, 100 * np.arange(1, len(rows) + 1) / fleet)
-    y = np.append(0, 100 * rows["so_far"])
-    ax.plot(x, y, color=BLUE, lw=2.4)
-    ax.plot([0, 100], [0, y[-1]], color=LIGHT, lw=1.2)
-    tenth = np.interp(10, x, y)
-    label = f"a tenth of the endpoints: {tenth:.0f} %"
-    beside(ax, label, (10, tenth), (10, -4), va="top", color=BLUE, fontweight="bold")
-    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="share of the endpoints, noisiest first [%]",
-           ylabel="share of the reactive hours [%]")  # fmt: skip
-    title(ax, f"A tenth of the endpoints takes {tenth:.0f} % of the reactive hours")
-    return ax
-
-
-@styled
 def hours_of_week(found: "Concentration", ax: Axes | None = None) -> Axes:
     """Draw the share of reactive hours by hour and weekday, in the MSP's time zone."""
     from seaborn import heatmap  # takes most of a second, and only few figures need it
 
-    ax = axes(ax, 7.5, 2.9)
     rows = found.table[found.table["kind"] == "hour of week"]
+    ax = axes(ax, 7.5, 2.9)
     if rows.empty:
         return say_missing(ax, "No time of day was recorded, so busy hours cannot be shown.")
     day, hour = rows["name"].str[:3], rows["name"].str[4:6].astype(int)
@@ -405,3 +408,64 @@ def recovery(found: "Recovery") -> np.ndarray:
     grid[0].set_ylabel("seed of the sample")
     head(grid[0].figure, textwrap.fill(takeaway(found.text), 80))
     return grid
+
+
+@styled
+def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
+    """Draw minutes per computer by month with gaps, the expected path with band, and the target."""
+    ax = axes(ax, 8, 4)
+    section, table = review["minutes"], review["minutes"].table
+    if table is None:
+        return say_missing(ax, section.title)
+    with speaking(review.language):
+        expected, goal = t("expected"), t("{line}-minute line", line=number(review.target_minutes))
+    month = table["month"]
+    if table["expected"].notna().any():
+        ax.fill_between(month, table["expected_low"], table["expected_high"], color=BLUE, alpha=0.15, lw=0)
+        ax.plot(month, table["expected"], color=GREY, lw=1.4, ls=(0, (4, 3)))
+        beside(ax, expected, (month.iloc[-1], table["expected"].iloc[-1]), (6, 0), color=GREY)
+    ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker="o" if len(table) <= FEW_MONTHS else ".", ms=4)
+    level_line(ax, review.target_minutes, goal, ORANGE)
+    month_axis(ax)
+    ax.set(ylim=(0, None), ylabel=review.unit)
+    ax.yaxis.label.set_fontsize(9)
+    title(ax, section.title)
+    return ax
+
+
+@styled
+def review_parts(review: Review) -> np.ndarray:
+    """Draw problems per 10 computers and minutes per problem, base period and this quarter."""
+    section = review["fewer_or_faster"]
+    if section.table is None:
+        return np.array([say_missing(axes(None, 8, 1), f"{section.title}. {' '.join(section.paragraphs)}")])
+    figure, pair = plt.subplots(1, 2, figsize=(8, 3))
+    for ax, (_, rows) in zip(pair, section.table.groupby("measure"), strict=True):
+        labels = [sentence_case(text) for text in rows["period"]]
+        bars = ax.bar(labels, rows["value"], color=[LIGHT, BLUE], width=0.55)
+        ax.bar_label(bars, [number(v) for v in rows["value"]], padding=2, fontweight="bold")
+        ax.set_title(rows["unit"].iloc[0], fontweight="normal", fontsize=10)
+        ax.set_yticks([])
+        ax.margins(y=0.14)
+        ax.grid(visible=False)
+        ax.spines["left"].set_visible(False)
+    head(figure, section.title)
+    return pair
+
+
+@styled
+def review_causes(review: Review, ax: Axes | None = None) -> Axes:
+    """Draw the top causes in minutes per computer a month, the largest on top."""
+    ax = axes(ax, 8, 2.4)
+    section = review["causes"]
+    if section.table is None:
+        return say_missing(ax, f"{section.title}.")
+    rows = section.table[section.table["kind"] == "cause"].iloc[::-1]
+    bars = ax.barh([short(name, 34) for name in rows["name"]], rows["minutes"], color=BLUE, height=0.6)
+    ax.bar_label(bars, [number(v) for v in rows["minutes"]], padding=4, fontweight="bold")
+    ax.set_xticks([])
+    ax.grid(visible=False)
+    ax.spines["bottom"].set_visible(False)
+    ax.set_xlabel(review.unit)
+    title(ax, section.title)
+    return ax
