@@ -72,27 +72,6 @@ def account(kept: "Account", ax: Axes | None = None) -> Axes:
 
 
 @styled
-def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
-    """Draw the share of all hours of the noisiest computers, the largest first."""
-    ax = axes(ax, 7.5, 3.4)
-    rows = found.table[found.table["kind"] == "computer"]
-    if rows.empty:
-        return say_missing(ax, "The work was not booked on computers, so none can be called noisy.")
-    fleet = max(found.endpoints, len(rows))
-    x = np.append(0, 100 * np.arange(1, len(rows) + 1) / fleet)
-    y = np.append(0, 100 * rows["so_far"])
-    ax.plot(x, y, color=BLUE, lw=2.4)
-    ax.plot([0, 100], [0, y[-1]], color=LIGHT, lw=1.2)
-    tenth = np.interp(10, x, y)
-    label = f"a tenth of the endpoints: {tenth:.0f} %"
-    beside(ax, label, (10, tenth), (10, -4), va="top", color=BLUE, fontweight="bold")
-    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="share of the endpoints, noisiest first [%]",
-           ylabel="share of the reactive hours [%]")  # fmt: skip
-    title(ax, f"A tenth of the endpoints takes {tenth:.0f} % of the reactive hours")
-    return ax
-
-
-@styled
 def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | None = None) -> Axes:
     """Draw pooled minutes per calendar month (sum of hours / sum of exposure), and the clients' spread."""
     ax = axes(ax)
@@ -133,6 +112,27 @@ def definitions(found: "Definitions", ax: Axes | None = None) -> Axes:
     ax.set(xlim=(0, 1.12 * 60 * reach.max()), xlabel="minutes per endpoint a month")
     ax.grid(visible=False)
     title(ax, takeaway(found.text).split(";")[0] + ", with other definitions beside it")
+    return ax
+
+
+@styled
+def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
+    """Draw the share of all hours of the noisiest computers, the largest first."""
+    ax = axes(ax, 7.5, 3.4)
+    rows = found.table[found.table["kind"] == "computer"]
+    if rows.empty:
+        return say_missing(ax, "The work was not booked on computers, so none can be called noisy.")
+    fleet = max(found.endpoints, len(rows))
+    x = np.append(0, 100 * np.arange(1, len(rows) + 1) / fleet)
+    y = np.append(0, 100 * rows["so_far"])
+    ax.plot(x, y, color=BLUE, lw=2.4)
+    ax.plot([0, 100], [0, y[-1]], color=LIGHT, lw=1.2)
+    tenth = np.interp(10, x, y)
+    label = f"a tenth of the endpoints: {tenth:.0f} %"
+    beside(ax, label, (10, tenth), (10, -4), va="top", color=BLUE, fontweight="bold")
+    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="share of the endpoints, noisiest first [%]",
+           ylabel="share of the reactive hours [%]")  # fmt: skip
+    title(ax, f"A tenth of the endpoints takes {tenth:.0f} % of the reactive hours")
     return ax
 
 

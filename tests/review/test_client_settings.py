@@ -79,7 +79,7 @@ def test_another_quarter_and_another_client_are_left_alone(settings):
     [
         ('client = "A"\ngaols = []', "'gaols' is not a setting. Did you mean 'goals'"),
         ('goals = ["x"]', "'client' cannot be used"),
-        ('client = "Harbour Dental"', "stands in another settings file too"),
+        ('client = "Harbour Dental"', "is in another settings file too"),
         ('client = "A"\n[quarters.2026]\nhide = ["worth"]', "quarters.2026"),
         ('client = "A"\n[[quarters.2026Q2.actions]]\naction = "x"', "owner"),
         ('client = "A"\nhide = ["wroth"]', "'worth'"),
