@@ -80,18 +80,13 @@ def study(work: Workspace) -> Study:
     Returns
     -------
     Study
-        Also where the data are too few for some of it: the parts then say so.
-
-    Raises
-    ------
-    NotEnoughData
-        No time entry could be used.
+        Also where the data are too few for some of it: the parts then say so. Without any usable time entry
+        `measure` raises NotEnoughData.
 
     Examples
     --------
     >>> import rhem_lib as rhem
-    >>> study = rhem.study(rhem.load("data/sample"))
-    >>> study.target.months
+    >>> rhem.study(rhem.load("data/sample")).target.months
     12
     """
     return _stored(work) or study_panel(work, measure(work))

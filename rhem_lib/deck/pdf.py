@@ -18,7 +18,7 @@ def office() -> str:
 
 
 def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
-    """Write a .pdf beside every deck; returns those written. Without LibreOffice one line says so.
+    """Write a .pdf beside every deck and return those written. Without LibreOffice one line says so.
 
     Parameters
     ----------
@@ -26,6 +26,11 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
         Decks whose .pdf is missing or older than they are; others are left as they are.
     tell : callable
         Takes lines for people.
+
+    Examples
+    --------
+    >>> convert([])
+    []
     """
     todo = [deck for deck in decks if not is_current(deck)]
     program = office()
@@ -44,7 +49,11 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
 
 
 def is_current(deck: Path) -> bool:
-    """Whether the deck's PDF is there and shows the deck as it is."""
+    """Return whether the deck's PDF is there and shows the deck as it is.
+
+    >>> is_current(folder / "none.pptx")
+    False
+    """
     made = deck.with_suffix(".pdf")
     return made.is_file() and made.stat().st_mtime >= deck.stat().st_mtime
 

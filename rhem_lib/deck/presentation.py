@@ -36,6 +36,11 @@ def write(review: Review, path: Path, brand: Brand | None = None) -> Path:
     ------
     SettingsError
         The brand's template or logo is missing, or layouts or placeholders are missing from the template.
+
+    Examples
+    --------
+    >>> write(review, folder / "review.pptx").name
+    'review.pptx'
     """
     brand = brand or review.brand
     deck = template.open_template(brand)

@@ -15,7 +15,11 @@ SHEET_NAME = 31  # longest that spreadsheets take
 
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before every text that a spreadsheet would take for a formula."""
+    """Put an apostrophe before every text that a spreadsheet would take for a formula.
+
+    >>> safe_cells(pd.DataFrame({"name": ["=1+1", "PC-1"]}))["name"].tolist()
+    ["'=1+1", 'PC-1']
+    """
 
     def safe(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
@@ -38,6 +42,11 @@ def write_numbers(review: Review, path: str | Path) -> Path:
     review : Review
     path : str or Path
         Its ending is replaced by .xlsx and .csv, so that the deck's path can be given.
+
+    Examples
+    --------
+    >>> write_numbers(review, folder / "review.pptx").name
+    'review.xlsx'
     """
     path = Path(path).with_suffix(".xlsx")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,24 @@
-"""Results -> matplotlib axes and, in JupyterLab, widgets."""
+"""Results -> matplotlib axes and, in JupyterLab, widgets.
+
+>>> import rhem_lib as rhem
+>>> from rhem_lib import figures, metric
+>>> work = rhem.load("data/sample")
+>>> study = rhem.study(work)
+>>> panel, fit, comparison = study.panel, study.fit, study.comparison
+>>> axes = [figures.account(work.account), figures.rhem_by_month(panel), figures.decay(fit, panel)]
+>>> axes += [figures.half_lives(fit), figures.months_to_target(fit), figures.claim(fit.claim)]
+>>> axes += [figures.billing(comparison), figures.billing_ratios(comparison)]
+>>> axes += [*figures.clients(fit, panel), *figures.forecasts(fit, panel, months=3)]
+>>> axes += [figures.definitions(metric.definitions(work))]
+>>> busy = metric.concentration(work, panel)
+>>> axes += [figures.concentration(busy), figures.hours_of_week(busy)]
+>>> why = metric.why_moved(panel, metric.cause_months(work), before="2025", after="2026")
+>>> axes += [figures.moved(why)]
+>>> review = rhem.build_review(work, panel, fit, client="Birch Foods", quarter="2026Q2")
+>>> axes += [figures.review_minutes(review), *figures.review_parts(review), figures.review_causes(review)]
+>>> figures.png(axes[0])[1:4]
+b'PNG'
+"""
 
 from rhem_lib.figures.plots import (
     account,

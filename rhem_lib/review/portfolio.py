@@ -181,13 +181,23 @@ def build_portfolio(
         The quarter is not one.
     NotEnoughData
         No client had a computer in service in the quarter.
+
+    Examples
+    --------
+    >>> made = build_portfolio(work, study.panel, study.fit, study.comparison, quarter="2026Q2")
+    >>> len(made.sections)
+    9
     """
     made = compose_portfolio(gather_portfolio(work.settings, panel, fit, test, work.account, quarter))
     return brand_of(made, work.folder)
 
 
 def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
-    """Make the portfolio's quarter from a workspace folder."""
+    """Return the portfolio's quarter from a workspace folder.
+
+    >>> open_portfolio("data/sample", quarter="2026Q2").client
+    'All clients'
+    """
     work = load(folder)
     made = study(work)
     return build_portfolio(work, made.panel, made.fit, made.comparison, quarter=quarter)

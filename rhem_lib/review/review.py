@@ -170,6 +170,14 @@ def build_review(
         The quarter is not one.
     NotEnoughData
         The client had no computer in service in the quarter.
+
+    Examples
+    --------
+    >>> review = build_review(work, study.panel, study.fit, client="Birch Foods", quarter="2026Q2")
+    >>> review["quarter"].title
+    'Support rose to 26 minutes per computer a month'
+    >>> Review.from_json(review.to_json()).minutes == review.minutes
+    True
     """
     entries = reactive_entries(work, client)
     made = compose(gather(work.settings, panel, fit, entries, client=client, quarter=quarter, patches=patches))
@@ -192,6 +200,11 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     ------
     ParameterError
         The file is of another client or quarter.
+
+    Examples
+    --------
+    >>> open_review("data/sample", client="Birch Foods", quarter="2026Q2").period
+    'April to June 2026'
     """
     if Path(source).is_file():
         review = Review.from_json(Path(source).read_text(encoding="utf-8"))

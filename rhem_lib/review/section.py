@@ -30,6 +30,11 @@ class Section:
         Headings of the columns of the table that a reader sees, in their order.
     appendix, shown : bool
         A section that is not shown has no slide.
+
+    Examples
+    --------
+    >>> Section("goals", "This is the goal that we work for", ("Fewer problems with email",)).layout
+    'text'
     """
 
     key: str

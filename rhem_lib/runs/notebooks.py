@@ -39,12 +39,20 @@ def _path(name: str) -> Path:
 
 
 def title_of(name: str) -> str:
-    """Return the question that a notebook answers: its first heading."""
+    """Return the question that a notebook answers: its first heading.
+
+    >>> title_of("04_fixed_fee")
+    'Do fixed-fee clients improve faster?'
+    """
     return nbformat.read(_path(name), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
 
 
 def names() -> list[str]:
-    """Return the names of the notebooks, in order."""
+    """Return the names of the notebooks, in order.
+
+    >>> names()[0]
+    '01_data_account'
+    """
     return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 
@@ -55,6 +63,11 @@ def parameters_of(name: str) -> dict[str, Parameter]:
     ------
     ParameterError
         There is no such notebook.
+
+    Examples
+    --------
+    >>> list(parameters_of("10_client_review"))
+    ['source', 'client', 'quarter', 'deck']
     """
     from papermill import inspect_notebook
 

@@ -51,6 +51,11 @@ def recover(seeds: Iterable[int], *, clients: int = 30, months: int = 30, dirt: 
         One book each.
     clients, months, dirt
         As in `rhem sample`.
+
+    Examples
+    --------
+    >>> recover([1], clients=8, months=12).table["quantity"].tolist()
+    ['start_h', 'floor_h', 'half_life_months']
     """
     rows = []
     for seed in seeds:

@@ -75,6 +75,11 @@ def book(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Book:
     ------
     ParameterError
         Fewer than 1 client or month, or a negative seed.
+
+    Examples
+    --------
+    >>> len(book(clients=5, months=12, seed=1).clients)
+    5
     """
     for name, value, least in (("clients", clients, 1), ("months", months, 1), ("seed", seed, 0)):
         if value < least:
@@ -101,7 +106,13 @@ def write_sample(
     ParameterError
         An unknown amount of dirt, or too small a size.
     OutputError
-        The folder holds something else than a sample, or cannot be written.
+        The folder has something else than a sample, or cannot be written.
+
+    Examples
+    --------
+    >>> truth = write_sample(folder / "sample", clients=5, months=6, seed=1)
+    >>> sorted(path.name for path in (folder / "sample").iterdir())
+    ['clients.csv', 'exports', 'rhem.toml', 'truth.json']
     """
     msp = book(clients=clients, months=months, seed=seed)
     return write_workspace(folder, msp, connectwise, seed=seed, dirt=dirt)

@@ -1,0 +1,31 @@
+"""Every example in a docstring of the rooms for results runs as it is written."""
+
+import doctest
+import importlib
+
+import matplotlib.pyplot as plt
+import pytest
+from conftest import ROOT
+
+import rhem_lib as rhem
+
+MODULES = """
+errors language settings review.review review.portfolio review.section review.certainty figures deck.presentation
+deck.workbook deck.pdf runs.notebooks simulate.sample simulate.recovery
+""".split()
+
+
+@pytest.fixture(scope="module")
+def given(sample_work, tmp_path_factory):
+    """What examples may name without making it."""
+    study = rhem.study(sample_work)
+    review = rhem.build_review(sample_work, study.panel, study.fit, client="Birch Foods", quarter="2026Q2")
+    return {"work": sample_work, "study": study, "review": review, "folder": tmp_path_factory.mktemp("examples")}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_give_what_they_show(name, given, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    made = doctest.testmod(importlib.import_module(f"rhem_lib.{name}"), extraglobs=given)
+    plt.close("all")
+    assert made.attempted and not made.failed
