@@ -1,5 +1,8 @@
 """Documents that must tell the truth: environment, codebook, README, CHANGELOG, the locks."""
 
+import doctest
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -71,3 +74,17 @@ def test_the_sample_in_git_is_what_the_simulator_writes(tmp_path):
         if path.suffix in (".csv", ".toml", ".json"):
             assert (tmp_path / path.relative_to(ROOT / "data" / "sample")).read_bytes() == path.read_bytes(), path
     assert sum(p.stat().st_size for p in (ROOT / "data" / "sample").rglob("*")) <= 3_000_000
+
+
+@pytest.mark.parametrize("room", ["billing", "decay", "metric", pytest.param("studies", marks=pytest.mark.slow)])
+def test_examples_of_the_doors_run(room, sample_work, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("rhem_lib.workspace.load", lambda folder: sample_work)  # it is slow, and all start with it
+    module = importlib.import_module(f"rhem_lib.{room}")
+    names = getattr(module, "__all__", [room.removesuffix("ies") + "y"])
+    runner, count = doctest.DocTestRunner(), 0
+    for thing in (getattr(module, name) for name in names):
+        if inspect.isfunction(thing):
+            for example in doctest.DocTestFinder().find(thing, globs=dict(vars(inspect.getmodule(thing)))):
+                count += runner.run(example).attempted
+    assert count and not runner.summarize().failed

@@ -19,7 +19,7 @@ from rhem_lib.billing import groups as cohorts
 from rhem_lib.billing import sensitivity as checks
 from rhem_lib.billing.contract_changes import until_switch
 from rhem_lib.billing.groups import GROUP, LOG_TAU, MIN_GROUP, MIN_MONTHS, RATIO_TO_SHOW, Cohort, Effect
-from rhem_lib.billing.sensitivity import FIXED, GROUPS, HALF_LIFE, Line
+from rhem_lib.billing.sensitivity import GROUPS, HALF_LIFE, Line, primary_fit
 from rhem_lib.billing.under_recording import Recording
 from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
 
@@ -47,20 +47,18 @@ class Power:
     bound : float
         The same if the same clients were watched for ever.
     clients, clients_needed : int
-        Clients compared, and those it takes to show `ratio` at the same mix.
-    ratio : float
+        Clients compared, and those it takes to show a ratio of 0.7 at the same mix.
     """
 
     smallest_ratio: float
     bound: float
     clients: int
     clients_needed: int
-    ratio: float = RATIO_TO_SHOW
 
     @property
     def text(self) -> str:
         """What could have been seen, and how many clients another answer takes."""
-        needed = f"to show a half-life ratio of {self.ratio} takes about {self.clients_needed} clients"
+        needed = f"to show a half-life ratio of {RATIO_TO_SHOW} takes about {self.clients_needed} clients"
         if not np.isfinite(self.smallest_ratio):
             return f"No comparison was possible; {needed}."
         return (
@@ -140,7 +138,7 @@ class BillingComparison:
         if self.missing or self.recording is None:
             return (
                 f"Whether fixed-fee clients improve faster: too early to tell, because {self.missing}. To show a "
-                f"half-life ratio of {self.power.ratio} takes about {self.power.clients_needed} clients."
+                f"half-life ratio of {RATIO_TO_SHOW} takes about {self.power.clients_needed} clients."
             )
         warning = [self.recording.text] if self.recording.warns else []
         return " ".join([self._finding(), self.power.text, self.agreement, *warning, CAUTION])
@@ -246,11 +244,6 @@ def billing_cohort(rows: pd.DataFrame) -> Cohort:
     """Fixed-fee and hourly clients by their first billing model, with the months under it."""
     cohort = cohorts.cohort_of(until_switch(rows), "billing")
     return cohort.keep(cohort.clients["group"].isin(GROUPS))
-
-
-def primary_fit(cohort: Cohort) -> decay.Fit:
-    """Fixed fee and log size on start, floor and half-life."""
-    return cohort.fit(cohort.of(FIXED), cohort.size)
 
 
 def _counts(clients: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Clients that changed from hourly to a fixed fee: their speed before and after, apart from what is written down.
 
-A client is its own comparison, so that what differs between clients drops out. A true improvement bends the path;
-it cannot jump. Work that is written down less from the day of the change jumps. Both are estimated together:
-from the change on a client's clock runs 1 / ratio times as fast, and its hours are multiplied by `jump`.
+A client is its own comparison, so that what differs between clients drops out. A true improvement
+bends the path; it cannot jump. Work that is written down less from the day of the change jumps.
+Both are estimated together: from the change on a client's clock runs 1 / ratio times as fast, and
+its hours are multiplied by `jump`.
 """
 
 from dataclasses import dataclass, replace

@@ -77,10 +77,6 @@ class Cohort:
         hours, exposure = self.rows["reactive_hours"] / root, self.rows["exposure"] * root
         return replace(self, rows=self.rows.assign(reactive_hours=hours, exposure=exposure))
 
-    def with_tickets(self) -> "Cohort":
-        """The same with tickets in place of hours."""
-        return replace(self, rows=self.rows.assign(reactive_hours=self.rows["reactive_tickets"]))
-
 
 def cohort_of(rows: pd.DataFrame, by: str) -> Cohort:
     """Clients of fitted months with a known value of a column: the first known one of each."""
@@ -229,7 +225,7 @@ def compare_groups(panel: pd.DataFrame, by: str | Sequence[str], *, min_group: i
     >>> import rhem_lib as rhem
     >>> panel = rhem.measure(rhem.load("data/sample"))
     >>> rhem.compare_groups(panel, by="endpoints").table["clients"].item()
-    9
+    30
     """
     rows = decay.fitted_months(panel)
     lines, left_out = [], []

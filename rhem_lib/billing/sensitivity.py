@@ -46,13 +46,13 @@ PERMUTATIONS = 2000
 LEAST_CLIENTS, EARLY_LEAVER, FIRST_YEAR = 4, 6, 12
 
 
-def line(analysis: str, values: Values | Effect, clients: int, note: str = "", said: str | None = None) -> Line:
+def line(analysis: str, values: Values | Effect, clients: int, note: str = "", judged: str | None = None) -> Line:
     """One row of the table; the verdict is that of its own interval where it is about half-lives."""
     quantity = ANALYSES.get(analysis, HALF_LIFE)
     values = values.values if isinstance(values, Effect) else values
-    if said is None:
-        said = verdict(*values[1:3]) if quantity == HALF_LIFE and np.isfinite(values[1:3]).all() else ""
-    return dict(zip(COLUMNS, (analysis, quantity, *values, clients, said, note), strict=True))
+    if judged is None:
+        judged = verdict(*values[1:3]) if quantity == HALF_LIFE and np.isfinite(values[1:3]).all() else ""
+    return dict(zip(COLUMNS, (analysis, quantity, *values, clients, judged, note), strict=True))
 
 
 def absent(analysis: str, reason: str) -> Line:
@@ -60,9 +60,14 @@ def absent(analysis: str, reason: str) -> Line:
     return line(analysis, NOTHING, 0, reason)
 
 
+def primary_fit(cohort: Cohort, *more: Array) -> Fit:
+    """Fixed fee and log size (and whatever else is given) on start, floor and half-life."""
+    return cohort.fit(cohort.of(FIXED), cohort.size, *more)
+
+
 def effect(cohort: Cohort, *more: Array) -> Effect:
     """Fixed fee against the others of a cohort at equal size (and whatever else is given)."""
-    return effect_of(cohort.fit(cohort.of(FIXED), cohort.size, *more))
+    return effect_of(primary_fit(cohort, *more))
 
 
 def _two_sided(cohort: Cohort) -> bool:
@@ -91,9 +96,9 @@ def permuted(cohort: Cohort, primary: Effect, seed: int) -> Line:
         observed += centred @ labels
         sums += rng.permuted(np.tile(labels, (PERMUTATIONS, 1)), axis=1) @ centred
     p_value = float((1 + (np.abs(sums) >= abs(observed) - 1e-12).sum()) / (1 + PERMUTATIONS))
-    said = "no clear difference" if p_value >= 0.05 else "faster" if primary.ratio < 1 else "slower"
+    found = "no clear difference" if p_value >= 0.05 else "faster" if primary.ratio < 1 else "slower"
     note = "gives no ratio; cautious: finds less than the primary analysis"
-    return line("labels permuted among clients of like size", (*NOTHING[:3], p_value), len(size), note, said)
+    return line("labels permuted among clients of like size", (*NOTHING[:3], p_value), len(size), note, found)
 
 
 def trimmed(cohort: Cohort) -> Line:
@@ -153,7 +158,7 @@ def leavers(cohort: Cohort, rows: pd.DataFrame) -> list[Line]:
 
 
 def _stayed(cohort: Cohort, names: pd.Index) -> Cohort:
-    """The book with months up to the first year added for leavers, at the level of their last three."""
+    """The cohort with months up to the first year added for leavers, at the level of their last three."""
     added = []
     for name in names:
         own = cohort.rows[cohort.rows["client"] == name]
@@ -171,7 +176,7 @@ def tickets(cohort: Cohort) -> tuple[list[Line], under_recording.Recording]:
     names, count = ("tickets in place of hours", "hours per ticket over the first year"), len(cohort.clients)
     if not cohort.rows["reactive_tickets"].gt(0).any():
         return [absent(name, "no tickets") for name in names], under_recording.Recording(*NOTHING)
-    twin = cohort.with_tickets().fit(cohort.of(FIXED), cohort.size)
+    twin = primary_fit(replace(cohort, rows=cohort.rows.assign(reactive_hours=cohort.rows["reactive_tickets"])))
     found = under_recording.hours_per_ticket(cohort, FIXED, twin)
     values = (found.ratio, found.low, found.high, found.p_value)
     note = "under 1: less is written down, or tickets are solved faster"

@@ -48,7 +48,7 @@ class Recording:
             return f"O{story}: no sign that less and less is written down."
         return (
             f"Warning: o{story}. Part of a faster fall may be work that is no longer written down; or tickets are "
-            "solved faster. Remote-session times of a sample would tell."
+            "solved faster. Remote-session times of a sample would show which."
         )
 
 

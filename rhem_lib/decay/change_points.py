@@ -1,8 +1,9 @@
 """Clients that leave their path: when, by how much, with false alarms held down.
 
-A merger or a roll-out lifts a client's level from one month on. Every month is tried as the start of such a shift
-(score test against the fitted path); the largest statistic is held against that of histories drawn from the fit,
-and names are given under Benjamini-Hochberg over all clients, because one test in twenty is wrong by design.
+A merger or a roll-out lifts a client's level from one month on. Every month is tried as the start
+of such a shift (score test against the fitted path); the largest statistic is held against that of
+histories drawn from the fit, and names are given under Benjamini-Hochberg over all clients, because
+one test in twenty is wrong by design.
 """
 
 from dataclasses import replace

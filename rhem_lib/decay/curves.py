@@ -1,8 +1,9 @@
 """Decay shapes: the exponential at an age, and the averages of all shapes over a month.
 
-Every shape is a start level, a floor and a falling share between them: level = floor + (start - floor) g(age; tau)
-with g(0) = 1 and g = 0 at the floor. Levels are hours per endpoint per month, ages and tau are months since
-onboarding. A client's record covers an interval of ages, so what is fitted is the average of g over it.
+Every shape is a start level, a floor and a falling share between them: level = floor + (start -
+floor) g(age; tau) with g(0) = 1 and g = 0 at the floor. Levels are hours per endpoint per month,
+ages and tau are months since onboarding. A client's record covers an interval of ages, so what is
+fitted is the average of g over it.
 """
 
 from collections.abc import Callable

@@ -35,12 +35,12 @@ class DecayFit:
     Attributes
     ----------
     population : DataFrame
-        Index start_h, floor_h, rhem_12_h (level at the target's month, which its name carries; h per endpoint per
-        month), half_life_months, months_to_target. Columns estimate, low, high: the typical client (median log
-        parameters); mean_estimate, mean_low, mean_high: the mean of the clients (mean of their levels, geometric
-        mean of their half-lives, and the month at which the mean of their curves comes down to the target for
-        good). Half-life and months are NaN where no decline was detected; inf means that the target is never
-        reached.
+        Index start_h, floor_h, rhem_12_h (level at the target's month, which its name carries; h
+        per endpoint per month), half_life_months, months_to_target. Columns estimate, low, high:
+        the typical client (median log parameters); mean_estimate, mean_low, mean_high: the mean of
+        the clients (mean of their levels, geometric mean of their half-lives, and the month at
+        which the mean of their curves comes down to the target for good). Half-life and months are
+        NaN where no decline was detected; inf means that the target is never reached.
     clients : DataFrame, indexed by client
         The same per client, each with _low and _high, rhem_now_h (fitted level at the last month), p_target_24
         (probability that the target is reached within twice its months), months (observed) and follows.
@@ -152,7 +152,7 @@ class DecayFit:
         if lead >= SHAPE_MARGIN:
             text = "An exponential fall describes the data best of the curves tried."
         elif lead > -SHAPE_MARGIN:
-            text = f"The data do not tell an exponential fall from a {rival} one."
+            text = f"The data cannot separate an exponential fall from a {rival} one."
         tau, first = self.population.loc["half_life_months", "estimate"] / np.log(2), months.age_start[:, 0].min()
         if (months.age_end * months.used).max() < TAUS_TO_SEE_FLOOR * tau:
             text += " No client was followed long enough to see its floor, so that is a guess."
@@ -285,6 +285,13 @@ def fit_decay(
         The target is no Target and not above 0, or a season is asked of a panel without months.
     InputError
         A cell of the panel cannot be used; the message says which.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> fit = rhem.fit_decay(rhem.measure(rhem.load("data/sample")))
+    >>> fit.gate.declines
+    True
     """
     target = as_target(target)
     if season and ("month" not in panel or panel["month"].isna().any()):

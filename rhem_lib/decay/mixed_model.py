@@ -166,9 +166,10 @@ def maximise(model: Model, theta: Array | None = None, gain: float = 1e-12) -> P
 def fit(months: Months, shape: str = "exponential") -> Fit:
     """Fit a decay shape by restricted maximum likelihood, with intervals.
 
-    Where some clients are noisier than others beyond doubt, the fit is repeated with their months counting less.
-    Then the dispersions are held, and coefficients and spreads fitted to months whose shocks last. The covariance
-    is the inverse Hessian over these, inflated so that no variance is smaller than the sandwich's over clients.
+    Where some clients are noisier than others beyond doubt, the fit is repeated with their
+    months counting less. Then the dispersions are held, and coefficients and spreads fitted to
+    months whose shocks last. The covariance is the inverse Hessian over these, inflated so that
+    no variance is smaller than the sandwich's over clients.
 
     Parameters
     ----------

@@ -36,10 +36,11 @@ def order_statistics(draws: Array, *shares: float) -> Array:
 def interval(whole: Array, own: Array) -> Array:
     """Estimate and 95 % limits of positive averages over clients, from both kinds of draws, (draws, ...).
 
-    Built on the log scale around the estimate, as those of the typical client are: curves bend as what they share
-    is drawn, so that the draws of a level lie above its estimate, which itself is as much too high for that. The
-    lower limit may lie below every draw, and must: of 100 portfolios of 20 clients seen for 3 to 8 months, the
-    mean at month 12 was below the draws' own lower limit in 19, and below this one in 5.
+    Built on the log scale around the estimate, as those of the typical client are: curves bend
+    as what they share is drawn, so that the draws of a level lie above its estimate, which
+    itself is as much too high for that. The lower limit may lie below every draw, and must: of
+    100 portfolios of 20 clients seen for 3 to 8 months, the mean at month 12 was below the
+    draws' own lower limit in 19, and below this one in 5.
     """
     middle = order_statistics(own, 0.5)[0]
     low, high = order_statistics(whole, 0.025, 0.975)

@@ -99,6 +99,13 @@ def clients_left(panel: pd.DataFrame) -> pd.Series:
     Returns
     -------
     Series of bool, indexed by client
+
+    Examples
+    --------
+    >>> months = pd.to_datetime(["2026-01-01", "2026-06-01"])
+    >>> panel = pd.DataFrame({"client": ["A", "B"], "month": months, "exposure": 1.0, "reactive_hours": 0.0})
+    >>> clients_left(panel).to_dict()
+    {'A': True, 'B': False}
     """
     served = (panel["exposure"] > 0) | (panel["reactive_hours"] > 0)
     last = panel[served].groupby("client")["month"].max()

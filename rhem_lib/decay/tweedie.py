@@ -28,6 +28,6 @@ def norm_term(hours: Array, precision: Array) -> tuple[Array, Array]:
     """
     positive = (hours > 0) & (precision > 0)
     z = np.where(positive, 4 * precision * np.sqrt(hours), 1.0)
-    scaled = i1e(z)  # I1 itself overflows for large books: exp(-z) I1(z), with z added back
+    scaled = i1e(z)  # I1 itself overflows for large clients: exp(-z) I1(z), with z added back
     value = np.log(z * scaled / (2 * np.where(positive, hours, 1.0))) + z
     return np.where(positive, value, 0.0), np.where(positive, z * i0e(z) / scaled, 0.0)

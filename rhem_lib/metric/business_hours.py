@@ -149,6 +149,13 @@ def business_share(work: Workspace, panel: pd.DataFrame) -> BusinessShare:
     ------
     SettingsError
         There is no calendar of holidays for the country or region.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> work = rhem.load("data/sample")
+    >>> rhem.metric.business_share(work, rhem.measure(work)).table["share"].between(0, 1).all().item()
+    True
     """
     rows, exposed = timed_work(work), panel[panel["exposure"] > 0]
     rows["month"] = rows["worked_on"].dt.to_period("M").dt.to_timestamp().astype(exposed["month"].dtype)

@@ -32,6 +32,12 @@ def cause_months(work: Workspace) -> pd.DataFrame:
     -------
     DataFrame
         client, month, cause, hours, tickets.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> rhem.metric.cause_months(rhem.load("data/sample")).columns.tolist()
+    ['client', 'month', 'cause', 'hours', 'tickets']
     """
     rows = counted_entries(work)
     keys = ("category", "type")
@@ -57,10 +63,10 @@ def chance_of_rise(
 ) -> NDArray[np.float64]:
     """Chance of a rise as large as that seen in each cause if no rate rose, corrected for looking at many.
 
-    Given both counts together, the later one is binomial with the share of exposure (the exact test of two Poisson
-    rates); counts are divided by the dispersion of months within the two periods, so that a bad month is not taken
-    for a rise. `after` and `before` are ticket counts, a row per cause (the same), a column per month; exposures
-    are endpoint-months.
+    Given both counts together, the later one is binomial with the share of exposure (the exact
+    test of two Poisson rates); counts are divided by the dispersion of months within the two
+    periods, so that a bad month is not taken for a rise. `after` and `before` are ticket
+    counts, a row per cause (the same), a column per month; exposures are endpoint-months.
     """
     cells = [table.to_numpy(dtype=float) for table in (after, before)]
     sums = [cell.sum(axis=1) for cell in cells]
@@ -130,6 +136,12 @@ def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
     ----------
     entries : DataFrame
         From `reactive_entries`; work without a computer is left out, but counts in the shares.
+
+    Examples
+    --------
+    >>> entries = pd.DataFrame({"device_id": ["PC-1", "PC-2", None], "hours": [3, 1, 4], "ticket_id": [1, 2, 3]})
+    >>> computer_table(entries)["share"].tolist()
+    [0.375, 0.125]
     """
     total = entries.groupby(entries["device_id"].fillna(""))["hours"].sum().clip(lower=0).sum()
     table = entries.groupby("device_id").agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
@@ -197,6 +209,13 @@ def concentration(work: Workspace, panel: pd.DataFrame, *, client: str | None = 
     ------
     ParameterError
         The client is not in the panel.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> work = rhem.load("data/sample")
+    >>> rhem.metric.concentration(work, rhem.measure(work)).table["kind"].unique().tolist()
+    ['cause', 'computer', 'hour of week']
     """
     rows = counted_entries(work)
     own = panel if client is None else panel[panel["client"] == client]

@@ -90,6 +90,15 @@ def why_moved(
         A period cannot be read, or the client is not in the panel.
     NotEnoughData
         No exposure in one of the periods.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> work = rhem.load("data/sample")
+    >>> panel, causes = rhem.measure(work), rhem.metric.cause_months(work)
+    >>> moved = rhem.metric.why_moved(panel, causes, before="2025Q2", after="2026Q2")
+    >>> abs(float(moved.causes["change"].sum() - moved.parts["change"])) < 1e-9
+    True
     """
     if client is not None:
         one_of(client, panel["client"].unique(), "client")
@@ -121,6 +130,12 @@ def last_periods(panel: pd.DataFrame) -> tuple[str, str]:
     ----------
     panel : DataFrame
         From `measure`.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> rhem.metric.last_periods(rhem.measure(rhem.load("data/sample")))
+    ('2025Q2', '2026Q2')
     """
     months = panel.loc[panel["exposure"] > 0, "month"]
     exposed = pd.PeriodIndex(months, freq="Q" if months.dt.to_period("Q").nunique() > 1 else "M")
@@ -141,6 +156,11 @@ def split(tickets: np.ndarray, rhem: np.ndarray) -> tuple[np.ndarray, np.ndarray
     -----
     Where one period has no ticket, its hours per ticket are taken to be the other's; where neither has one, the
     change is one of hours (of work on older tickets).
+
+    Examples
+    --------
+    >>> [part.tolist() for part in split(np.array([[1.0], [2.0]]), np.array([[0.5], [1.0]]))]
+    [[0.5], [0.0]]
     """
     each = np.divide(rhem, tickets, out=np.full(rhem.shape, np.nan), where=tickets > 0)
     each = np.where(np.isnan(each), each[::-1], each)

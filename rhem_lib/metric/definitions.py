@@ -58,6 +58,12 @@ def definitions(work: Workspace, *, months: int = 12) -> Definitions:
     work : Workspace
     months : int
         How many.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> rhem.metric.definitions(rhem.load("data/sample")).chosen
+    'unscheduled'
     """
     own = measure(work)
     recent = own["month"].max() - pd.DateOffset(months=months)

@@ -42,7 +42,7 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
     >>> import rhem_lib as rhem
     >>> panel = rhem.measure(rhem.load("data/sample"))
     >>> rhem.pooled_rhem(panel, by="year")["rhem_h"].round(2).tolist()
-    [0.45, 0.36]
+    [0.35, 0.27, 0.24]
     """
     exposed = panel[panel["exposure"] > 0]
     if by is None:
@@ -68,11 +68,12 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
 def hour_limits(parts: pd.DataFrame, panel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """95 % limits of the expected hours of each group of client parts: low_hours, high_hours, indexed by `by`.
 
-    Hours are taken as compound Poisson: so many tickets by chance, each as long as it happens to be. Their total
-    S then has the variance Q, the sum of squared hours per ticket, and S and Q give a gamma interval in the way
-    of Fay and Feuer (1997), with the mean ticket m as the weight of the next one (Tiwari, Clegg and Zou, 2006):
-    from the gamma distributions with mean S and variance Q, and with mean S + m and variance Q + m^2. With no
-    ticket at all the upper limit is exactly that of a Poisson count of m-hour tickets.
+    Hours are taken as compound Poisson: so many tickets by chance, each as long as it happens
+    to be. Their total S then has the variance Q, the sum of squared hours per ticket, and S and
+    Q give a gamma interval in the way of Fay and Feuer (1997), with the mean ticket m as the
+    weight of the next one (Tiwari, Clegg and Zou, 2006): from the gamma distributions with mean
+    S and variance Q, and with mean S + m and variance Q + m^2. With no ticket at all the upper
+    limit is exactly that of a Poisson count of m-hour tickets.
 
     Q and m of a few tickets are unsure, and a short interval without a long ticket would miss the truth. So
     USUAL_TICKETS of the client's own usual size (from `panel`) are added to the tickets seen, and to the client's

@@ -1,8 +1,9 @@
 """The client-month panel: exposure, reactive hours, RHEM, and what to know about each row.
 
-Definitions (METRIC_VERSION 2): RHEM = reactive hours / exposure, in hours per endpoint per month; exposure =
-mean endpoints of the month x share of the month in service. The heavy half (entries to client-months) is written
-once in narwhals, frame in, frame out; from there on, a row per client and month, everything is pandas.
+Definitions (METRIC_VERSION 2): RHEM = reactive hours / exposure, in hours per endpoint per month;
+exposure = mean endpoints of the month x share of the month in service. The heavy half (entries to
+client-months) is written once in narwhals, frame in, frame out; from there on, a row per client and
+month, everything is pandas.
 """
 
 from typing import Any
@@ -143,6 +144,12 @@ def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
     -------
     DataFrame
         worked_on, started_at, hours, ticket_id, type, category, subcategory, device_id, source; by day.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> rhem.metric.reactive_entries(rhem.load("data/sample"), "Nobody").empty
+    True
     """
     rows = nw.from_native(work.time_entries).filter(nw.col("work_class") == "reactive", nw.col("client") == client)
     columns = "worked_on started_at hours ticket_id type category subcategory device_id source".split()
@@ -172,7 +179,7 @@ def service_months(service: pd.DataFrame, window: Window) -> pd.DataFrame:
 def with_endpoints(panel: pd.DataFrame, snapshots: pd.DataFrame, work: Workspace) -> pd.DataFrame:
     """Endpoints of each month; a month without a snapshot takes the last one, a few months old at most.
 
-    Where that is too old as well, the contracted number of clients.csv stands in, if rhem.toml says so.
+    Where that is too old as well, the contracted number of clients.csv is used, if rhem.toml says so.
     """
     dated = snapshots.assign(snapshot_month=snapshots["month"]).sort_values("month")
     dated = dated.astype({"client": panel["client"].dtype})  # a type that no list at all does not have

@@ -1,7 +1,7 @@
 """What patch windows cost: reactive work in the two days after them, inside against outside business hours.
 
-A client is compared with itself: the work after a window stands against what the same hours of the week bring that
-client when no window went before. So neither a busy client nor a quiet weekend decides.
+A client is compared with itself: the work after a window with what the same hours of the week bring
+that client when no window went before. So neither a busy client nor a quiet weekend decides.
 """
 
 import datetime as dt
@@ -145,6 +145,13 @@ def patch_effect(work: Workspace, panel: pd.DataFrame) -> PatchEffect:
     ------
     InputError
         A column is missing from patch_windows.csv, or a time in it cannot be read.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> work = rhem.load("data/sample")
+    >>> rhem.metric.patch_effect(work, rhem.measure(work)).table.index.tolist()
+    ['in business hours', 'out of business hours']
     """
     windows, zone = patch_windows(work), work.settings.time_zone
     entries = timed_work(work).dropna(subset=["start"])

@@ -39,6 +39,11 @@ def staff_hours(hours: Numbers, value: Value) -> Numbers:
         Of technicians.
     value : Value
         The table `[value]` of rhem.toml.
+
+    Examples
+    --------
+    >>> staff_hours(10.0, Value(devices_per_employee=1.5))
+    15.0
     """
     return hours * value.user_minutes_per_technician_minute * value.devices_per_employee
 
@@ -107,6 +112,13 @@ def time_given_back(
     starts : Series indexed by client, optional
         Starting levels [hours per endpoint per month], such as `fit.clients["start_h"]`; by default the pooled
         RHEM of the first FIRST_MONTHS months since onboarding, where the data hold them all.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> work = rhem.load("data/sample")
+    >>> rhem.metric.time_given_back(rhem.measure(work), work.settings).months
+    12
     """
     exposed = panel[panel["exposure"] > 0]
     recent = exposed[exposed["month"] > exposed["month"].max() - pd.DateOffset(months=months)]
