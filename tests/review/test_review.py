@@ -238,26 +238,26 @@ def test_updates_in_working_hours_are_a_finding_only_where_they_bring_work_beyon
 
 
 def test_no_rise_is_seen_where_there_is_none():
-    """Control: with one rate in both quarters a cause is called rising in few of 200 quarters of five causes."""
+    """Control: with one rate in both quarters a cause is called rising in few of 100 quarters of five causes."""
     rng = np.random.default_rng(7)
     months = make_panel(months=6, start_h=0.3, floor_h=0.3)
     base = make_entries(months)
     now = facts(months, base).now
     alarms = 0
-    for _ in range(200):
+    for _ in range(100):
         entries = base.assign(category=rng.choice(["A", "B", "C", "D", "E"], len(base)))
         entries["worked_on"] = rng.choice(months["month"].to_numpy(), len(base))
         late = entries["worked_on"] >= "2026-04-01"
         alarms += cause_table(entries[late], entries[~late], now.exposure, now.exposure)["rose"].any()
-    assert alarms <= 20
+    assert alarms <= 12
 
 
 def test_change_is_rarely_called_clear_where_there_is_none():
-    """Control: two quarters of one compound Poisson client differ 'firmly' in about 5 % of 300 draws."""
+    """Control: two quarters of one compound Poisson client differ 'firmly' in about 5 % of 150 draws."""
     rng = np.random.default_rng(3)
     panel = make_panel(months=6)
     firm = 0
-    for _ in range(300):
+    for _ in range(150):
         counts = rng.poisson(12, 6)
         hours = [rng.gamma(1.5, 0.4, n) for n in counts]
         days = np.repeat(panel["month"].to_numpy(), counts)
@@ -266,7 +266,7 @@ def test_change_is_rarely_called_clear_where_there_is_none():
         panel["reactive_hours"], panel["reactive_tickets"] = [h.sum() for h in hours], counts.astype(float)
         before, now = (review_facts._level("", rows, entries) for rows in (panel[:3], panel[3:]))
         firm += now.since(before).sure == "firm"
-    assert 3 <= firm <= 30
+    assert 1 <= firm <= 17
 
 
 def test_order_of_entries_does_not_matter():

@@ -242,8 +242,8 @@ def fuzz(workspace_folder, seed, count):
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_80_mutated_files(workspace, part):
-    fuzz(workspace({}), SEED + part, 40)
+def test_40_mutated_files(workspace, part):
+    fuzz(workspace({}), SEED + part, 20)
 
 
 @pytest.mark.slow
