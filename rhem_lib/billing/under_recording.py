@@ -90,12 +90,8 @@ def erasing_share(core: decay.Fit, effect: Effect) -> tuple[float, float]:
     """Share of its hours that the group would have to write down after a year to erase a shorter half-life.
 
     Hours of the group are divided by a share that falls from 1 to c over a year, and the model is maximised again;
-    the standard error is kept.
-
-    Returns
-    -------
-    share at which the interval comes to include 1, and share at which the ratio itself is 1; 0 where not even
-    half the hours would do, NaN where the half-life is not clearly shorter.
+    the standard error is kept. First the share at which the interval comes to include 1, then that at which the
+    ratio itself is 1; 0 where not even half the hours would do, NaN where the half-life is not clearly shorter.
     """
     if effect.high >= 1:
         return np.nan, np.nan
@@ -121,11 +117,8 @@ def _crossing(estimates: Array) -> float:
 def e_value(ratio: float) -> float:
     """How strongly something unmeasured must go with both the group and its speed to make a ratio out of nothing.
 
-    E = R + sqrt(R (R - 1)) with R the ratio or its inverse, whichever is above 1; 1 needs nothing.
-
-    References
-    ----------
-    VanderWeele & Ding (2017), Sensitivity analysis in observational research.
+    E = R + sqrt(R (R - 1)) with R the ratio or its inverse, whichever is above 1; 1 needs nothing. VanderWeele &
+    Ding (2017), Sensitivity analysis in observational research.
     """
     strength = max(ratio, 1 / ratio)
     return float(strength + np.sqrt(strength * (strength - 1)))

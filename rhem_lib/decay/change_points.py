@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.laplace import Point, evaluate
+from rhem_lib.decay.laplace import evaluate
 from rhem_lib.decay.mixed_model import Fit
 from rhem_lib.decay.residuals import conditional, residuals, sloped
 
@@ -37,11 +37,8 @@ class _Path(NamedTuple):
 def change_points(fit: Fit, names: list[str], seed: int = 0) -> pd.DataFrame:
     """Clients whose level shifts from one month on, at most one shift each.
 
-    Returns
-    -------
-    DataFrame
-        client, age_months (when the first month of the new level starts), ratio (hours since then over hours
-        expected on the path that the months before point to), low, high (95 %), p_value of the search.
+    age_months is when the first month of the new level starts, ratio (with low and high, 95 %) the hours
+    since then over those expected on the path of the months before, p_value that of the search.
     """
     months = fit.model.months
     residual, slope, level = residuals(fit.model, fit.point)
@@ -121,22 +118,14 @@ def _ratios(fit: Fit, found: NDArray[np.intp], place: NDArray[np.intp]) -> tuple
     hours = (weight * rate).sum(1)
     steep = (weight * slope).sum(2).T / hours[:, None]
     chance = fit.memory * (weight**2 * variance).sum(1) / hours**2
-    spread = _spread(known, fit.memory)
+    # Conditional covariance of the clients' curves: the data's part is divided by the memory of the shocks, and a
+    # client's own months cannot make it less certain than the population does.
+    values, vectors = known.widths()
+    root = vectors / np.sqrt(1 + np.maximum(values - 1, 0.0) / fit.memory)[:, None, :]
+    spread = root @ root.transpose(0, 2, 1)
     error = norm.ppf(0.975) * np.sqrt(np.einsum("ni,nij,nj->n", steep, spread, steep) + chance)
     ratio = (weight * months.rate).sum(1) / hours
     return ratio, ratio * np.exp(-error), ratio * np.exp(error)
-
-
-def _spread(point: Point, memory: float) -> Array:
-    """Conditional covariance of the clients' log parameters: inverse exact Hessian.
-
-    The data's part of it is divided by the memory of the shocks, and a client's own months cannot make it less
-    certain than the population does: eigenvalues relative to the population's precision are at least 1.
-    """
-    values, vectors = point.widths()
-    certain = 1 + np.maximum(values - 1, 0.0) / memory
-    root = vectors / np.sqrt(certain)[:, None, :]
-    return root @ root.transpose(0, 2, 1)
 
 
 def discoveries(p_values: Array, rate: float = FALSE_DISCOVERY) -> NDArray[np.bool_]:

@@ -18,29 +18,12 @@ STEEPNESS = 8.0  # of the smooth step
 
 
 def exponential(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLike) -> Array:
-    """Return the level of an exponential at an age: floor + (start - floor) exp(-age / tau).
-
-    Examples
-    --------
-    >>> float(exponential(0, 1.0, 0.2, 4.0))
-    1.0
-    """
+    """Level of an exponential at an age: floor + (start - floor) exp(-age / tau)."""
     return floor + np.subtract(start, floor) * np.exp(-np.asarray(age, float) / np.asarray(tau, float))
 
 
 def half_life(tau: ArrayLike) -> Array:
-    """Return the months in which an exponential halves its distance to the floor.
-
-    Parameters
-    ----------
-    tau : array, months
-        After tau, 63 % of the way to the floor is done.
-
-    Examples
-    --------
-    >>> round(float(half_life(10.0)), 2)
-    6.93
-    """
+    """Months in which an exponential halves its distance to the floor; after tau, 63 % of the way is done."""
     return np.asarray(tau, float) * np.log(2)
 
 

@@ -31,23 +31,13 @@ def first_days(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
-    """Return the endpoints that count, per client and month.
+    """Return the endpoints that count: client, month (first day), endpoints, carried.
 
     A device counts if its kind is supported and the RMM saw it within `seen_within_days` of the snapshot, with
     the weight of its kind (1 if none is set). Per source it is the mean over the month's snapshots, the same
-    device twice in a snapshot counting once; then the sources are added, the same device once.
-
-    Parameters
-    ----------
-    endpoints : frame of any engine (schema.Endpoints)
-        Without a column `source_file` all rows are of one source.
-    settings : Settings
-
-    Returns
-    -------
-    DataFrame
-        client, month (first day), endpoints (NaN where a source is missing for longer than it may be carried),
-        carried (whether a source was).
+    device twice in a snapshot counting once; then the sources are added, the same device once. Endpoints are
+    NaN where a source is missing for longer than it may be carried. Without a column `source_file` all rows of
+    the frame (of any engine) are of one source.
     """
     rows = _weighted(endpoints, settings)
     files = to_pandas(rows.select("source_file", "month").unique())
