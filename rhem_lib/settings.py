@@ -25,7 +25,6 @@ from rhem_lib.language import known_language
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
 Preset = Literal["incidents", "unscheduled", "all-support"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
-BillingModel = Literal["fixed-fee", "hourly", "block-hours", "hybrid"]
 SectionKey = Literal[
     "quarter", "goals", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
     "counted", "quality", "method",
@@ -135,7 +134,7 @@ class Action(_Section):
 
 
 class Edit(_Section):
-    """Words that stand in place of the computed ones."""
+    """Words in place of the computed ones."""
 
     title: str = ""
     paragraphs: list[str] = []

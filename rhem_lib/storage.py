@@ -16,7 +16,7 @@ PART = ".part"
 OWNER = "workspace.txt"  # in a reports folder: the way to its workspace
 AGAIN = "run the same command again: what is finished is kept."
 ELSEWHERE = "Reports are written to reports/ under the current folder: go to one that you may write to."
-MOVE = "A file stands where a folder is needed: move it, or choose another folder."
+MOVE = "There is a file where a folder is needed: move it, or choose another folder."
 FIXES = {
     errno.ENOTDIR: MOVE,
     errno.EEXIST: MOVE,

@@ -89,7 +89,7 @@ def test_a_sample_replaces_an_earlier_sample_and_nothing_else(tmp_path):
     with pytest.raises(OutputError, match="mine: this folder is not empty, and no earlier sample"):
         write_sample(mine.parent, **small)
     assert mine.read_text() == 'name = "Mine"'
-    with pytest.raises(OutputError, match="A file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="There is a file where a folder is needed"):
         write_sample(mine, **small)
 
 

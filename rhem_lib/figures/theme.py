@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, PURPLE, GREY, LIGHT = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5b6673", "#c3cad3"
+BLUE, ORANGE, GREEN, GREY, LIGHT = "#0072B2", "#D55E00", "#009E73", "#5b6673", "#c3cad3"
 AGE_LABEL = "months since onboarding"
 MINUTES_LABEL = "reactive minutes per endpoint a month"
 CHARACTERS_PER_INCH = 10.4  # of a title

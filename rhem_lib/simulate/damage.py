@@ -74,7 +74,7 @@ def soil(export: Export, clients: pd.DataFrame, rng: np.random.Generator, dirt: 
 
 
 def _damaged(kind: str, source: pd.DataFrame, export: Export, rng: np.random.Generator) -> pd.DataFrame:
-    """Copies of the rows with one thing wrong, to stand below them in the same file."""
+    """Copies of the rows with one thing wrong, to go below them in the same file."""
     new = source.assign(_kind=kind, _at=source["_at"] + 0.5 + rng.integers(0, 20, len(source)))
     if kind in _HOURS:
         new["_hours"] = np.resize(_HOURS[kind], len(new))

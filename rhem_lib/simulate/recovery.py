@@ -17,7 +17,7 @@ QUANTITIES = {"start_h": "start", "floor_h": "floor", "half_life_months": "half-
 
 @dataclass(frozen=True)
 class Recovery:
-    """Truth and 95 % interval of the typical client, one row per book and quantity.
+    """Truth and 95 % interval of the typical client, one row per portfolio and quantity.
 
     `table`: seed, quantity, truth, estimate, low, high, inside.
     """
@@ -26,29 +26,29 @@ class Recovery:
 
     @property
     def text(self) -> str:
-        """How often each interval held the truth."""
+        """Return how often each interval held the truth."""
         counts = self.summary()
         words = [f"{QUANTITIES[str(row.Index)]} {row.inside} times" for row in counts.itertuples()]
-        books = self.table["seed"].nunique()
-        return f"In {books} simulated books, the 95 % interval held the true {', '.join(words)}."
+        portfolios = self.table["seed"].nunique()
+        return f"In {portfolios} simulated portfolios, the 95 % interval held the true {', '.join(words)}."
 
     def summary(self) -> pd.DataFrame:
-        """Books, intervals that held the truth, and the median error in percent, per quantity."""
+        """Return portfolios, intervals that held the truth, and the median error in percent, per quantity."""
         errors = self.table.assign(error_percent=100 * (self.table["estimate"] / self.table["truth"] - 1))
         groups = errors.groupby("quantity", sort=False)
         summary = groups.agg(
-            books=("seed", "size"), inside=("inside", "sum"), error_percent=("error_percent", "median")
+            portfolios=("seed", "size"), inside=("inside", "sum"), error_percent=("error_percent", "median")
         )
         return summary.round({"error_percent": 1})
 
 
 def recover(seeds: Iterable[int], *, clients: int = 30, months: int = 30, dirt: Dirt = "some") -> Recovery:
-    """Simulate a book per seed, write its exports, and take them through the whole path.
+    """Simulate a portfolio per seed, write its exports, and take them through the whole path.
 
     Parameters
     ----------
     seeds : iterable of int
-        One book each.
+        One portfolio each.
     clients, months, dirt
         As in `rhem sample`.
 

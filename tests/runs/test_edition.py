@@ -50,7 +50,7 @@ def with_one_small_recovery(study_jobs):
 
     def jobs(*given):
         for job in study_jobs(*given):
-            small = {"books": 1, "clients": 6, "months": 14} if job.notebook == "05_known_truth" else {}
+            small = {"portfolios": 1, "clients": 6, "months": 14} if job.notebook == "05_known_truth" else {}
             yield replace(job, parameters=job.parameters | small)
 
     return jobs

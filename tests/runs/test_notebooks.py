@@ -82,10 +82,10 @@ def test_wrong_parameters_stop_before_the_notebook_runs(given, said):
 
 
 def test_types_are_held_to():
-    check_parameters("05_known_truth", {"books": 3, "dirt": "none"})
-    for books in (2.5, True, "3"):
-        with pytest.raises(ParameterError, match="'books' takes int"):
-            check_parameters("05_known_truth", {"books": books, "dirt": "none"})
+    check_parameters("05_known_truth", {"portfolios": 3, "dirt": "none"})
+    for count in (2.5, True, "3"):
+        with pytest.raises(ParameterError, match="'portfolios' takes int"):
+            check_parameters("05_known_truth", {"portfolios": count, "dirt": "none"})
 
 
 def test_parameters_are_typed_literals_that_point_at_the_sample():
@@ -116,7 +116,7 @@ def run_all(given_of, target, cwd):
         assert all((target / f"{name}.{kind}").is_file() for kind in ("pptx", "xlsx", "csv"))
 
 
-SMALL = {"books": 1, "clients": 8, "months": 15}
+SMALL = {"portfolios": 1, "clients": 8, "months": 15}
 
 
 def test_every_notebook_runs_as_it_stands(tmp_path):

@@ -83,7 +83,7 @@ def test_no_scheduler_and_no_package_are_one_message(monkeypatch, tmp_path):
 
 def test_a_notebook_that_takes_too_long_is_stopped_kept_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "_KERNELS", {})
-    slow = Job("study", "Slow", "05_known_truth", "study", "slow", {"dirt": "none", "books": 500},
+    slow = Job("study", "Slow", "05_known_truth", "study", "slow", {"dirt": "none", "portfolios": 500},
                ("study/slow.html", "study/slow.ipynb"), timeout_seconds=3)  # fmt: skip
     (tmp_path / "study").mkdir()
     (tmp_path / "study/slow.html").write_text("old")

@@ -301,7 +301,7 @@ def test_what_was_set_aside_is_told_in_words_with_places_and_a_line_to_see_it(wo
         "    for example time.csv:3 '48', time.csv:4 '36', time.csv:5 '99'\n"
         "    all of them: work.quarantine.query(\"reason == 'impossible-hours' and table == 'time_entries'\")\n"
         "unreadable-date: 1 row of time_entries, 2.00 hours "
-        "(what stands there is no day, or is written otherwise than most of its column)\n"
+        "(not a date, or not in the main format of its column)\n"
         "    for example time.csv:7 'soon'\n"
         "    all of them: work.quarantine.query(\"reason == 'unreadable-date' and table == 'time_entries'\")"
     )
