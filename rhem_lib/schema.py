@@ -177,7 +177,12 @@ TABLES: dict[str, dict[str, Column]] = {
     },
     "agreements": {
         "client": Column(TEXT, "client, under its canonical name", required=True),
-        "billing": Column(TEXT, "who pays how", one_of=BILLING_MODELS, required=True),
+        "billing": Column(
+            TEXT,
+            "who pays how; a second row in clients.csv with a day in `from` is a switch",
+            one_of=BILLING_MODELS,
+            required=True,
+        ),
         "start": Column(TIME, "first day", "date"),
         "end": Column(TIME, "last day in force", "date"),
     },

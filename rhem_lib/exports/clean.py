@@ -254,12 +254,22 @@ def _rows(con: Connection, raws: list[RawTable]) -> pd.DataFrame:
     rows = con.execute(f'SELECT "table", source_file, count(*) FROM ({" UNION ALL ".join(read)}) GROUP BY ALL')
     counts = {(table, file): count for table, file, count in rows.fetchall()}
     found = [
-        (number, place, label, raw.profile.name, table, counts.get((table, label), 0) + damaged, raw.spec.note)
+        (
+            number,
+            place,
+            label,
+            raw.profile.name,
+            table,
+            counts.get((table, label), 0) + damaged,
+            raw.spec.note,
+            raw.hidden[label],
+        )
         for place, raw in enumerate(raws)
         for number, label in raw.labels.items()
         for table, damaged in [(raw.spec.table, int((raw.damaged["source_file"] == label).sum()))]
     ]
-    return pd.DataFrame([row[2:] for row in sorted(found)], columns=["path", "profile", "table", "rows", "note"])
+    columns = ["path", "profile", "table", "rows", "note", "hidden"]
+    return pd.DataFrame([row[2:] for row in sorted(found)], columns=columns)
 
 
 def _placed(raw: RawTable, rows: str, row: str) -> str:

@@ -98,14 +98,22 @@ def agreement_table(cleaned: Cleaned) -> pd.DataFrame:
     agreements = cleaned.agreements.df()
     listed = cleaned.clients.df()
     if "billing" in listed:
-        missing = listed[
-            listed["billing"].isin(schema.BILLING_MODELS) & ~listed["client"].isin(agreements["client"])
-        ]
-        last = missing["ended_on"] - pd.Timedelta(days=1)
-        made = missing.assign(start=missing["onboarded_on"], end=last)
-        agreements = pd.concat([agreements, made[["client", "billing", "start", "end"]]])
+        terms = _terms(listed)
+        missing = terms[terms["billing"].isin(schema.BILLING_MODELS) & ~terms["client"].isin(agreements["client"])]
+        agreements = pd.concat([agreements, missing[["client", "billing", "start", "end"]]])
     agreements = agreements.reindex(columns=schema.columns("agreements"))
     return schema.check(agreements.sort_values(["client", "start"], ignore_index=True), "agreements")
+
+
+def _terms(listed: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of clients.csv with start and end: a row with a day in `from` ends the row before it."""
+    start = listed["onboarded_on"]
+    if "start" in listed:
+        start = listed["start"].fillna(start)
+    rows = listed.assign(start=start).sort_values(["client", "start"], na_position="first", kind="stable")
+    clients = rows.groupby("client")
+    ends = clients["start"].shift(-1).fillna(clients["ended_on"].transform("max"))
+    return rows.assign(end=ends - pd.Timedelta(days=1)).sort_index()
 
 
 def client_table(cleaned: Cleaned, agreements: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -120,12 +128,19 @@ def client_table(cleaned: Cleaned, agreements: pd.DataFrame, settings: Settings)
         A client is listed twice.
     """
     listed = cleaned.clients.df()
+    if "start" in listed:  # a switch of billing is no other client
+        listed = listed.sort_values("start", na_position="first", kind="stable")
+        listed["ended_on"] = listed.groupby("client")["ended_on"].transform("max")
+        switched = listed["start"].notna() & listed["client"].duplicated()
+        listed = listed[~switched].drop(columns="start")
     twice = listed[listed["client"].duplicated(keep=False)].sort_values(["client", "source_row"])
     if len(twice):
         one = twice[twice["client"] == twice["client"].iloc[0]]
         rows = " and ".join(one["source_file"] + ", row " + one["source_row"].astype(str))
         said = f"'{one['client'].iloc[0]}' is listed more than once (case, blanks and aliases apart)."
-        raise InputError(said, where=rows, fix="Keep one row of it.")
+        raise InputError(
+            said, where=rows, fix="Keep one row of it, or give the day of a switch of billing in a column 'from'."
+        )
     listed = listed.set_index("client")
     apart = {*settings.own_company, *settings.catch_all}
     apart |= {name for name, given in settings.clients.items() if given.exclude}

@@ -16,10 +16,11 @@ from rhem_lib.settings import FileSettings, Settings, normal_name
 NUMBER = "keyed, profile"
 FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
 VISIT = "ticket_id, client, lower(technician), started_at, ended_at, hours, work_type"
+ROW = "source_file || ':' || source_row"  # in place of a key where the cell is empty
 CLOCK = "started_at <> date_trunc('day', started_at)"  # a start that is a bare day tells no visits apart
 # Rows of which one file may hold several that are alike: a rounded quarter of an hour, a computer without a name.
 TWINS = {
-    "time_entries": f"coalesce(keyed = source_file || ':' || source_row, true) AND ({CLOCK}) IS NOT TRUE",
+    "time_entries": f"coalesce(keyed = {ROW}, true) AND ({CLOCK}) IS NOT TRUE",
     "endpoints": "device_id IS NULL AND count = 1",
 }
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
@@ -110,6 +111,8 @@ def mark_repeats(
     con.register("file_ages", file_ages(saved))
     twin = TWINS.get(table, "false")
     copy = f"IF({twin}, row_number() OVER (PARTITION BY row_hash, source_file ORDER BY source_row), 0) AS copy"
+    if work:
+        _mark_sums(con)
     _mark_deleted(con, table)
     for what, when, reasons in _repeat_tests(table, keyed, settings):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
@@ -142,6 +145,25 @@ def _mark(con: Connection) -> None:
     for part, reason in con.execute("SELECT DISTINCT part, reason FROM repeats WHERE reason <> ''").fetchall():
         places = f"SELECT place FROM repeats WHERE part = '{part}' AND reason = '{reason}'"
         con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
+
+
+def _mark_sums(con: Connection) -> None:
+    """Set the last row of a file aside if it is the sum of all others and has no value where each of them has one.
+
+    Of a file with two others, two such columns are asked for: half hours add up by chance.
+    """
+    blank = ("ticket_id", "technician", "work_type", f"nullif(keyed, {ROW})")
+    counted = ", ".join(f"count({sql}) AS c{i}" for i, sql in enumerate(blank))
+    without = " + ".join(f"(c{i} = n - 1 AND {sql} IS NULL)::INT" for i, sql in enumerate(blank))
+    con.execute(
+        "CREATE OR REPLACE TABLE repeats AS SELECT part, place, 'total-row' AS reason "
+        "FROM typed_time_entries JOIN (SELECT source_file, max(source_row) AS source_row, count(*) AS n, "
+        f"sum(hours) AS total, {counted} "
+        "FROM typed_time_entries WHERE reason IS NULL GROUP BY source_file HAVING n > 2) "
+        "USING (source_file, source_row) "
+        f"WHERE reason IS NULL AND abs(2 * hours - total) < 1e-6 AND {without} >= IF(n > 3, 1, 2)"
+    )
+    _mark(con)
 
 
 def _mark_deleted(con: Connection, table: str) -> None:
@@ -214,13 +236,10 @@ def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str
         )
         states = f"WHEN {FACT} <> first({FACT}) {whole} THEN 'superseded' "
         states += all_but_one(f"{entry}, {FACT}", first, "duplicate")
-    elif table != "tickets":
-        states = all_but_one(NUMBER, first, "duplicate")
     cells = f"row_hash, profile{day}"
-    tests = [
-        (cells, "row_hash <> 0", all_but_one(f"{cells}, copy", first, "duplicate")),
-        (NUMBER, "keyed IS NOT NULL", states),
-    ]
+    tests = [(cells, "row_hash <> 0", all_but_one(f"{cells}, copy", first, "duplicate"))]
+    if table in ("time_entries", "tickets"):
+        tests.append((NUMBER, "keyed IS NOT NULL", states))
     if table == "time_entries" and not keyed:
         bare = f"keyed IS NULL AND {CLOCK} AND technician IS NOT NULL"
         tests.append((VISIT, bare, all_but_one(VISIT, first, "duplicate")))

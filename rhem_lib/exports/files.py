@@ -31,6 +31,7 @@ from rhem_lib.exports.workbooks import (
     Skip,
     check_size,
     check_unpacked,
+    hidden_parts,
     most_unpacked,
     sheets,
 )
@@ -62,6 +63,7 @@ class Source:
     rows: pa.Table = field(default=None, repr=False)
     damaged: pd.DataFrame = field(default_factory=lambda: damaged_lines([]), repr=False)
     below: tuple[tuple[int, list[str]], ...] = ()
+    hidden: str = ""  # what a workbook does not show of it
     saved: int = 0  # when the file was last saved, in seconds, as the file system or its archive has it
 
     @property
@@ -184,8 +186,11 @@ def sources(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Sourc
     if kind not in SHEET_SUFFIXES - JSON_SUFFIXES:
         path = as_utf8(path, label, scratch)
     if kind in SHEET_SUFFIXES:
+        hidden = None
         for part, header, rows in sheets(path, label, skip):
-            yield of_rows(part, header, rows)
+            if hidden is None:  # asked for when the reader has found the workbook to be whole
+                hidden = hidden_parts(path, label) if kind in (".xlsx", ".ods") else {}
+            yield replace(of_rows(part, header, rows), hidden=hidden.get(part, ""))
     else:
         source = dialect(path, label)
         yield source.split() if _has_empty_lines(path) else source
@@ -208,7 +213,7 @@ def _check_markup(path: Path, label: str) -> None:
 
 def of_rows(label: str, header: Sequence[str], rows: Sequence[Row]) -> Source:
     """Return the cells of rows that are in memory already, each with its number."""
-    found = named(header, label)
+    found = named(header)
     below = tuple((number, [cell or "" for cell in row]) for number, row in rows[:LOOKED_AT])
     return Source(label, found, rows=_table(rows, len(found)), below=below)
 
@@ -275,33 +280,21 @@ def dialect(path: Path, label: str) -> Source:
     while added := PREAMBLE.match(lines[above].rstrip("\n")):
         delimiter, above = added[1] or delimiter, above + 1
     line = lines[above]
-    delimiter = delimiter or max(DELIMITERS, key=line.count)
+    delimiter = delimiter or max(
+        DELIMITERS, key=lambda mark: [part.count(mark) for part in (line, "".join(lines))]
+    )
     below = tuple(
         (number, cells_of(other, delimiter))
         for number, other in enumerate(lines[above + 1 :], above + 2)
         if other.strip()
     )
-    header = named(cells_of(line, delimiter), label, line)
+    header = named(cells_of(line, delimiter) or [line])
     return Source(label, header, path, delimiter, above, below=below)
 
 
-def named(header: Sequence[str], label: str, line: str = "") -> list[str]:
-    """Header with a name for every column.
-
-    Raises
-    ------
-    InputError
-        It is not the header of several columns.
-    """
-    found = [cell.strip() for cell in header]
-    if len([cell for cell in found if cell]) < 2:
-        raise InputError(
-            "the first line is not a header of several columns.",
-            where=label,
-            examples=[line.strip()] if line.strip() else found,
-            fix=f"The first line must hold the column names: take out any title above them, or {leave_out(label)}",
-        )
-    return [name or f"column {i}" for i, name in enumerate(found, 1)]
+def named(header: Sequence[str]) -> list[str]:
+    """Return a header with a name for every column."""
+    return [cell.strip() or f"column {i}" for i, cell in enumerate(header, 1)]
 
 
 def scan(sources: Sequence[Source]) -> str:

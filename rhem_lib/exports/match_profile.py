@@ -12,6 +12,11 @@ from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
 from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
 
+# Columns that no list of endpoints has.
+WORK = {normal_header(name) for name in (
+    "ticket_id", "Ticket Number", "Ticket #", "ticketNumber", "hours", "hours worked", "duration", "time spent",
+    "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
+)}  # fmt: skip
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
 FILE_DATE = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # a clock may follow
 
@@ -27,6 +32,8 @@ def recognise(
         for spec in profile.tables:
             if help_.profile not in ("", profile.name) or help_.table not in ("", spec.table):
                 continue
+            if spec.table == "endpoints" and not WORK.isdisjoint(names) and spec.missing_in(names - {"@as_of"}):
+                continue  # the day in a file's name makes no list of endpoints of a list of work
             missing = spec.missing_in(names)
             undated |= missing == ["as_of"]
             if not missing:
@@ -40,7 +47,7 @@ def recognise(
     if not best[1].one_file:
         return best[1], [best[2]]
     ranked = sorted(reversed(scores), key=lambda s: s[0])  # the best last, the first listed last among equals
-    inside = names - {"@as_of"}  # the day in a file's name makes no list of endpoints of a list of work
+    inside = names - {"@as_of"}
     own = {
         spec.table: spec
         for _, profile, spec in ranked
@@ -109,10 +116,11 @@ def _unknown(header: list[str], label: str, undated: bool, like: str) -> InputEr
             examples=header,
             fix="Add the column that is missing; a cell of onboarded_on may stay empty.",
         )
+    titled = sum(re.fullmatch(r"column \d+", name) is None for name in header) < 2
     return InputError(
-        "no profile knows these columns.",
+        "the first line is not a header of several columns." if titled else "no profile knows these columns.",
         where=label,
-        examples=header,
+        examples=[name for name in header if not re.fullmatch(r"column \d+", name)],
         fix=f"{like}`rhem profiles` lists the columns that each system's exports need. Describe the columns of "
         f"another system in profiles/<name>.toml. If this file is not needed, as invoices are, {leave_out(label)}",
     )

@@ -66,7 +66,8 @@ class RawTable:
     The relation has the `columns`, `aside` (a reason of the source system), `changed` (when the record was changed
     last), `row_hash`, and whence a row comes: `file` (a key of `labels`), `source_file`, `record` (its number
     there; the header is 1). `header` is that of the files, and `headers` maps canonical columns to the first of
-    it they were found under; `saved` is when each file was, by label; `damaged` holds the lines that could not be
+    it they were found under; `saved` is when each file was, by label, and `hidden` what
+    its workbook does not show; `damaged` holds the lines that could not be
     split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the files. With `straight`,
     the cells are still read straight from that file, in its order, and `record` is NULL: see `stored`.
     """
@@ -80,6 +81,7 @@ class RawTable:
     help: FileSettings
     labels: dict[int, str]
     saved: dict[str, int]
+    hidden: dict[str, str]
     header: list[str]
     damaged: pd.DataFrame = field(repr=False)
     straight: Recognised | None = None
@@ -240,20 +242,19 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
         f"FROM {'loaded_rows' if file.source.path is None else scan([file.source for file in files])})"
     )
     _number(con, name, files, spec, straight=straight)
-    facts = "min(record) AS record, 0 AS row_hash, max(changed) AS changed"
-    facts = facts if spec.distinct else "record, row_hash, changed"
+    facts, once = "record, row_hash, changed", ""
+    if spec.distinct:
+        facts, once = "min(record) AS record, 0 AS row_hash, max(changed) AS changed", " GROUP BY ALL"
     own = ", ".join(f'"{column}"' for column in columns)
-    relation = (
-        f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{' GROUP BY ALL' if spec.distinct else ''})"
-    )
-    lost = [f.source.damaged.assign(table=spec.table, source_file=f.source.label) for f in files]
+    relation = f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{once})"
+    sources = [f.source for f in files]
+    lost = [source.damaged.assign(table=spec.table, source_file=source.label) for source in sources]
     damaged = pd.concat(lost) if position == 0 else lost[0].iloc[:0]
     labels = {f.number: f.source.label for f in files}
-    saved = {f.source.label: f.source.saved for f in files}
+    saved, hidden = ({source.label: getattr(source, name) for source in sources} for name in ("saved", "hidden"))
     waiting = file if straight else None
-    return RawTable(
-        name, relation, columns, file.profile, spec, found, file.help, labels, saved, header, damaged, waiting
-    )
+    return RawTable(name, relation, columns, file.profile, spec, found, file.help, labels, saved, hidden, header,
+                    damaged, waiting)  # fmt: skip
 
 
 def _check_twice(con: Connection, files: list[Recognised], spec: TableProfile) -> None:
@@ -280,7 +281,7 @@ def _check_twice(con: Connection, files: list[Recognised], spec: TableProfile) -
 def _check_exact(con: Connection, raw: RawTable) -> None:
     """Stop where a spreadsheet rounded the numbers by which rows are joined: 1.23E+08 may be many tickets."""
     for column in [c for c in NUMBERS if c in raw.headers and raw.straight is None]:
-        rounded = f"contains({column}, 'E+') AND regexp_full_match({column}, '\\d([.,]\\d+)?E\\+\\d+')"
+        rounded = f"contains({column}, '+') AND regexp_full_match({column}, '\\d([.,]\\d+)?[eE]\\+\\d+')"
         rows = f"SELECT {column}, source_file, record FROM {raw.relation} WHERE {rounded} LIMIT 5"
         found = con.execute(rows).fetchall()
         if found:
@@ -497,12 +498,17 @@ def _bare(cell: str) -> str:
     """SQL of a cell without blanks around it and without the apostrophe that keeps spreadsheets from computing.
 
     Few cells start with a sign before "(", or end in a blank: all others are left alone, which is faster. NULL, as
-    database tools write an empty cell, is empty.
+    database tools write an empty cell, is empty, and so is #N/A, as a spreadsheet writes what it cannot compute.
     """
     guarded = f"starts_with({cell}, '''')"
     text = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
     rare = f"{cell} < '(' OR ends_with({cell}, ' ')"
-    return f"CASE WHEN {rare} THEN nullif(trim({text}), '') ELSE nullif({cell}, 'NULL') END"
+    failed = (
+        f"starts_with({cell}, '#') AND regexp_full_match({cell}, '#(N/A|REF!|VALUE!|NAME\\?|DIV/0!|NULL!|NUM!)')"
+    )
+    return (
+        f"CASE WHEN {failed} THEN NULL WHEN {rare} THEN nullif(trim({text}), '') ELSE nullif({cell}, 'NULL') END"
+    )
 
 
 def _known(cell: str, missing: list[str]) -> str:

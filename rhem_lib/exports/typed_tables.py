@@ -29,12 +29,18 @@ from rhem_lib.exports.value_formats import (
 )
 from rhem_lib.settings import Settings
 
-TOTAL = "(grand |sub-?)?tot(als?|aal|ales?):?|total g[eé]n[eé]ral:?|gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
-SUM_OF = (  # in a row that lacks a fact
-    "(grand )?total *[:(].*|sub-?total .*|(gesamt|zwischen)?summe *[:(].*|(suma|somm[ae]) *(total|:).*"
+TOTAL = (
+    "(grand |sub-?)?tot(als?|aal|ales?)( hours| time)?:?|total g[eé]n[eé]ral:?|"
+    "gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
 )
+SUM_OF = (  # in a row that lacks a fact
+    "(grand )?total *[:(].*|.+ totals?:?|sub-?total .*|(gesamt|zwischen)?summe *[:(].*|"
+    "(suma|somm[ae]) *(total|:).*"
+)
+OF_PERSON = "|(.+ totals?|totals?:? .+)"  # in the place of a technician
 SUMMED = ("worked_on", "opened_at", "ticket_id", "device_id")  # what a sum has none of
-NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on")
+NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on", "work_type")
+PEOPLE = ("technician",)
 BRIEF = 60  # characters of a cell that quarantine shows
 NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
 UNREADABLE = (
@@ -48,7 +54,7 @@ CHANGED_AT = (
 FEW_CELLS = 3  # from which on a pattern of all cells is no chance
 # 'fixed-fee + block-hours' is neither of the two; 'time and material' is one
 TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material')"
-DATED = ("onboarded_on", "ended_on")
+DATED = ("onboarded_on", "ended_on", "start")
 INSTANT = "regexp_matches({0}, '" + DOTNET + "')"
 ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "|" + DOTNET + "'))"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
@@ -336,15 +342,16 @@ def _no_facts(raw: RawTable) -> list[Case]:
         if c in raw.headers and normal_header(raw.headers[c]) in map(normal_header, raw.spec.specs(c))
     ][:2]  # of a template, the cell is not what the column holds
     marks = [c for c in NAMES if c in raw.headers]
-    shown = [c for c in marks if c != "technician"]
+    shown = [c for c in marks if c not in ("technician", "work_type")]
     header = " AND ".join(  # few cells are as long as the name of their column
         f"CASE WHEN strlen({c}) = strlen({name}) THEN lower({c}) = lower({name}) ELSE false END"
         for c, name in heads
     )
     bare = " OR ".join(f"{c} IS NULL" for c in SUMMED if c in raw.headers) or "false"
     total = " OR ".join(  # few cells pass the quick tests: most start with a digit
-        f"CASE WHEN {c} < 'G' THEN false WHEN {c} ILIKE '%tota%' OR {c}[:3] IN ('Ges', 'Zwi', 'Sum', 'Som') "
-        f"THEN regexp_full_match(lower({c}), '{TOTAL}') "
+        f"CASE WHEN {c} < 'G' AND NOT (ends_with({c}, 'otal') OR ends_with({c}, 'OTAL')) THEN false "
+        f"WHEN {c} ILIKE '%tota%' OR {c}[:3] IN ('Ges', 'Zwi', 'Sum', 'Som') "
+        f"THEN regexp_full_match(lower({c}), '{TOTAL}{OF_PERSON * (c in PEOPLE)}') "
         f"OR (({bare}) AND regexp_full_match(lower({c}), '{SUM_OF}')) ELSE false END"
         for c in marks
     )

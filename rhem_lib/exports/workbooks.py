@@ -1,6 +1,7 @@
 """Workbooks, JSON and Parquet files -> the same text cells that a CSV file gives."""
 
 import datetime as dt
+import html
 import json
 import re
 import zipfile
@@ -122,6 +123,38 @@ def _workbook(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
         raise InputError(said, where=label, fix=f"Export it again, or {leave_out(label)}")
 
 
+def hidden_parts(path: Path, label: str) -> dict[str, str]:
+    """Return what a workbook does not show, by the label of the sheet: the sheet, or how many of its rows.
+
+    Filters hide rows as well, and nothing tells those that were taken out from those not looked at: all count.
+    """
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+
+    sheets = CalamineWorkbook.from_path(str(path)).sheets_metadata
+    shown = SheetVisibleEnum.Visible
+    found = {f"{label}/{sheet.name}": "the sheet is hidden" for sheet in sheets if sheet.visible != shown}
+    if path.suffix.lower() != ".xlsx":
+        return found
+    with zipfile.ZipFile(path) as package:
+        links = _attributes(package, "xl/_rels/workbook.xml.rels", b"Relationship", "Id", "Target")
+        targets = {link[0]: link[1] for link in links}
+        for name, key in _attributes(package, "xl/workbook.xml", b"sheet", "name", "r:id"):
+            part = f"xl/{targets[key]}" if targets[key][0] != "/" else targets[key][1:]
+            rows = len(re.findall(rb"<row\b[^>]*\bhidden=.(?:1|true)", package.read(part)))
+            if rows and f"{label}/{name}" not in found:
+                found[f"{label}/{name}"] = (
+                    f"{rows:,} row{'s' * (rows > 1)} of the sheet are hidden, as by a filter"
+                )
+    return found
+
+
+def _attributes(package: zipfile.ZipFile, part: str, tag: bytes, *names: str) -> Iterator[tuple[str, ...]]:
+    """The attributes of each element of a part of a workbook."""
+    for element in re.findall(rb"<" + tag + rb"\s[^>]*>", package.read(part)):
+        given = dict(re.findall(r"([\w:]+)\s*=\s*[\"']([^\"']*)", html.unescape(element.decode("utf-8"))))
+        yield tuple(given[name] for name in names)
+
+
 def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     """Each list of records of a JSON file; where there are several, under the name of the list."""
     documents = list(_documents(path.read_text(encoding="utf-8-sig")))
@@ -138,13 +171,23 @@ def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
 
 def _documents(text: str) -> Iterator[Any]:
     """Each JSON document of a text: one, one a line, or one after another, whatever the file is called."""
-    decoder, position = json.JSONDecoder(), 0
+    decoder, position = json.JSONDecoder(object_pairs_hook=_unique), 0
     while start := re.compile(r"\s*").match(text, position):
         position = start.end()
         if position == len(text):
             return
         document, position = decoder.raw_decode(text, position)
         yield document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object whose fields are each there once: of two values nobody knows the right one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field '{twice}' is there twice in one record")
+    return found
 
 
 def _lists(document: Any) -> dict[str, list[dict[str, Any]]]:

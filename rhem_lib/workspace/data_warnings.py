@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pandas as pd
 
-from rhem_lib.errors import say
+from rhem_lib.errors import leave_out, say
 from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Settings
 from rhem_lib.workspace.classify import TICKET_COLUMNS
@@ -84,6 +84,9 @@ def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
             yield "empty-file", f"{path} has a header and no rows.", "", ""
         elif rows % PAGE == 0:
             yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
+    hidden = files.loc[files["hidden"] != "", ["path", "hidden"]].drop_duplicates()
+    for path, what in hidden.itertuples(index=False):
+        yield "hidden", f"{path}: {what}: all that is there counts. Otherwise {leave_out(path)}", "", ""
     yield from _none_kept(files, quarantine)
     yield from _two_systems(facts.time_entries, files, "worked_on", "time entries")
     yield from _two_systems(facts.endpoints, files, "as_of", "endpoints")

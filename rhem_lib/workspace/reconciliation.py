@@ -129,7 +129,7 @@ def reconcile(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Acco
     table.loc["read"] = [facts.hours_read, facts.rows_read]
     return Account(
         table=table.astype({"rows": int}).rename_axis("work_class"),
-        files=facts.files.drop(columns="note"),
+        files=facts.files.drop(columns=["note", "hidden"]),
         quarantine=_reasons(facts.quarantine),
         warnings=warnings(facts, clients, settings),
         suggestions=suggestions(facts, clients, settings),

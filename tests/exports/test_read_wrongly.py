@@ -180,3 +180,116 @@ def test_two_billing_models_in_one_cell_are_neither(workspace, billing):
     clients = f"client,onboarded_on,billing\nNord,2026-01-01,{billing}\n"
     with pytest.raises(InputError, match="is no billing model"):
         rhem.load(workspace({"time.csv": hours(1), "clients.csv": clients}))
+
+
+def packed(sheets):
+    """Workbook of sheets, each with rows, whether it is hidden, and which rows are."""
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made, {"in_memory": True}) as book:
+        for name, (rows, hidden, hidden_rows) in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+            for number in hidden_rows:
+                sheet.set_row(number, None, None, {"hidden": True})
+            if hidden:
+                sheet.hide()
+    return made.getvalue()
+
+
+ROWS = [HEAD.strip().split(","), *([str(n), "Nord", f"2026-05-0{n}", 1, "Remote", str(n)] for n in (1, 2))]
+
+
+def test_hidden_sheets_and_rows_count_and_are_named(workspace):
+    more = [ROWS[0], ["3", "Nord", "2026-05-03", 4, "Remote", "3"]]
+    work = rhem.load(workspace({"t.xlsx": packed({"A & B": (ROWS, False, [2]), "Old": (more, True, [])})}))
+    assert work.time_entries.df()["hours"].sum() == 6
+    warned = work.account.warnings.query("code == 'hidden'")["text"].tolist()
+    assert "exports/t.xlsx/A & B: 1 row of the sheet are hidden" in warned[0]
+    assert (
+        "t.xlsx/Old: the sheet is hidden" in warned[1] and 'path = "exports/t.xlsx/Old"\nskip = true' in warned[1]
+    )
+
+
+@pytest.mark.parametrize(
+    "above", [[["Time Entry Report"], [], ["From", "2026-05-01"]], [["Who", "", "When", "", "", ""]]]
+)
+def test_names_the_line_of_the_header_below_a_title_or_a_band(workspace, above):
+    rows = above + ROWS
+    line = rf"Line {len(above) + 1} looks like the header"
+    with pytest.raises(InputError, match=line):
+        rhem.load(workspace({"t.xlsx": packed({"T": (rows, False, [])})}))
+    text = "\n".join(";".join(map(str, row)) or ";" for row in rows)
+    folder = workspace({"t.csv": text})
+    (folder / "exports" / "t.xlsx").unlink()
+    with pytest.raises(InputError, match=line):
+        rhem.load(folder)
+
+
+def test_a_field_twice_in_one_record_is_asked_about(workspace):
+    with pytest.raises(InputError, match="the field 'hours' is there twice in one record"):
+        rhem.load(workspace({"t.json": '[{"client": "Nord", "worked_on": "2026-05-04", "hours": 1, "hours": 3}]'}))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [",,,{0},,", ",Nord,2026-05-31,{0},,", ",Total hours,2026-05-31,{0},,", ",Nord,2026-05-31,{0},Grand Total,"],
+)
+def test_a_sum_in_the_last_row_is_no_work(workspace, last):
+    work = rhem.load(workspace({"t.csv": hours(1, 2, 0.5) + last.format(3.5)}))
+    assert work.time_entries.df()["hours"].sum() == 3.5 and len(work.quarantine) == 1
+
+
+def test_a_last_entry_as_long_as_all_others_is_work_where_no_value_is_missing(workspace):
+    assert rhem.load(workspace({"t.csv": hours(1, 2, 0.5, 3.5)})).time_entries.df()["hours"].sum() == 7
+
+
+def test_sums_per_technician_are_no_work(workspace):
+    text = (
+        "client,worked_on,hours,technician\nNord,2026-05-04,1,Ann\nNord,2026-05-05,2,Ann\nNord,2026-05-31,3,{0}\n"
+    )
+    for name in ("Ann Total", "Total: Ann"):
+        assert rhem.load(workspace({"t.csv": text.format(name)})).time_entries.df()["hours"].sum() == 3
+
+
+@pytest.mark.parametrize("failed", ["#N/A", "#REF!", "#VALUE!"])
+def test_what_a_spreadsheet_cannot_compute_is_empty(workspace, failed):
+    rows = (
+        f"1,{failed},2026-05-04,1,Remote,5\n2,Nord,2026-05-04,2,Remote,{failed}\n3,Sued,2026-05-04,4,R,{failed}\n"
+    )
+    work = rhem.load(workspace({"t.csv": HEAD + rows}))
+    assert work.quarantine["reason"].tolist() == ["no-client"]
+    assert work.time_entries.df()["ticket_id"].isna().all()
+
+
+@pytest.mark.parametrize("columns", ["ticket_id,client,kind,opened", "client,device_id,ticket_id,duration"])
+def test_a_list_of_work_with_a_day_in_its_name_is_no_list_of_endpoints(workspace, columns):
+    row = ",".join("1" for _ in columns.split(","))
+    with pytest.raises(InputError, match="no profile knows these columns"):
+        rhem.load(workspace({"work-2026-05-31.csv": f"{columns}\n{row}\n"}))
+
+
+def test_long_numbers_of_a_workbook_are_never_joined(workspace):
+    rows = [*ROWS, ["3", "Nord", "2026-05-04", 1, "Remote", 123456789012345678]]
+    with pytest.raises(InputError, match="several may have become one"):
+        rhem.load(workspace({"t.xlsx": packed({"T": (rows, False, [])})}))
+
+
+SWITCH = "client,onboarded_on,billing,from,ended_on\nNord,2025-01-01,hourly,,\nNord,,fixed-fee,2026-03-01,{0}\n"
+
+
+@pytest.mark.parametrize("ended", ["", "2026-05-01"])
+def test_a_second_row_with_a_day_switches_the_billing(workspace, ended):
+    work = rhem.load(workspace({"time.csv": hours(1), "clients.csv": SWITCH.format(ended)}))
+    terms = work.agreements[["billing", "start", "end"]].astype(str).fillna("NaT").values.tolist()
+    last = "2026-04-30" if ended else "NaT"
+    assert terms == [["hourly", "2025-01-01", "2026-02-28"], ["fixed-fee", "2026-03-01", last]]
+    assert work.clients["ended_on"].astype(str).fillna("NaT").tolist() == [ended or "NaT"]
+
+
+@pytest.mark.parametrize(
+    "text", [SWITCH.replace("2026-03-01", ""), SWITCH.replace(",from", "").replace("2026-03-01,", "")]
+)
+def test_a_client_listed_twice_without_a_day_of_switch_is_asked_about(workspace, text):
+    with pytest.raises(InputError, match=r"clients\.csv, row 2 and clients\.csv, row 3.*a column 'from'"):
+        rhem.load(workspace({"time.csv": hours(1), "clients.csv": text.format("")}))

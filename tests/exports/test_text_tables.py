@@ -214,7 +214,11 @@ TABLE_PAGE = "a table in HTML or XML under another name. Open it in a spreadshee
         ("x.xls", b"<table>", "or open it in a spreadsheet and save it as .xlsx (some systems name a web page"),
         ("page.json", b'{"error": "unauthorized"}', "cannot be opened as JSON: it holds no list of records"),
         ("half.json", b'[{"id": 1, "client":', "this file cannot be opened as JSON"),
-        ("title.csv", b"Time report,,\nclient,worked_on,hours\n", "take out any title above them"),
+        (
+            "title.csv",
+            b"Time report,,\nclient,worked_on,hours\n",
+            "Line 2 looks like the header: take out the lines above it",
+        ),
         (
             "time.csv",
             b"Time report,My MSP,2026-06\n\nclient,worked_on,hours\nA,2026-06-01,1\n",

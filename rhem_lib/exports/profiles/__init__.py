@@ -119,7 +119,7 @@ class TableProfile(BaseModel):
         """Hold a profile to the columns that its table has, and to those that it cannot do without."""
         if self.table not in NEEDED:
             raise ValueError(f"there is no table '{self.table}'; tables are {', '.join(NEEDED)}")
-        known = [*NAMES_LIST, *schema.columns("clients"), "billing"]
+        known = [*NAMES_LIST, *schema.columns("clients"), "billing", "start"]
         if self.table in schema.TABLES and self.table != "clients":
             known = schema.columns(self.table)
         unknown = [column for column in self.columns if column not in known]
