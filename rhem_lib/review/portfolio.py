@@ -177,10 +177,8 @@ def build_portfolio(
 
     Raises
     ------
-    ParameterError
-        The quarter is not one.
-    NotEnoughData
-        No client had a computer in service in the quarter.
+    ParameterError, NotEnoughData
+        The quarter is not one, or no client had a computer in service in it.
 
     Examples
     --------
