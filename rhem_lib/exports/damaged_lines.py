@@ -9,11 +9,8 @@ from rhem_lib.exports.workbooks import Row
 
 MAX_LINES_PER_RECORD = 200
 MAX_LINE = 10_000_000  # characters
-
-
-def damaged_lines(found: list[tuple[int, str, str]]) -> pd.DataFrame:
-    """Frame of lines that could not be split into cells."""
-    return pd.DataFrame(found, columns=["source_row", "value", "reason"])
+LINES = ["source_row", "value", "reason"]
+UNDAMAGED = pd.DataFrame([], columns=LINES)
 
 
 def split_lines(path: Path, delimiter: str, width: int, header: int = 1) -> tuple[list[Row], pd.DataFrame]:
@@ -48,7 +45,7 @@ def split_lines(path: Path, delimiter: str, width: int, header: int = 1) -> tupl
             damaged.append((record, f"{len(line):,} characters", "unclosed-quote"))
         else:
             damaged.append((record, f"{len(cells)} cells, not {width}", "wrong-number-of-cells"))
-    return rows, damaged_lines(damaged)
+    return rows, pd.DataFrame(damaged, columns=LINES)
 
 
 def cells_of(line: str, delimiter: str) -> list[str]:

@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rhem_lib.errors import InputError, leave_out
-from rhem_lib.exports.damaged_lines import MAX_LINE, cells_of, damaged_lines, split_lines
+from rhem_lib.exports.damaged_lines import MAX_LINE, UNDAMAGED, cells_of, split_lines
 from rhem_lib.exports.workbooks import (
     JSON_SUFFIXES,
     SHEET_SUFFIXES,
@@ -61,7 +61,7 @@ class Source:
     delimiter: str = ""
     above: int = 0
     rows: pa.Table = field(default=None, repr=False)
-    damaged: pd.DataFrame = field(default_factory=lambda: damaged_lines([]), repr=False)
+    damaged: pd.DataFrame = field(default_factory=lambda: UNDAMAGED, repr=False)
     below: tuple[tuple[int, list[str]], ...] = ()
     hidden: str = ""  # what a workbook does not show of it
     saved: int = 0  # when the file was last saved, in seconds, as the file system or its archive has it

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rhem_lib.errors import InputError, together
+from rhem_lib.exports.damaged_lines import UNDAMAGED
 from rhem_lib.exports.database import query
 from rhem_lib.exports.files import Source, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
@@ -248,8 +249,9 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
     own = ", ".join(f'"{column}"' for column in columns)
     relation = f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{once})"
     sources = [f.source for f in files]
-    lost = [source.damaged.assign(table=spec.table, source_file=source.label) for source in sources]
-    damaged = pd.concat(lost) if position == 0 else lost[0].iloc[:0]
+    lost = [s.damaged.assign(table=spec.table, source_file=s.label) for s in sources if len(s.damaged)]
+    none = UNDAMAGED.assign(table="", source_file="")
+    damaged = pd.concat(lost) if lost and position == 0 else none
     labels = {f.number: f.source.label for f in files}
     saved, hidden = ({source.label: getattr(source, name) for source in sources} for name in ("saved", "hidden"))
     waiting = file if straight else None
