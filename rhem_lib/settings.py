@@ -29,7 +29,7 @@ SectionKey = Literal[
     "quarter", "goals", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
     "counted", "quality", "method",
 ]  # fmt: skip
-Quarter = Annotated[str, StringConstraints(pattern=r"^\d{4}Q[1-4]$")]
+Quarter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^\d{4}[Qq][1-4]$")]
 Language = Annotated[str, AfterValidator(known_language)]
 
 

@@ -122,6 +122,7 @@ def review(
     Stopped
         By Ctrl-C.
     """
+    quarter = quarter.strip().upper()
     if not QUARTER.match(quarter):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
 

@@ -28,7 +28,7 @@ due = 2026-09-15
 [quarters.2026Q2.text.less_well]
 title = "The printer failed us"
 paragraphs = ["It stood still for two days."]
-[[quarters.2026Q1.actions]]
+[[quarters.2026q1.actions]]
 action = "Update the server"
 owner = "Ben"
 due = 2026-05-01

@@ -134,7 +134,7 @@ def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition,
     ("quarter", "clients", "said"),
     [
         ("2026-2", (), "'2026-2' is not a quarter"),
-        ("2031Q1", (), "no client has computers in service in 2031Q1. The data reach from 2025Q2 to 2026Q2"),
+        ("2031q1", (), "no client has computers in service in 2031Q1. The data reach from 2025Q2 to 2026Q2"),
         ("2026Q2", ("Nobody Ltd",), "--client: 'Nobody Ltd' has no computers in service in 2026Q2"),
     ],
 )
