@@ -53,8 +53,8 @@ class Cleaned:
         Negative entries, and their hours, that were dated back to the work that they correct.
     missing_columns : DataFrame
         path, table, column and others (how many files of its kind have it): columns that one file is without.
-    names : sequence of str
-        All clients, once `unify` has been there.
+    names, spellings : sequence of str
+        All clients, and all that files call them less case and blanks, once `unify` has been there.
     """
 
     time_entries: Relation
@@ -72,6 +72,7 @@ class Cleaned:
     corrections: tuple[int, float]
     missing_columns: pd.DataFrame
     names: Sequence[str] = ()
+    spellings: Sequence[str] = ()
 
     @property
     def rows_read(self) -> int:

@@ -79,7 +79,9 @@ def unify(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings) 
     if not settings.privacy.technician_names:
         tables["time_entries"] = _without_people(con, tables["time_entries"])
     renamed: dict[str, Any] = {name: con.sql(rows) for name, rows in tables.items()}
-    return replace(cleaned, **renamed, names=sorted(set(mapping["canonical"])))
+    return replace(
+        cleaned, **renamed, names=sorted(set(mapping["canonical"])), spellings=sorted(set(found["normal"]))
+    )
 
 
 def _without_people(con: duckdb.DuckDBPyConnection, entries: str) -> str:

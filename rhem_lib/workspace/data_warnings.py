@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import duckdb
 import pandas as pd
 
-from rhem_lib.errors import leave_out, say
+from rhem_lib.errors import leave_out, say, toml_text
 from rhem_lib.exports import Cleaned
-from rhem_lib.settings import Settings
+from rhem_lib.settings import Settings, normal_name
 from rhem_lib.workspace.classify import TICKET_COLUMNS
 
+SHOWN = 3  # names in a warning about many clients
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
@@ -53,7 +54,7 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.Da
     files = facts.files
     found = [*_file_warnings(facts), *_client_warnings(facts, clients)]
     found += _kind_warnings(facts.endpoints, clients, settings)
-    found += [*_volume_warnings(facts), *_habit_warnings(facts)]
+    found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
     ):
@@ -180,7 +181,7 @@ def _client_warnings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_
     counted = {name for (name,) in facts.endpoints.project("client").distinct().fetchall()}
     sums = facts.time_entries.aggregate("client, sum(hours) FILTER (work_class = 'reactive')").fetchall()
     worked = {client: hours or 0.0 for client, hours in sums}
-    stand_ins = {"agreement": "taken from its first agreement", "first snapshot": "taken from its first snapshot"}
+    stand_ins = {"agreement": "taken from the first agreement", "first snapshot": "taken from the first snapshot"}
     for row in clients.itertuples():
         name = str(row.client)
         if counted and name not in counted and name in worked:
@@ -192,9 +193,41 @@ def _client_warnings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_
         if name not in counted and name not in worked and row.onboarding_source == "clients":
             text = f"{name} is listed in clients.csv, but no time entry and no endpoint list names it."
             yield "no-data", text, name, ""
-        if row.onboarding_source != "clients":
-            source = stand_ins.get(str(row.onboarding_source), "unknown, so its age is unknown")
-            yield "onboarding-date", f"{name}: onboarding date {source}.", name, ""
+    for source, group in clients[clients["onboarding_source"] != "clients"].groupby("onboarding_source"):
+        what = stand_ins.get(str(source), "unknown, so their age is unknown")
+        names = [*group["client"][:SHOWN], f"{len(group) - SHOWN:,} more"][: len(group)]
+        text = f"{len(group):,} client{'s' * (len(group) > 1)} ({', '.join(names)}): onboarding date {what}."
+        yield "onboarding-date", text, names[0] if len(group) == 1 else "", ""
+
+
+def _idle_settings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
+    """What rhem.toml says of work and clients that no file has: a slip, or a rule behind another."""
+    deciding = {rule for (rule,) in facts.time_entries.project("rule").distinct().fetchall()}
+    if deciding:
+        for number, rule in enumerate(settings.rules, 1):
+            if f"rhem.toml rule {number}" not in deciding:
+                asked = ", ".join(f"{column} = {toml_text(str(value))}" for column, value in rule.when.items())
+                text = (
+                    f"rule {number} of rhem.toml ({asked}) places no entry: nothing matches, or a rule above it."
+                )
+                yield "idle-rule", text, "", ""
+    known = set(facts.spellings)
+    for client, given in settings.clients.items():
+        idle = [name for name in given.aliases if normal_name(name) not in known]
+        if client not in facts.names and normal_name(client) not in known:
+            text = f"'{client}' has settings, but no file names it{' or its aliases' * bool(idle)}."
+            yield "idle-client", text, "", ""
+        elif idle:
+            yield (
+                "idle-alias",
+                f"no file has {', '.join(map(repr, idle))}, named as aliases of '{client}'.",
+                "",
+                "",
+            )
+    for key in ("own_company", "catch_all"):
+        for name in getattr(settings, key):
+            if normal_name(name) not in known and name not in facts.names:
+                yield "idle-client", f"'{name}' is in {key} of rhem.toml, but no file names it.", "", ""
 
 
 def _kind_warnings(endpoints: Relation, clients: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:

@@ -1,5 +1,6 @@
 """What to settle first, by hours at stake, with the lines of rhem.toml that settle it; nothing is done unasked."""
 
+import re
 from collections.abc import Iterator
 
 import duckdb
@@ -12,42 +13,99 @@ from rhem_lib.settings import Rule, Settings, normal_name
 from rhem_lib.workspace.classify import condition
 
 SHOWN = 12
+COLUMNS = ("type", "board", "work_type", "category", "source_file")
+TELLING = {  # words in the value of a column, and the work class that they tell; none tells reactive work
+    "onboarding": r"\bon-?boarding",
+    "project": r"\bprojects?\b|projekt|\bmigration",
+    "internal": r"\bsales\b|\bopportunit|\binternal|vertrieb|\bintern\b|\badmin(istration)?\b",
+    "scheduled": r"\bmeetings?\b|maintenance|wartung|\bpatch|\bpreventi|\bproactive|besprechung",
+    "excluded": r"\bvacation|\bholiday|\bsick|urlaub|\bleave\b|\bpto\b",
+}
+FORMS = {
+    "limited": "ltd",
+    "incorporated": "inc",
+    "corporation": "corp",
+    "company": "co",
+    "gesmbh": "gmbh",
+    "und": "and",
+}
 LIKENESS = 85  # of 100, above which two names may be one client
 Relation = duckdb.DuckDBPyRelation
+Key = tuple[tuple[str, str], ...]  # columns with the value that a rule asks for
 
 
 def suggestions(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Return what to settle, most hours first: text, the TOML that settles it, hours at stake."""
+    """Return what to settle: text, the TOML that settles it, hours at stake.
+
+    Rules whose class the words tell come first, for of all rules in rhem.toml the first that matches counts.
+    """
     found = [*_rules(facts.time_entries), *_aliases(facts, clients, settings)]
-    table = pd.DataFrame(found, columns=["text", "toml", "hours"])
-    return table.sort_values("hours", ascending=False, kind="stable", ignore_index=True)
+    return pd.DataFrame(found, columns=["text", "toml", "hours"])
 
 
 def _rules(entries: Relation) -> list[tuple[str, str, float]]:
-    """Values behind the unclassified hours, each with the rule that would place them and nothing else.
+    """Return as few rules as place the unclassified hours and nothing else, most hours first.
 
     Rules of rhem.toml go before all others; one that also met classified work would move that as well.
     """
-    columns = ("board", "type", "work_type", "category", "source_file")
     open_ = entries.filter("work_class = 'unclassified'")
-    rows = open_.aggregate(f"{', '.join(columns)}, sum(hours)").fetchall()
-    hours: dict[tuple, float] = {}
-    for *values, sum_ in rows:
-        given = [(column, value) for column, value in zip(columns, values, strict=True) if value is not None]
-        keys = [tuple(pair for pair in given if pair[0] in columns[:width]) for width in (3, 4, 5)]
-        key = next((key for key in keys if key and not _meets_others(entries, key)), None)
-        if key:
-            hours[key] = hours.get(key, 0.0) + sum_
-    found = []
-    for key, sum_ in sorted(hours.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]:
-        pairs = ", ".join(f"{column} = {toml_text(value)}" for column, value in key)
-        words = ", ".join(f"{column} '{value}'" for column, value in key)
-        toml = f'[[rules]]\nwhen = {{ {pairs} }}\nwork_class = "reactive"  # or scheduled, project, ...'
-        found.append((f"{sum_:,.1f} hours with {words} match no rule.", toml, sum_))
-    return found
+    rows = open_.aggregate(f"{', '.join(COLUMNS)}, sum(hours)").fetchall()
+    rows_of = {
+        tuple(pair for pair in zip(COLUMNS, values, strict=False) if pair[1]): hours for *values, hours in rows
+    }
+    left = rows_of
+    met: dict[Key, bool] = {}  # whether a rule would also move classified work
+    found: list[tuple[bool, float, Key]] = []
+    while left and len(found) < SHOWN:
+        sums: dict[Key, float] = {}
+        for given, hours in left.items():
+            for key in _keys(given):
+                sums[key] = sums.get(key, 0.0) + hours
+        by = {k: (not _told(k), k[0][0] == "source_file", len(k), -sums[k], _places(k)) for k in sums}
+        for key in sorted(sums, key=by.__getitem__):
+            if key not in met:
+                met[key] = _meets_others(entries, key)
+            if not met[key]:
+                break
+        else:
+            break
+        found.append((not _told(key), -sums[key], key))
+        left = {given: hours for given, hours in left.items() if not {*key} <= {*given}}
+    return [
+        _rule(key, -hours, sum(moved for given, moved in rows_of.items() if {*key} <= {*given}))
+        for _, hours, key in sorted(found)
+    ]
 
 
-def _meets_others(entries: Relation, key: tuple[tuple[str, str], ...]) -> bool:
+def _keys(given: Key) -> list[Key]:
+    """Return the sets of values that a rule may ask for: one value, else several together, at last the file."""
+    single = [(pair,) for pair in given if pair[0] != "source_file"]
+    return [*single, *(given[:width] for width in range(2, len(given) + 1)), given[-1:]]
+
+
+def _places(key: Key) -> list[tuple[int, str]]:
+    return [(COLUMNS.index(column), value) for column, value in key]
+
+
+def _told(key: Key) -> str:
+    """Return the one work class that the words of a value tell, if they tell one."""
+    classes = {name for name, words in TELLING.items() for _, value in key[:1] if re.search(words, value.lower())}
+    return classes.pop() if len(key) == len(classes) == 1 else ""
+
+
+def _rule(key: Key, hours: float, alone: float) -> tuple[str, str, float]:
+    """Return a rule in words, as TOML without a class that nobody knows, and the hours that it moves."""
+    pairs = ", ".join(f"{column} = {toml_text(value)}" for column, value in key)
+    words = ", ".join(f"{column} '{value}'" for column, value in key)
+    told = _told(key)
+    choice = "" if told else "  # write one in: reactive, scheduled, project, onboarding, internal or excluded"
+    toml = f"[[rules]]\nwhen = {{ {pairs} }}\nwork_class = {toml_text(told)}{choice}"
+    moved = f"The rule moves them from unclassified to {told or 'the class that you write in'}, and no others"
+    moved += f"; without the rules above it, {alone:,.1f} hours." if alone > hours + 1e-9 else "."
+    return f"{hours:,.1f} hours with {words} match no rule. {moved}", toml, hours
+
+
+def _meets_others(entries: Relation, key: Key) -> bool:
     """Whether a rule on these values would also match classified work or, by a * in them, other values."""
     others = [nw.col("work_class") != "unclassified", *(nw.col(c) != value for c, value in key if "*" in value)]
     rule = Rule(when=dict(key), work_class="reactive")
@@ -57,7 +115,11 @@ def _meets_others(entries: Relation, key: tuple[tuple[str, str], ...]) -> bool:
 
 def _aliases(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, str, float]]:
     """Names that may be one client, with the one section that joins them; never joined unasked."""
-    joins = [*_near_names(facts, clients), *_families(facts.parents, clients, settings)]
+    joins = [
+        *_spellings(facts, clients),
+        *_near_names(facts, clients),
+        *_families(facts.parents, clients, settings),
+    ]
     above: dict[str, str] = {}
 
     def top(name: str) -> str:
@@ -86,6 +148,21 @@ def _section(client: str, names: list[str], settings: Settings) -> str:
     return "\n".join(
         f"# {line}" for line in (f"{told} is there already; all in one section:", *lines.splitlines())
     )
+
+
+def _spellings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:
+    """Names that differ in dots and in how the form of the company is written; the one with most hours stays."""
+    worked = dict(facts.time_entries.aggregate("client, sum(hours)").fetchall())
+    alike: dict[str, list[str]] = {}
+    for name in sorted(clients["client"], key=lambda name: -worked.get(name, 0.0)):
+        words = re.findall(r"[^\W_]+", name.casefold().replace(".", "").replace("&", " and "))
+        alike.setdefault(" ".join(FORMS.get(word, word) for word in words), []).append(name)
+    for name, *others in alike.values():
+        if others:
+            hours = sum(worked.get(other, 0.0) for other in others)
+            names = f"'{name}' and {' and '.join(map(repr, others))}"
+            text = f"{names} are one name written differently ({hours:,.1f} hours)."
+            yield name, others, text, hours
 
 
 def _near_names(facts: Cleaned, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:

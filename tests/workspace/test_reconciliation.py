@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import rhem_lib as rhem
+from rhem_lib.errors import SettingsError
 from rhem_lib.exports.profiles import read_profiles
 from rhem_lib.schema import REASONS
 from rhem_lib.simulate.sample import write_sample
@@ -81,8 +82,13 @@ def test_unclassified_values_come_with_the_rule_that_settles_them(workspace):
     text = "client,worked_on,hours,work_type\nNord,2026-01-05,3,Remote\n"
     folder = workspace({"time.csv": text})
     suggestion = rhem.load(folder).account.suggestions.iloc[0]
-    assert suggestion["text"] == "3.0 hours with work_type 'Remote' match no rule."
+    assert suggestion["text"].startswith(
+        "3.0 hours with work_type 'Remote' match no rule. The rule moves them from"
+    )
     (folder / "rhem.toml").write_text('name = "T"\n' + suggestion["toml"])
+    with pytest.raises(SettingsError, match="work_class"):  # no class is filled in that nobody knows
+        rhem.load(folder)
+    (folder / "rhem.toml").write_text('name = "T"\n' + suggestion["toml"].replace('""', '"reactive"'))
     assert float(rhem.load(folder).account.table.loc["reactive", "hours"]) == 3
 
 
@@ -91,7 +97,41 @@ def test_a_suggested_rule_never_moves_what_is_classified_already(workspace):
     header = "entry_id,ticket_id,client,worked_on,hours,work_type\n"
     text = header + "1,1,Nord,2026-01-05,3,Remote\n2,2,Nord,2026-01-05,1,Remote\n"
     suggestion = rhem.load(workspace({"time.csv": text, "tickets.csv": tickets})).account.suggestions.iloc[0]
-    assert suggestion["text"] == "1.0 hours with work_type 'Remote', category 'Quote' match no rule."
+    assert suggestion["text"].startswith("1.0 hours with category 'Quote' match no rule.")
+
+
+def test_suggests_few_rules_and_only_classes_that_words_tell(workspace):
+    kinds = [
+        "Onboarding",
+        "Onboarding",
+        "Sales Opportunity",
+        "Team meeting",
+        "Remote",
+        "Patching",
+        "Server project",
+    ]
+    time = "entry_id,client,worked_on,hours,work_type,ticket_id\n"
+    time += "".join(f"{n},Nord,2026-05-04,1,{kind},{n}\n" for n, kind in enumerate(kinds))
+    tickets = "ticket_id,type,client,board\n" + "".join(f"{n},Other,Nord,Board {n % 3}\n" for n in range(7))
+    folder = workspace({"time.csv": time, "tickets.csv": tickets})
+    made = rhem.load(folder).account.suggestions
+    assert 'reactive"' not in "".join(made["toml"]) and len(made) == 6
+    assert made["text"].iloc[-1].endswith("and no others; without the rules above it, 7.0 hours.")
+    (folder / "rhem.toml").write_text('name = "T"\n' + "\n".join(made["toml"]).replace('""', '"reactive"'))
+    hours = rhem.load(folder).account.table["hours"].astype(float)
+    wanted = {"onboarding": 2, "internal": 1, "scheduled": 2, "project": 1, "reactive": 1, "unclassified": 0}
+    assert hours[list(wanted)].to_dict() == wanted
+
+
+@pytest.mark.parametrize(("one", "other"), [("Nord Ltd", "Nord Limited"), ("Süd GmbH", "Süd G.m.b.H."),
+                                            ("Ash & Co. Inc", "Ash and Company, Inc.")])  # fmt: skip
+def test_two_spellings_of_one_company_are_suggested_as_one(workspace, one, other):
+    text = f'client,worked_on,hours\n"{one}",2026-05-04,1\n"{other}",2026-05-04,2\nElse Ltd,2026-05-04,4\n'
+    folder = workspace({"time.csv": text})
+    made = rhem.load(folder).account.suggestions.query("text.str.contains('written differently')", engine="python")
+    assert len(made) == 1
+    (folder / "rhem.toml").write_text('name = "T"\n' + made["toml"].iloc[0])
+    assert set(rhem.load(folder).clients["client"]) == {other, "Else Ltd"}
 
 
 TIME = "entry_id,ticket_id,client,worked_on,hours\n"
@@ -370,16 +410,16 @@ def test_a_section_that_is_there_already_is_told_what_to_hold(workspace):
 def test_a_suggested_rule_places_its_hours_whatever_signs_are_in_it(workspace, value):
     others = "2,1,Nord,2026-01-05,5,Old Triage board\n3,2,Nord,2026-01-05,7,Triage\n"
     quoted = '"' + value.replace('"', '""') + '"'
-    tickets = "ticket_id,type,category\n1,incident,Email\n2,,Quote\n3,,Sales\n"
+    tickets = "ticket_id,type,category\n1,incident,Email\n2,,Quote\n3,,Odd\n"
     header = "entry_id,ticket_id,client,worked_on,hours,work_type\n"
     text = f"{header}1,3,Nord,2026-01-05,3,{quoted}\n{others}"
     folder = workspace({"time.csv": text, "tickets.csv": tickets})
     before = rhem.load(folder).account
     assert (before.table.loc["unclassified", "hours"], before.table.loc["reactive", "hours"]) == (10, 5)
     own = before.suggestions[before.suggestions["hours"] == 3].iloc[0]
-    assert value in own["text"]
-    assert ("Sales" in own["text"]) == ("*" in value), "a wildcard that meets others is narrowed"
-    (folder / "rhem.toml").write_text('name = "T"\n' + own["toml"].replace('"reactive"', '"project"'))
+    assert (value in own["text"]) != ("*" in value), "a wildcard that meets others is not suggested"
+    assert ("Odd" in own["text"]) == ("*" in value)
+    (folder / "rhem.toml").write_text('name = "T"\n' + own["toml"].replace('""', '"project"'))
     after = rhem.load(folder).account.table["hours"]
     assert (after["project"], after["unclassified"], after["reactive"]) == (3, 7, 5)
 
@@ -403,3 +443,39 @@ def test_hours_on_tickets_set_aside_are_told_from_those_on_tickets_not_exported(
         "4.0 hours are on tickets that the ticket export does not hold.",
         "2.0 hours are on tickets that were set aside (merged-ticket), so their type is unknown.",
     ]
+
+
+def test_settings_that_no_file_needs_are_named(workspace):
+    settings = """
+        name = "T"
+        own_company = ["Acme"]
+        [[rules]]
+        when = { work_type = "Remote" }
+        work_class = "reactive"
+        [[rules]]
+        when = { board = "Nope*" }
+        work_class = "internal"
+        [clients.Nord]
+        aliases = ["Nordd", "nord ltd"]
+        [clients.Foo]
+        goals = []
+    """
+    text = "client,worked_on,hours,work_type\nNord Ltd,2026-05-04,1,Remote\n"
+    told = [row for row in warned(workspace({"t.csv": text}, settings)) if row[0].startswith("idle")]
+    assert told == [
+        (
+            "idle-rule",
+            'rule 2 of rhem.toml (board = "Nope*") places no entry: nothing matches, or a rule above it.',
+        ),
+        ("idle-alias", "no file has 'Nordd', named as aliases of 'Nord'."),
+        ("idle-client", "'Foo' has settings, but no file names it."),
+        ("idle-client", "'Acme' is in own_company of rhem.toml, but no file names it."),
+    ]
+
+
+def test_clients_without_an_onboarding_date_are_one_warning(workspace):
+    text = "client,worked_on,hours\n" + "".join(f"C{n},2026-05-04,1\n" for n in range(9))
+    found = (
+        rhem.load(workspace({"t.csv": text})).account.warnings.query("code == 'onboarding-date'")["text"].tolist()
+    )
+    assert found == ["9 clients (C0, C1, C2, 6 more): onboarding date unknown, so their age is unknown."]
