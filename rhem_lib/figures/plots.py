@@ -78,7 +78,7 @@ def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | No
     served = panel[panel["exposure"] > 0]
     months = pd.date_range(served["month"].min(), served["month"].max(), freq="MS")
     table = 60 * pooled_rhem(served, by="month").set_index("month")[["rhem_h", "low", "high"]].reindex(months)
-    pooled = table["rhem_h"]
+    pooled = table["rhem_h"].clip(lower=0)
     spread = 60 * served.groupby("month")["rhem_h"].quantile([0.25, 0.75]).unstack().reindex(months)
     ax.fill_between(months, spread[0.25], spread[0.75], color=LIGHT, alpha=0.5, lw=0)
     ax.vlines(months, table["low"], table["high"], color=BLUE, lw=1)
@@ -220,7 +220,9 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if not fit.usable:
         return say_missing(ax, fit.text)
     rows = panel[(panel["exposure"] > 0) & panel["age_months"].notna()]
-    ax.scatter(rows["age_months"], 60 * rows["rhem_h"], s=7, color="#9aa5b1", alpha=0.55, lw=0, zorder=1)
+    ax.scatter(
+        rows["age_months"], 60 * rows["rhem_h"].clip(lower=0), s=7, color="#9aa5b1", alpha=0.55, lw=0, zorder=1
+    )
     for client, ages in rows.groupby("client")["age_months"]:
         if client in fit.clients.index:
             x = np.linspace(ages.min(), ages.max(), 40)
@@ -278,7 +280,7 @@ def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: in
 def _months(ax: Axes, rows: pd.DataFrame, client: str, *, since: float = 0, size: int = 5) -> pd.DataFrame:
     """Dots of a client's months by age; returns the months."""
     own = rows[rows["client"] == client]
-    ax.scatter(own["age_months"] - since, 60 * own["rhem_h"], s=size, color=GREY, lw=0, zorder=2)
+    ax.scatter(own["age_months"] - since, 60 * own["rhem_h"].clip(lower=0), s=size, color=GREY, lw=0, zorder=2)
     return own
 
 

@@ -72,7 +72,7 @@ def chance_of_rise(
     sums = [cell.sum(axis=1) for cell in cells]
     squares = free = 0.0
     for cell, total in zip(cells, sums, strict=True):
-        known, mean = total > 0, cell.mean(axis=1, keepdims=True)
+        known, mean = total > 0, total[:, None] / max(cell.shape[1], 1)
         squares += ((cell - mean)[known] ** 2 / mean[known]).sum()
         free += known.sum() * (cell.shape[1] - 1)
     dispersion = max(1.0, squares / free) if free else 1.0

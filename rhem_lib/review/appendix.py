@@ -6,7 +6,7 @@ import pandas as pd
 from rhem_lib.language import mark, month, number, sentence_case, t
 from rhem_lib.review.facts import Facts
 from rhem_lib.review.section import Section
-from rhem_lib.schema import FLAGS, METRIC_VERSION
+from rhem_lib.schema import METRIC_VERSION
 
 PRESETS = {
     "unscheduled": mark("Unplanned work here means incidents, problems, worked alerts and user requests."),
@@ -19,9 +19,14 @@ NEARLY = 0.05  # share of unsorted hours that leaves the picture as it is
 PLAIN_FLAGS = {
     "partial-month": mark("In service, or measured, for a part of the month only."),
     "carried-endpoints": mark("No list of computers this month; the last one is used."),
+    "contracted-endpoints": mark("No list of computers this month; the number of the agreement is used."),
     "no-endpoints": mark("No count of computers is known, so there is no figure."),
     "inferred-onboarding": mark("The start of our work is taken from the first agreement or computer list."),
     "outside-hours": mark("Hours before the start or after the end of service are not counted."),
+    "hours-without-exposure": mark("Work in a month without computers in service is in no figure."),
+    "coverage-gap": mark("The records of this month are not complete, so there is no figure."),
+    "thin-month": mark("Far fewer records than usual; the figure may be too low."),
+    "negative-hours": mark("Credits for earlier work exceed the work of this month; it is drawn as 0."),
     "zero-hours": mark("Computers in service and no unplanned work."),
     "billing-switch": mark("The agreement changed inside the month."),
 }
@@ -79,7 +84,7 @@ def _remarks(row: pd.Series) -> list[str]:
     flags = str(row["flags"]).split()
     if not flags and not np.isfinite(row["minutes"]):
         return [t("No figure: no computer in service, or no count.")]
-    return [t(PLAIN_FLAGS.get(flag, FLAGS.get(flag, flag))) for flag in flags]
+    return [t(PLAIN_FLAGS[flag]) for flag in flags]
 
 
 def method(f: Facts) -> Section:

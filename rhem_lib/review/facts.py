@@ -237,7 +237,7 @@ def _calendar(panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Tim
     months = own.reindex(every).reset_index()
     served = months["exposure"] > 0
     months["flags"] = months["flags"].fillna("").astype("str")
-    months["minutes"] = (months["rhem_h"] * 60).where(served)
+    months["minutes"] = (months["rhem_h"] * 60).clip(lower=0).where(served)  # a month of credits is drawn as 0
     months["tickets_per_computer"] = months["reactive_tickets"] / months["exposure"].where(served)
     tickets = months["reactive_tickets"].where(months["reactive_tickets"] > 0)
     months["minutes_per_ticket"] = months["reactive_hours"] * 60 / tickets

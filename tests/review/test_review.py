@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from review_data import JARGON, Fit, main_text, make_entries, make_fit, make_panel, make_review
 
+from rhem_lib import schema
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError
-from rhem_lib.language import minutes, number
+from rhem_lib.language import minutes, number, speaking, t
 from rhem_lib.metric.causes import cause_table
 from rhem_lib.metric.patch_windows import PatchEffect
+from rhem_lib.review import appendix
 from rhem_lib.review import facts as review_facts
 from rhem_lib.review.certainty import LADDERS, Difference
 from rhem_lib.review.findings import findings
@@ -301,3 +303,9 @@ def test_ladders_are_complete_and_never_firm_without_spread():
     assert {len(ladder) for ladder in LADDERS.values()} == {7}
     assert Difference(5.0, 0.0).sure == "likely" and not Difference(-5.0, 0.0).more
     assert Difference(1.0, 5.0).say("above what was expected") == ""
+
+
+def test_every_flag_of_a_month_has_plain_words_in_every_language():
+    for flag in schema.FLAGS:
+        with speaking("de"):
+            assert t(appendix.PLAIN_FLAGS[flag]) != appendix.PLAIN_FLAGS[flag]
