@@ -220,7 +220,10 @@ def _suspects(con: Connection, rows: str, entries: str = "count(*)") -> Suspects
 def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str, str, str]]:
     """What rows that may be one have in common, which rows may be, and why all but one of them are left out."""
     first = "age, source_row"
-    last = "changed_at DESC NULLS LAST, age DESC, source_row DESC"  # of states of one record
+    # Of states of one record; where nothing tells them apart, the rows' own content and no name decides.
+    last = (
+        f"changed_at DESC NULLS LAST, age DESC, source_row DESC, {FACT if table == 'time_entries' else 'row_hash'}"
+    )
 
     def all_but_one(what: str, order: str, reason: str) -> str:
         return f"WHEN row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1 THEN '{reason}'"

@@ -1,6 +1,7 @@
 """Typing and quarantine: each unusable row has one reason, and the first that applies decides."""
 
 import datetime as dt
+import os
 
 import pytest
 
@@ -98,12 +99,14 @@ def test_of_two_states_of_an_entry_the_last_counts(workspace):
 
 
 @pytest.mark.parametrize("names", [("t-2025-9.csv", "t-2025-10.csv"), ("t-jan.csv", "t-feb.csv")])
-def test_the_last_state_is_that_of_the_file_that_goes_on_longest(workspace, names):
+def test_the_last_state_is_that_of_the_file_saved_last_and_not_by_name(workspace, names):
     """By name, September comes after October."""
     first = "1,5,Nord,2025-09-30,,3,ann\n"
     then = "1,5,Nord,2025-09-30,,1,ann\n2,5,Nord,2025-10-01,,2,ann\n"
-    work = rhem.load(workspace({names[0]: HEADER + first, names[1]: HEADER + then}))
-    assert sorted(work.time_entries.df()["hours"]) == [1, 2]
+    folder = workspace({names[0]: HEADER + first, names[1]: HEADER + then})
+    for saved, name in zip((1_900_000_000, 1_900_000_060), names, strict=True):
+        os.utime(folder / "exports" / name, (saved, saved))
+    assert sorted(rhem.load(folder).time_entries.df()["hours"]) == [1, 2]
 
 
 @pytest.mark.parametrize("old", ["Contoso", "contoso  ltd"])

@@ -80,6 +80,16 @@ def test_asks_where_nothing_says_which_state_is_later(workspace):
     assert "exports/a.csv and exports/b.csv in different states" in told["undecided-state"]
 
 
+def test_of_states_that_nothing_orders_one_counts_whatever_the_names(workspace):
+    counted = []
+    for names in (("a.csv", "b.csv"), ("b.csv", "a.csv")):
+        folder = workspace({names[0]: rows((1, 3, "")), names[1]: rows((1, 1, ""))})
+        for path in (folder / "exports").iterdir():
+            os.utime(path, (1_900_000_000, 1_900_000_000))
+        counted.append(hours_of(folder))
+    assert counted[0] == counted[1]
+
+
 def test_a_column_missing_in_one_file_is_named(workspace):
     head, row = "entry_id,client,worked_on,hours,work_type,category\n", "1,Nord,2026-0{0}-01,1,Remote,Mail\n"
     files = {f"time-2026-0{m}.csv": head + row.format(m).replace("1,Nord", f"{m},Nord") for m in (1, 2, 3)}
