@@ -1,4 +1,7 @@
-"""`Review` -> .pptx: one slide per section, from a template's layouts and named placeholders."""
+"""`Review` -> .pptx: one slide per section, from a template's layouts and named placeholders.
+
+Titles and sentences come with the sections, from the room `review`; here they are placed.
+"""
 
 import copy
 from pathlib import Path

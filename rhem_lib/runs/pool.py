@@ -26,6 +26,7 @@ from rhem_lib.storage import write_whole
 
 TIMEOUT_SECONDS = 900.0
 ANSWER_SECONDS = 15  # in which a scheduler answers
+FRUITLESS_ROUNDS = 2  # without a record, after which the jobs of killed workers have failed
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def run_jobs(jobs: Iterable[Job], target: Path, *, workers: int | str, tell: Cal
     """Run jobs as they are handed over; yield a record each, in the order in which they end.
 
     Jobs whose worker process was killed run again, last first, so that one that kills its worker every time
-    does not stop the others; what is left after two rounds without a record has failed. `jobs` may still be
+    does not stop the others; what is left after `FRUITLESS_ROUNDS` without a record has failed. `jobs` may still be
     planning while the first run. `workers` are processes here, or the address of a Dask scheduler. `target` is the
     edition's folder, on storage that all workers share; `tell` takes a line, and how many of how many are done.
     """
@@ -167,8 +168,9 @@ def run_jobs(jobs: Iterable[Job], target: Path, *, workers: int | str, tell: Cal
         return
     jobs = chain([first], jobs)
     done = total = fruitless = 0
-    while fruitless < 2:
+    while fruitless < FRUITLESS_ROUNDS:
         lost: list[tuple[Job, Exception]] = []
+        before = done
         with _executor(workers, tell) as pool:
             futures = dict(_submit(pool, jobs, target, lost))
             total = total or len(futures) + len(lost)
@@ -183,8 +185,9 @@ def run_jobs(jobs: Iterable[Job], target: Path, *, workers: int | str, tell: Cal
                 yield record
         if not lost:
             return
-        fruitless = fruitless + 1 if len(lost) >= len(futures) else 0
-        tell(f"A worker process was killed: notebooks without a result run again ({len(lost)})")
+        fruitless = 0 if done > before else fruitless + 1
+        if fruitless < FRUITLESS_ROUNDS:
+            tell(f"A worker process was killed: notebooks without a result run again ({len(lost)})")
         jobs = iter([job for job, _ in lost[::-1]])
     for job, reason in lost:
         error = f"Its worker process was killed each time ({type(reason).__name__})."
