@@ -10,8 +10,8 @@ from rhem_lib.metric.causes import (
     concentration,
 )
 from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
-from rhem_lib.metric.definitions import Definitions, definitions
 from rhem_lib.metric.intervals import pooled_rhem
+from rhem_lib.metric.other_definitions import Definitions, definitions
 from rhem_lib.metric.panel import measure, reactive_entries
 from rhem_lib.metric.patch_windows import PatchEffect, patch_effect
 from rhem_lib.metric.time_saved import TECHNICIAN, given_back, staff_hours, time_given_back

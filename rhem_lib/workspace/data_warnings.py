@@ -8,7 +8,7 @@ import pandas as pd
 from rhem_lib.errors import leave_out, say, toml_text
 from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Settings, normal_name
-from rhem_lib.workspace.classify import TICKET_COLUMNS
+from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
 SHOWN = 3  # names in a warning about many clients
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing

@@ -15,8 +15,8 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, one_of
 from rhem_lib.exports import Profile
 from rhem_lib.settings import Preset, Settings
-from rhem_lib.workspace.classify import TICKET_COLUMNS, classify, rules_for
 from rhem_lib.workspace.reconciliation import Account
+from rhem_lib.workspace.work_classes import TICKET_COLUMNS, classify, rules_for
 
 NEEDED = {
     "time_entries": ("client", "worked_on", "hours", "ticket_id"),

@@ -10,7 +10,7 @@ import pandas as pd
 from rhem_lib.errors import toml_text
 from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Rule, Settings, normal_name
-from rhem_lib.workspace.classify import condition
+from rhem_lib.workspace.work_classes import condition
 
 SHOWN = 12
 COLUMNS = ("type", "board", "work_type", "category", "source_file")

@@ -33,9 +33,9 @@ from rhem_lib.exports import (
 )
 from rhem_lib.settings import Preset, Settings, read_settings
 from rhem_lib.storage import PART, file_digest, write_whole
-from rhem_lib.workspace.classify import PLACE, TICKET_COLUMNS, LabelledRule, decide, outcomes, rules_for
 from rhem_lib.workspace.frames import Workspace, large_tables, open_spark, spark_tables
 from rhem_lib.workspace.reconciliation import Account, reconcile
+from rhem_lib.workspace.work_classes import PLACE, TICKET_COLUMNS, LabelledRule, decide, outcomes, rules_for
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
 RELATIONS = ("time_entries", "tickets", "endpoints")

@@ -17,7 +17,7 @@ from rhem_lib.decay.fit import fit_decay
 from rhem_lib.figures import theme
 from rhem_lib.metric.causes import cause_months, concentration
 from rhem_lib.metric.decomposition import last_periods, why_moved
-from rhem_lib.metric.definitions import definitions
+from rhem_lib.metric.other_definitions import definitions
 from rhem_lib.settings import Target
 from rhem_lib.simulate.recovery import Recovery
 

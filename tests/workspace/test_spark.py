@@ -14,7 +14,7 @@ import pytest
 import rhem_lib as rhem
 from rhem_lib.review import Review
 from rhem_lib.workspace import to_pandas
-from rhem_lib.workspace.classify import rules_for
+from rhem_lib.workspace.work_classes import rules_for
 
 ROOT = Path(__file__).parents[2]
 LARGE = ("time_entries", "tickets", "endpoints")

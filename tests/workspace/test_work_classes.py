@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rhem_lib.errors import SettingsError
 from rhem_lib.exports.profiles import read_profiles
 from rhem_lib.settings import Rule, Settings
-from rhem_lib.workspace.classify import classify, rules_for
+from rhem_lib.workspace.work_classes import classify, rules_for
 
 CONNECTWISE = [read_profiles()["connectwise"]]
 TICKET = {

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from rhem_lib.metric.definitions import definitions
+from rhem_lib.metric.other_definitions import definitions
 from rhem_lib.metric.time_saved import time_given_back
 from rhem_lib.settings import Rule, Settings, Value
 from rhem_lib.workspace.frames import from_frames
