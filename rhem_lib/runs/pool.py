@@ -158,9 +158,10 @@ def run_jobs(jobs: Iterable[Job], target: Path, *, workers: int | str, tell: Cal
     """Run jobs as they are handed over; yield a record each, in the order in which they end.
 
     Jobs whose worker process was killed run again, last first, so that one that kills its worker every time
-    does not stop the others; what is left after `FRUITLESS_ROUNDS` without a record has failed. `jobs` may still be
-    planning while the first run. `workers` are processes here, or the address of a Dask scheduler. `target` is the
-    edition's folder, on storage that all workers share; `tell` takes a line, and how many of how many are done.
+    does not stop the others; what is left after `FRUITLESS_ROUNDS` without a record has failed. `jobs` may still
+    be planning while the first run. `workers` are processes here, or the address of a Dask scheduler. `target` is
+    the edition's folder, on storage that all workers share; `tell` takes a line, and how many of how many are
+    done.
     """
     jobs = iter(jobs)
     first = next(jobs, None)
