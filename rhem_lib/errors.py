@@ -84,11 +84,38 @@ class InputError(RhemError):
 
 
 def together(problems: list[InputError]) -> InputError:
-    """Return one error for all files that cannot be used, with all lines to paste in one edit."""
+    """Return one error for all files that cannot be used, with all lines to paste in one block.
+
+    >>> files = [InputError("this is not text.", where=f"{n}.csv", fix=leave_out(f"{n}.csv")) for n in (1, 2)]
+    >>> print(together(files))
+    2 files cannot be read:
+    - 1.csv, 2.csv: this is not text. take it out of the folder, or add to rhem.toml the lines below.
+    Lines for rhem.toml:
+    [[files]]
+    path = "1.csv"
+    skip = true
+    [[files]]
+    path = "2.csv"
+    skip = true
+    """
     if len(problems) == 1:
         return problems[0]
-    texts = "\n".join(f"- {problem}" for problem in problems)
-    return InputError(f"{len(problems)} files cannot be read:\n{texts}")
+    alike: dict[str, list[str]] = {}
+    entries: dict[str, None] = {}
+    for problem in problems:
+        fix, mark, entry = problem.fix.partition("\n[[files]]")
+        if entry:
+            fix, entries[mark[1:] + entry] = f"{fix.removesuffix(':')} the lines below.", None
+        text = str(InputError(problem.what, examples=problem.examples, fix=fix))
+        alike.setdefault(text, []).append(problem.where)
+    texts = "".join(f"\n- {_names(places)}: {text}" for text, places in alike.items())
+    block = "\n".join(["\nLines for rhem.toml:", *entries] if entries else [])
+    return InputError(f"{len(problems)} files cannot be read:{texts}{block}")
+
+
+def _names(places: list[str]) -> str:
+    more = len(places) - MAX_NAMED
+    return ", ".join(places[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 class SettingsError(RhemError):

@@ -186,7 +186,7 @@ class FileSettings(_Section):
     path: str
     profile: str = ""
     table: str = ""
-    as_of: dt.date | None = None
+    as_of: dt.date | Literal["from-name"] | None = None  # in names, a month is its last day
     date_order: Literal["", "day-first", "month-first"] = ""
     decimal: Literal["", ",", "."] = ""
     hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from rhem_lib.exports.files import quote
-from rhem_lib.exports.match_profile import as_of_day
+from rhem_lib.exports.match_profile import day_of_name
 from rhem_lib.exports.profiles import GONE
-from rhem_lib.settings import FileSettings, Settings, normal_name
+from rhem_lib.settings import Settings, normal_name
 
 NUMBER = "keyed, profile"
 FACT = "hash(worked_on, started_at, ended_at, hours, work_type, lower(technician), billable, entered_at)"
@@ -24,7 +24,6 @@ TWINS = {
     "endpoints": "device_id IS NULL AND count = 1",
 }
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
-MONTH = re.compile(r"(?<!\d)20\d\d[-_ ]?(?:0[1-9]|1[0-2])(?!\d)")  # of a monthly report
 COPY = re.compile(r"\((\d+)\)")  # how browsers number the downloads of one name
 Connection = duckdb.DuckDBPyConnection
 
@@ -71,17 +70,12 @@ def file_ages(saved: Mapping[str, int]) -> pa.Table:
     Table
         source_file, age: a number that rises, and is the same for files of one time.
     """
-    days = {label: as_of_day(label, FileSettings(path=label)) or _month(label) for label in saved}
+    days = {label: day_of_name(label)[0] for label in saved}
     named = all(days.values())
     copies = {label: max(map(int, COPY.findall(label)), default=0) for label in saved}
     times = {label: (days[label] if named else f"{when:012}", copies[label]) for label, when in saved.items()}
     ranks = {time: rank for rank, time in enumerate(sorted(set(times.values())))}
     return pa.table({"source_file": list(times), "age": [ranks[time] for time in times.values()]})
-
-
-def _month(label: str) -> str:
-    found = MONTH.findall(label)
-    return f"{found[-1][:4]}-{found[-1][-2:]}" if found else ""
 
 
 def mark_repeats(

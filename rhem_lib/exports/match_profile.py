@@ -1,5 +1,6 @@
 """Which profile, and which of its tables, a header belongs to; and the day of a snapshot."""
 
+import calendar
 import datetime as dt
 import difflib
 import re
@@ -18,7 +19,16 @@ WORK = {normal_header(name) for name in (
     "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
 )}  # fmt: skip
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
-FILE_DATE = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # a clock may follow
+ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
+MONTHS = "jan feb mar|mär apr may|mai jun jul aug sep oct|okt nov dec|dez".split()
+WORD = rf"(?<![a-z])(?P<w>{'|'.join(MONTHS)})[a-zä]*"
+NAME_DAYS = [re.compile(way, re.IGNORECASE) for way in (  # days and months in names of files, the surest first
+    r"(?<!\d)(?P<d>\d\d)(?P<mark>[._-])(?P<m>\d\d)(?P=mark)(?P<y>20\d\d)(?!\d)",
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_.]?\d)",
+    r"(?<!\d)(?<!\d[-_.])(?P<m>0[1-9]|1[0-2])[-_. ](?P<y>20\d\d)(?!\d)",
+    rf"{WORD}[-_. ]*(?P<y>20\d\d)(?!\d)",
+    rf"(?<!\d)(?P<y>20\d\d)[-_. ]*{WORD}",
+)]  # fmt: skip
 
 
 def recognise(
@@ -103,12 +113,14 @@ def _nearest(names: set[str], label: str, help_: FileSettings, profiles: dict[st
 
 def _unknown(header: list[str], label: str, undated: bool, like: str) -> InputError:
     if undated and not like:
-        return InputError(
-            "this is a list of endpoints, but not of which day.",
-            where=label,
-            fix="Put the day into its name (devices-2026-06-30.csv), or give it in rhem.toml. "
-            + say(label, "as_of = 2026-06-30  # put its day here"),
-        )
+        day, pattern = day_of_name(label)
+        if day:
+            line = 'as_of = "from-name"  # of a month, its last day'
+            fix = f"Its name has one: {day}. {say(pattern, line)}"
+        else:
+            fix = "Put the day into its name (devices-2026-06-30.csv), or give it in rhem.toml. "
+            fix += say(label, "as_of = 2026-06-30  # put its day here")
+        return InputError("this is a list of endpoints, but not of which day.", where=label, fix=fix)
     if label == "clients.csv":
         return InputError(
             "a list of clients needs the columns client and onboarded_on.",
@@ -171,9 +183,31 @@ def check_files(settings: Settings, labels: Collection[str]) -> None:
 
 def as_of_day(label: str, help_: FileSettings) -> str:
     """Day of a snapshot: from rhem.toml, else from the file name."""
-    if help_.as_of:
+    if isinstance(help_.as_of, dt.date):
         return help_.as_of.isoformat()
-    for parts in reversed(FILE_DATE.findall(label)):
+    for parts in reversed([*ISO_DAY.finditer(label)]):
         with suppress(ValueError):  # not every number of eight digits is a day
-            return dt.date(*map(int, parts)).isoformat()
-    return ""
+            return dt.date(*map(int, parts.groups())).isoformat()
+    return day_of_name(label)[0] if help_.as_of == "from-name" else ""
+
+
+def day_of_name(label: str) -> tuple[str, str]:
+    """Return the day in a file's name however it is written, and the name with * in its place; else "", the name.
+
+    A month is its last day. A day that may be a month is none.
+
+    >>> day_of_name("exports/devices June 2026.csv")
+    ('2026-06-30', 'exports/devices *.csv')
+    """
+    for found in (match for way in (ISO_DAY, *NAME_DAYS) for match in reversed([*way.finditer(label)])):
+        parts = found.groupdict()
+        year, word = int(parts["y"]), parts.get("w", "").lower()
+        month = int(parts.get("m") or next(n for n, words in enumerate(MONTHS, 1) if word in words))
+        day = int(parts.get("d") or calendar.monthrange(year, month)[1])
+        if parts.get("mark", ".") != "." and day != month:  # dots go with the day first; other marks with either
+            if day <= 12 and month <= 12:
+                continue
+            day, month = max(day, month), min(day, month)
+        with suppress(ValueError):
+            return dt.date(year, month, day).isoformat(), f"{label[: found.start()]}*{label[found.end() :]}"
+    return "", label

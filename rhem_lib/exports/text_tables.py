@@ -4,6 +4,7 @@ Nothing is interpreted here: every cell stays text until `clean`. Files of one h
 scan. A file that no profile knows is an error that says what to do.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -155,6 +156,7 @@ def _sources(folder: Path, settings: Settings, scratch: Path) -> Iterator[tuple[
             where=str(folder / "exports"),
             fix="Put the files of your PSA and RMM in this folder.",
         )
+    _check_file_names(found)
     labels: set[str] = set()
 
     def skip(label: str) -> bool:
@@ -167,6 +169,19 @@ def _sources(folder: Path, settings: Settings, scratch: Path) -> Iterator[tuple[
     for number, entry in enumerate(queries, 1):
         yield of_rows(*query(entry, folder, number)), entry
     check_files(settings, labels)
+
+
+def _check_file_names(found: list[Path]) -> None:
+    """Stop where a name is not UTF-8, as no report, rule or database could show or keep it."""
+    odd = [path for path in found if not str(path).isprintable() and "\\udc" in ascii(str(path))]
+    if odd:
+        raise InputError(
+            "these file names are not UTF-8, as if packed on an older Windows.",
+            where=os.fsencode(odd[0].parent).decode("cp1252", "replace"),
+            count=len(odd),
+            examples=[os.fsencode(path.name).decode("cp1252", "replace") for path in odd],
+            fix="Rename the files.",
+        )
 
 
 def _recognise(

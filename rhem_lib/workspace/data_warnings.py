@@ -37,7 +37,9 @@ REPEATS = {
     ),
 }
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
+NEW_AFTER, NEW_SHARE, NEW_ROWS = 3, 0.1, 10  # months without a value; its share and its rows since, to be named
 PAGE = 500  # exports cut off by a page limit have round row counts
+DECIDING = ("type", "board", "work_type", "category")  # columns by which work is classified
 Relation = duckdb.DuckDBPyRelation
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
 
@@ -55,6 +57,7 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.Da
     found = [*_file_warnings(facts), *_client_warnings(facts, clients)]
     found += _kind_warnings(facts.endpoints, clients, settings)
     found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
+    found += _new_values(facts.time_entries, settings)
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
     ):
@@ -228,6 +231,40 @@ def _idle_settings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         for name in getattr(settings, key):
             if normal_name(name) not in known and name not in facts.names:
                 yield "idle-client", f"'{name}' is in {key} of rhem.toml, but no file names it.", "", ""
+
+
+def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
+    """Values that decide the class of much work and begin in some month: a label is new, or renamed.
+
+    One that a rule of rhem.toml names is known.
+    """
+    parts = f"strftime(worked_on, '%Y-%m') AS month, {', '.join(DECIDING)}, work_class::VARCHAR AS work_class"
+    rows = entries.aggregate(f"{parts}, sum(hours) AS hours, count(*) AS n, min(source_file) AS file").df()
+    asked = [wanted for rule in settings.rules for wanted in rule.when.values()]
+    known = {value.lower() for wanted in asked for value in ([wanted] if isinstance(wanted, str) else wanted)}
+    months = sorted(rows["month"].unique())
+    for column in DECIDING if len(months) > NEW_AFTER else ():
+        spans = rows.groupby(column)["month"].agg(["min", "max"])
+        for value, first in spans.loc[spans["min"] >= months[NEW_AFTER], "min"].items():
+            before, since = rows[rows["month"] < first], rows[rows["month"] >= first]
+            own, filled = since[since[column] == value], before[before[column].notna()]
+            share = own["hours"].sum() / since["hours"].sum()
+            if (
+                share < NEW_SHARE
+                or own["n"].sum() < NEW_ROWS
+                or str(value).lower() in known
+                or 2 * filled["n"].sum() < before["n"].sum()
+            ):
+                continue
+            gone = filled[filled[column].map(spans["max"]) < first].groupby(column)["hours"].sum()
+            gone = gone[gone >= NEW_SHARE * before["hours"].sum()].sort_values()
+            place = own.groupby("work_class")["hours"].sum().idxmax()
+            text = (
+                f"{column} '{value}' begins in {first} ({own['file'].min()}) and has {100 * share:.0f} % of the "
+                f"hours since{f'; {gone.index[-1]!r} ends before it' if len(gone) else ''}. It counts as {place}: "
+                "a rule that names it confirms or mends that."
+            )
+            yield "new-value", text, "", str(first)
 
 
 def _kind_warnings(endpoints: Relation, clients: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:

@@ -3,6 +3,8 @@
 import datetime as dt
 import io
 import json
+import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ import xlsxwriter
 
 import rhem_lib as rhem
 from rhem_lib.errors import InputError
+from rhem_lib.exports.match_profile import day_of_name
 
 HEAD = "entry_id,client,worked_on,hours,work_type,ticket_id\n"
 RULES = 'name = "T"\n[[rules]]\nwhen = { work_type = "*" }\nwork_class = "reactive"\n'
@@ -293,3 +296,55 @@ def test_a_second_row_with_a_day_switches_the_billing(workspace, ended):
 def test_a_client_listed_twice_without_a_day_of_switch_is_asked_about(workspace, text):
     with pytest.raises(InputError, match=r"clients\.csv, row 2 and clients\.csv, row 3.*a column 'from'"):
         rhem.load(workspace({"time.csv": hours(1), "clients.csv": text.format("")}))
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("pcs-2026-06", "2026-06-30"),
+        ("2026-02/pcs", "2026-02-28"),
+        ("pcs 06-2026", "2026-06-30"),
+        ("pcs_202606", "2026-06-30"),
+        ("pcs 30.06.2026", "2026-06-30"),
+        ("pcs 03.06.2026", "2026-06-03"),
+        ("pcs 06-30-2026", "2026-06-30"),
+        ("pcs 06_06_2026", "2026-06-06"),
+        ("PCs June 2026 (2)", "2026-06-30"),
+        ("2026 Mai pcs", "2026-05-31"),
+        ("märz-2026", "2026-03-31"),
+        ("pcs 03-06-2026", ""),
+        ("pcs-2026-06-31", ""),
+        ("pcs-2026-1", ""),
+        ("Marketing 12", ""),
+        ("notebooks", ""),
+    ],
+)
+def test_a_day_or_a_month_in_a_name_is_read_however_it_is_written(name, day):
+    assert day_of_name(f"exports/{name}.csv")[0] == day
+
+
+def test_one_block_dates_all_lists_whose_names_have_a_month(workspace):
+    lists = {f"pcs {m} 2026.csv": f"client,device_id\nNord,{m}\n" for m in ("April", "May", "June")}
+    with pytest.raises(InputError) as raised:
+        rhem.load(workspace({"time.csv": hours(1), **lists}))
+    block = '[[files]]\npath = "exports/pcs *.csv"\nas_of = "from-name"  # of a month, its last day'
+    assert str(raised.value).endswith(f"\nLines for rhem.toml:\n{block}")
+    endpoints = rhem.load(workspace({}, f'name = "T"\n{block}\n')).endpoints.df()
+    assert sorted(endpoints["as_of"].dt.strftime("%m-%d")) == ["04-30", "05-31", "06-30"]
+
+
+def test_a_list_without_any_day_in_its_name_is_asked_for_its_own(workspace):
+    settings = 'name = "T"\n[[files]]\npath = "exports/*.csv"\nas_of = "from-name"\n'
+    with pytest.raises(InputError, match=r"pcs\.csv: this is a list of endpoints, but not of which day"):
+        rhem.load(workspace({"pcs.csv": "client,device_id\nNord,a\n", "time.csv": hours(1)}, settings))
+
+
+def test_file_names_that_are_not_utf8_are_named(workspace):
+    folder = workspace({"time.csv": hours(1)})
+    try:
+        Path(os.fsdecode(os.fsencode(folder / "exports") + b"/M\xfcller.csv")).write_text(hours(2))
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    with pytest.raises(InputError, match=r"names are not UTF-8.*For example: Müller\.csv\. Rename") as raised:
+        rhem.load(folder)
+    str(raised.value).encode("utf-8")

@@ -479,3 +479,30 @@ def test_clients_without_an_onboarding_date_are_one_warning(workspace):
         rhem.load(workspace({"t.csv": text})).account.warnings.query("code == 'onboarding-date'")["text"].tolist()
     )
     assert found == ["9 clients (C0, C1, C2, 6 more): onboarding date unknown, so their age is unknown."]
+
+
+NEW = 'name = "T"\n[[rules]]\nwhen = {{ work_type = "{0}" }}\nwork_class = "reactive"\n'
+
+
+def monthly(*labels):
+    """A file of twelve entries for each month, all of one work type but two."""
+    head, row = "entry_id,client,worked_on,hours,work_type\n", "{0}-{1},Nord,2026-{0:02d}-{1:02d},1,{2}\n"
+    return {f"time-2026-{month:02d}.csv": head + "".join(row.format(month, n, label if n < 11 else "Visit")
+            for n in range(1, 13)) for month, label in enumerate(labels, 1)}  # fmt: skip
+
+
+def test_a_value_that_begins_in_the_newest_file_is_named(workspace):
+    found = warned(workspace(monthly("A", "A", "A", "B"), NEW.format("*")))
+    assert [text for code, text in found if code == "new-value"] == [
+        "work_type 'B' begins in 2026-04 (exports/time-2026-04.csv) and has 83 % of the hours since; 'A' ends "
+        "before it. It counts as reactive: a rule that names it confirms or mends that."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rule"),
+    [("AAAA", "*"), ("AABA", "*"), ("AB", "*"), ("AAAB", "b"), (["", "", "", "B"], "*")],
+    ids=["none new", "seen early", "too few months", "named in a rule", "column was empty"],
+)
+def test_values_that_are_known_or_never_compared_are_not_named_as_new(workspace, labels, rule):
+    assert "new-value" not in {code for code, _ in warned(workspace(monthly(*labels), NEW.format(rule)))}
