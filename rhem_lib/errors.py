@@ -2,12 +2,15 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypeVar
 
 MAX_EXAMPLES = 5
 MAX_NAMED = 12
+# Control characters save tab and line ends, halves of characters, and the two that are none.
+UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 Word = TypeVar("Word")
 
 

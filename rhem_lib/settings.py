@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from numbers import Real
 from pathlib import Path
@@ -19,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from rhem_lib.errors import ParameterError, SettingsError, nearest
+from rhem_lib.errors import UNSEEN, ParameterError, SettingsError, nearest, toml_text
 from rhem_lib.language import known_language
 
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
@@ -29,6 +30,30 @@ SectionKey = Literal[
     "quarter", "goals", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
     "counted", "quality", "method",
 ]  # fmt: skip
+MAX_SETTINGS = 10_000_000  # bytes
+LARGEST = 10**9  # whole number that a setting may be
+JOINERS = str.maketrans("", "", "\u200c\u200d")  # not seen, but they shape letters of some scripts
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a client as it is shown: composed characters, and none that are not seen.
+
+    >>> shown_name("Cafe\u0301\u200b  Nord")
+    'Café Nord'
+    """
+    seen = unicodedata.normalize("NFC", " ".join(name.split()))
+    kept = (
+        sign for sign in seen if sign in "\u200c\u200d" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+    )
+    return " ".join("".join(kept).split())
+
+
+def normal_name(name: str) -> str:
+    """Return the name of a client without what may differ: case, blanks and characters that are not seen."""
+    return shown_name(name).translate(JOINERS).lower()
+
+
+ClientName = Annotated[str, AfterValidator(shown_name)]
 Quarter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^\d{4}[Qq][1-4]$")]
 Language = Annotated[str, AfterValidator(known_language)]
 
@@ -177,7 +202,7 @@ class ClientSettings(_Section):
 class ClientFile(ClientSettings):
     """One client's settings in a file of their own."""
 
-    client: str = Field(min_length=1)
+    client: ClientName = Field(min_length=1)
 
 
 class FileSettings(_Section):
@@ -242,8 +267,8 @@ class Settings(_Section):
     preset: Preset = "unscheduled"
     hours_are: str = "technician hours"
     language: Language = "en"
-    own_company: list[str] = []
-    catch_all: list[str] = []
+    own_company: list[ClientName] = []
+    catch_all: list[ClientName] = []
     endpoint_kinds: list[str] = ["workstation", "server"]
     endpoint_weights: dict[Literal["workstation", "server", "other"], float] = {}
     contracted_endpoints: bool = False
@@ -252,7 +277,7 @@ class Settings(_Section):
     engine: Engine | None = None
     targets: Target = Target()
     rules: list[Rule] = []
-    clients: dict[str, ClientSettings] = {}
+    clients: dict[ClientName, ClientSettings] = {}
     files: list[FileSettings] = []
     brand: Brand = Brand()
     value: Value = Value()
@@ -289,11 +314,46 @@ def read_settings(folder: Path) -> Settings:
 
 def _read(path: Path, model: type[Any]) -> Any:
     try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise SettingsError(f"this is not valid TOML: {problem}.", where=str(path)) from None
+        return model.model_validate(read_toml(path))
     except ValidationError as problem:
         raise _explain(problem, path, model) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds; every name and value in it is text that can be shown.
+
+    Raises
+    ------
+    SettingsError
+        It is no TOML, or holds characters that no text shows, numbers without end or too many levels.
+    """
+    try:
+        if path.stat().st_size > MAX_SETTINGS:
+            raise SettingsError("settings of more than 10 MB are not read.", where=str(path))
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        _check_values(found, path)
+    except RecursionError:
+        raise SettingsError("its values are nested too deep.", where=str(path)) from None
+    except ValueError as problem:  # also of numbers with thousands of digits
+        raise SettingsError(f"this is not valid TOML: {problem}.", where=str(path)) from None
+    return found
+
+
+def _check_values(value: Any, path: Path, key: str = "") -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_values(name, path, key)
+            _check_values(inner, path, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            _check_values(inner, path, f"{key}.{number}")
+    elif isinstance(value, str) and (found := UNSEEN.search(value)):
+        what = f"the control character U+{ord(found[0]):04X} is in this value."
+        fix = "Take it out: names and values are text that can be shown."
+        raise SettingsError(what, where=f"{path}, {toml_text(key)}", fix=fix)
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:  # nan is neither more nor less
+        what = f"'{key}' cannot be used: {str(value)[:20]} is no number to count with."
+        raise SettingsError(what, where=str(path))
 
 
 def _explain(problem: ValidationError, path: Path, model: type[Any]) -> SettingsError:
@@ -316,11 +376,6 @@ def _known_keys(model: Any, location: tuple[Any, ...]) -> list[str]:
         inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
         model = next((m for m in inner if isinstance(m, type) and issubclass(m, BaseModel)), model)
     return list(model.model_fields)
-
-
-def normal_name(name: str) -> str:
-    """Return the name of a client without what may differ: case and blanks."""
-    return " ".join(name.lower().split())
 
 
 def check_names(settings: Settings, known: Iterable[str]) -> None:

@@ -5,14 +5,19 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rhem_lib.errors import OutputError
 
 PART = ".part"
+LOCK = ".lock"
+SCRATCH = "rhem-"  # start of the names of our temporary folders
 OWNER = "workspace.txt"  # in a reports folder: the way to its workspace
 AGAIN = "run the same command again: what is finished is kept."
 ELSEWHERE = "Reports are written to reports/ under the current folder: go to one that you may write to."
@@ -37,6 +42,56 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+class Scratch:
+    """A temporary folder that goes with this object, or, after a kill, when the next one is made.
+
+    A lock in it ends with the process, so that nobody's folder in use is swept.
+
+    Examples
+    --------
+    >>> scratch = Scratch()
+    >>> scratch.path.is_dir()
+    True
+    """
+
+    def __init__(self, parent: str | None = None) -> None:
+        from filelock import FileLock
+
+        while True:  # until no other process took this one for a dead one's before it was locked
+            self.path = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
+            lock = FileLock(self.path / LOCK, thread_local=False)
+            lock.acquire()
+            if (self.path / LOCK).is_file():
+                break
+            lock.release()
+        self.close = weakref.finalize(self, _forget, self.path, lock)
+        for other in self.path.parent.glob(f"{SCRATCH}*"):
+            _sweep_scratch(other)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _forget(path: Path, lock: Any) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    lock.release(force=True)
+
+
+def _sweep_scratch(path: Path) -> None:
+    """Remove a temporary folder of ours whose process has ended."""
+    from filelock import FileLock, Timeout
+
+    held = path / LOCK
+    with suppress(OSError, Timeout):
+        if path.is_symlink() or path.stat().st_uid != os.getuid() or not held.is_file():
+            return
+        with FileLock(held, timeout=0):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def sweep(folder: Path) -> None:
@@ -71,7 +126,7 @@ def alone(folder: Path) -> Iterator[None]:
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(folder / ".lock").acquire(timeout=0)
+        lock = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout:
         fix = "Wait for it to end, or stop it, and run the command again."
         raise OutputError("another run is writing these reports.", where=str(folder), fix=fix) from None

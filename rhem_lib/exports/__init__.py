@@ -2,7 +2,7 @@
 
 from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed, empty_columns
 from rhem_lib.exports.client_names import agreement_table, check_aliases, client_table, unify
-from rhem_lib.exports.files import codes, connect, quote, quote_path
+from rhem_lib.exports.files import codes, connect, identifier, inline, lock, quote, quote_path
 from rhem_lib.exports.profiles import Profile, read_profiles
 from rhem_lib.exports.text_tables import read_exports
 from rhem_lib.exports.typed_tables import null_columns
@@ -18,6 +18,9 @@ __all__ = [
     "connect",
     "drop_typed",
     "empty_columns",
+    "identifier",
+    "inline",
+    "lock",
     "null_columns",
     "quote",
     "quote_path",

@@ -11,9 +11,10 @@ from rhem_lib.errors import InputError, SettingsError
 from rhem_lib.exports.clean import Cleaned
 from rhem_lib.exports.files import codes
 from rhem_lib.exports.text_tables import OWN
-from rhem_lib.settings import Settings, normal_name
+from rhem_lib.settings import Settings, normal_name, shown_name
 
 NAMED_TABLES = ("clients", "time_entries", "tickets", "endpoints", "agreements")
+UNNAMED = "(no visible name)"
 STAND_IN = "'T' || upper(substr(md5(lower(technician)), 1, 6))"
 
 
@@ -46,7 +47,8 @@ def check_aliases(settings: Settings) -> None:
 def unify(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings) -> Cleaned:
     """Return the tables with one spelling per client: that of rhem.toml, else of clients.csv, else the most used.
 
-    Names match when they differ in case and blanks only, or by an alias given in rhem.toml; nothing is guessed.
+    Names match when they differ in case, blanks and unseen characters only, or by an alias given in rhem.toml;
+    nothing is guessed.
     People get pseudonyms, unless rhem.toml asks for their names.
     """
     tables = {name: getattr(cleaned, name).sql_query() for name in NAMED_TABLES}
@@ -59,7 +61,8 @@ def unify(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings) 
         f"SELECT spelling, sum(n) AS n FROM ({counted}) GROUP BY rank, spelling ORDER BY rank, n DESC, spelling"
     ).df()
     ranked["normal"] = [normal_name(name) for name in ranked["spelling"]]
-    names = dict(ranked.drop_duplicates("normal")[["normal", "spelling"]].itertuples(index=False))
+    first = ranked.drop_duplicates("normal")
+    names = {row.normal: shown_name(row.spelling) or UNNAMED for row in first.itertuples()}
     for client, given in settings.clients.items():
         names |= {normal_name(alias): client for alias in [client, *given.aliases]}
     for own in (settings.own_company, settings.catch_all):

@@ -10,10 +10,10 @@ import gzip
 import os
 import re
 import shutil
-import tempfile
+import weakref
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
@@ -22,7 +22,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rhem_lib.errors import InputError, leave_out
+from rhem_lib.errors import UNSEEN, InputError, leave_out
 from rhem_lib.exports.damaged_lines import MAX_LINE, UNDAMAGED, cells_of, split_lines
 from rhem_lib.exports.workbooks import (
     JSON_SUFFIXES,
@@ -35,12 +35,13 @@ from rhem_lib.exports.workbooks import (
     most_unpacked,
     sheets,
 )
+from rhem_lib.storage import Scratch
 
 DELIMITERS = ",;\t|"
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 # what Export-Csv and Excel write above the header
-PREAMBLE = re.compile(r'^"?(?:#TYPE .*|sep=(.)[,;\t]*)"?$', re.IGNORECASE)
+PREAMBLE = re.compile(r'^"?(?:#TYPE .*|sep=([^\w\s"\'\\]|\t)[,;\t]*)"?$', re.IGNORECASE)
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 LOOKED_AT = 10  # lines, in which the header is looked for where the first is none
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
@@ -79,13 +80,43 @@ class Source:
         return replace(self, path=None, rows=_table(rows, len(self.header)), damaged=damaged)
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB that never reaches for the network, and spills to disk beyond MEMORY."""
+def connect() -> tuple[duckdb.DuckDBPyConnection, Path]:
+    """Open an in-memory DuckDB that never reaches for the network, and the folder to which it may spill.
+
+    The folder goes with the connection, which every relation holds. `lock` must follow when the inputs are known.
+    """
     offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    con = duckdb.connect(config={**offline, "memory_limit": MEMORY, "temp_directory": tempfile.gettempdir()})
+    scratch = Scratch()
+    con = duckdb.connect(config={**offline, "memory_limit": MEMORY, "temp_directory": str(scratch.path)})
+    weakref.finalize(con, scratch.__exit__)
     con.execute("ATTACH ':memory:' AS work (COMPRESS)")  # a third of the memory for columns that repeat themselves
     con.execute("USE work")
-    return con
+    return con, scratch.path
+
+
+def lock(con: duckdb.DuckDBPyConnection, files: Iterable[Path], folders: Iterable[Path] = ()) -> None:
+    """Let a connection reach these files and folders and its own scratch, and nothing else, for good.
+
+    Settings and cells are data, never SQL: this holds even where that should fail. Frames of Python are out of
+    reach too; see `inline`.
+    """
+    for kind, paths in (("paths", files), ("directories", folders)):
+        con.execute(
+            f"SET allowed_{kind} = ?", [sorted({str(p) for path in paths for p in (path, path.resolve())})]
+        )
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def inline(frame: pd.DataFrame) -> str:
+    """Return SQL of the rows of a small frame, for a connection that is locked."""
+    kinds = {"i": "BIGINT", "f": "DOUBLE", "M": "TIMESTAMP", "b": "BOOLEAN"}
+    columns = []
+    for name in frame:
+        cells = ("NULL" if pd.isna(cell) else quote(str(cell)) for cell in frame[name])
+        kind = kinds.get(frame[name].dtype.kind, "VARCHAR")
+        columns.append(f"unnest([{', '.join(cells)}]::{kind}[]) AS {identifier(name)}")
+    return f"SELECT {', '.join(columns)}"
 
 
 def codes(con: duckdb.DuckDBPyConnection, rows: str, column: str) -> str:
@@ -293,8 +324,8 @@ def dialect(path: Path, label: str) -> Source:
 
 
 def named(header: Sequence[str]) -> list[str]:
-    """Return a header with a name for every column."""
-    return [cell.strip() or f"column {i}" for i, cell in enumerate(header, 1)]
+    """Return a header with a name for every column, without characters that no text shows."""
+    return [UNSEEN.sub("", cell).strip() or f"column {i}" for i, cell in enumerate(header, 1)]
 
 
 def scan(sources: Sequence[Source]) -> str:
@@ -323,8 +354,13 @@ def _has_empty_lines(path: Path) -> bool:
 
 
 def quote(text: str) -> str:
-    """Return a text as an SQL literal."""
+    """Return a text as an SQL literal: the one door for values of settings, headers and file names."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name as an SQL identifier: the one door for names that are not ours."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def quote_path(path: Path | None) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from rhem_lib.errors import InputError, together
 from rhem_lib.exports.damaged_lines import UNDAMAGED
 from rhem_lib.exports.database import query
-from rhem_lib.exports.files import Source, members, of_rows, quote, scan, sources
+from rhem_lib.exports.files import Source, lock, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
@@ -137,6 +137,8 @@ def read_exports(
         kinds.setdefault(file.kind, []).append(file)
     if unknown:
         raise together(unknown)
+    paths = [file.source.path for files in kinds.values() for file in files if file.source.path]
+    lock(con, paths)
     found = [raw for files in kinds.values() for raw in _tables(con, files)]
     tables = [stored(con, raw) if _serves(raw, found) else raw for raw in found]
     for raw in tables:

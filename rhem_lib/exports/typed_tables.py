@@ -51,6 +51,8 @@ CHANGED_AT = (
     "coalesce(try_cast(changed AS TIMESTAMP), try_strptime(changed, ['%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %I:%M %p', "
     "'%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d/%b/%y %I:%M %p']))"
 )
+SHOWN = ("work_type", "type", "category", "subcategory", "board", "source", "priority", "industry")  # in decks
+UNSEEN_SQL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]"  # errors.UNSEEN, as the engine writes it
 FEW_CELLS = 3  # from which on a pattern of all cells is no chance
 # 'fixed-fee + block-hours' is neither of the two; 'time and material' is one
 TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material')"
@@ -147,7 +149,7 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
         kind, (sure, *clocks) = _kind(raw, name), survey.get(name, (True, 0, 0))
         column = Column(look, _mapped(raw, name), raw.headers.get(name, name), raw.labels, sure)
         if kind == "text":
-            found[name] = [((), Reading(column.text))]
+            found[name] = [((), Reading(_shown(column.text) if name in SHOWN else column.text))]
         elif kind == "number":
             found[name] = read_number(con, column, raw.help.decimal)
         elif kind == "duration":
@@ -285,15 +287,15 @@ def _localised(
         if any_clocks and _kind(raw, name) == "date":
             day = _unshifted(con, column, read, settings) or day
         return replace(read, then=day, any=" OR ".join(filter(None, [read.any, clock])))
-    local = f"timezone('{settings.time_zone}', timezone('UTC', {{0}}))"
+    local = f"timezone({quote(settings.time_zone)}, timezone('UTC', {{0}}))"
     utc = _utc_test(raw, name, column.text)
     return replace(read, then=day.replace("{0}", f"CASE WHEN {utc} THEN {local} ELSE {{0}} END"))
 
 
 def _unshifted(con: Connection, column: Column, read: Reading, settings: Settings) -> str:
     """Return SQL of the day where a time zone moved a column of days: every clock is midnight elsewhere."""
-    zone, midnight = settings.time_zone, "count(*) FILTER ({0} = date_trunc('day', {0}))"
-    moved = (f"timezone('UTC', timezone('{zone}', v))", f"timezone('{zone}', timezone('UTC', v))")
+    zone, midnight = quote(settings.time_zone), "count(*) FILTER ({0} = date_trunc('day', {0}))"
+    moved = (f"timezone('UTC', timezone({zone}, v))", f"timezone({zone}, timezone('UTC', v))")
     counts = ", ".join(midnight.format(value) for value in ("v", *moved))
     rows = f"(SELECT {read.sql} AS v FROM {column.relation})"
     n, bare, *held = con.execute(f"SELECT count(*), {counts} FROM {rows} WHERE v IS NOT NULL").fetchall()[0]
@@ -317,6 +319,12 @@ def _clock_test(raw: RawTable, name: str, text: str, value: str) -> str:
     """SQL test of a cell in UTC with a clock other than midnight."""
     utc = _utc_test(raw, name, text)
     return f"CASE WHEN {utc} THEN {value} <> date_trunc('day', {value}) END"  # AND would work out both
+
+
+def _shown(text: str) -> str:
+    """SQL of a word without control characters, which no document may hold; few have one."""
+    bare = f"nullif(trim(regexp_replace({text}, '{UNSEEN_SQL}', '', 'g')), '')"
+    return f"CASE WHEN regexp_matches({text}, '{UNSEEN_SQL}') THEN {bare} ELSE {text} END"
 
 
 def _mapped(raw: RawTable, name: str) -> str:

@@ -5,15 +5,19 @@ all cells but mean different things, the user is asked. The way may be chosen fr
 `Reading.doubt` then finds the cells further down that could have changed the choice.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
 
 from rhem_lib.errors import InputError, say
+from rhem_lib.exports.files import quote
 
 HALF_DAY = ["%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p"]
 DATES = {"spreadsheet-month": ["%y-%b", "%b-%y"]}
+# what a format of a profile may be made of: the directives that the engine reads, and marks between them
+OWN_FORMAT = re.compile(r"(?=.*%)(?:%[aAbBdHIjmMpSyYzf]|%-[dHImMSjy]|[ /.,:TZ_-])+")
 RESAVED = ("month-first", "day-first", "named-month", "serial")  # as a spreadsheet may write an ISO date
 BLANK, APOSTROPHE = r"[ \x{A0}\x{202F}]", r"[\x27\x{2019}]"
 WEEKDAY = "^(?:[A-Za-z]{3}[a-z]*,? )?"
@@ -205,7 +209,8 @@ def _date_way(text: str, family: str) -> str:
             text = f"regexp_replace({text}, '{written}', '{slashed}')"
         number = f"list_position({MONTHS}, lower({text}[:3]))"
         return _slashed(f"({number} || {text}[4:])", *ORDERS["month-first"])
-    read = f"try_strptime({text}, {DATES.get(family, [family])})"
+    formats = ", ".join(map(quote, DATES.get(family, [family])))
+    read = f"try_strptime({text}, [{formats}])"
     return f"CASE WHEN regexp_matches({text}, '[A-Za-z]{{3}}') THEN {read} END" if family in DATES else read
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, one_of
-from rhem_lib.exports import Profile
+from rhem_lib.exports import Profile, inline
 from rhem_lib.settings import Preset, Settings
 from rhem_lib.workspace.reconciliation import Account
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS, classify, rules_for
@@ -256,7 +256,7 @@ def alongside(frame: Any, small: pd.DataFrame) -> Any:
     native = nw.to_native(frame, pass_through=True)
     engine = nw.from_native(native).implementation
     if engine.is_duckdb():
-        return native.query("large", "SELECT * FROM small").set_alias("small")
+        return native.query("large", inline(small)).set_alias("small")
     if engine.is_spark_like():
         return native.sparkSession.createDataFrame(small)
     if engine.is_polars():

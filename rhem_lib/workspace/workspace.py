@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +22,8 @@ from rhem_lib.exports import (
     connect,
     drop_typed,
     empty_columns,
+    identifier,
+    lock,
     null_columns,
     quote,
     quote_path,
@@ -32,7 +32,7 @@ from rhem_lib.exports import (
     unify,
 )
 from rhem_lib.settings import Preset, Settings, read_settings
-from rhem_lib.storage import PART, file_digest, write_whole
+from rhem_lib.storage import PART, Scratch, file_digest, write_whole
 from rhem_lib.workspace.frames import Workspace, large_tables, open_spark, spark_tables
 from rhem_lib.workspace.reconciliation import Account, reconcile
 from rhem_lib.workspace.work_classes import PLACE, TICKET_COLUMNS, LabelledRule, decide, outcomes, rules_for
@@ -71,11 +71,9 @@ def load(folder: str | Path) -> Workspace:
     if settings.engine:
         return open_spark(settings, folder)
     check_aliases(settings)
-    con = connect()
-    scratch = Path(tempfile.mkdtemp(prefix="rhem-"))
-    weakref.finalize(con, shutil.rmtree, scratch, ignore_errors=True)  # every relation holds its connection
-    with tempfile.TemporaryDirectory(prefix="rhem-") as unpacked:  # free text in it goes as soon as it can
-        raws = read_exports(con, folder, settings, read_profiles(folder), Path(unpacked))
+    con, scratch = connect()
+    with Scratch() as unpacked:  # free text in it goes as soon as it can
+        raws = read_exports(con, folder, settings, read_profiles(folder), unpacked)
         cleaned = clean_tables(con, raws, settings)
     cleaned = unify(con, cleaned, settings)
     agreements = agreement_table(cleaned)
@@ -133,7 +131,7 @@ def _filed(
 
     Dictionaries are kept small: most columns of text hold either the same few values or all different ones.
     """
-    columns = ", ".join(name for name in rows.columns if name not in empty)
+    columns = ", ".join(identifier(name) for name in rows.columns if name not in empty)
     path = folder / f"{table}.parquet"
     with _told(folder):
         con.execute(
@@ -190,8 +188,10 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         elif name in FILED and work.files:
             shutil.copyfile(work.files / f"{name}.parquet", part)
         else:
-            with _told(folder):
-                getattr(work, name).write_parquet(str(part))
+            with _told(folder):  # a locked connection writes into its own folder
+                written = (work.files or folder) / part.name
+                getattr(work, name).write_parquet(str(written))
+                shutil.move(written, part)
         os.replace(part, folder / f"{name}.parquet")
     facts = {
         "key": key,
@@ -241,7 +241,8 @@ def _open(folder: Path) -> Workspace:
 
 
 def _open_relations(folder: Path) -> Iterator[duckdb.DuckDBPyRelation]:
-    con = connect()
+    con, _ = connect()
+    lock(con, (), [folder])
     for name in RELATIONS:
         path = folder / f"{name}.parquet"
         (

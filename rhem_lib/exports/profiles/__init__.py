@@ -23,7 +23,6 @@ the table. `missing` lists what stands for nothing, such as `?`. `distinct` read
 """
 
 import re
-import tomllib
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -40,8 +39,8 @@ from pydantic import (
 
 from rhem_lib import schema
 from rhem_lib.errors import SettingsError
-from rhem_lib.exports.value_formats import DATES, RESAVED
-from rhem_lib.settings import Rule
+from rhem_lib.exports.value_formats import DATES, OWN_FORMAT, RESAVED
+from rhem_lib.settings import Rule, read_toml
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
 PERSONAL = frozenset("contact email mail phone mobile address street note notes comment comments".split())
@@ -100,7 +99,7 @@ class TableProfile(BaseModel):
     columns: dict[str, str | list[str]]
     hours_unit: Unit = "hours"
     durations: list[str] = ["number", "clock", "words"]
-    day_hours: float = 24.0
+    day_hours: float = Field(24.0, gt=0, le=24)
     hours_from_times: bool = False
     dates: list[str] = ["iso"]
     utc: list[str] = []
@@ -122,7 +121,9 @@ class TableProfile(BaseModel):
         known = [*NAMES_LIST, *schema.columns("clients"), "billing", "start"]
         if self.table in schema.TABLES and self.table != "clients":
             known = schema.columns(self.table)
+        named = {name for table in NEEDED if table != "names" for name in schema.columns(table)}
         unknown = [column for column in self.columns if column not in known]
+        unknown += [column for column in (*self.names_of, *self.names_by) if column not in named]
         lost = [column for column in (*NEEDED[self.table], *self.requires) if column not in self.columns]
         if unknown or lost:
             said = f"has no column '{unknown[0]}'" if unknown else f"needs the column '{lost[0]}'"
@@ -136,7 +137,7 @@ class TableProfile(BaseModel):
         dates = info.field_name == "dates"
         known = DATE_WAYS if dates else DURATIONS
         for way in ways:
-            if way not in known and not (dates and "%" in way):
+            if way not in known and not (dates and OWN_FORMAT.fullmatch(way)):
                 own = ", or a format such as %d.%m.%Y" if dates else ""
                 raise ValueError(f"there is no way of writing '{way}'; known are {', '.join(known)}{own}")
         return ways
@@ -230,9 +231,7 @@ def _read_folder(folder: Path) -> list[Profile]:
     profiles = []
     for path in sorted(folder.glob("*.toml")):
         try:
-            profiles.append(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-            raise SettingsError(f"this is not valid TOML: {problem}.", where=str(path)) from None
+            profiles.append(Profile.model_validate(read_toml(path)))
         except ValidationError as problem:
             first = problem.errors()[0]
             place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
