@@ -2,12 +2,15 @@
 
 import datetime as dt
 import math
+import os
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable
 from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import quote, quote_plus
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -54,6 +57,73 @@ def normal_name(name: str) -> str:
 
 
 ClientName = Annotated[str, AfterValidator(shown_name)]
+SECRET = re.compile(r"env:[A-Za-z_]\w*|keyring:[^/]+/.+")
+# of the query part of an address, what may be shown; any other value may be a secret
+SHOWN_KEYS = {
+    "host",
+    "port",
+    "driver",
+    "charset",
+    "sslmode",
+    "encrypt",
+    "encoding",
+    "schema",
+    "service_name",
+    "timeout",
+}
+MASK = "***"
+
+
+def masked(text: str, *secrets: str) -> str:
+    """Return an address, or a message with one in it, without passwords, tokens and the secrets given.
+
+    >>> masked("postgresql://ann:x@y@db/tickets?sslmode=require&sslpassword=z")
+    'postgresql://ann:***@db/tickets?sslmode=require&sslpassword=***'
+    """
+    for one in secrets:
+        for written in (one, quote_plus(one), quote(one, safe="")) if one else ():
+            text = text.replace(written, MASK)
+    text = re.sub(r"(://[^:/?#@\s]*:)[^\s]*@", rf"\1{MASK}@", text)
+
+    def parameter(found: re.Match) -> str:
+        name, equals, _ = found[2].partition("=")
+        return found[0] if name.lower() in SHOWN_KEYS else f"{found[1]}{(name + equals) if equals else ''}{MASK}"
+
+    return re.sub(r"([?&;])([^?&;\s,]+)", parameter, text) if "://" in text else text
+
+
+def secret(reference: str) -> str:
+    """Return the secret that "env:NAME" or "keyring:service/user" refers to; nothing for nothing.
+
+    Raises
+    ------
+    SettingsError
+        The variable is not set, or the keyring has no such entry or is not installed.
+    """
+    kind, _, name = reference.partition(":")
+    found: str | None = ""
+    if kind == "env":
+        found = os.environ.get(name)
+    elif kind == "keyring":
+        try:
+            import keyring
+        except ImportError:
+            raise SettingsError("the package keyring is not installed.", where=reference,
+                                fix="pip install keyring, or write env:NAME.") from None  # fmt: skip
+        found = keyring.get_password(*name.split("/", 1))
+    if found is None:
+        fix = f"Set it before the command: export {name}=..." if kind == "env" else "Store it: keyring set ..."
+        raise SettingsError("this secret is not there.", where=reference, fix=fix)
+    return found
+
+
+def known_secret(reference: str) -> str:
+    """Return a reference to a secret; a secret itself is refused, for settings travel with the workspace."""
+    if reference and not SECRET.fullmatch(reference):
+        raise ValueError('write where the secret is: "env:NAME" (a variable) or "keyring:service/user"')
+    return reference
+
+
 Quarter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^\d{4}[Qq][1-4]$")]
 Language = Annotated[str, AfterValidator(known_language)]
 
@@ -216,6 +286,7 @@ class FileSettings(_Section):
     decimal: Literal["", ",", "."] = ""
     hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""
     query: str = ""
+    password: Annotated[str, AfterValidator(known_secret)] = Field("", description="of a database, as env:NAME")
     skip: bool = False  # a sheet or a list beside others that is of no use
 
 
@@ -237,10 +308,18 @@ class Value(_Section):
 
 
 class Engine(_Section):
-    """Spark, if the canonical tables are there: master or Connect URL, and name of each table."""
+    """Spark, if the canonical tables are there: master or Connect URL, its token, and name of each table."""
 
     spark: str = Field(min_length=1)
+    token: Annotated[str, AfterValidator(known_secret)] = Field("", description="of a Connect URL, as env:NAME")
     tables: dict[Literal["time_entries", "tickets", "endpoints", "clients", "agreements"], str]
+
+    @field_validator("spark")
+    @classmethod
+    def _without_token(cls, address: str) -> str:
+        if masked(address) != address:
+            raise ValueError('take the token out of the address and write token = "env:NAME" below it')
+        return address
 
 
 class Privacy(_Section):

@@ -14,7 +14,7 @@ import pandas as pd
 from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, one_of
 from rhem_lib.exports import Profile, inline
-from rhem_lib.settings import Preset, Settings
+from rhem_lib.settings import Preset, Settings, masked, secret
 from rhem_lib.workspace.reconciliation import Account
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS, classify, rules_for
 
@@ -202,16 +202,17 @@ def spark_tables(settings: Settings) -> dict[str, Any]:
         raise SettingsError(
             "Spark is not installed.", where="rhem.toml, [engine]", fix="pip install 'rhem[spark]'; it needs Java."
         ) from None
-    builder = SparkSession.builder
+    builder, token = SparkSession.builder, secret(engine.token)
+    address = f"{engine.spark.rstrip('/;')}/;token={token}" if token else engine.spark
     remote = engine.spark.startswith("sc://")
     try:
         with _quiet():
-            session = (builder.remote(engine.spark) if remote else builder.master(engine.spark)).getOrCreate()
+            session = (builder.remote(address) if remote else builder.master(address)).getOrCreate()
         return {name: session.table(table) for name, table in engine.tables.items()}
     except PySparkException as problem:
-        said = str(problem).splitlines()[0]
+        said = masked(str(problem).splitlines()[0], token)
         raise SettingsError(
-            f"Spark at '{engine.spark}' cannot be used: {said}.", where="rhem.toml, [engine]"
+            f"Spark at '{masked(engine.spark)}' cannot be used: {said}.", where="rhem.toml, [engine]"
         ) from None
 
 

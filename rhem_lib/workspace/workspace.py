@@ -31,7 +31,7 @@ from rhem_lib.exports import (
     read_profiles,
     unify,
 )
-from rhem_lib.settings import Preset, Settings, read_settings
+from rhem_lib.settings import Preset, Settings, masked, read_settings
 from rhem_lib.storage import PART, Scratch, file_digest, write_whole
 from rhem_lib.workspace.frames import Workspace, large_tables, open_spark, spark_tables
 from rhem_lib.workspace.reconciliation import Account, reconcile
@@ -196,11 +196,18 @@ def save(work: Workspace, folder: Path, key: str) -> None:
     facts = {
         "key": key,
         "workspace": os.path.relpath(work.folder, folder),
-        "settings": work.settings.model_dump(mode="json"),
+        "settings": _without_secrets(work.settings).model_dump(mode="json"),
         "profiles": [profile.model_dump(mode="json") for profile in work.profiles],
         "files": {file.name: file_digest(file) for file in _kept(folder)},
     }
     write_whole(folder / PREPARED, json.dumps(facts, indent=1))
+
+
+def _without_secrets(settings: Settings) -> Settings:
+    """Return the settings as they may be written: a query has been answered, and its address is not needed."""
+    files = [file.model_copy(update={"path": masked(file.path)}) if "://" in file.path else file
+             for file in settings.files]  # fmt: skip
+    return settings.model_copy(update={"files": files})
 
 
 def _kept(folder: Path) -> list[Path]:

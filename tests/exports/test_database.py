@@ -65,7 +65,7 @@ def test_tables_of_a_database_become_entries_and_tickets(helpdesk):
             "there is no such database file. The path counts from the workspace folder",
         ),
         ("sqlite:///helpdesk.db", "SELECT * FROM gone", "does not answer the query: no such table: gone. Mend"),
-        ("sqlite:///helpdesk.db", "SELEKT", 'does not answer the query: near "SELEKT": syntax error. Mend'),
+        ("sqlite:///helpdesk.db", "SELEKT", "by one SELECT, and 'SELEKT' is something else. Ask"),
         (
             "sqlite:///helpdesk.db",
             "SELECT id, content FROM tasks",
