@@ -116,6 +116,14 @@ def profiles(
             typer.echo(f"  {table.table} needs {needs}" + (f". {table.note}" if table.note else ""))
 
 
+@app.command()
+def profile(file: Annotated[Path, typer.Argument(metavar="FILE", help="an export that no profile knows")]) -> None:
+    """Skeleton of a profile for FILE: guessed columns, values of each, and the unit to write in."""
+    from rhem_lib.exports import profile_skeleton
+
+    typer.echo(profile_skeleton(file))
+
+
 def _sources(table: Any, column: str) -> list[str]:
     """Where a column is found: its first headers, or the day in the name of the file."""
     dated = ["the day in the file's name"] if "@as_of" in table.specs(column) else []

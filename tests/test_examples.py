@@ -10,7 +10,7 @@ from conftest import ROOT
 import rhem_lib as rhem
 
 MODULES = """
-errors language settings review.review review.portfolio review.section review.certainty figures deck.presentation
+errors language settings exports.match_profile exports.skeleton review.review review.portfolio review.section review.certainty figures deck.presentation
 deck.workbook deck.pdf runs.notebooks simulate.sample simulate.recovery
 """.split()
 

@@ -4,6 +4,7 @@ from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed, empty_colu
 from rhem_lib.exports.client_names import agreement_table, check_aliases, client_table, unify
 from rhem_lib.exports.files import codes, connect, identifier, inline, lock, quote, quote_path
 from rhem_lib.exports.profiles import Profile, read_profiles
+from rhem_lib.exports.skeleton import profile_skeleton
 from rhem_lib.exports.text_tables import read_exports
 from rhem_lib.exports.typed_tables import null_columns
 
@@ -22,6 +23,7 @@ __all__ = [
     "inline",
     "lock",
     "null_columns",
+    "profile_skeleton",
     "quote",
     "quote_path",
     "read_exports",

@@ -133,8 +133,9 @@ def _unknown(header: list[str], label: str, undated: bool, like: str) -> InputEr
         "the first line is not a header of several columns." if titled else "no profile knows these columns.",
         where=label,
         examples=[name for name in header if not re.fullmatch(r"column \d+", name)],
-        fix=f"{like}`rhem profiles` lists the columns that each system's exports need. Describe the columns of "
-        f"another system in profiles/<name>.toml. If this file is not needed, as invoices are, {leave_out(label)}",
+        fix=f"{like}`rhem profiles` lists the columns that each system's exports need; `rhem profile FILE` writes "
+        "what to correct and save as profiles/<name>.toml for another system. If this file is not needed, as "
+        f"invoices are, {leave_out(label)}",
     )
 
 

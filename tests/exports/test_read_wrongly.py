@@ -12,6 +12,7 @@ import xlsxwriter
 
 import rhem_lib as rhem
 from rhem_lib.errors import InputError
+from rhem_lib.exports import profile_skeleton
 from rhem_lib.exports.match_profile import day_of_name
 
 HEAD = "entry_id,client,worked_on,hours,work_type,ticket_id\n"
@@ -348,3 +349,38 @@ def test_file_names_that_are_not_utf8_are_named(workspace):
     with pytest.raises(InputError, match=r"names are not UTF-8.*For example: Müller\.csv\. Rename") as raised:
         rhem.load(folder)
     str(raised.value).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hours_read"),
+    [
+        ("visits.csv", "Kunde;Datum;Dauer;Wer\nNord;13.05.2026;90;Ann\nNord;14.05.2026;30;Ann\n", 2),
+        (
+            "work.csv",
+            "Acct Company,Work date,Time spent (min),Work type,Mood\nNord,2026-05-04,60,Remote,good\n",
+            1,
+        ),
+    ],
+)
+def test_the_skeleton_of_a_profile_reads_its_file_once_the_unit_is_written_in(workspace, name, text, hours_read):
+    folder = workspace({name: text})
+    with pytest.raises(InputError, match="rhem profile FILE"):
+        rhem.load(folder)
+    skeleton = profile_skeleton(folder / "exports" / name)
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "mine.toml").write_text(skeleton)
+    with pytest.raises(InputError, match="in which unit"):
+        rhem.load(folder)
+    (folder / "profiles" / "mine.toml").write_text(skeleton.replace('"ask"', '"minutes"'))
+    assert rhem.load(folder).time_entries.df()["hours"].sum() == hours_read
+
+
+def test_the_skeleton_names_what_it_did_not_find_and_shows_values(workspace):
+    folder = workspace({"pcs.csv": "Company,Computer Name,Type,Colour\nNord,PC1,Desktop,red\nNord,PC2,Desktop,\n"})
+    lines = profile_skeleton(folder / "exports" / "pcs.csv").splitlines()
+    assert 'table = "endpoints"  # or time_entries, tickets, agreements' in lines
+    assert {'device_id = "Computer Name"  # PC1, PC2', 'as_of = "@as_of"', "# not used: Colour (red)"} <= {*lines}
+    (folder / "exports" / "pcs.csv").write_text("Company,Technician,Day,Work Type\nNord,Ann,2026-05-04,Remote\n")
+    assert 'hours = "?"  # not found: write its header in' in profile_skeleton(folder / "exports" / "pcs.csv")
+    with pytest.raises(InputError, match="there is no such file"):
+        profile_skeleton(folder / "other.csv")
