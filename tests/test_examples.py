@@ -10,8 +10,8 @@ from conftest import ROOT
 import rhem_lib as rhem
 
 MODULES = """
-errors language settings exports.match_profile exports.skeleton review.review review.portfolio review.section review.certainty figures deck.presentation
-deck.workbook deck.pdf runs.notebooks simulate.sample simulate.recovery
+errors language settings exports.match_profile exports.skeleton review.review review.portfolio review.section
+review.certainty figures deck.presentation deck.workbook deck.pdf runs.notebooks simulate.sample simulate.recovery
 """.split()
 
 

@@ -34,6 +34,7 @@ from rhem_lib.exports.workbooks import (
     hidden_parts,
     most_unpacked,
     sheets,
+    unpatterned,
 )
 from rhem_lib.storage import Scratch
 
@@ -101,9 +102,8 @@ def lock(con: duckdb.DuckDBPyConnection, files: Iterable[Path], folders: Iterabl
     reach too; see `inline`.
     """
     for kind, paths in (("paths", files), ("directories", folders)):
-        con.execute(
-            f"SET allowed_{kind} = ?", [sorted({str(p) for path in paths for p in (path, path.resolve())})]
-        )
+        forms = {form for path in paths for p in (path, path.resolve()) for form in (str(p), unpatterned(p))}
+        con.execute(f"SET allowed_{kind} = ?", [sorted(forms)])
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
 
@@ -364,5 +364,5 @@ def identifier(name: str) -> str:
 
 
 def quote_path(path: Path | None) -> str:
-    """Return a path as an SQL literal for the engine's readers, for which `[ ] * ?` would make a pattern of it."""
-    return quote(re.sub(r"([\[*?])", r"[\1]", str(path)))
+    """Return a path as an SQL literal for the engine's readers."""
+    return quote(unpatterned(path))

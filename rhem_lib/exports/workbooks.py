@@ -41,8 +41,7 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
         if kind in JSON_SUFFIXES:
             yield from _json(path, label, skip)
         elif kind == ".parquet":
-            pattern = re.sub(r"([\[*?])", r"[\1]", str(path))  # signs in a name are no pattern
-            frame = duckdb.read_parquet(pattern).df()
+            frame = duckdb.read_parquet(unpatterned(path)).df()
             yield label, *_from_records(frame.astype(object).where(frame.notna(), None).to_dict("records"))
         else:
             yield from _workbook(path, label, skip)
@@ -54,6 +53,11 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
             where=label,
             fix=f"Export it again, or {leave_out(label)}",
         ) from None
+
+
+def unpatterned(path: Path | None) -> str:
+    """Return a path for the engine's readers, for which `[ ] * ?` would make a pattern of it."""
+    return re.sub(r"([\[*?])", r"[\1]", str(path))
 
 
 def check_unpacked(parts: list[zipfile.ZipInfo], path: Path, label: str) -> None:
