@@ -95,7 +95,7 @@ def _values(source: Source, place: int, shown: str) -> str:
 
 def _guess(table: str, header: tuple[str, ...]) -> dict[str, int]:
     """Return the place of each column whose header some profile knows: the same, a part of it, one alike."""
-    known, found = _known(table), {}
+    known, found = _known(table), dict[str, int]()
 
     def inside(head: str) -> list[str]:
         words = {*head.split()}
