@@ -281,13 +281,19 @@ class FileSettings(_Section):
     path: str
     profile: str = ""
     table: str = ""
-    as_of: dt.date | Literal["from-name"] | None = None  # in names, a month is its last day
+    as_of: dt.date | Literal["from-name", "month-end"] | None = None  # in names, a month is its last day
     date_order: Literal["", "day-first", "month-first"] = ""
     decimal: Literal["", ",", "."] = ""
     hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""
     query: str = ""
     password: Annotated[str, AfterValidator(known_secret)] = Field("", description="of a database, as env:NAME")
     skip: bool = False  # a sheet or a list beside others that is of no use
+
+
+class Systems(_Section):
+    """What is known of the systems whose exports are read."""
+
+    separate: list[str] = Field([], description="profiles of which each holds a part: nothing is in two of them")
 
 
 class Brand(_Section):
@@ -358,6 +364,7 @@ class Settings(_Section):
     rules: list[Rule] = []
     clients: dict[ClientName, ClientSettings] = {}
     files: list[FileSettings] = []
+    systems: Systems = Systems()
     brand: Brand = Brand()
     value: Value = Value()
     limits: Limits = Limits()

@@ -183,13 +183,17 @@ def check_files(settings: Settings, labels: Collection[str]) -> None:
 
 
 def as_of_day(label: str, help_: FileSettings) -> str:
-    """Day of a snapshot: from rhem.toml, else from the file name."""
+    """Day of a snapshot: from rhem.toml, else from the file name; of `month-end`, the last one of its month."""
     if isinstance(help_.as_of, dt.date):
         return help_.as_of.isoformat()
+    found = "" if help_.as_of is None else day_of_name(label)[0]
     for parts in reversed([*ISO_DAY.finditer(label)]):
         with suppress(ValueError):  # not every number of eight digits is a day
-            return dt.date(*map(int, parts.groups())).isoformat()
-    return day_of_name(label)[0] if help_.as_of == "from-name" else ""
+            found = dt.date(*map(int, parts.groups())).isoformat()
+            break
+    if found and help_.as_of == "month-end":
+        return f"{found[:8]}{calendar.monthrange(int(found[:4]), int(found[5:7]))[1]}"
+    return found
 
 
 def day_of_name(label: str) -> tuple[str, str]:

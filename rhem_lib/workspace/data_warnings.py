@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import leave_out, say, toml_text
-from rhem_lib.exports import Cleaned
+from rhem_lib.exports import Cleaned, day_of_name
 from rhem_lib.settings import Settings, normal_name
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
@@ -54,7 +54,7 @@ MISSING = {
 def warnings(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Return reasons for doubt, by client and month where they apply: code, text, client, month."""
     files = facts.files
-    found = [*_file_warnings(facts), *_client_warnings(facts, clients)]
+    found = [*_file_warnings(facts, settings), *_client_warnings(facts, clients)]
     found += _kind_warnings(facts.endpoints, clients, settings)
     found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
     found += _new_values(facts.time_entries, settings)
@@ -65,7 +65,7 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.Da
     return pd.DataFrame(found, columns=["code", "text", "client", "month"], dtype=str)
 
 
-def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
+def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     """What is missing, empty, cut off, or in two systems."""
     files, quarantine = facts.files, facts.quarantine
     lost = quarantine[(quarantine["reason"] == "no-client") & quarantine["value"].str.startswith("ticket ")]
@@ -92,8 +92,11 @@ def _file_warnings(facts: Cleaned) -> Iterator[Warning_]:
     for path, what in hidden.itertuples(index=False):
         yield "hidden", f"{path}: {what}: all that is there counts. Otherwise {leave_out(path)}", "", ""
     yield from _none_kept(files, quarantine)
-    yield from _two_systems(facts.time_entries, files, "worked_on", "time entries")
-    yield from _two_systems(facts.endpoints, files, "as_of", "endpoints")
+    for noun, rows, day in (
+        ("time entries", facts.time_entries, "worked_on"),
+        ("endpoints", facts.endpoints, "as_of"),
+    ):
+        yield from _two_systems(rows, files, day, noun, {*settings.systems.separate})
     yield from _parted_lists(facts.endpoints, files)
 
 
@@ -133,19 +136,23 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
         yield "none-kept", text, "", ""
 
 
-def _two_systems(rows: Relation, files: pd.DataFrame, day: str, noun: str) -> Iterator[Warning_]:
-    """Clients with facts of one month from two systems."""
+def _two_systems(
+    rows: Relation, files: pd.DataFrame, day: str, noun: str, separate: set[str]
+) -> Iterator[Warning_]:
+    """Clients with facts of one month from two systems, of which nobody said that each holds a part."""
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     if profiles[profiles.index.isin(files.loc[files["table"] == noun.replace(" ", "_"), "path"])].nunique() < 2:
         return
     found = rows.project(f"client, strftime({day}, '%Y-%m') AS month, source_file").distinct().df()
     found["profile"] = found["source_file"].map(profiles)
     systems = found.groupby(["client", "month"])["profile"].unique()
-    both = systems[systems.map(len) > 1].reset_index().drop_duplicates("client")
+    both = systems[systems.map(lambda names: len(names) > 1 and not separate >= {*names})].reset_index()
     unless = ", unless by the same id" if noun == "endpoints" else ""
-    for client, first, names in both.itertuples(index=False):
-        of = f"{client} has {noun} of {first} from {' and '.join(sorted(names))}"
-        yield "two-systems", f"{of}: what both hold counts twice{unless}.", str(client), str(first)
+    for client, first, names in both.drop_duplicates("client").itertuples(index=False):
+        text = f"{client} has {noun} of {first} from {' and '.join(sorted(names))}: what both hold counts twice"
+        parts = ", ".join(map(toml_text, sorted(separate | {*names})))
+        text += f"{unless}. If each holds a part, say so in rhem.toml:\n[systems]\nseparate = [{parts}]"
+        yield "two-systems", text, str(client), str(first)
 
 
 def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_]:
@@ -172,11 +179,15 @@ def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_
     rows = found.df()  # type: ignore[union-attr]
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     rows = rows[rows["part"].map(profiles) == rows["file"].map(profiles)]  # else `_two_systems` tells
-    for client, earlier, day, part, _ in rows.drop_duplicates("client").itertuples(index=False):
+    for client, earlier, day, part, file in rows.drop_duplicates("client").itertuples(index=False):
         text = (
             f"{client}: the endpoint lists of {earlier} and {day} share no device, and the mean of both is taken. "
-            f"If they are parts of one list, give both the same day. {say(part, f'as_of = {day}')}"
+            "If they are parts of one list, give both the same day. "
         )
+        days, series = zip(*map(day_of_name, (part, file)), strict=True)
+        line = 'as_of = "month-end"' if all(days) else f"as_of = {day}"  # the parts of all months at once
+        first, *others = dict.fromkeys(series if all(days) else [part])
+        text += say(first, line) + "".join("\n" + say(other, line).partition("\n")[2] for other in others)
         yield "parted-list", text, client, day[:7]
 
 
@@ -231,6 +242,8 @@ def _idle_settings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         for name in getattr(settings, key):
             if normal_name(name) not in known and name not in facts.names:
                 yield "idle-client", f"'{name}' is in {key} of rhem.toml, but no file names it.", "", ""
+    for name in {*settings.systems.separate} - {*facts.files["profile"]}:
+        yield "idle-system", f"'{name}' is in [systems] of rhem.toml, but no file is of that profile.", "", ""
 
 
 def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:

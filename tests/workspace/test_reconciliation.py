@@ -214,7 +214,12 @@ def test_a_month_told_by_two_systems_is_warned_about(workspace):
     assert not [code for code, _ in warned(alone) if code == "two-systems"], "one system took over from the other"
     both = workspace({"timers.json": json.dumps([march])})
     said = "Nord has time entries of 2026-03 from generic and syncro: what both hold counts twice."
-    assert ("two-systems", said) in warned(both)
+    (text,) = [text for code, text in warned(both) if code == "two-systems"]
+    assert text.startswith(said)
+    settled = workspace({}, 'name = "Test MSP"' + text.partition("rhem.toml:")[2])
+    assert "two-systems" not in {code for code, _ in warned(settled)}, "each holds a part"
+    other = workspace({}, 'name = "Test MSP"\n[systems]\nseparate = ["generic", "jira"]\n')
+    assert "two-systems" in {code for code, _ in warned(other)}
 
 
 AUTOMATE = "ComputerName,ClientName,Type,LastContact\npc9,Nord,Workstation,2026-01-30 10:00:00\n"
@@ -249,8 +254,17 @@ def test_lists_of_one_month_that_share_no_device_may_be_parts_of_one(workspace):
     assert text.startswith("Nord: the endpoint lists of 2026-01-27 and 2026-01-28 share no device")
     folder = workspace({}, 'name = "T"' + lines)
     work = rhem.load(folder)
-    assert work.endpoints.df().groupby("as_of")["count"].sum().iloc[0] == 3
-    assert work.account.warnings.query("code == 'parted-list'")["month"].tolist() == ["2026-02"]
+    assert lines.count("[[files]]") == 1, "one block for the parts of all months"
+    assert work.endpoints.df().groupby("as_of")["count"].sum().tolist() == [3, 3]
+    assert "parted-list" not in set(work.account.warnings["code"])
+
+
+def test_parts_of_a_list_without_a_day_in_their_names_are_dated_one_by_one(workspace):
+    head, row = "client,as_of,device_id\n", "Nord,2026-01-{0},{1}\n"
+    parts = {"pcs.csv": head + row.format(27, "a"), "servers.csv": head + row.format(28, "s")}
+    clients = {"clients.csv": "client,onboarded_on\nNord,2025-01-01\n"}
+    (text,) = [text for code, text in warned(workspace(parts | clients)) if code == "parted-list"]
+    assert text.endswith('path = "exports/pcs.csv"\nas_of = 2026-01-28')
 
 
 @pytest.mark.parametrize(
@@ -451,6 +465,8 @@ def test_settings_that_no_file_needs_are_named(workspace):
     settings = """
         name = "T"
         own_company = ["Acme"]
+        [systems]
+        separate = ["genric"]
         [[rules]]
         when = { work_type = "Remote" }
         work_class = "reactive"
@@ -472,6 +488,7 @@ def test_settings_that_no_file_needs_are_named(workspace):
         ("idle-alias", "no file has 'Nordd', named as aliases of 'Nord'."),
         ("idle-client", "'Foo' has settings, but no file names it."),
         ("idle-client", "'Acme' is in own_company of rhem.toml, but no file names it."),
+        ("idle-system", "'genric' is in [systems] of rhem.toml, but no file is of that profile."),
     ]
 
 
