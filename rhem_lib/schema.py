@@ -3,16 +3,18 @@
 `python -m rhem_lib.schema` prints the codebook that is kept in data/codebook.md.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
-from rhem_lib.errors import InputError
+from rhem_lib.errors import InputError, ParameterError
 
 METRIC_VERSION = 2
 DAYS_PER_MONTH = 30.4375
+QUARTER = re.compile(r"^[0-9]{4}Q[1-4]$")
 
 WORK_CLASSES = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified")
 BILLING_MODELS = ("fixed-fee", "hourly", "block-hours", "hybrid")
@@ -213,6 +215,15 @@ TABLES: dict[str, dict[str, Column]] = {
         "squared_hours": _POSITIVE("sum of squared hours of the month's tickets, for intervals", "h2"),
     },
 }
+
+
+def quarter_bounds(quarter: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first day of a quarter such as '2026Q3' and the first day after it."""
+    text = str(quarter).strip().upper()
+    if not QUARTER.match(text):
+        raise ParameterError(f"'{quarter}' is not a quarter.", where="quarter", fix="Write it as 2026Q3.")
+    start = pd.Period(text, freq="Q").start_time
+    return start, start + pd.DateOffset(months=3)
 
 
 def columns(table: str) -> list[str]:

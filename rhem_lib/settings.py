@@ -305,10 +305,10 @@ class Brand(_Section):
 
 
 class Value(_Section):
-    """Assumptions that turn technician minutes into user minutes and, with a wage, into money."""
+    """Assumptions that turn technician minutes into user minutes and, with a wage, into money: none by default."""
 
-    user_minutes_per_technician_minute: float = Field(1.0, gt=0)
-    devices_per_employee: float = Field(1.0, gt=0)
+    user_minutes_per_technician_minute: float | None = Field(None, gt=0)
+    devices_per_employee: float | None = Field(None, gt=0)
     wage_per_hour: float | None = Field(None, gt=0)
     currency: str = "USD"
 

@@ -1,5 +1,6 @@
 """A workspace -> its study: everything that one edition says of all clients together, made once."""
 
+import datetime as dt
 import io
 import pickle
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from rhem_lib.billing import BillingComparison, compare_billing
 from rhem_lib.decay import DecayFit, fit_decay
-from rhem_lib.metric import PatchEffect, measure, patch_effect
+from rhem_lib.metric import PatchEffect, measure, patch_effect, why_unmeasured
 from rhem_lib.settings import Target
 from rhem_lib.storage import write_whole
 from rhem_lib.workspace import Workspace
@@ -20,6 +21,7 @@ FILE = "study.pickle"  # beside the prepared tables
 # What pandas and NumPy rebuild frames and arrays from; nothing else but results of this library is opened.
 REBUILT = {
     "builtins": {"bytearray", "slice"},
+    "datetime": {"date"},
     "numpy": {"dtype", "ndarray"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.numeric": {"_frombuffer"},
@@ -48,6 +50,10 @@ class Study:
         Reactive work after patch windows.
     target : Target
         The claim under test, from `[targets]` of rhem.toml.
+    before : DecayFit
+        The fit without the panel's last quarter: what was expected of that quarter before it began.
+    until : date, optional
+        The last day that was used, where the workspace was cut (`Workspace.as_of`).
     """
 
     panel: pd.DataFrame
@@ -55,6 +61,8 @@ class Study:
     comparison: BillingComparison
     patches: PatchEffect
     target: Target
+    before: DecayFit
+    until: dt.date | None = None
 
     @property
     def text(self) -> str:
@@ -89,18 +97,25 @@ def study(work: Workspace) -> Study:
     >>> rhem.study(rhem.load("data/sample")).target.months
     12
     """
-    return _stored(work) or study_panel(work, measure(work))
+    return stored(work) or study_panel(work, measure(work))
 
 
 def study_panel(work: Workspace, panel: pd.DataFrame) -> Study:
-    """Return the study of a workspace whose panel is at hand."""
+    """Return the study of a workspace whose panel is at hand.
+
+    Months in which a client was not measured (`metric.why_unmeasured`) are in no fit and no comparison.
+    """
     target = work.settings.targets
+    measured = panel[why_unmeasured(panel, work.clients) == ""]
+    quarter = measured["month"].dt.to_period("Q")
     return Study(
         panel=panel,
-        fit=fit_decay(panel, target=target),
-        comparison=compare_billing(panel, target=target),
+        fit=fit_decay(measured, target=target),
+        comparison=compare_billing(measured, target=target),
         patches=patch_effect(work, panel),
         target=target,
+        before=fit_decay(measured[quarter < quarter.max()], target=target),
+        until=work.settings.limits.data_until,
     )
 
 
@@ -110,12 +125,13 @@ def store(made: Study, folder: Path) -> None:
     write_whole(folder / FILE, pickle.dumps(made))
 
 
-def _stored(work: Workspace) -> Study | None:
+def stored(work: Workspace) -> Study | None:
     """Return the study kept with a workspace's prepared tables; None if there is none to use."""
     if work.prepared is None:
         return None
     try:
-        return _Opener(io.BytesIO((work.prepared / FILE).read_bytes())).load()
+        made = _Opener(io.BytesIO((work.prepared / FILE).read_bytes())).load()
+        return made if made.until == work.settings.limits.data_until else None
     except (FileNotFoundError, pickle.UnpicklingError, EOFError, AttributeError, ImportError):
         return None  # it is made again
 

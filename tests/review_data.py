@@ -109,7 +109,7 @@ def make_entries(panel: pd.DataFrame, seed=2) -> pd.DataFrame:
         "device_id",
         "source",
     ]
-    frame = pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns).assign(first=True)
     for column in ("worked_on", "started_at"):
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
     return frame

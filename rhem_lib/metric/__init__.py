@@ -11,6 +11,7 @@ from rhem_lib.metric.causes import (
 )
 from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
 from rhem_lib.metric.intervals import pooled_rhem
+from rhem_lib.metric.measured import why_unmeasured
 from rhem_lib.metric.other_definitions import Definitions, definitions
 from rhem_lib.metric.panel import measure, reactive_entries
 from rhem_lib.metric.patch_windows import PatchEffect, patch_effect
@@ -39,4 +40,5 @@ __all__ = [
     "staff_hours",
     "time_given_back",
     "why_moved",
+    "why_unmeasured",
 ]

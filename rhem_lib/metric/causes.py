@@ -16,6 +16,9 @@ from rhem_lib.workspace import Workspace, to_pandas
 ALARM = 0.05  # chance of calling any cause rising where none rose
 MIN_RISE_PROBLEMS = 5
 NOT_RECORDED = mark("Not recorded")
+HARDWARE = (
+    r"(?i)\b(?:hardware|dis[ck]s?|drives?|ssd|batter(?:y|ies)|screens?|displays?|power suppl|motherboard|fan)\b"
+)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -98,7 +101,8 @@ def cause_table(
     Parameters
     ----------
     entries, before : DataFrame
-        Reactive entries of the quarter and of the quarter before (`reactive_entries`).
+        Reactive entries of the quarter and of the quarter before (`reactive_entries`); a ticket counts once, in
+        the month of its first entry, as in the panel.
     exposure, exposure_before : float
         Endpoint-months of the two.
 
@@ -108,7 +112,7 @@ def cause_table(
         name, hours, problems, problems_before, minutes, share, rate, rate_before (problems per computer a month),
         rise_p (chance_of_rise; NaN without an earlier quarter), rose; most hours first.
     """
-    table = entries.groupby(cause_names(entries)).agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
+    table = entries.groupby(cause_names(entries)).agg(hours=("hours", "sum"), problems=("first", "sum"))
     now, then = (_first_months(rows, table.index) for rows in (entries, before))
     table["problems_before"] = then.sum(axis=1)
     total = table["hours"].clip(lower=0).sum()  # of what was worked: credits may exceed the work on a cause
@@ -123,9 +127,9 @@ def cause_table(
 
 def _first_months(entries: pd.DataFrame, causes: pd.Index) -> pd.DataFrame:
     """Tickets by cause and month of their first entry; a column per month that has any."""
-    month = entries["worked_on"].dt.year * 12 + entries["worked_on"].dt.month
-    first = month.groupby([cause_names(entries), entries["ticket_id"]]).min()
-    table = pd.DataFrame({"cause": first.index.get_level_values(0), "month": first.to_numpy()})
+    begun = entries[entries["first"]]
+    month = begun["worked_on"].dt.year * 12 + begun["worked_on"].dt.month
+    table = pd.DataFrame({"cause": cause_names(entries)[begun.index], "month": month})
     return table.value_counts().unstack(fill_value=0).reindex(causes, fill_value=0)
 
 
@@ -137,14 +141,24 @@ def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
     entries : DataFrame
         From `reactive_entries`; work without a computer is left out, but counts in the shares.
 
+    Returns
+    -------
+    DataFrame
+        name, hours, problems, hardware (share of the computer's hours that a defect of it can explain, by the name
+        of the cause), share.
+
     Examples
     --------
-    >>> entries = pd.DataFrame({"device_id": ["PC-1", "PC-2", None], "hours": [3, 1, 4], "ticket_id": [1, 2, 3]})
-    >>> computer_table(entries)["share"].tolist()
-    [0.375, 0.125]
+    >>> entries = pd.DataFrame({"device_id": ["PC-1", "PC-2", None], "hours": [3, 1, 4], "first": True,
+    ...                         "category": ["Hardware", "Email", None], "type": None})
+    >>> computer_table(entries)[["hardware", "share"]].to_numpy().tolist()
+    [[1.0, 0.375], [0.0, 0.125]]
     """
     total = entries.groupby(entries["device_id"].fillna(""))["hours"].sum().clip(lower=0).sum()
-    table = entries.groupby("device_id").agg(hours=("hours", "sum"), problems=("ticket_id", "nunique"))
+    defect = entries["hours"].where(cause_names(entries).str.contains(HARDWARE), 0.0)
+    groups = entries.assign(defect=defect).groupby("device_id")
+    table = groups.agg(hours=("hours", "sum"), problems=("first", "sum"), hardware=("defect", "sum"))
+    table["hardware"] = (table["hardware"] / table["hours"].where(table["hours"] > 0)).fillna(0.0)
     table["share"] = table["hours"] / total if total > 0 else np.nan
     return _ordered(table)
 

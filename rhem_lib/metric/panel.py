@@ -133,7 +133,7 @@ def monthly_hours(entries: Any, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
-    """Return the reactive time entries of one client, with what their tickets say about them.
+    """Return the reactive time entries of one client in service, with what their tickets say about them.
 
     Parameters
     ----------
@@ -143,7 +143,9 @@ def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        worked_on, started_at, hours, ticket_id, type, category, subcategory, device_id, source; by day.
+        worked_on, started_at, hours, ticket_id, type, category, subcategory, device_id, source, first; by day.
+        `first` marks one entry of each ticket, its first, with which the panel counts it; a child counts with its
+        parent.
 
     Examples
     --------
@@ -151,9 +153,11 @@ def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
     >>> rhem.metric.reactive_entries(rhem.load("data/sample"), "Nobody").empty
     True
     """
-    rows = nw.from_native(work.time_entries).filter(nw.col("work_class") == "reactive", nw.col("client") == client)
-    columns = "worked_on started_at hours ticket_id type category subcategory device_id source".split()
-    return to_pandas(rows.select(columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
+    rows = counted_entries(work).filter(nw.col("client") == client)
+    columns = "worked_on started_at hours ticket_id type category subcategory device_id source head".split()
+    table = to_pandas(rows.select(columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
+    begun = table["head"].where(table["hours"] > 0).dropna().drop_duplicates()
+    return table.assign(first=table.index.isin(begun.index)).drop(columns="head")
 
 
 def service_windows(clients: pd.DataFrame, window: Window) -> pd.DataFrame:

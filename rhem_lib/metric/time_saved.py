@@ -30,8 +30,10 @@ def given_back(start_h: Numbers, hours: Numbers, exposure: Numbers) -> Numbers:
     return start_h * exposure - hours
 
 
-def staff_hours(hours: Numbers, value: Value) -> Numbers:
-    """Return the hours of staff for hours of technicians, by the two assumptions.
+def staff_hours(hours: Numbers, value: Value) -> Numbers | None:
+    """Return the hours of staff for hours of technicians; None unless the workspace gives the ratio.
+
+    How many computers an employee has does not change a total, only over how many people it is spread.
 
     Parameters
     ----------
@@ -42,10 +44,11 @@ def staff_hours(hours: Numbers, value: Value) -> Numbers:
 
     Examples
     --------
-    >>> staff_hours(10.0, Value(devices_per_employee=1.5))
+    >>> staff_hours(10.0, Value(user_minutes_per_technician_minute=1.5, devices_per_employee=2.0))
     15.0
     """
-    return hours * value.user_minutes_per_technician_minute * value.devices_per_employee
+    ratio = value.user_minutes_per_technician_minute
+    return None if ratio is None else hours * ratio
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class GivenBack:
     Attributes
     ----------
     table : DataFrame, indexed by client
-        start_h (NaN where the data begin later), now_h, exposure, own_start_hours, reference_hours; for technician
-        hours also staff_own_start_hours and staff_reference_hours.
+        start_h (NaN where the data begin later), now_h, exposure, own_start_hours, reference_hours; where the
+        workspace gives minutes of users per technician minute also staff_own_start_hours, staff_reference_hours.
     assumptions : Series
         Everything that was not measured, with its value.
     """
@@ -79,10 +82,9 @@ class GivenBack:
         )
         if "staff_own_start_hours" in self.table:
             ratio = self.assumptions["user minutes per technician minute"]
-            devices = self.assumptions["devices per employee"]
             text += (
-                f" Assuming {ratio:g} minutes of a user per technician minute and {devices:g} devices per "
-                f"employee, that is {self.table['staff_own_start_hours'].sum():,.0f} and "
+                f" Assuming {ratio:g} minutes of a user per technician minute, that is "
+                f"{self.table['staff_own_start_hours'].sum():,.0f} and "
                 f"{self.table['staff_reference_hours'].sum():,.0f} hours of staff."
             )
             wage = self.assumptions.get("wage per hour")
@@ -132,11 +134,12 @@ def time_given_back(
     assumed: dict[str, object] = {"reference start_h": settings.targets.start_h}
     if settings.hours_are == TECHNICIAN:
         value = settings.value
-        for name in ("own_start", "reference"):
-            table[f"staff_{name}_hours"] = staff_hours(table[f"{name}_hours"], value)
-        assumed["user minutes per technician minute"] = value.user_minutes_per_technician_minute
-        assumed["devices per employee"] = value.devices_per_employee
-        if value.wage_per_hour:
+        ratio = value.user_minutes_per_technician_minute
+        if ratio is not None:
+            for name in ("own_start", "reference"):
+                table[f"staff_{name}_hours"] = staff_hours(table[f"{name}_hours"], value)
+            assumed["user minutes per technician minute"] = ratio
+        if ratio is not None and value.wage_per_hour:
             assumed |= {"wage per hour": value.wage_per_hour, "currency": value.currency}
     return GivenBack(table, pd.Series(assumed, dtype=object), months, settings.hours_are)
 

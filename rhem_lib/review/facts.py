@@ -1,21 +1,20 @@
 """The numbers of one client's quarter, from the panel, the decay fit and the client's entries."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from rhem_lib.decay import DecayFit
-from rhem_lib.errors import NotEnoughData, ParameterError
+from rhem_lib.errors import NotEnoughData
 from rhem_lib.language import mark, month, sentence_case, t
 from rhem_lib.metric import PatchEffect, cause_table, computer_table
 from rhem_lib.review.certainty import Difference
+from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
 MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
                  "reactive_tickets", "unclassified_hours", "outside_hours", "rhem_h", "flags"]  # fmt: skip
-QUARTER = re.compile(r"^[0-9]{4}Q[1-4]$")
 Z95 = 1.96  # half-width of a 95 % interval in standard errors
 
 
@@ -173,15 +172,6 @@ def words(hours_are: str) -> dict[str, str]:
     what = noun(hours_are)
     unit = t("minutes of {what} per computer a month", what=what)
     return {"what": what, "What": sentence_case(what), "unit": unit}
-
-
-def quarter_bounds(quarter: str) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return the first day of a quarter such as '2026Q3' and the first day after it."""
-    text = str(quarter).strip().upper()
-    if not QUARTER.match(text):
-        raise ParameterError(f"'{quarter}' is not a quarter.", where="quarter", fix="Write it as 2026Q3.")
-    start = pd.Period(text, freq="Q").start_time
-    return start, start + pd.DateOffset(months=3)
 
 
 def gather(

@@ -10,13 +10,14 @@ from rhem_lib.billing import BillingComparison
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.language import count, mark, minutes, month_name, number, sentence_case, speaking, t
+from rhem_lib.metric import why_unmeasured
 from rhem_lib.review.appendix import PRESETS
-from rhem_lib.review.facts import Z95, Level, quarter_bounds, words
+from rhem_lib.review.facts import Z95, Level, words
 from rhem_lib.review.findings import asked_for
 from rhem_lib.review.quarter import levels, trend
 from rhem_lib.review.review import Review, brand_of, of_settings
 from rhem_lib.review.section import Section
-from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.schema import METRIC_VERSION, quarter_bounds
 from rhem_lib.settings import Settings
 from rhem_lib.studies import study
 from rhem_lib.workspace import Account, Workspace, load
@@ -186,6 +187,7 @@ def build_portfolio(
     >>> len(made.sections)
     9
     """
+    panel = panel[why_unmeasured(panel, work.clients) == ""]
     made = compose_portfolio(gather_portfolio(work.settings, panel, fit, test, work.account, quarter))
     return brand_of(made, work.folder)
 
@@ -196,7 +198,7 @@ def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
     >>> open_portfolio("data/sample", quarter="2026Q2").client
     'All clients'
     """
-    work = load(folder)
+    work = load(folder, until=quarter)
     made = study(work)
     return build_portfolio(work, made.panel, made.fit, made.comparison, quarter=quarter)
 

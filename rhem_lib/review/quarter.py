@@ -265,7 +265,9 @@ def worth(f: Facts) -> Section:
             own, basis = f.first.minutes, t("The client's own start is the level of the first three months.")
     starts, both = np.array([own, f.settings.targets.start_h * 60]), np.ones(2)
     spared = given_back(starts / 60, np.full(2, f.now.hours), np.full(2, f.now.exposure))
-    hours_are, staff = t(f.settings.hours_are), f.settings.hours_are == TECHNICIAN
+    value, hours_are = f.settings.value, t(f.settings.hours_are)
+    given = value.user_minutes_per_technician_minute and value.devices_per_employee
+    staff = f.settings.hours_are == TECHNICIAN and given is not None
     rows = [
         ("start", t("Minutes per computer a month at the start"), "measured", starts),
         ("now", t("Minutes per computer a month now"), "measured", f.now.minutes * both),
@@ -299,8 +301,8 @@ def _sign(hours: float) -> int:
 
 def _staff_rows(f: Facts, spared: np.ndarray) -> list[tuple[str, str, str, np.ndarray]]:
     value, both = f.settings.value, np.ones(2)
-    per_minute, devices = value.user_minutes_per_technician_minute, value.devices_per_employee
-    staff = staff_hours(spared, value)
+    per_minute, devices = value.user_minutes_per_technician_minute or 0.0, value.devices_per_employee or 0.0
+    staff = np.asarray(staff_hours(spared, value))
     rows = [
         ("staff_minutes", t("Staff minutes per technician minute"), "assumption", per_minute * both),
         ("devices", t("Computers per employee"), "assumption", devices * both),

@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from rhem_lib.decay import DecayFit
-from rhem_lib.errors import InputError, ParameterError, one_of
+from rhem_lib.errors import InputError, NotEnoughData, ParameterError, one_of
 from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, reactive_entries
 from rhem_lib.review import appendix, findings, quarter
-from rhem_lib.review.facts import Facts, gather, noun, quarter_bounds, words
+from rhem_lib.review.claims import not_reviewed
+from rhem_lib.review.facts import Facts, gather, noun, words
 from rhem_lib.review.section import Section, spell
-from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.schema import METRIC_VERSION, quarter_bounds
 from rhem_lib.settings import Brand, Edit, Settings
 from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load
@@ -169,7 +170,7 @@ def build_review(
     ParameterError
         The quarter is not one.
     NotEnoughData
-        The client had no computer in service in the quarter.
+        The client had no computer in service in the quarter, or was not measured in it.
 
     Examples
     --------
@@ -179,6 +180,8 @@ def build_review(
     >>> Review.from_json(review.to_json()).minutes == review.minutes
     True
     """
+    if why := not_reviewed(panel, work.clients, str(quarter).upper()).get(client):
+        raise NotEnoughData(why, where=client)
     entries = reactive_entries(work, client)
     made = compose(gather(work.settings, panel, fit, entries, client=client, quarter=quarter, patches=patches))
     return brand_of(made, work.folder)
@@ -213,7 +216,7 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
             if asked and asked != there:
                 raise ParameterError(f"the file is of {name} '{there}', not '{asked}'.", where=str(source))
         return review
-    work = load(source)
+    work = load(source, until=quarter)
     made = study(work)
     start, end = quarter_bounds(quarter)
     served = made.panel[made.panel["exposure"] > 0]

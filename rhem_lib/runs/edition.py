@@ -24,7 +24,7 @@ from rhem_lib.billing import billing_plan, register
 from rhem_lib.deck import convert
 from rhem_lib.errors import NotEnoughData, ParameterError, Stopped, nearest
 from rhem_lib.metric import measure
-from rhem_lib.review import Review, build_review
+from rhem_lib.review import Review, build_review, not_reviewed
 from rhem_lib.runs import page
 from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
 from rhem_lib.runs.pool import Job, Record, run_jobs
@@ -41,14 +41,14 @@ from rhem_lib.storage import (
     write_whole,
     writing,
 )
-from rhem_lib.studies import Study, store, study_panel
-from rhem_lib.studies import study as study_of
+from rhem_lib.studies import Study, store, stored, study_panel
 from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
 PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
 CLIENT = "10_client_review"
+Asked = tuple[str, Sequence[str] | None]  # quarter, clients
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,7 @@ class Run:
 
 def study(folder: Path, *, workers: int | str = 2, force: bool = False, tell: Callable = print) -> Run:
     """Run the portfolio notebooks of a workspace, filed under the last quarter of its data."""
-
-    def choose(panel: pd.DataFrame) -> tuple[str, list[str]]:
-        return str(with_computers(panel)["month"].max().to_period("Q")), []
-
-    return _edition(Path(folder), choose, workers=workers, force=force, tell=tell)
+    return _edition(Path(folder), ("", None), workers=workers, force=force, tell=tell)
 
 
 def review(
@@ -125,27 +121,22 @@ def review(
     quarter = quarter.strip().upper()
     if not QUARTER.match(quarter):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
-
-    def choose(panel: pd.DataFrame) -> tuple[str, list[str]]:
-        return quarter, clients_in(panel, quarter, clients)
-
-    return _edition(Path(folder), choose, workers=workers, force=force, pdf=pdf, tell=tell)
+    return _edition(Path(folder), (quarter, clients), workers=workers, force=force, pdf=pdf, tell=tell)
 
 
 def _edition(
-    folder: Path, choose: Callable, *, workers: int | str, force: bool, tell: Callable, pdf: bool = False
+    folder: Path, asked: Asked, *, workers: int | str, force: bool, tell: Callable, pdf: bool = False
 ) -> Run:
     """Read the workspace once, run the jobs that have changed, write run.json and index.html."""
     settings, home, code = read_settings(folder), reports_of(folder), _code()
     prepared, key = home / "data", _key(folder, settings, code)
     work = _read(folder, prepared, key, tell)
-    panel = measure(work)
-    quarter, names = choose(panel)
+    panel, quarter, names, aside = _choose(work, *asked, tell)
     target = home / quarter
     with writing(home), alone(home):
         sweep(home)
         own_reports(home, folder)
-        made = _prepare(work, panel, prepared, key)
+        made = _prepare(work, quarter, panel, prepared, key)
         jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, quarter, target))
         target.mkdir(exist_ok=True)
         plans = register(billing_plan(settings), target / "run.json")
@@ -161,10 +152,11 @@ def _edition(
             stopped = True
         done = [record for record in records.values() if record.status != "waiting"]
         everything = list((past | {record.outputs[0]: record for record in done}).values())
-        _save_run(target, quarter, folder, code | {"plans": plans}, everything)
+        _save_run(target, quarter, folder, code | {"plans": plans, "not_reviewed": aside}, everything)
         if pdf and not stopped:
             convert([target / file for record in done for file in record.outputs if file.endswith(".pptx")], tell)
-        page.index(_table(everything), target / "index.html", title=f"{folder.resolve().name}, {quarter}")
+        title = f"{folder.resolve().name}, {quarter}"
+        page.index(_table(everything), target / "index.html", title=title, not_reviewed=aside)
     if stopped:
         what = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
         raise Stopped(what, fix="The same command goes on from here.")
@@ -186,10 +178,33 @@ def _read(folder: Path, prepared: Path, key: str, tell: Callable) -> Workspace:
     return load(prepared if state else folder)
 
 
-def _prepare(work: Workspace, panel: pd.DataFrame, prepared: Path, key: str) -> Study:
+def _choose(
+    work: Workspace, quarter: str, clients: Sequence[str] | None, tell: Callable
+) -> tuple[pd.DataFrame, str, list[str], dict[str, str]]:
+    """Return the panel up to the quarter, the quarter, its clients to review, and the others with the reason.
+
+    Without a quarter it is the last of the data; `clients` is empty for all of them, None for the study alone.
+    """
+    try:
+        panel = measure(work.as_of(quarter) if quarter else work)
+    except NotEnoughData:  # nothing came before it: the panel of all data says what there is
+        panel = measure(work)
+    quarter = quarter or str(with_computers(panel)["month"].max().to_period("Q"))
+    if clients is None:
+        return panel, quarter, [], {}
+    aside = not_reviewed(panel, work.clients, quarter)
+    names = [name for name in clients_in(panel, quarter, clients) if name not in aside]
+    for name, why in aside.items():
+        tell(f"Not reviewed: {name}. {why}")
+    return panel, quarter, names, aside
+
+
+def _prepare(work: Workspace, quarter: str, panel: pd.DataFrame, prepared: Path, key: str) -> Study:
     """Return the study of the edition, made or as kept with the tables for the notebooks."""
-    made = study_of(work) if work.prepared else study_panel(work, panel)
-    if not is_prepared(prepared, key):
+    cut = work.as_of(quarter)
+    kept = stored(cut)
+    made = kept or study_panel(cut, panel)
+    if kept is None or not is_prepared(prepared, key):
         store(made, prepared)
         save(work, prepared, key)
     return made
@@ -253,7 +268,9 @@ def study_jobs(key: str, quarter: str, target: Path) -> Iterator[Job]:
     """Yield the notebooks about all clients; they open the tables prepared under `key`."""
     workspace = os.path.relpath(target.parent / "data", target / "study")
     more = {
-        "04_fixed_fee": {"registered": "../run.json"},
+        "02_rhem": {"quarter": quarter},
+        "03_onboarding_decay": {"quarter": quarter},
+        "04_fixed_fee": {"quarter": quarter, "registered": "../run.json"},
         "06_portfolio": {"quarter": quarter, "deck": "portfolio.pptx"},
     }
     decks = {"06_portfolio": [f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")]}
@@ -294,6 +311,7 @@ def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str
     if not names:
         return
     check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
+    work = work.as_of(quarter)
     build = partial(build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches)
     for name in names:
         try:

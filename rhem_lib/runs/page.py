@@ -3,8 +3,10 @@
 import ast
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.storage import write_whole
 
 LANGUAGE = "en"
+EMPTY: Mapping[str, str] = MappingProxyType({})
 NAMES = {".html": "page", ".pptx": "deck", ".pdf": "PDF", ".xlsx": "numbers", ".ipynb": "notebook"}
 EXPLORE = "explore"  # tag of cells that ask for a hand on a knob
 PORTFOLIO = Path("study/03_onboarding_decay.ipynb")
@@ -112,11 +115,12 @@ def _versions() -> list[tuple[str, str]]:
     return [("software", f"rhem {__version__}"), ("definition of the measure", f"version {METRIC_VERSION}")]
 
 
-def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
+def index(rows: pd.DataFrame, path: Path, *, title: str, not_reviewed: Mapping[str, str] = EMPTY) -> Path:
     """Write the analyst's cover page of a run: study, clients with links, the portfolio's picture.
 
     `rows` has a row per output: kind ('study' or 'client'), name, status, outputs (paths under the page's folder),
     error. A client's numbers are from the review.json beside its outputs, the picture from the decay notebook.
+    `not_reviewed` has clients without a figure, with the reason.
     """
     folder = Path(path).parent
     entries = [_entry(row, folder) for row in rows.to_dict("records")]
@@ -128,6 +132,7 @@ def index(rows: pd.DataFrame, path: Path, *, title: str) -> Path:
         heads=HEADS,
         study=[entry for entry in entries if entry["kind"] == "study"],
         clients=sorted(clients, key=lambda entry: str(entry["name"]).casefold()),
+        not_reviewed=sorted(not_reviewed.items()),
         failed=sum(bool(entry["error"]) for entry in clients),
         picture=picture,
         picture_text="Support time per computer by months since onboarding, all clients",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,24 @@ class Workspace:
             f"{given.limits.seen_within_days} days of the snapshot. Metric version {schema.METRIC_VERSION}."
         )
 
+    def as_of(self, quarter: str) -> "Workspace":
+        """Return the workspace as it was at a quarter's end, without what was worked or listed later.
+
+        Raises
+        ------
+        ParameterError
+            The quarter is not one.
+        """
+        _, end = schema.quarter_bounds(quarter)
+        limits = self.settings.limits
+        last = (end - pd.Timedelta(days=1)).date()
+        until = {"data_until": min(limits.data_until or last, last)}
+        settings = self.settings.model_copy(update={"limits": limits.model_copy(update=until)})
+        entries, endpoints = _before(self.time_entries, "worked_on", end), _before(self.endpoints, "as_of", end)
+        cut = replace(self, settings=settings, time_entries=entries, endpoints=endpoints)
+        object.__setattr__(cut, "prepared", self.prepared)
+        return cut
+
     def classified(self, preset: Preset) -> Any:
         """Return the time entries under another preset.
 
@@ -89,6 +107,11 @@ class Workspace:
             raise InputError("entries with a work class of their own have no presets.", where="table tickets")
         entries = nw.from_native(self.time_entries).drop(*TICKET_COLUMNS, "work_class", "rule")
         return classify(entries.to_native(), self.tickets, rules, preset)
+
+
+def _before(frame: Any, column: str, end: pd.Timestamp) -> Any:
+    """Return the rows before a day, in the frame's own engine."""
+    return nw.from_native(frame).filter(nw.col(column) < end.to_pydatetime()).to_native()
 
 
 def from_frames(settings: Settings, frames: dict[str, Any], folder: Path = Path()) -> Workspace:

@@ -45,7 +45,7 @@ FRAMES = ("clients", "agreements", "quarantine")
 ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
 
 
-def load(folder: str | Path) -> Workspace:
+def load(folder: str | Path, *, until: str = "") -> Workspace:
     """Read, clean and classify everything in a workspace folder, or open the tables prepared from one.
 
     Where rhem.toml names an `[engine]`, the canonical tables are those in Spark, and stay there.
@@ -54,6 +54,8 @@ def load(folder: str | Path) -> Workspace:
     ----------
     folder : str or Path
         A workspace, or a folder that `save` wrote.
+    until : str
+        A quarter such as '2026Q2', after which nothing is used; by default everything is.
 
     Raises
     ------
@@ -64,9 +66,12 @@ def load(folder: str | Path) -> Workspace:
     OutputError
         The disk has no room for the time entries.
     """
-    folder = Path(folder)
-    if (folder / PREPARED).is_file():
-        return _open(folder)
+    work = _open(Path(folder)) if (Path(folder) / PREPARED).is_file() else _made(Path(folder))
+    return work.as_of(until) if until else work
+
+
+def _made(folder: Path) -> Workspace:
+    """Read, clean and classify a workspace folder."""
     settings = read_settings(folder)
     if settings.engine:
         return open_spark(settings, folder)

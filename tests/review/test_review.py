@@ -80,7 +80,7 @@ def test_time_given_back_by_hand(cases):
 def test_money_only_with_a_wage():
     assumed = Value(wage_per_hour=40.0, user_minutes_per_technician_minute=0.5, devices_per_employee=2.0)
     table = make_review(settings=Settings(name="M", value=assumed))["worth"].table.set_index("item")["reference"]
-    assert table["Staff hours given back"] == pytest.approx(table["Technician hours given back"])
+    assert table["Staff hours given back"] == pytest.approx(0.5 * table["Technician hours given back"])
     assert table["Worth of the staff hours (USD)"] == pytest.approx(40 * table["Staff hours given back"])
     assert not make_review()["worth"].table["item"].str.contains("USD").any()
 
