@@ -291,9 +291,9 @@ class FileSettings(_Section):
 
 
 class Systems(_Section):
-    """What is known of the systems whose exports are read."""
+    """Systems, by their profiles, of which each holds a part: no fact is in two of them."""
 
-    separate: list[str] = Field([], description="profiles of which each holds a part: nothing is in two of them")
+    separate: list[str] = Field(min_length=2)
 
 
 class Brand(_Section):
@@ -364,7 +364,7 @@ class Settings(_Section):
     rules: list[Rule] = []
     clients: dict[ClientName, ClientSettings] = {}
     files: list[FileSettings] = []
-    systems: Systems = Systems()
+    systems: list[Systems] = []
     brand: Brand = Brand()
     value: Value = Value()
     limits: Limits = Limits()

@@ -4,6 +4,7 @@ Every raw row ends either in a canonical table or in quarantine with one reason,
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -185,19 +186,25 @@ def missing_columns(raws: list[RawTable]) -> pd.DataFrame:
     ours = {normal_header(name) for table in schema.TABLES for name in schema.columns(table)}
     found: dict[str, dict[str, str]] = {}
     kinds: dict[tuple[str, str], list[str]] = {}
+    serves: dict[str, set[str]] = {}  # canonical columns by header
     for raw in raws:
-        claimed = {normal_header(head) for column in raw.spec.columns for head in raw.spec.headers(column)}
-        names = {normal_header(name): name for name in raw.header if normal_header(name) in claimed | ours}
+        for column in raw.spec.columns:
+            for head in raw.spec.headers(column):
+                serves.setdefault(normal_header(head), set()).add(column)
+        names = {key: name for name in raw.header if (key := normal_header(name)) in serves.keys() | ours}
         for label in raw.labels.values():
             if label not in found:  # a flat file serves several tables, of which the first names its kind
                 kinds.setdefault((raw.profile.name, raw.spec.table), []).append(label)
             found.setdefault(label, {}).update(names)
     rows = []
     for (_, table), labels in kinds.items():
-        for key, name in sorted({pair for label in labels for pair in found[label].items()}):
-            without = [label for label in labels if key not in found[label]]
-            if len(without) < len(labels) / 2:
-                rows += [(label, table, name, len(labels) - len(without)) for label in without]
+        counts = Counter(key for label in labels for key in found[label])
+        usual = {key for key, count in counts.items() if 2 * count > len(labels)}
+        for key, name in sorted({pair for label in labels for pair in found[label].items() if pair[0] in usual}):
+            for label in (label for label in labels if key not in found[label]):
+                other = {column for k in found[label].keys() - usual for column in serves.get(k, ())}
+                if other.isdisjoint(serves.get(key, ())):  # else it has the column under another name
+                    rows.append((label, table, name, counts[key]))
     return pd.DataFrame(rows, columns=["path", "table", "column", "others"])
 
 

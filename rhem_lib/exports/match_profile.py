@@ -116,7 +116,7 @@ def _unknown(header: list[str], label: str, undated: bool, like: str) -> InputEr
         day, pattern = day_of_name(label)
         if day:
             line = 'as_of = "from-name"  # of a month, its last day'
-            fix = f"Its name has one: {day}. {say(pattern, line)}"
+            fix = f"Take it from the name. {say(pattern, line)}"
         else:
             fix = "Put the day into its name (devices-2026-06-30.csv), or give it in rhem.toml. "
             fix += say(label, "as_of = 2026-06-30  # put its day here")

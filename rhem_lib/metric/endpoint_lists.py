@@ -36,7 +36,8 @@ def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
     A device counts if its kind is supported and the RMM saw it within `seen_within_days` of the snapshot, with
     the weight of its kind (1 if none is set). Per source it is the mean over the month's snapshots, the same
     device twice in a snapshot counting once; then the sources are added, the same device once. Endpoints are
-    NaN where a source is missing for longer than it may be carried. Without a column `source_file` all rows of
+    NaN where a source is missing for longer than it may be carried, or for a client that it lists first after the
+    gap. Without a column `source_file` all rows of
     the frame (of any engine) are of one source.
     """
     rows = _weighted(endpoints, settings)
@@ -49,11 +50,15 @@ def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
     share = share.join(snapshots, on=["client", "source", "month"], how="inner")
     share = share.with_columns(one=nw.col("one") / nw.col("snapshots")).rename({"month": "snapshot_month"})
     carried = carried_months(files.merge(sources), settings.limits.carry_forward_months)
+    first = to_pandas(snapshots.group_by("client", "source").agg(nw.col("month").min().alias("next_month")))
     months = share.join(_small(share, carried), on=["source", "snapshot_month"], how="inner")
     marks = nw.col("carried").max(), nw.col("lost").max()
     sums = _once(months, "one", "client", "month", also=marks).group_by("client", "month")
     table = to_pandas(sums.agg(nw.col("one").sum(), *marks))
     table["endpoints"] = table.pop("one").where(table.pop("lost") == 0)
+    unknown = first.merge(_gaps(carried), on=["source", "next_month"])[["client", "month"]]
+    joined = pd.MultiIndex.from_frame(table[["client", "month"]]).isin(pd.MultiIndex.from_frame(unknown))
+    table["endpoints"] = table["endpoints"].where(~joined)
     return first_days(table.assign(carried=table["carried"] == 1))
 
 
@@ -117,3 +122,11 @@ def carried_months(sources: pd.DataFrame, most: int) -> pd.DataFrame:
             rows += [(source, month, month, 0, 0)]
             rows += [(source, missing, month, 1, int(missing - month > most)) for missing in gap]
     return pd.DataFrame(rows, columns=["source", "month", "snapshot_month", "carried", "lost"], dtype="int64")
+
+
+def _gaps(carried: pd.DataFrame) -> pd.DataFrame:
+    """Return source, month and next_month, in which the source is back, of each month that a source is missing."""
+    gaps, held = (
+        carried.loc[carried["carried"] == which, ["source", "month"]].sort_values("month") for which in (1, 0)
+    )
+    return pd.merge_asof(gaps, held.assign(next_month=held["month"]), on="month", by="source", direction="forward")

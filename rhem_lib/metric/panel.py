@@ -20,6 +20,7 @@ from rhem_lib.settings import Preset, Settings
 from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, to_pandas
 
 COVERED = 1 / 3  # share of the usual working days that a covered month has at least
+NEARLY_NONE = 0.1  # share of the usual entries, below which what arrived is a rest, as a second system's
 WHOLE = 20  # days of a month within the data, from which it says what is usual
 FEWEST_DAYS = 6  # usual working days a month, below which a month is not judged by its days
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
@@ -211,8 +212,8 @@ def with_coverage(panel: pd.DataFrame, days_worked: pd.Series, window: Window) -
     """Mark months that the export does not cover (`gap`) or covers thinly (`thin`).
 
     A month is covered if it has entries on at least a third of the working days usual for this MSP: the median of
-    the months that have any, in proportion to the days that the data reach. A covered month with far fewer
-    entries a day than the six months before it is thin.
+    the months that have any, in proportion to the days that the data reach; and if it has a tenth of the usual
+    entries a day. A covered month with far fewer than the six months before it is thin.
     """
     months = first_days_of(window)
     ends = months + pd.offsets.MonthBegin(1)
@@ -226,7 +227,7 @@ def with_coverage(panel: pd.DataFrame, days_worked: pd.Series, window: Window) -
     usual = rate.where(rate > 0).rolling(6, min_periods=2).median().ffill().shift(1)
     judged = usual * days >= USUAL_ENTRIES
     # Where work is done on a few days a month, a month without entries may be a quiet one.
-    gap = (worked < COVERED * usual_days) & (usual_days >= FEWEST_DAYS) | judged & (count == 0)
+    gap = (worked < COVERED * usual_days) & (usual_days >= FEWEST_DAYS) | judged & (rate < NEARLY_NONE * usual)
     thin = ~gap & judged & (rate < COLLAPSE * usual)
     return panel.assign(gap=panel["month"].map(gap).eq(True), thin=panel["month"].map(thin).eq(True))
 

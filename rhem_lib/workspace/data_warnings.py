@@ -96,7 +96,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         ("time entries", facts.time_entries, "worked_on"),
         ("endpoints", facts.endpoints, "as_of"),
     ):
-        yield from _two_systems(rows, files, day, noun, {*settings.systems.separate})
+        yield from _two_systems(rows, files, day, noun, settings)
     yield from _parted_lists(facts.endpoints, files)
 
 
@@ -137,22 +137,26 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
 
 
 def _two_systems(
-    rows: Relation, files: pd.DataFrame, day: str, noun: str, separate: set[str]
+    rows: Relation, files: pd.DataFrame, day: str, noun: str, settings: Settings
 ) -> Iterator[Warning_]:
-    """Clients with facts of one month from two systems, of which nobody said that each holds a part."""
+    """Systems with facts of one client and month, unless rhem.toml says that each holds a part."""
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     if profiles[profiles.index.isin(files.loc[files["table"] == noun.replace(" ", "_"), "path"])].nunique() < 2:
         return
     found = rows.project(f"client, strftime({day}, '%Y-%m') AS month, source_file").distinct().df()
     found["profile"] = found["source_file"].map(profiles)
-    systems = found.groupby(["client", "month"])["profile"].unique()
-    both = systems[systems.map(lambda names: len(names) > 1 and not separate >= {*names})].reset_index()
+    systems = found.groupby(["client", "month"])["profile"].agg(lambda names: tuple(sorted({*names})))
+    both = systems[systems.map(len) > 1].reset_index().drop_duplicates(["client", "profile"])
     unless = ", unless by the same id" if noun == "endpoints" else ""
-    for client, first, names in both.drop_duplicates("client").itertuples(index=False):
-        text = f"{client} has {noun} of {first} from {' and '.join(sorted(names))}: what both hold counts twice"
-        parts = ", ".join(map(toml_text, sorted(separate | {*names})))
-        text += f"{unless}. If each holds a part, say so in rhem.toml:\n[systems]\nseparate = [{parts}]"
-        yield "two-systems", text, str(client), str(first)
+    for names, group in both.groupby("profile"):
+        if any({*names} <= {*known.separate} for known in settings.systems):
+            continue
+        client, first = group[["client", "month"]].iloc[0]
+        more = f" and {len(group) - 1:,} more clients have" if len(group) > 1 else " has"
+        both_of = f"{client}{more} {noun} of {first} from {' and '.join(names)}"
+        line = f"[[systems]]\nseparate = [{', '.join(map(toml_text, names))}]"
+        text = f"{both_of}: what both hold counts twice{unless}. If each holds a part, add to rhem.toml:\n{line}"
+        yield "two-systems", text, str(client) if len(group) == 1 else "", str(first)
 
 
 def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_]:
@@ -242,8 +246,8 @@ def _idle_settings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         for name in getattr(settings, key):
             if normal_name(name) not in known and name not in facts.names:
                 yield "idle-client", f"'{name}' is in {key} of rhem.toml, but no file names it.", "", ""
-    for name in {*settings.systems.separate} - {*facts.files["profile"]}:
-        yield "idle-system", f"'{name}' is in [systems] of rhem.toml, but no file is of that profile.", "", ""
+    for name in {name for known in settings.systems for name in known.separate} - {*facts.files["profile"]}:
+        yield "idle-system", f"'{name}' is in [[systems]] of rhem.toml, but no file is of that profile.", "", ""
 
 
 def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:

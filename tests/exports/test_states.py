@@ -98,6 +98,15 @@ def test_a_column_missing_in_one_file_is_named(workspace):
     assert len(told) == 1 and told[0].startswith("exports/time-2026-02.csv is without 'category', which 2 other")
 
 
+def test_a_column_under_another_name_that_its_profile_knows_is_not_missing(workspace):
+    head, row = "Ticket ID,Client,Date,Action Number,Time Taken,{0}\n", "7,Nord,2026-0{0}-04,{0},1,Travel\n"
+    names = dict.fromkeys(range(1, 6), "Charge Type") | {2: "Charge Rate", 4: "Colour"}
+    files = {f"t{m}.csv": head.format(name) + row.format(m) for m, name in names.items()}
+    work = rhem.load(workspace(files))
+    assert work.account.warnings.query("code == 'missing-column'")["text"].str[:14].tolist() == ["exports/t4.csv"]
+    assert work.time_entries.df()["work_type"].notna().sum() == 4
+
+
 def test_columns_that_nothing_asks_for_may_come_and_go(workspace):
     files = {
         "a.csv": HEAD + ",Colour\n1,Nord,2026-01-01,1,R,1,x\n",

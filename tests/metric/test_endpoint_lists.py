@@ -59,6 +59,21 @@ def test_beyond_two_months_a_source_that_comes_back_leaves_no_number(workspace):
     assert panel.loc["2026-04-01", "rhem_h"] != panel.loc["2026-04-01", "rhem_h"]
 
 
+def test_a_client_that_comes_in_a_gap_of_a_source_has_no_number_there(workspace):
+    text = devices("W1", "W2") + "Sued,V1,workstation\n"
+    files = {"time.csv": time(range(1, 6)) + time(range(2, 6)).split("\n", 1)[1].replace("Nord", "Sued"),
+             "clients.csv": CLIENTS + "Sued,2026-02-01,hourly\n"}  # fmt: skip
+    files |= lists("servers", range(1, 6), devices("S1", kind="server") + "Sued,T1,server\n")
+    files |= {
+        name: text if "-01-" not in name else devices("W1", "W2") for name in lists("workstations", (1, 4, 5), "")
+    }
+    panel = rhem.measure(rhem.load(workspace(files, SETTINGS))).set_index(["client", "month"])
+    sued, nord = (panel.loc[client, "endpoints"] for client in ("Sued", "Nord"))
+    assert sued.isna().tolist() == [True, True, False, False] and sued.iloc[2] == 2
+    assert panel.loc["Sued", "flags"].str.contains("no-endpoints").tolist() == [True, True, False, False]
+    assert nord.tolist() == [3] * 5
+
+
 def test_the_same_device_in_two_sources_counts_once(workspace):
     files = {"time.csv": time((1, 2)), "clients.csv": CLIENTS}
     files |= lists("old-rmm", (1,), devices("W1", "W2")) | lists("new-rmm", (1, 2), devices("W1", "W2", "W3"))
@@ -103,6 +118,19 @@ def test_a_month_of_which_one_day_arrived_is_not_counted(workspace):
     assert panel.loc["2026-03-01", "exposure"] == 0 and pd.isna(panel.loc["2026-03-01", "rhem_h"])
     assert "coverage-gap" in panel.loc["2026-03-01", "flags"]
     assert (panel.drop(pd.Timestamp("2026-03-01"))["exposure"] > 0).all()
+
+
+def test_a_month_of_which_only_a_second_system_arrived_is_not_counted(workspace):
+    """One entry a day by hand, and ten in the PSA, of which March is missing."""
+    hand = time(range(1, 6), days=range(1, 12))
+    psa = [
+        time((m,)).replace("\n", f"\n{k}", 20).replace("Remote,", f"Remote,{k}")
+        for m in (1, 2, 4, 5)
+        for k in "abcdefghij"
+    ]
+    files = {"hand.csv": hand, "clients.csv": CLIENTS} | lists("pcs", range(1, 6), devices("W1"))
+    panel, _ = endpoints_of(workspace(files | {f"psa{n}.csv": text for n, text in enumerate(psa)}, SETTINGS))
+    assert panel["flags"].str.contains("coverage-gap").tolist() == [False, False, True, False, False]
 
 
 def test_a_month_with_a_third_of_the_usual_days_is_counted(workspace):

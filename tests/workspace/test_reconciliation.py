@@ -218,7 +218,7 @@ def test_a_month_told_by_two_systems_is_warned_about(workspace):
     assert text.startswith(said)
     settled = workspace({}, 'name = "Test MSP"' + text.partition("rhem.toml:")[2])
     assert "two-systems" not in {code for code, _ in warned(settled)}, "each holds a part"
-    other = workspace({}, 'name = "Test MSP"\n[systems]\nseparate = ["generic", "jira"]\n')
+    other = workspace({}, 'name = "Test MSP"\n[[systems]]\nseparate = ["generic", "jira"]\n')
     assert "two-systems" in {code for code, _ in warned(other)}
 
 
@@ -465,8 +465,8 @@ def test_settings_that_no_file_needs_are_named(workspace):
     settings = """
         name = "T"
         own_company = ["Acme"]
-        [systems]
-        separate = ["genric"]
+        [[systems]]
+        separate = ["generic", "genric"]
         [[rules]]
         when = { work_type = "Remote" }
         work_class = "reactive"
@@ -488,7 +488,7 @@ def test_settings_that_no_file_needs_are_named(workspace):
         ("idle-alias", "no file has 'Nordd', named as aliases of 'Nord'."),
         ("idle-client", "'Foo' has settings, but no file names it."),
         ("idle-client", "'Acme' is in own_company of rhem.toml, but no file names it."),
-        ("idle-system", "'genric' is in [systems] of rhem.toml, but no file is of that profile."),
+        ("idle-system", "'genric' is in [[systems]] of rhem.toml, but no file is of that profile."),
     ]
 
 
