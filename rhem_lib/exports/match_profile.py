@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
+import pandas as pd
+
 from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
 from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
 from rhem_lib.settings import FileSettings, Settings
@@ -22,6 +24,10 @@ LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, c
 ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
 MONTHS = "jan feb mar|mär apr may|mai jun jul aug sep oct|okt nov dec|dez".split()
 WORD = rf"(?<![a-z])(?P<w>{'|'.join(MONTHS)})[a-zä]*"
+# What changes from one file of a source to the next: days, copies, downloads, months by name.
+CHANGING = re.compile(
+    rf"\d+|\b(copy|kopie|final|new|latest)\b|(?<![a-z])({'|'.join(MONTHS)})[a-z]*(?![a-z])|[^a-z]+"
+)
 NAME_DAYS = [re.compile(way, re.IGNORECASE) for way in (  # days and months in names of files, the surest first
     r"(?<!\d)(?P<d>\d\d)(?P<mark>[._-])(?P<m>\d\d)(?P=mark)(?P<y>20\d\d)(?!\d)",
     r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_.]?\d)",
@@ -216,3 +222,23 @@ def day_of_name(label: str) -> tuple[str, str]:
         with suppress(ValueError):
             return dt.date(year, month, day).isoformat(), f"{label[: found.start()]}*{label[found.end() :]}"
     return "", label
+
+
+def source_of_files(files: pd.DataFrame) -> pd.DataFrame:
+    """Return which files are of one source: names alike but for days and numbers, or never of the same month.
+
+    From source_file and month (a number), one row per pair, to source_file and source (a number).
+    """
+    stems = files.assign(stem=[CHANGING.sub(" ", str(name).lower()).strip() for name in files["source_file"]])
+    months = stems.groupby("stem")["month"].agg(set)
+    # A list renamed along the way goes on: a stem joins the first source that has none of its months.
+    sources: list[set[int]] = []
+    place = {}
+    for stem in months.map(min).sort_values(kind="stable").index:
+        free = (n for n, taken in enumerate(sources) if not taken & months[stem])
+        place[stem] = next(free, len(sources))
+        if place[stem] == len(sources):
+            sources.append(set())
+        sources[place[stem]] |= months[stem]
+    found = stems.assign(source=stems["stem"].map(place))
+    return found[["source_file", "source"]].drop_duplicates(ignore_index=True)

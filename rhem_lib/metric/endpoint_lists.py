@@ -4,18 +4,14 @@ A source is one list that arrives again and again: an RMM, a second RMM for serv
 added, the same device once. A source that is missing in a month is carried, since its computers did not vanish.
 """
 
-import re
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
+from rhem_lib.exports import source_of_files
 from rhem_lib.settings import Settings
 from rhem_lib.workspace import alongside, to_pandas
-
-MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-# What changes from one file of a source to the next: days, copies, downloads, months by name.
-CHANGING = re.compile(rf"\d+|\b(copy|kopie|final|new|latest)\b|(?<![a-z])({MONTHS})[a-z]*(?![a-z])|[^a-z]+")
 
 
 def month_number(column: str) -> nw.Expr:
@@ -41,25 +37,46 @@ def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:
     the frame (of any engine) are of one source.
     """
     rows = _weighted(endpoints, settings)
-    files = to_pandas(rows.select("source_file", "month").unique())
-    sources = source_of_files(files)
+    held = to_pandas(rows.group_by("client", "source_file", "month").agg(nw.len()))
+    sources = source_of_files(held[["source_file", "month"]].drop_duplicates())
+    held = held.merge(sources, on="source_file")
+    carried = carried_months(held, settings.limits.carry_forward_months)
+    first = (
+        held.groupby(["client", "source"], as_index=False)["month"].min().rename(columns={"month": "next_month"})
+    )
+    if len(set(sources["source"])) > 1:
+        table = to_pandas(_of_sources(rows, sources, carried))
+    else:
+        months = carried.drop(columns="source")
+        table = (
+            to_pandas(_of_one(rows)).rename(columns={"month": "snapshot_month"}).merge(months, on="snapshot_month")
+        )
+    table["endpoints"] = table.pop("one").where(table.pop("lost") == 0)
+    unknown = first.merge(_gaps(carried), on=["source", "next_month"])[["client", "month"]]
+    joined = pd.MultiIndex.from_frame(table[["client", "month"]]).isin(pd.MultiIndex.from_frame(unknown))
+    table["endpoints"] = table["endpoints"].where(~joined)
+    return first_days(table.assign(carried=table["carried"] == 1))
+
+
+def _of_one(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Return what a month's snapshots of a single source hold on average, by client: one."""
+    days = _once(rows, "weight", "client", "as_of").group_by("client", "as_of").agg(nw.col("one").sum())
+    days = days.with_columns(month=month_number("as_of"))
+    return days.group_by("client", "month").agg(nw.col("one").mean())
+
+
+def _of_sources(rows: nw.LazyFrame, sources: pd.DataFrame, carried: pd.DataFrame) -> nw.LazyFrame:
+    """Return the sum of what the sources hold, by client and month, a device in several counting once."""
     rows = rows.join(_small(rows, sources), on="source_file", how="inner")
     devices = _once(rows, "weight", "client", "source", "month", "as_of")
     snapshots = rows.group_by("client", "source", "month").agg(snapshots=nw.col("as_of").n_unique())
     share = devices.group_by("client", "source", "month", "device_id").agg(nw.col("one").sum())
     share = share.join(snapshots, on=["client", "source", "month"], how="inner")
     share = share.with_columns(one=nw.col("one") / nw.col("snapshots")).rename({"month": "snapshot_month"})
-    carried = carried_months(files.merge(sources), settings.limits.carry_forward_months)
-    first = to_pandas(snapshots.group_by("client", "source").agg(nw.col("month").min().alias("next_month")))
     months = share.join(_small(share, carried), on=["source", "snapshot_month"], how="inner")
     marks = nw.col("carried").max(), nw.col("lost").max()
     sums = _once(months, "one", "client", "month", also=marks).group_by("client", "month")
-    table = to_pandas(sums.agg(nw.col("one").sum(), *marks))
-    table["endpoints"] = table.pop("one").where(table.pop("lost") == 0)
-    unknown = first.merge(_gaps(carried), on=["source", "next_month"])[["client", "month"]]
-    joined = pd.MultiIndex.from_frame(table[["client", "month"]]).isin(pd.MultiIndex.from_frame(unknown))
-    table["endpoints"] = table["endpoints"].where(~joined)
-    return first_days(table.assign(carried=table["carried"] == 1))
+    return sums.agg(nw.col("one").sum(), *marks)
 
 
 def _once(rows: nw.LazyFrame, value: str, *keys: str, also: tuple[nw.Expr, ...] = ()) -> nw.LazyFrame:
@@ -85,26 +102,6 @@ def _weighted(endpoints: Any, settings: Settings) -> nw.LazyFrame:
 
 def _small(large: nw.LazyFrame, table: pd.DataFrame) -> nw.LazyFrame:
     return nw.from_native(alongside(large.to_native(), table)).lazy()
-
-
-def source_of_files(files: pd.DataFrame) -> pd.DataFrame:
-    """Return which files are of one source: names alike but for days and numbers, or never of the same month.
-
-    From source_file and month (a number), one row per pair, to source_file and source (a number).
-    """
-    stems = files.assign(stem=[CHANGING.sub(" ", str(name).lower()).strip() for name in files["source_file"]])
-    months = stems.groupby("stem")["month"].agg(set)
-    # A list renamed along the way goes on: a stem joins the first source that has none of its months.
-    sources: list[set[int]] = []
-    place = {}
-    for stem in months.map(min).sort_values(kind="stable").index:
-        free = (n for n, taken in enumerate(sources) if not taken & months[stem])
-        place[stem] = next(free, len(sources))
-        if place[stem] == len(sources):
-            sources.append(set())
-        sources[place[stem]] |= months[stem]
-    found = stems.assign(source=stems["stem"].map(place))
-    return found[["source_file", "source"]].drop_duplicates(ignore_index=True)
 
 
 def carried_months(sources: pd.DataFrame, most: int) -> pd.DataFrame:

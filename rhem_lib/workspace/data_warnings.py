@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import leave_out, say, toml_text
-from rhem_lib.exports import Cleaned, day_of_name
+from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files
 from rhem_lib.settings import Settings, normal_name
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
@@ -37,6 +37,7 @@ REPEATS = {
     ),
 }
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
+MOVED = 0.9  # of the endpoints with a list, from which on other lists may have taken its devices over
 NEW_AFTER, NEW_SHARE, NEW_ROWS = 3, 0.1, 10  # months without a value; its share and its rows since, to be named
 PAGE = 500  # exports cut off by a page limit have round row counts
 DECIDING = ("type", "board", "work_type", "category")  # columns by which work is classified
@@ -98,6 +99,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     ):
         yield from _two_systems(rows, files, day, noun, settings)
     yield from _parted_lists(facts.endpoints, files)
+    yield from _cut_lists(facts.endpoints, settings)
 
 
 def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
@@ -193,6 +195,40 @@ def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_
         first, *others = dict.fromkeys(series if all(days) else [part])
         text += say(first, line) + "".join("\n" + say(other, line).partition("\n")[2] for other in others)
         yield "parted-list", text, client, day[:7]
+
+
+def _cut_lists(endpoints: Relation, settings: Settings) -> Iterator[Warning_]:
+    """Lists that end before, or begin after, the others of their clients, whose endpoints are fewer there."""
+    kinds = ", ".join(map(quote, settings.endpoint_kinds))
+    month = "12 * year(as_of) + month(as_of) - 1"
+    rows = (
+        endpoints.filter(f"kind IN ({kinds})")
+        .aggregate(f"client, source_file, {month} AS month, sum(count) / count(DISTINCT as_of) AS n")
+        .df()
+    )
+    rows = rows.merge(source_of_files(rows[["source_file", "month"]].drop_duplicates()), on="source_file")
+    sums = rows.groupby(["client", "source", "month"])["n"].mean().rename("n").reset_index()
+    all_ = sums.groupby(["client", "month"], as_index=False)["n"].sum()
+    carried = settings.limits.carry_forward_months
+    for word, at, inside, outside, said in (
+        ("ends", "max", -2, 1 + carried, "from {}. Export the later"),
+        ("begins", "min", 2, -1, "up to {}. Export the earlier"),
+    ):
+        edge = sums.groupby(["client", "source"], as_index=False)["month"].agg(at)
+        here, near, beyond = (
+            edge.assign(month=edge["month"] + step).merge(all_, on=["client", "month"], how="left")["n"]
+            for step in (0, inside, outside)
+        )
+        cut = edge[beyond < MOVED * near.fillna(here)].merge(sums, on=["client", "source", "month"])
+        for (source, number), group in cut.groupby(["source", "month"]):
+            file = rows.loc[(rows["source"] == source) & (rows["month"] == number), "source_file"].min()
+            month = f"{(number + outside) // 12}-{(number + outside) % 12 + 1:02d}"
+            names = ", ".join(group["client"][:SHOWN]) + f" and {len(group) - SHOWN} more" * (len(group) > SHOWN)
+            text = (
+                f"the list of {file} {word} there, and other lists of its clients do not: its endpoints "
+                f"({group['n'].sum():,.0f}: {names}) are not counted {said.format(month)} ones, if there are any."
+            )
+            yield "cut-list", text, "", month
 
 
 def _client_warnings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:

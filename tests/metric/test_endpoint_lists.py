@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 import rhem_lib as rhem
-from rhem_lib.metric.endpoint_lists import carried_months, source_of_files
+from rhem_lib.exports import source_of_files
+from rhem_lib.metric.endpoint_lists import carried_months
 
 SETTINGS = 'name = "T"\n[[rules]]\nwhen = { work_type = "*" }\nwork_class = "reactive"\n'
 CLIENTS = "client,onboarded_on,billing\nNord,2026-01-01,hourly\n"

@@ -279,6 +279,41 @@ def test_usual_snapshots_are_no_parts_of_a_list(workspace, lists):
     assert parted(workspace, *lists).empty
 
 
+def cut(workspace, *lists):
+    """What is said of lists, each a name, its months of 2026 and its devices."""
+    rows = {(name, m): "".join(f"Nord,{d}\n" for d in devices) for name, months, devices in lists for m in months}
+    files = {f"{name}-2026-{m:02d}-28.csv": f"client,device_id\n{text}" for (name, m), text in rows.items()}
+    return [text for code, text in warned(workspace(files)) if code == "cut-list"]
+
+
+def test_a_list_that_ends_or_begins_within_the_others_is_named(workspace):
+    (end,) = cut(workspace, ("pcs", range(1, 8), "abcd"), ("servers", range(1, 4), "st"))
+    assert (
+        end.startswith("the list of exports/servers-2026-03-28.csv ends there")
+        and "its endpoints (2: Nord)" in end
+    )
+    assert "not counted from 2026-06. Export the later ones" in end
+
+
+def test_a_list_that_begins_within_the_others_is_named(workspace):
+    (begin,) = cut(workspace, ("pcs", range(1, 8), "abcd"), ("servers", range(3, 8), "st"))
+    assert "exports/servers-2026-03-28.csv begins there" in begin and "up to 2026-02. Export the earlier" in begin
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [("pcs", range(1, 8), "abcd"), ("servers", range(1, 6), "st")],
+        [("old", range(1, 5), "abcd"), ("new", range(4, 9), "abcd")],
+        [("old", range(1, 5), "abcd"), ("new", range(5, 9), "ef")],
+        [("pcs", range(1, 8), "abcd"), ("servers", (1, 2, 6, 7), "st")],
+    ],
+    ids=["carried to the end", "replaced with a month of both", "renamed", "a gap, which has no number"],
+)
+def test_lists_that_are_carried_replaced_or_renamed_are_not_cut(workspace, lists):
+    assert not cut(workspace, *lists)
+
+
 def test_a_client_without_endpoints_of_a_kind_that_counts_is_named(workspace):
     rows = "Nord,p1,Printer\nNord,s1,Switch\nSued,pc1,Laptop\n"
     files = {
