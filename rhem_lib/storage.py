@@ -121,17 +121,28 @@ def check_refusal(error: str) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run, else raise an OutputError; the lock ends with the process."""
+    """Hold a folder for one run, else raise an OutputError; the lock ends with the process.
+
+    A folder that was made for it and is still empty goes again.
+    """
     from filelock import FileLock, Timeout  # not for those who only read
 
+    fresh = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout:
         fix = "Wait for it to end, or stop it, and run the command again."
         raise OutputError("another run is writing these reports.", where=str(folder), fix=fix) from None
-    with lock:
-        yield
+    try:
+        with lock:
+            yield
+    finally:
+        with suppress(OSError):
+            if fresh and [file.name for file in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
+            for place in fresh:
+                place.rmdir()
 
 
 def reports_of(folder: Path, root: Path = Path("reports")) -> Path:
@@ -168,15 +179,34 @@ def _owner(home: Path) -> Path | None:
 
 def digest(parts: Sequence[Any], *, without: Sequence[Path] = ()) -> str:
     """Return a key of JSON values, and of folders by their files, but for those in `without`."""
-    total, outside = hashlib.sha256(), [folder.resolve() for folder in without]
+    total = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
-            for file in sorted(p for p in part.rglob("*") if p.is_file()):
-                if not any(folder in file.resolve().parents for folder in outside):
-                    total.update(file.relative_to(part).as_posix().encode() + b"\0" + file_digest(file).encode())
+            for file in files_under(part, without=without):
+                name = os.fsencode(file.relative_to(part).as_posix())
+                total.update(name + b"\0" + file_digest(file).encode())
         else:
             total.update(json.dumps(part, sort_keys=True).encode() + b"\0")
     return total.hexdigest()
+
+
+def files_under(folder: Path, *, without: Sequence[Path] = ()) -> list[Path]:
+    """Return all files of a folder, in order, through links to folders too, but for those in `without`."""
+    seen, found = {other.resolve() for other in without}, []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place).resolve()
+        if here in seen:  # left out, or a link back to where we have been
+            folders.clear()
+            continue
+        seen.add(here)
+        found += [file for name in names if (file := Path(place, name)).is_file()]
+    return sorted(found)
+
+
+def file_states(folder: Path, *, without: Sequence[Path] = ()) -> dict[Path, tuple[int, int]]:
+    """Return size and time of each file, by which it is seen that one changes while it is read."""
+    return {file: (found.st_size, found.st_mtime_ns)
+            for file in files_under(folder, without=without) if (found := file.stat())}  # fmt: skip
 
 
 def file_digest(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Decks as PDF through LibreOffice, where it is installed: one call for many decks."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,8 +8,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rhem_lib.storage import file_digest, write_whole
+
 PROGRAMS = ("soffice", "libreoffice")
 CHUNK = 40  # decks per call: starting LibreOffice costs as much as some five decks
+RECORD = ".pdf.json"  # beside a PDF: digests of it and of its deck
 SECONDS = 60  # allowed for a start, and for a deck
 
 
@@ -49,13 +53,26 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
 
 
 def is_current(deck: Path) -> bool:
-    """Return whether the deck's PDF is there and shows the deck as it is.
+    """Return whether the deck's PDF is there, and its record says that it was made from the deck as it is.
 
     >>> is_current(folder / "none.pptx")
     False
     """
-    made = deck.with_suffix(".pdf")
-    return made.is_file() and made.stat().st_mtime >= deck.stat().st_mtime
+    made, record = deck.with_suffix(".pdf"), deck.with_suffix(RECORD)
+    if not all(path.is_file() for path in (deck, made, record)):
+        return False
+    return record.read_text(encoding="utf-8") == _facts(deck, made)
+
+
+def forget_pdf(output: Path) -> None:
+    """Remove the PDF of a deck that will be made anew."""
+    if output.suffix == ".pptx":
+        for ending in (".pdf", RECORD):
+            output.with_suffix(ending).unlink(missing_ok=True)
+
+
+def _facts(deck: Path, made: Path) -> str:
+    return json.dumps({"deck": file_digest(deck), "pdf": file_digest(made)})
 
 
 def _convert(program: str, decks: Sequence[Path]) -> list[Path]:
@@ -78,4 +95,5 @@ def _convert(program: str, decks: Sequence[Path]) -> list[Path]:
                 part = target.with_name(f".{target.name}.part")
                 shutil.copy(made, part)
                 os.replace(part, target)
+                write_whole(target.with_suffix(RECORD), _facts(target.with_suffix(".pptx"), target))
         return [target for made, target in done if made.is_file()]

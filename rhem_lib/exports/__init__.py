@@ -6,7 +6,7 @@ from rhem_lib.exports.files import codes, connect, identifier, inline, lock, quo
 from rhem_lib.exports.match_profile import day_of_name, source_of_files
 from rhem_lib.exports.profiles import Profile, read_profiles
 from rhem_lib.exports.skeleton import profile_skeleton
-from rhem_lib.exports.text_tables import read_exports
+from rhem_lib.exports.text_tables import read_exports, read_queries
 from rhem_lib.exports.typed_tables import null_columns
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "quote_path",
     "read_exports",
     "read_profiles",
+    "read_queries",
     "source_of_files",
     "unify",
 ]

@@ -6,7 +6,7 @@ scan. A file that no profile knows is an error that says what to do.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from rhem_lib.exports.database import query
 from rhem_lib.exports.files import Source, lock, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
+from rhem_lib.exports.workbooks import Sheet
 from rhem_lib.settings import FileSettings, Settings
+from rhem_lib.storage import files_under
 
 # No, as databases and spreadsheets write it in many languages; and numbers and days of what there is not.
 NO = """
@@ -107,9 +109,14 @@ def stored(con: Connection, raw: RawTable) -> RawTable:
 
 
 def read_exports(
-    con: Connection, folder: Path, settings: Settings, profiles: dict[str, Profile], scratch: Path
+    con: Connection,
+    folder: Path,
+    settings: Settings,
+    profiles: dict[str, Profile],
+    scratch: Path,
+    answers: Sequence[Sheet],
 ) -> list[RawTable]:
-    """Return text tables of every file of a workspace (`exports/` and `clients.csv`).
+    """Return text tables of every file of a workspace (`exports/` and `clients.csv`), and of the answered queries.
 
     Large files are read when their rows are asked for, so `scratch` must stay until then.
 
@@ -123,7 +130,7 @@ def read_exports(
     known: dict[tuple, tuple[Profile, list[TableProfile]]] = {}  # one header is matched once
     kinds: dict[tuple, list[Recognised]] = {}
     unknown: list[InputError] = []
-    for number, (source, help_) in enumerate(_sources(folder, settings, scratch)):
+    for number, (source, help_) in enumerate(_sources(folder, settings, scratch, answers)):
         as_of = as_of_day(source.label, help_)
         key = (bool(as_of), help_.profile, help_.table, *source.header)
         if key not in known:
@@ -146,9 +153,17 @@ def read_exports(
     return [_looked_up(raw, tables) for raw in tables]
 
 
-def _sources(folder: Path, settings: Settings, scratch: Path) -> Iterator[tuple[Source, FileSettings]]:
+def read_queries(settings: Settings, folder: Path) -> list[Sheet]:
+    """Return the answers to the database queries of rhem.toml, in order."""
+    queries = [entry for entry in settings.files if "://" in entry.path]
+    return [query(entry, folder, number) for number, entry in enumerate(queries, 1)]
+
+
+def _sources(
+    folder: Path, settings: Settings, scratch: Path, answers: Sequence[Sheet]
+) -> Iterator[tuple[Source, FileSettings]]:
     """Each table of each file and query, with what rhem.toml says of it."""
-    found = sorted(p for p in (folder / "exports").rglob("*") if p.is_file() and p.name[0] not in "~.")
+    found = [path for path in files_under(folder / "exports") if path.name[0] not in "~."]
     if (folder / "clients.csv").is_file():
         found.append(folder / "clients.csv")
     queries = [entry for entry in settings.files if "://" in entry.path]
@@ -168,8 +183,8 @@ def _sources(folder: Path, settings: Settings, scratch: Path) -> Iterator[tuple[
     for label, path in members(found, folder, scratch, skip):
         for source in sources(path, label, scratch, skip):
             yield replace(source, saved=int(path.stat().st_mtime)), file_settings(source.label, settings)
-    for number, entry in enumerate(queries, 1):
-        yield of_rows(*query(entry, folder, number)), entry
+    for answer, entry in zip(answers, queries, strict=True):
+        yield of_rows(*answer), entry
     check_files(settings, labels)
 
 

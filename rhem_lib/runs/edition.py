@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
@@ -22,19 +23,21 @@ import pandas as pd
 
 from rhem_lib.billing import billing_plan, register
 from rhem_lib.deck import convert
-from rhem_lib.errors import NotEnoughData, ParameterError, Stopped, nearest
+from rhem_lib.errors import InputError, NotEnoughData, ParameterError, Stopped, nearest
+from rhem_lib.exports import read_queries
 from rhem_lib.metric import measure
 from rhem_lib.review import Review, build_review, not_reviewed
 from rhem_lib.runs import page
 from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
 from rhem_lib.runs.pool import Job, Record, run_jobs
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import Settings, check_names, read_settings
+from rhem_lib.settings import Settings, check_names, normal_name, read_settings
 from rhem_lib.storage import (
     alone,
     check_refusal,
     digest,
     file_digest,
+    file_states,
     own_reports,
     reports_of,
     sweep,
@@ -44,6 +47,9 @@ from rhem_lib.storage import (
 from rhem_lib.studies import Study, store, stored, study_panel
 from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 
+Named = tuple[str, str]  # kind and name of an output
+# Names that Windows keeps for devices.
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 QUARTER = re.compile(r"^\d{4}Q[1-4]$")
 PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
@@ -129,53 +135,73 @@ def _edition(
 ) -> Run:
     """Read the workspace once, run the jobs that have changed, write run.json and index.html."""
     settings, home, code = read_settings(folder), reports_of(folder), _code()
-    prepared, key = home / "data", _key(folder, settings, code)
-    work = _read(folder, prepared, key, tell)
-    panel, quarter, names, aside = _choose(work, *asked, tell)
-    target = home / quarter
+    prepared, as_of = home / "data", dt.datetime.now(dt.UTC).isoformat(timespec="minutes")
     with writing(home), alone(home):
         sweep(home)
+        work, key = _read(folder, settings, prepared, code, force=force, tell=tell)
+        panel, quarter, names, aside = _choose(work, *asked, tell)
+        present = [name for name in clients_in(panel, quarter, []) if name not in aside]
+        _check_folders(present)
+        target = home / quarter
         own_reports(home, folder)
         made = _prepare(work, quarter, panel, prepared, key)
         jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, quarter, target))
         target.mkdir(exist_ok=True)
         plans = register(billing_plan(settings), target / "run.json")
         past = _past(target, tell)
-        records: dict[str, Record] = {}
+        records: dict[Named, Record] = {}
         todo = _changed(jobs, {} if force else past, target, code, records)
         stopped = False
         try:
             for record in run_jobs(todo, target, workers=workers, tell=tell):
-                records[record.outputs[0]] = record
+                records[record.kind, record.name] = record
                 check_refusal(record.error)
         except KeyboardInterrupt:
             stopped = True
-        done = [record for record in records.values() if record.status != "waiting"]
-        everything = list((past | {record.outputs[0]: record for record in done}).values())
-        _save_run(target, quarter, folder, code | {"plans": plans, "not_reviewed": aside}, everything)
+        done = [replace(r, edition=key, as_of=as_of) for r in records.values() if r.status != "waiting"]
+        everything = list((past | {(record.kind, record.name): record for record in done}).values())
+        facts = code | {"data": key, "plans": plans, "not_reviewed": aside}
+        _save_run(target, quarter, folder, facts, everything)
         if pdf and not stopped:
             convert([target / file for record in done for file in record.outputs if file.endswith(".pptx")], tell)
-        title = f"{folder.resolve().name}, {quarter}"
-        page.index(_table(everything), target / "index.html", title=title, not_reviewed=aside)
+        title, shown = f"{folder.resolve().name}, {quarter}", target / "index.html"
+        page.index(_table(everything), shown, title=title, not_reviewed=aside, edition=key, present=present)
     if stopped:
         what = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
         raise Stopped(what, fix="The same command goes on from here.")
     return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
 
 
-def _key(folder: Path, settings: Settings, code: dict[str, Any]) -> str:
-    """Return the key of all that tables and study depend on: workspace, Spark tables, code."""
-    apart = [Path("reports"), folder / "reports", folder / "notebooks"]
-    return digest([folder, code["code"], *spark_state(settings)], without=apart)
+def _key(folder: Path, settings: Settings, code: dict[str, Any], answers: Sequence[Any]) -> str:
+    """Return the key of all that tables and study depend on: workspace, brand, databases, Spark tables, code."""
+    brand = [folder / file for file in (settings.brand.logo, settings.brand.template) if file]
+    files = [file_digest(file) for file in brand if file.is_file()]
+    return digest([folder, code["code"], files, *answers, *spark_state(settings)], without=_apart(folder))
 
 
-def _read(folder: Path, prepared: Path, key: str, tell: Callable) -> Workspace:
-    """Open the workspace as the last run prepared it, if nothing has changed since."""
-    state = is_prepared(prepared, key)
+def _apart(folder: Path) -> list[Path]:
+    """Return the folders beside a workspace's inputs that hold what is made of them."""
+    return [Path("reports"), folder / "reports", folder / "notebooks"]
+
+
+def _read(
+    folder: Path, settings: Settings, prepared: Path, code: dict[str, Any], *, force: bool, tell: Callable
+) -> tuple[Workspace, str]:
+    """Open the workspace as the last run prepared it, if nothing has changed since, and its key."""
+    before = file_states(folder, without=_apart(folder))
+    answers = read_queries(settings, folder)
+    key = _key(folder, settings, code, answers)
+    state = False if force else is_prepared(prepared, key)
     if state is None:
         tell(f"The prepared tables in {prepared} are damaged: they are made again")
     tell(f"Reading {prepared if state else folder}")
-    return load(prepared if state else folder)
+    if state:
+        return load(prepared), key
+    work = load(folder, answers=answers)
+    if file_states(folder, without=_apart(folder)) != before:
+        fix = "Wait until its files are written, and run the command again."
+        raise InputError("the workspace changed while it was read.", where=str(folder), fix=fix)
+    return work, key
 
 
 def _choose(
@@ -204,25 +230,35 @@ def _prepare(work: Workspace, quarter: str, panel: pd.DataFrame, prepared: Path,
     cut = work.as_of(quarter)
     kept = stored(cut)
     made = kept or study_panel(cut, panel)
-    if kept is None or not is_prepared(prepared, key):
+    if kept is None or not work.prepared:
         store(made, prepared)
         save(work, prepared, key)
     return made
 
 
 def _changed(
-    jobs: Iterable[Job], past: dict[str, Record], target: Path, code: dict[str, Any], records: dict[str, Record]
+    jobs: Iterable[Job],
+    past: dict[Named, Record],
+    target: Path,
+    code: dict[str, Any],
+    records: dict[Named, Record],
 ) -> Iterator[Job]:
-    """Yield the jobs to run, with their keys; record what is unchanged as kept, in order."""
+    """Yield the jobs to run, with their keys; record what is unchanged, to the last byte, as kept, in order."""
     for job in jobs:
         key = digest([job.parameters, job.about, code["code"]])
-        before = past.get(job.outputs[0])
+        before = past.get((job.kind, job.name))
         finished = before is not None and before.status != "failed" and before.key == key
-        kept = finished and all((target / output).is_file() for output in job.outputs)
+        hashes = before.hashes if before else {}
+        kept = finished and all(_is_as_made(target / output, hashes.get(output)) for output in job.outputs)
         status = "kept" if kept else "waiting"
-        records[job.outputs[0]] = Record(job.kind, job.name, status, list(job.outputs), key)
+        record = Record(job.kind, job.name, status, list(job.outputs), key, hashes=hashes)
+        records[job.kind, job.name] = record
         if not kept:
             yield replace(job, key=key, about=job.about | code)
+
+
+def _is_as_made(path: Path, made: str | None) -> bool:
+    return path.is_file() and file_digest(path) == made
 
 
 def _table(records: list[Record]) -> pd.DataFrame:
@@ -240,15 +276,21 @@ def _code() -> dict[str, Any]:
     return {"code": code, "packages": packages, "metric_version": METRIC_VERSION}
 
 
-def _past(target: Path, tell: Callable) -> dict[str, Record]:
-    """Records of all that was made here before, by first output."""
-    found, known = {}, {field.name for field in fields(Record)}
+def _past(target: Path, tell: Callable) -> dict[Named, Record]:
+    """Records of all that was made here before, with the data that run.json found them to be made from."""
+    found, checked, known = {}, {}, {field.name for field in fields(Record)}
+    with suppress(OSError, ValueError):
+        outputs = json.loads((target / "run.json").read_text(encoding="utf-8")).get("outputs", [])
+        checked = {(one["kind"], one["name"]): one for one in outputs}
     for path in sorted(target.rglob("*.run.json")):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
-            record = Record(**{name: facts[name] for name in known})
-            found[record.outputs[0]] = record
-        except (ValueError, KeyError, TypeError, IndexError):
+            record = Record(**{name: facts[name] for name in known & facts.keys()})
+            last = checked.get((record.kind, record.name), {})
+            if last.get("key") == record.key:
+                record = replace(record, edition=last.get("edition", ""), as_of=last.get("as_of", ""))
+            found[record.kind, record.name] = record
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             tell(f"{path} is damaged: its output is made again")
     return found
 
@@ -290,11 +332,12 @@ def clients_in(panel: pd.DataFrame, quarter: str, only: Sequence[str]) -> list[s
     if not names:
         what = f"no client has computers in service in {quarter}."
         raise ParameterError(what, fix=f"The data reach from {quarters.min()} to {quarters.max()}.")
-    unknown = [name for name in only if name not in names]
+    known = {normal_name(name): name for name in names}
+    unknown = [name for name in only if normal_name(name) not in known]
     if unknown:
         what = f"'{unknown[0]}' has no computers in service in {quarter}."
         raise ParameterError(what, where="--client", fix=nearest(unknown[0], names))
-    return list(only) or names
+    return list(dict.fromkeys(known[normal_name(name)] for name in only)) or names
 
 
 def with_computers(panel: pd.DataFrame) -> pd.DataFrame:
@@ -335,7 +378,17 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
 
 
 def slug(name: str) -> str:
-    """Return a client's folder name: words in lower case, marked where names could collide."""
+    """Return a client's folder name: words in lower case, and a mark where these words are not all of the name."""
     words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:48].strip("-") or "client"
-    plain = words == "-".join(name.lower().split()) and "-" not in name
-    return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+    plain = words == "-".join(name.lower().split()) and "-" not in name and words not in RESERVED
+    return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _check_folders(names: Iterable[str]) -> None:
+    """Stop where two clients would share a folder: of one of them nothing would be left."""
+    owners: dict[str, str] = {}
+    for name in names:
+        other = owners.setdefault(slug(name), name)
+        if other != name:
+            what = f"'{other}' and '{name}' would have the same folder, '{slug(name)}'."
+            raise InputError(what, fix="Make one name of the two by aliases in rhem.toml, or rename one.")

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from rhem_lib.deck import is_current
 from rhem_lib.errors import InputError
 from rhem_lib.language import number
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.storage import write_whole
+from rhem_lib.storage import file_digest, write_whole
 
 LANGUAGE = "en"
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -115,16 +115,26 @@ def _versions() -> list[tuple[str, str]]:
     return [("software", f"rhem {__version__}"), ("definition of the measure", f"version {METRIC_VERSION}")]
 
 
-def index(rows: pd.DataFrame, path: Path, *, title: str, not_reviewed: Mapping[str, str] = EMPTY) -> Path:
+def index(
+    rows: pd.DataFrame,
+    path: Path,
+    *,
+    title: str,
+    not_reviewed: Mapping[str, str] = EMPTY,
+    edition: str = "",
+    present: Collection[str] | None = None,
+) -> Path:
     """Write the analyst's cover page of a run: study, clients with links, the portfolio's picture.
 
     `rows` has a row per output: kind ('study' or 'client'), name, status, outputs (paths under the page's folder),
     error. A client's numbers are from the review.json beside its outputs, the picture from the decay notebook.
-    `not_reviewed` has clients without a figure, with the reason.
+    `not_reviewed` has clients without a figure, with the reason. What was made from other data than those of
+    `edition` is marked, and clients that are not `present` any more are listed apart.
     """
     folder = Path(path).parent
-    entries = [_entry(row, folder) for row in rows.to_dict("records")]
-    clients = [_client(entry, folder) for entry in entries if entry["kind"] == "client"]
+    entries = [_entry(row, folder, edition) for row in rows.to_dict("records")]
+    former = [e for e in entries if e["kind"] == "client" and present is not None and e["name"] not in present]
+    clients = [_client(e, folder) for e in entries if e["kind"] == "client" and e not in former]
     picture = _first_picture(folder / PORTFOLIO)
     page = _template("index.html").render(
         lang=LANGUAGE,
@@ -133,6 +143,7 @@ def index(rows: pd.DataFrame, path: Path, *, title: str, not_reviewed: Mapping[s
         study=[entry for entry in entries if entry["kind"] == "study"],
         clients=sorted(clients, key=lambda entry: str(entry["name"]).casefold()),
         not_reviewed=sorted(not_reviewed.items()),
+        former=former,
         failed=sum(bool(entry["error"]) for entry in clients),
         picture=picture,
         picture_text="Support time per computer by months since onboarding, all clients",
@@ -142,14 +153,17 @@ def index(rows: pd.DataFrame, path: Path, *, title: str, not_reviewed: Mapping[s
     return Path(path)
 
 
-def _entry(row: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A row with the links to those of its outputs that exist, the page first."""
+def _entry(row: dict[str, Any], folder: Path, edition: str) -> dict[str, Any]:
+    """A row with the links to those of its outputs that exist, the page first, and whether its data are older."""
     there = [Path(out) for out in row["outputs"] if (folder / out).is_file()]
     there += [out.with_suffix(".pdf") for out in there if out.suffix == ".pptx" and is_current(folder / out)]
     links = [
         (name, quote(out.as_posix())) for suffix, name in NAMES.items() for out in there if out.suffix == suffix
     ]
-    return {**row, "links": links, "error": row.get("error") or ""}
+    stale = (
+        f"made from data of {row.get('as_of') or 'an earlier run'}" if row.get("edition", "") != edition else ""
+    )
+    return {**row, "links": links, "error": row.get("error") or "", "stale": stale}
 
 
 def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -159,7 +173,8 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     blank = {"minutes": "–", "expected": "–"}
     blank |= dict.fromkeys(("minutes_value", "expected_value", "follows", "finding"), "")
     source = folder / Path(entry["outputs"][0]).parent / "review.json"
-    if entry["error"] or not source.is_file():
+    made = (entry.get("hashes") or {}).get(source.relative_to(folder).as_posix())
+    if entry["error"] or not source.is_file() or (made and made != file_digest(source)):
         return {**entry, **blank}
     review = Review.from_json(source.read_text(encoding="utf-8"))
     levels = review["quarter"].table

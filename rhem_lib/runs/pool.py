@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
+from rhem_lib.deck import forget_pdf
 from rhem_lib.errors import ParameterError
 from rhem_lib.runs import kernels, page
 from rhem_lib.runs.notebooks import NOTEBOOKS, check_parameters
-from rhem_lib.storage import write_whole
+from rhem_lib.storage import file_digest, write_whole
 
 TIMEOUT_SECONDS = 900.0
 ANSWER_SECONDS = 15  # in which a scheduler answers
@@ -55,7 +56,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Record:
-    """What became of a job: `status` is done, kept or failed."""
+    """What became of a job: `status` is done, kept or failed.
+
+    `hashes` are those of its files; `edition` is the key of the data that it was last found to be made from, and
+    `as_of` when that was.
+    """
 
     kind: str
     name: str
@@ -64,6 +69,9 @@ class Record:
     key: str
     seconds: float = 0.0
     error: str = ""
+    hashes: dict[str, str] = field(default_factory=dict)
+    edition: str = ""
+    as_of: str = ""
 
 
 _KERNELS: dict[str, Any] = {}
@@ -104,17 +112,22 @@ def run_job(job: Job, target: str) -> Record:
         try:
             record_file.parent.mkdir(parents=True, exist_ok=True)
             record_file.unlink(missing_ok=True)
+            for output in job.outputs:
+                forget_pdf(root / output)
             error = _run(job, root / job.folder)
         except Exception as problem:  # a record must come back whatever happens in a worker
             error = f"{type(problem).__name__}: {problem}"
     status = "failed" if error else "done"
     seconds = time.perf_counter() - begin
     record = Record(job.kind, job.name, status, list(job.outputs), job.key, seconds, error)
-    facts = {**asdict(record), "notebook": job.notebook, "parameters": job.parameters, **job.about}
     with suppress(OSError):
         for output in job.outputs if error else ():
             if not output.endswith(".ipynb"):
                 (root / output).unlink(missing_ok=True)
+        files = (*job.outputs, f"{job.folder}/{job.stem}.json")  # what a client's page of numbers is made from
+        there = {file: file_digest(root / file) for file in files if (root / file).is_file()}
+        record = replace(record, hashes=there)
+        facts = {**asdict(record), "notebook": job.notebook, "parameters": job.parameters, **job.about}
         write_whole(record_file, json.dumps(facts, indent=1))
     return record
 

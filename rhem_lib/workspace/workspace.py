@@ -3,15 +3,16 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 
-from rhem_lib.errors import OutputError
+from rhem_lib.errors import InputError, OutputError
 from rhem_lib.exports import (
     Profile,
     agreement_table,
@@ -29,10 +30,11 @@ from rhem_lib.exports import (
     quote_path,
     read_exports,
     read_profiles,
+    read_queries,
     unify,
 )
 from rhem_lib.settings import Preset, Settings, masked, read_settings
-from rhem_lib.storage import PART, Scratch, file_digest, write_whole
+from rhem_lib.storage import PART, Scratch, file_digest, file_states, write_whole
 from rhem_lib.workspace.frames import Workspace, large_tables, open_spark, spark_tables
 from rhem_lib.workspace.reconciliation import Account, reconcile
 from rhem_lib.workspace.work_classes import PLACE, TICKET_COLUMNS, LabelledRule, decide, outcomes, rules_for
@@ -45,7 +47,7 @@ FRAMES = ("clients", "agreements", "quarantine")
 ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
 
 
-def load(folder: str | Path, *, until: str = "") -> Workspace:
+def load(folder: str | Path, *, until: str = "", answers: Sequence[Any] | None = None) -> Workspace:
     """Read, clean and classify everything in a workspace folder, or open the tables prepared from one.
 
     Where rhem.toml names an `[engine]`, the canonical tables are those in Spark, and stay there.
@@ -56,13 +58,15 @@ def load(folder: str | Path, *, until: str = "") -> Workspace:
         A workspace, or a folder that `save` wrote.
     until : str
         A quarter such as '2026Q2', after which nothing is used; by default everything is.
+    answers : sequence, optional
+        Of the database queries (`read_queries`), where they have been asked already.
 
     Raises
     ------
     SettingsError
         rhem.toml is missing or says something that cannot be followed.
     InputError
-        A file cannot be used; the message names it and what to do.
+        A file cannot be used, or changed while it was read; the message names it and what to do.
     OutputError
         The disk has no room for the time entries.
     """
@@ -76,10 +80,13 @@ def _made(folder: Path) -> Workspace:
     if settings.engine:
         return open_spark(settings, folder)
     check_aliases(settings)
+    answers = read_queries(settings, folder) if answers is None else answers
+    before = file_states(folder / "exports")
     con, scratch = connect()
     with Scratch() as unpacked:  # free text in it goes as soon as it can
-        raws = read_exports(con, folder, settings, read_profiles(folder), unpacked)
+        raws = read_exports(con, folder, settings, read_profiles(folder), unpacked, answers)
         cleaned = clean_tables(con, raws, settings)
+    _check_unchanged(before, folder)
     cleaned = unify(con, cleaned, settings)
     agreements = agreement_table(cleaned)
     clients = client_table(cleaned, agreements, settings)
@@ -100,6 +107,18 @@ def _made(folder: Path) -> Workspace:
         folder, settings, entries, tickets, cleaned.endpoints, clients, agreements, cleaned.quarantine,
         account, profiles, scratch,
     )  # fmt: skip
+
+
+def _check_unchanged(before: dict[Path, tuple[int, int]], folder: Path) -> None:
+    """Refuse files that came, went, grew or were written while they were read."""
+    after = file_states(folder / "exports")
+    changed = sorted(before.keys() ^ after.keys()) + [file for file in before if before[file] != after.get(file)]
+    if changed:
+        where, fix = (
+            changed[0].relative_to(folder).as_posix(),
+            "Wait until it is written, and run the command again.",
+        )
+        raise InputError("this file changed while it was read.", where=where, count=len(changed), fix=fix)
 
 
 def _coded(
