@@ -3,11 +3,12 @@
 Exit codes: 0 done, 1 done but some clients failed (named), 2 bad usage or input (nothing written).
 """
 
+import errno
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -89,13 +90,13 @@ def check(
 
 def _write_quarantine(work: Any) -> Path:
     """Write all rows set aside beside the reports, safe to open in a spreadsheet."""
-    from rhem_lib.deck import safe_cells
-    from rhem_lib.storage import find_reports, own_reports, writing
+    from rhem_lib.deck import csv_text
+    from rhem_lib.storage import find_reports, own_reports, write_whole, writing
 
     home = find_reports(work.folder)
     with writing(home):
         own_reports(home, work.folder)
-        safe_cells(work.quarantine).to_csv(home / "quarantine.csv", index=False)
+        write_whole(home / "quarantine.csv", csv_text(work.quarantine))
     return home / "quarantine.csv"
 
 
@@ -136,16 +137,21 @@ def measure(
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .parquet")] = None,
 ) -> None:
     """The client-month panel; from Spark where rhem.toml names an [engine]."""
+    from rhem_lib.deck import csv_text
     from rhem_lib.metric import measure as measure_panel
+    from rhem_lib.storage import write_whole, writing
     from rhem_lib.workspace import load
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter("the file must end in .csv or .parquet", param_hint="--out")
+    if out is not None and not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
     panel = measure_panel(load(folder))
-    if out is not None and out.suffix == ".parquet":
-        panel.to_parquet(out, index=False)
-    else:
-        panel.to_csv(out or sys.stdout, index=False)
+    if out is None:
+        typer.echo(csv_text(panel), nl=False)
+        return
+    with writing(out):
+        write_whole(out, panel.to_parquet(index=False) if out.suffix == ".parquet" else csv_text(panel))
 
 
 @app.command()
@@ -243,10 +249,25 @@ def _finish(made: Any) -> None:
 def main() -> None:
     """Run the command; a problem the user can mend is one message and exit code 2; Ctrl-C gives 130."""
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()
     except RhemError as problem:
         typer.echo(f"rhem: {problem}", err=True)
         sys.exit(130 if isinstance(problem, Stopped) else 2)
+    except MemoryError:
+        _end("the memory of this computer ran out: close other programs, or review fewer clients at once.")
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EPIPE, errno.EIO):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in it has nowhere to go
+        _end(f"the output cannot be written: {problem.strerror}.")
+
+
+def _end(said: str) -> NoReturn:
+    typer.echo(f"rhem: {said}", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Charts of the client deck, native to PowerPoint, so that an analyst can edit them."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xlsxwriter
 from pptx.chart.chart import Chart
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
@@ -20,6 +22,7 @@ from pptx.oxml.ns import nsdecls, qn
 from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
 from pptx.util import Pt
 
+from rhem_lib.deck.workbook import PLAIN
 from rhem_lib.language import mark, number, sentence_case, t
 from rhem_lib.review import Section
 
@@ -39,6 +42,18 @@ def describe(frame: PlaceholderGraphicFrame, name: str, text: str) -> None:
     properties.set("descr", text)
 
 
+class ChartData(CategoryChartData):
+    """Data of a chart whose workbook holds text as text; python-pptx would make formulas and links of some."""
+
+    @property
+    def xlsx_blob(self) -> bytes:
+        """The workbook inside the deck."""
+        made = io.BytesIO()
+        with xlsxwriter.Workbook(made, {"in_memory": True, **PLAIN}) as book:
+            self._workbook_writer._populate_worksheet(book, book.add_worksheet())
+        return made.getvalue()
+
+
 def _cells(values: pd.Series) -> list[float | None]:
     """Values for a chart; what is missing becomes a gap, never 0."""
     return [float(v) if np.isfinite(v) else None for v in values]
@@ -50,7 +65,7 @@ def line_chart(place: ChartPlaceholder, section: Section) -> None:
     if table is None:
         return
     dated = "month" in table
-    data = CategoryChartData(number_format="0")
+    data = ChartData(number_format="0")
     data.categories = table["month"].dt.date.tolist() if dated else [f"{age:.0f}" for age in table["age_months"]]
     band = bool(table["expected"].notna().any())
     if band:
@@ -184,7 +199,7 @@ def _bars(
 ) -> Chart:
     """Bars with their values; `text` is the message that describes the chart."""
     whole = bool((values == values.round()).all()) or values.max() >= 9.95
-    data = CategoryChartData(number_format="0" if whole else "0.0")
+    data = ChartData(number_format="0" if whole else "0.0")
     data.categories = [
         name if len(name) <= MOST_CHARACTERS else name[: MOST_CHARACTERS - 1] + "…" for name in names
     ]

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from lxml import etree
 from pptx import Presentation
 from pptx.enum.shapes import PP_PLACEHOLDER
 from pptx.exc import PythonPptxError
@@ -34,6 +35,8 @@ KINDS = {  # that a placeholder must have; any kind of text does for the others
 CARD, GROUND = "F3F5F8", "1B2A41"
 LIGHT_BRAND = 3.0  # a colour lighter than this turns muddy when darkened, so the ground stays ours
 TEXT_CONTRAST, GROUND_CONTRAST = 4.5, 9.0
+MOST_PIXELS, MOST_BYTES = 40_000_000, 300_000_000
+ACTIVE = re.compile(r"vbaProject|vbaData|activeX|/embeddings/.*\.(?!xlsx)|oleObject|ctrlProps", re.IGNORECASE)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 CREATED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
 
@@ -43,14 +46,17 @@ def open_template(brand: Brand) -> Deck:
     for key, value in (("template", brand.template), ("logo", brand.logo)):
         if value and not Path(value).is_file():
             raise SettingsError("there is no such file.", where=f"brand.{key}", examples=[value])
+    if brand.logo:
+        _check_logo(brand.logo)
     if not brand.template:
         with (files("rhem_lib") / "templates" / "review.pptx").open("rb") as ours:
             deck = Presentation(ours)
         _paint(deck, brand.colour)
         return deck
     try:
+        _check_package(brand.template)
         deck = Presentation(brand.template)
-    except (PythonPptxError, KeyError, ValueError, OSError) as problem:
+    except (PythonPptxError, KeyError, ValueError, OSError, SyntaxError, zipfile.BadZipFile) as problem:
         raise SettingsError(
             f"this is not a .pptx presentation ({type(problem).__name__}).",
             where=brand.template,
@@ -67,6 +73,47 @@ def open_template(brand: Brand) -> Deck:
             fix="Start from rhem_lib/templates/review.pptx and change its looks, not its names.",
         )
     return deck
+
+
+def _check_logo(path: str) -> None:
+    """Refuse a logo that a presentation cannot show, or that would take gigabytes to open."""
+    from PIL import Image
+
+    fix = f"Save it as PNG or JPEG of at most {MOST_PIXELS // 10**6} million pixels."
+    try:
+        with Image.open(path, formats=["PNG", "JPEG", "GIF"]) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                what = f"this logo has {picture.width} x {picture.height} pixels."
+                raise SettingsError(what, where=path, fix=fix)
+            picture.load()
+    except SettingsError:
+        raise
+    except Exception as problem:  # of damaged pictures, every kind of error
+        what = f"this logo cannot be opened as a picture ({type(problem).__name__})."
+        raise SettingsError(what, where=path, fix=fix) from None
+
+
+def _check_package(path: str) -> None:
+    """Refuse a template that would carry code, objects or pictures from elsewhere into every client's deck."""
+    with zipfile.ZipFile(path) as package:
+        size = sum(part.file_size for part in package.infolist())
+        names = package.namelist()
+        if size > MOST_BYTES:
+            raise SettingsError(f"this template unpacks to {size / 1e6:,.0f} MB.", where=path,
+                                fix="Make its pictures smaller.")  # fmt: skip
+        active = [name for name in names if ACTIVE.search(name)]
+        types = package.read("[Content_Types].xml")
+        active += ["a macro-enabled presentation"] if b"macroEnabled" in types else []
+        for name in names:
+            if name.endswith(".rels"):
+                found = etree.fromstring(package.read(name), etree.XMLParser(resolve_entities=False))
+                outside = [one.get("Target") for one in found if one.get("TargetMode") == "External"
+                           and not str(one.get("Type")).endswith("/hyperlink")]  # fmt: skip
+                active += outside
+    if active:
+        what = "the template has macros, embedded objects or links to files elsewhere."
+        fix = "Take them out (File > Info > Check for Issues), and embed pictures in place of linking them."
+        raise SettingsError(what, where=path, count=len(active), examples=active, fix=fix)
 
 
 def _missing(deck: Deck) -> list[str]:

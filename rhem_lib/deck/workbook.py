@@ -9,8 +9,10 @@ import pandas as pd
 import xlsxwriter
 
 from rhem_lib.review import Review
+from rhem_lib.storage import write_whole
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+PLAIN = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}  # of every workbook
 SHEET_NAME = 31  # longest that spreadsheets take
 
 
@@ -22,10 +24,22 @@ def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """
 
     def safe(value: Any) -> Any:
-        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        if not isinstance(value, str):
+            return value
+        text = f"'{value}" if value.startswith(FORMULA) else value
+        return text.replace("\r\n", "\n").replace("\r", "\n")  # which alone would end a row unquoted
 
     words = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
-    return frame.assign(**{c: frame[c].map(safe) for c in words})
+    return frame.assign(**{c: frame[c].map(safe) for c in words}).rename(columns=safe)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV that is safe to open in a spreadsheet: the one writer of CSV for people.
+
+    >>> csv_text(pd.DataFrame({"name": ["@x"], "hours": [-1.5]})).split()
+    ['name,hours', "'@x,-1.5"]
+    """
+    return safe_cells(frame).to_csv(index=False)
 
 
 def numbers(review: Review) -> pd.DataFrame:
@@ -50,9 +64,8 @@ def write_numbers(review: Review, path: str | Path) -> Path:
     """
     path = Path(path).with_suffix(".xlsx")
     path.parent.mkdir(parents=True, exist_ok=True)
-    safe_cells(numbers(review)).to_csv(path.with_suffix(".csv"), index=False, encoding="utf-8-sig")
-    given = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), given) as book:
+    write_whole(path.with_suffix(".csv"), "\ufeff" + csv_text(numbers(review)))
+    with xlsxwriter.Workbook(str(path), PLAIN) as book:
         end = pd.Period(review.quarter, freq="Q").end_time.floor("s").to_pydatetime()
         book.set_properties({"title": f"{review.client}: {review.quarter}", "author": review.msp, "created": end})
         bold, date = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})

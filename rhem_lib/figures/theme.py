@@ -47,6 +47,8 @@ RC: Any = {
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "rhem",
+    "text.parse_math": False,  # a $ in a name is a $
+    "text.usetex": False,
 }
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,7 +56,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 @contextmanager
 def style() -> Iterator[None]:
     """Give figures our look for as long as the block lasts."""
-    with mpl.rc_context(RC):
+    with mpl.style.context(["default", RC]):  # whatever a matplotlibrc of this machine says
         yield
         interactive = mpl.is_interactive()
     mpl.interactive(interactive)  # a notebook's backend switches it on with the first figure; it must stay on

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from rhem_lib.billing import billing_plan, register
-from rhem_lib.deck import convert
+from rhem_lib.deck import convert, open_template
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError, Stopped, nearest
 from rhem_lib.exports import read_queries
 from rhem_lib.metric import measure
@@ -31,7 +31,7 @@ from rhem_lib.runs import page
 from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
 from rhem_lib.runs.pool import Job, Record, run_jobs
 from rhem_lib.schema import METRIC_VERSION
-from rhem_lib.settings import Settings, check_names, normal_name, read_settings
+from rhem_lib.settings import Brand, Settings, check_names, normal_name, read_settings
 from rhem_lib.storage import (
     alone,
     check_refusal,
@@ -135,6 +135,7 @@ def _edition(
 ) -> Run:
     """Read the workspace once, run the jobs that have changed, write run.json and index.html."""
     settings, home, code = read_settings(folder), reports_of(folder), _code()
+    open_template(_brand(folder, settings))  # what cannot be used stops here, not in every client's notebook
     prepared, as_of = home / "data", dt.datetime.now(dt.UTC).isoformat(timespec="minutes")
     with writing(home), alone(home):
         sweep(home)
@@ -174,9 +175,15 @@ def _edition(
 
 def _key(folder: Path, settings: Settings, code: dict[str, Any], answers: Sequence[Any]) -> str:
     """Return the key of all that tables and study depend on: workspace, brand, databases, Spark tables, code."""
-    brand = [folder / file for file in (settings.brand.logo, settings.brand.template) if file]
-    files = [file_digest(file) for file in brand if file.is_file()]
+    brand = _brand(folder, settings)
+    files = [file_digest(Path(file)) for file in (brand.logo, brand.template) if file]
     return digest([folder, code["code"], files, *answers, *spark_state(settings)], without=_apart(folder))
+
+
+def _brand(folder: Path, settings: Settings) -> Brand:
+    """Return the brand with the paths of its files, which start at the workspace."""
+    files = {key: str(folder / name) for key in ("logo", "template") if (name := getattr(settings.brand, key))}
+    return settings.brand.model_copy(update=files)
 
 
 def _apart(folder: Path) -> list[Path]:
