@@ -386,7 +386,7 @@ def _client_job(made: Review, name: str, target: Path) -> Job:
 
 def slug(name: str) -> str:
     """Return a client's folder name: words in lower case, and a mark where these words are not all of the name."""
-    words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:48].strip("-") or "client"
+    words = "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:46].strip("-") or "client"
     plain = words == "-".join(name.lower().split()) and "-" not in name and words not in RESERVED
     return words if plain else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
