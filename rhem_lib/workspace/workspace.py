@@ -70,11 +70,11 @@ def load(folder: str | Path, *, until: str = "", answers: Sequence[Any] | None =
     OutputError
         The disk has no room for the time entries.
     """
-    work = _open(Path(folder)) if (Path(folder) / PREPARED).is_file() else _made(Path(folder))
+    work = _open(Path(folder)) if (Path(folder) / PREPARED).is_file() else _made(Path(folder), answers)
     return work.as_of(until) if until else work
 
 
-def _made(folder: Path) -> Workspace:
+def _made(folder: Path, answers: Sequence[Any] | None) -> Workspace:
     """Read, clean and classify a workspace folder."""
     settings = read_settings(folder)
     if settings.engine:
