@@ -79,9 +79,9 @@ def shape_and_gate(name: str, seed: int) -> tuple[str, bool, float, float]:
     """Best curve, whether a decline is detected, change points found, and judged."""
     core, names = methods.fitted(simulate_panel(name, seed=seed))
     found = change_points(core, names)
-    aic = mixed_model.compare_shapes(core, SHAPES)
+    aic = mixed_model.compare_shapes(core, SHAPES, 12.0)["aic"]
     declines = decline_test.check_decline(core.model.months).declines
-    best = min(aic, key=lambda shape: aic[shape]) if declines else "flat"
+    best = str(aic.idxmin()) if declines else "flat"
     return best, declines, len(found), len(names)
 
 

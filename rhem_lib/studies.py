@@ -28,6 +28,7 @@ REBUILT = {
     "pandas": {"DataFrame", "Index", "MultiIndex", "RangeIndex", "Series", "StringDtype", "Timestamp"},
     "pandas._libs.arrays": {"__pyx_unpickle_NDArrayBacked"},
     "pandas._libs.internals": {"_unpickle_block"},
+    "pandas._libs.tslibs.timestamps": {"_unpickle_timestamp"},
     "pandas.arrays": {"ArrowStringArray", "DatetimeArray"},
     "pandas.core.indexes.base": {"_new_Index"},
     "pandas.core.internals.managers": {"BlockManager", "SingleBlockManager"},

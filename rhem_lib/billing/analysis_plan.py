@@ -35,11 +35,15 @@ def billing_plan(settings: Settings) -> Plan:
         f"Reactive hours: preset '{settings.preset}', {settings.hours_are}; {len(settings.rules)} own rules "
         f"(SHA-256 {rules[:16]}); target {settings.targets.target_h} h per endpoint per month.",
         "Primary analysis: ratio of half-lives, fixed fee / hourly, from the mixed model with group and log "
-        "endpoints on start, floor and half-life, after a yearly wave is taken out (two years of data or more).",
-        "Test: two-sided at 5 %, t with clients - 12 degrees of freedom; one test answers the question.",
+        "endpoints on start, floor and half-life, after a yearly wave (two years of data or more) and a drift of "
+        "everyone's hours by calendar month (beyond doubt) are taken out; the year of onboarding is in the "
+        "model where the groups differ in it (p < 0.1).",
+        "Test: two-sided at 5 %, t with clients - coefficients - 3 degrees of freedom; one test answers the "
+        "question.",
         "Words: 'faster' if the 95 % interval lies under 1, 'slower' if over 1, else 'no clear difference', with "
-        "the smallest ratio that could have been seen.",
-        f"Too early to tell: fewer than {MIN_GROUP} clients with {MIN_MONTHS} months in a group, or no decline.",
+        "the smallest ratio that could have been seen. A finding that the year of onboarding turns is withheld.",
+        f"Too early to tell: fewer than {MIN_GROUP} clients with {MIN_MONTHS} months in a group, or no decline "
+        f"beside a drift.",
         "Never: dropping clients by their first months, other covariates, other end dates, one-sided tests.",
         f"Further columns (industry, region): false-discovery rate {FALSE_DISCOVERY:.0%} over all of them.",
         f"Beside it, to find disagreement and not to choose from: {'; '.join(ANALYSES)}.",

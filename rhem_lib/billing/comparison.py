@@ -92,6 +92,8 @@ class BillingComparison:
         The control for hours that are no longer written down.
     missing : str
         Why it is too early to tell.
+    flips : str
+        The analysis under which a finding is none; the verdict is then withheld.
     core : Fit or None
     """
 
@@ -108,6 +110,7 @@ class BillingComparison:
     recording: Recording | None = None
     missing: str = ""
     core: decay.Fit | None = None
+    flips: str = ""
 
     @property
     def agreement(self) -> str:
@@ -149,14 +152,17 @@ class BillingComparison:
         goal = f"{60 * self.target.target_h:.0f} minutes"
         reach = f" ({first:+.1f} to {last:+.1f})" if np.isfinite(first) else " (how sure is open)"
         sooner = (
-            f"From the same start to the same floor fixed-fee clients come to {goal} {abs(months):.1f} months "
-            f"{'sooner' if months >= 0 else 'later'}{reach}."
+            f"Between a fixed-fee and an hourly client of the same start, floor and size that is a difference of "
+            f"{abs(months):.1f} months to {goal}{reach}, {'less' if months >= 0 else 'more'} under a fixed "
+            "fee; it is not what a change of contract would bring."
         )
         if not np.isfinite(months):
             sooner = f"Their floor may not lie under {goal}, so months to it are not compared."
+        row = f"A finding is withheld, because the row '{self.flips}' makes it flip. "
         return (
-            f"{OWNER[self.verdict]}: under a fixed fee the distance to the floor halves in {self.ratio:.2f} times "
-            f"the months (95 % interval {self.low:.2f} to {self.high:.2f}, p = {self.p_value:.2g}). {sooner}"
+            f"{row if self.flips else ''}{OWNER[self.verdict]}: under a fixed fee the distance to the floor "
+            f"halves in {self.ratio:.2f} times the months (95 % interval {self.low:.2f} to {self.high:.2f}, p = "
+            f"{self.p_value:.2g}). {sooner}"
         )
 
     def summary(self) -> pd.DataFrame:
@@ -221,23 +227,62 @@ def compare_billing(
     """
     target, everyone = as_target(target), decay.fitted_months(panel)
     cohort = billing_cohort(everyone)
-    groups = _counts(cohort.clients)
-    if missing := _missing(cohort.clients, min_group) or cohorts.no_decline(cohort):
+    groups, plain = _counts(cohort.clients), cohort
+    missing = _missing(cohort.clients, min_group) or cohorts.no_decline(cohort)
+    if not missing:
+        plain, missing = cohort.without_season().without_drift()
+    if missing:
         clients = len(cohort.clients)
         power = Power(np.nan, np.nan, clients, cohorts.clients_needed(cohorts.ERROR_PER_CLIENT, 1))
         table = pd.DataFrame(columns=checks.COLUMNS)
         return BillingComparison(
             *cohorts.NOTHING, "too early to tell", table, groups, power, target=target, missing=missing
         )
-    plain = cohort.without_season()
-    core = primary_fit(plain)
-    effect = cohorts.effect_of(core)
+    cores = _Cores(plain, primary_fit(plain), checks.year_fit(plain))
+    effect, core = cores.effect, cores.primary
     sooner = _sooner(core, target.target_h, np.random.default_rng(seed))
-    table, recording = _table(everyone, cohort, plain, core, seed)
+    table, recording = _table(everyone, cohort, cores, seed)
     return BillingComparison(
-        *effect.values, cohorts.verdict(effect.low, effect.high), table, groups.join(_levels(core)),
-        _power(core, effect), sooner, target, recording, core=core,
+        *effect.values, cores.verdict, table, groups.join(_levels(core)),
+        _power(core, effect), sooner, target, recording, core=core, flips=cores.flips,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Cores:
+    """The cohort without season and drift, and its model without and with the year of onboarding."""
+
+    cohort: Cohort
+    without: decay.Fit
+    by_year: decay.Fit | None
+
+    @property
+    def primary(self) -> decay.Fit:
+        """With the year of onboarding wherever the groups differ in it."""
+        return self.by_year if self.by_year is not None and checks.years_differ(self.cohort) else self.without
+
+    @property
+    def effect(self) -> Effect:
+        """Of the primary model."""
+        return cohorts.effect_of(self.primary)
+
+    @property
+    def verdict(self) -> str:
+        """That of the primary model; withheld where the year of onboarding turns it."""
+        return "no clear difference" if self.flips else cohorts.verdict(self.effect.low, self.effect.high)
+
+    @property
+    def flips(self) -> str:
+        """The row that makes a finding flip, if one does."""
+        if self.by_year is None:
+            return ""
+        answers = {}
+        for name, core in ((checks.NO_YEAR, self.without), (checks.BY_YEAR, self.by_year)):
+            found = cohorts.effect_of(core)
+            answers[name] = cohorts.verdict(found.low, found.high)
+        found_in = [name for name, answer in answers.items() if answer in ("faster", "slower")]
+        turned = len(set(answers.values())) > 1 and bool(found_in)
+        return next(name for name in answers if name not in found_in[:1]) if turned else ""
 
 
 def billing_cohort(rows: pd.DataFrame) -> Cohort:
@@ -260,14 +305,13 @@ def _missing(clients: pd.DataFrame, min_group: int) -> str:
     return f"{' and '.join(short)} clients with {MIN_MONTHS} months of data are needed" if short else ""
 
 
-def _table(
-    rows: pd.DataFrame, cohort: Cohort, plain: Cohort, core: decay.Fit, seed: int
-) -> tuple[pd.DataFrame, Recording]:
-    """All analyses, with a progress bar for people who wait; `plain` is the cohort without its season."""
-    effect, count = cohorts.effect_of(core), len(cohort.clients)
+def _table(rows: pd.DataFrame, cohort: Cohort, cores: _Cores, seed: int) -> tuple[pd.DataFrame, Recording]:
+    """All analyses, with a progress bar for people who wait."""
+    plain, core, effect, count = cores.cohort, cores.primary, cores.effect, len(cohort.clients)
     steps: list[Callable[[], list[Line]]] = [
         lambda: checks.unadjusted(plain, cohort),
-        lambda: [checks.permuted(plain, effect, seed), checks.trimmed(plain), checks.by_year(plain)],
+        lambda: [checks.permuted(plain, effect, seed), checks.trimmed(plain)],
+        lambda: checks.years(plain, cores.without, cores.by_year),
         lambda: [checks.hyperbolic(plain, core)],
         lambda: checks.block_hours(until_switch(rows)),
         lambda: checks.leavers(plain, rows),
@@ -310,7 +354,8 @@ def _sooner(core: decay.Fit, target_h: float, rng: np.random.Generator) -> tuple
 
 def _typical(core: decay.Fit) -> list[tuple[np.ndarray, np.ndarray]]:
     """Log parameters of the typical client of each group at the mean size, and their covariance."""
-    return [decay.at_covariates(core, np.array([1.0, fixed, 0.0])) for fixed in (0.5, -0.5)]
+    rest = np.zeros(core.model.months.design.shape[1] - 2)
+    return [decay.at_covariates(core, np.r_[1.0, fixed, rest]) for fixed in (0.5, -0.5)]
 
 
 def _levels(core: decay.Fit) -> pd.DataFrame:

@@ -18,6 +18,9 @@ MIN_SIDE, MIN_SWITCHERS, PLACEBO_MONTHS = 3, 3, 3
 ROUNDS, STEPS_END, LARGEST_STEP, MOST_LOG = 12, 1e-3, 0.4, 2.0
 DIFFERENCE = 1e-3
 AFTER_MONTHS, NEIGHBOURS = 6, 3
+TRIGGER_MONTHS = (
+    3  # before a change: clients change when they are tired of bills, and bad months pass by themselves
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ def hourly_rows(rows: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
     back = (own["billing"] == "hourly") & (own["age_start"] > own["client"].map(since))
     out = pd.concat([alone, own[~at_change & ~back]])
     return out.sort_values(["client", "age_start"], kind="stable")
+
+
+def without_trigger(cohort: Cohort, since: pd.Series) -> Cohort:
+    """The same without the months just before each change, of which some may be why it was made."""
+    until = cohort.rows["client"].map(since) - cohort.rows["age_start"]
+    return replace(cohort, rows=cohort.rows[~until.between(0, TRIGGER_MONTHS + 0.5)])
 
 
 def fit_change(cohort: Cohort, since: pd.Series) -> Change:
@@ -140,8 +149,9 @@ def placebo(cohort: Cohort, since: pd.Series) -> tuple[Cohort, pd.Series]:
 def against_like(cohort: Cohort, since: pd.Series, column: str) -> Values:
     """Change of hours (or tickets) over the six months after, against clients alike that had not changed yet.
 
-    Each switcher is held against the three hourly clients whose level in the three months before the same age was
-    nearest to its own. Returns ratio, low, high, p_value; NaN where fewer than 3 switchers have such company.
+    Each switcher is held against the three hourly clients whose level was nearest to its own in the three months
+    that ended three months before the same age: the months of the trigger are left out. Returns ratio, low,
+    high, p_value; NaN where fewer than 3 switchers have such company.
     """
     rows = cohort.rows.assign(since=cohort.rows["client"].map(since).fillna(np.inf))
     differences = []
@@ -161,8 +171,10 @@ def against_like(cohort: Cohort, since: pd.Series, column: str) -> Values:
 
 
 def _before_after(rows: pd.DataFrame, age: float, column: str) -> pd.DataFrame:
-    """Per client the log level in the 3 months before an age and its change to the 6 months after."""
-    near = rows[(rows["age_start"] >= age - MIN_SIDE - 0.5) & (rows["age_start"] < age + AFTER_MONTHS + 1)]
+    """Per client the log level in 3 months before the trigger of an age, and its change to the 6 months after."""
+    ahead = age - rows["age_start"]
+    before = ahead.between(TRIGGER_MONTHS + 0.5, TRIGGER_MONTHS + MIN_SIDE + 0.5)
+    near = rows[before | ahead.between(-AFTER_MONTHS - 1, 0, inclusive="right")]
     sums = near.groupby(["client", near["age_start"] >= age], observed=True)
     table = sums.agg(amount=(column, "sum"), exposure=("exposure", "sum"), months=("exposure", "size")).unstack()
     table = table[table["months"].reindex(columns=[False, True]).ge(MIN_SIDE - 1).all(axis=1)]

@@ -27,6 +27,7 @@ POWER, RATIO_TO_SHOW = 0.8, 0.7
 ERROR_PER_CLIENT = 1.45  # standard error of the log ratio is about this / sqrt(clients), half of them in the group
 FALSE_DISCOVERY, MOST_LEVELS = 0.05, 12
 LOG_TAU, GROUP = 2, 1
+ONLY_CALENDAR = "hours may fall for everyone with the calendar, and not with the age of a client"
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,27 @@ class Cohort:
     def without_season(self) -> "Cohort":
         """The same with the yearly wave taken out; as it is, where it spans less than two years.
 
-        See `Months.divided`. It narrows intervals of half-life ratios by about 5 %.
+        It narrows intervals of half-life ratios by about 5 %.
         """
         month = self.rows["month"]
         if month.dt.to_period("M").nunique() < MONTHS_FOR_SEASON:
             return self
         calendar = decay.padded(self.rows, self.clients.index.tolist(), month.dt.month)
-        root = np.sqrt(decay.find_wave(self.months(self.size), calendar).factor(month.dt.month))
+        return self._divided(decay.find_wave(self.months(self.size), calendar).factor(month.dt.month))
+
+    def without_drift(self) -> tuple["Cohort", str]:
+        """The same with a drift of everyone's hours by calendar month taken out, where one is beyond doubt.
+
+        And why no speed can be compared: where hours may fall with the calendar alone; else empty.
+        """
+        drift, month = decay.drift_of(self.fit(self.size), self.rows, self.clients.index.tolist())
+        plain = self._divided(np.exp(drift.log * month)) if drift.taken_out else self
+        gate = decay.check_decline(plain.months()).with_drift(drift, taken_out=drift.taken_out)
+        return plain, "" if drift.told and gate.declines else ONLY_CALENDAR
+
+    def _divided(self, factor: Array | pd.Series) -> "Cohort":
+        """The same with a factor on the hours taken out: see `Months.divided`."""
+        root = np.sqrt(factor)
         hours, exposure = self.rows["reactive_hours"] / root, self.rows["exposure"] * root
         return replace(self, rows=self.rows.assign(reactive_hours=hours, exposure=exposure))
 

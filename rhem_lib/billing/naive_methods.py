@@ -71,6 +71,8 @@ def _log_linear(model: object) -> Values:
             result = model.fit()  # type: ignore[attr-defined]
         except np.linalg.LinAlgError:
             return NOTHING
+    if not result.converged:
+        return NOTHING
     terms = ["age", "age:group"]
     slope, differs = result.params[terms]
     p_value = float(result.pvalues["age:group"])

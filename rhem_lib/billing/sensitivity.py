@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import ttest_ind
 
 from rhem_lib.billing import contract_changes, naive_methods, under_recording
 from rhem_lib.billing.groups import LOG_TAU, NOTHING, Array, Cohort, Effect, Values, cohort_of, effect_of, verdict
@@ -14,6 +15,8 @@ Line = dict[str, object]
 COLUMNS = ["analysis", "quantity", "ratio", "low", "high", "p_value", "clients", "verdict", "note"]
 HALF_LIFE, HOURS = "half-life ratio", "hours, after / before"
 PRIMARY = "adjusted for size and season (primary)"
+BY_YEAR, NO_YEAR = "adjusted for the year of onboarding", "not adjusted for the year of onboarding"
+YEARS_DIFFER = 0.1  # p-value
 # Every analysis beside the primary one, in the order of plan and table, and what its ratio is of.
 ANALYSES = {
     "tickets in place of hours": HALF_LIFE,
@@ -22,7 +25,8 @@ ANALYSES = {
     "not adjusted for season": HALF_LIFE,
     "labels permuted among clients of like size": HALF_LIFE,
     "only sizes that both groups have": HALF_LIFE,
-    "adjusted for the year of onboarding": HALF_LIFE,
+    BY_YEAR: HALF_LIFE,
+    NO_YEAR: HALF_LIFE,
     "hyperbolic curve": HALF_LIFE,
     "block-hours as a group of its own": HALF_LIFE,
     "block-hours against hourly": "half-life, block / hourly",
@@ -43,6 +47,7 @@ ANALYSES = {
 FIXED = "fixed-fee"
 GROUPS = (FIXED, "hourly")
 PERMUTATIONS = 2000
+PLACEBO_LEVEL = 0.05
 LEAST_CLIENTS, EARLY_LEAVER, FIRST_YEAR = 4, 6, 12
 
 
@@ -111,12 +116,29 @@ def trimmed(cohort: Cohort) -> Line:
     return line(name, effect(kept), len(kept.clients))
 
 
-def by_year(cohort: Cohort) -> Line:
-    """Onboarding date as a further covariate: methods and staff change over the years."""
-    name, year = "adjusted for the year of onboarding", cohort.clients["start_year"].to_numpy()
-    if np.ptp(year) < 1:
-        return absent(name, "all clients were onboarded within one year")
-    return line(name, effect(cohort, year - year.mean()), len(year))
+def year_fit(cohort: Cohort) -> Fit | None:
+    """The primary model with the onboarding date as a further covariate: methods and staff change over the years.
+
+    None where all clients were onboarded within a year.
+    """
+    year = cohort.clients["start_year"].to_numpy()
+    return None if np.ptp(year) < 1 else primary_fit(cohort, year - year.mean())
+
+
+def years_differ(cohort: Cohort) -> bool:
+    """Whether the groups joined at different times, so that their date belongs into the primary model."""
+    fixed = (cohort.clients["group"] == FIXED).to_numpy()
+    year = cohort.clients["start_year"].to_numpy()
+    return bool(ttest_ind(year[fixed], year[~fixed], equal_var=False).pvalue < YEARS_DIFFER)
+
+
+def years(cohort: Cohort, without: Fit, by_year: Fit | None) -> list[Line]:
+    """The primary model with and without the year of onboarding."""
+    if by_year is None:
+        return [absent(name, "all clients were onboarded within one year") for name in (BY_YEAR, NO_YEAR)]
+    note = "in the primary analysis, since the groups joined at different times" if years_differ(cohort) else ""
+    found = ((BY_YEAR, by_year, note), (NO_YEAR, without, ""))
+    return [line(name, effect_of(fit), len(cohort.clients), why) for name, fit, why in found]
 
 
 def block_hours(rows: pd.DataFrame) -> list[Line]:
@@ -204,12 +226,21 @@ def changed(rows: pd.DataFrame) -> list[Line]:
     cohort = cohort_of(contract_changes.hourly_rows(rows, since), "billing").without_season()
     since = since[since.index.isin(cohort.clients.index)]
     before, pretended = contract_changes.placebo(cohort, since)
-    true, false = contract_changes.fit_change(cohort, since), contract_changes.Change()
+    kept = contract_changes.without_trigger(cohort, since)
+    kept, false = (
+        (kept if kept.rows["client"].nunique() == len(kept.clients) else cohort),
+        contract_changes.Change(),
+    )
+    true = contract_changes.fit_change(kept, since)
     if len(pretended) >= least:
         false = contract_changes.fit_change(before, pretended)
     hours, calls = (contract_changes.against_like(cohort, since, f"reactive_{of}") for of in ("hours", "tickets"))
     found = (true.speed, true.jump, false.speed, false.jump, hours, calls)
-    return [line(name, x, len(since), note) for (name, note), x in zip(notes.items(), found, strict=True)]
+    lines = [line(name, x, len(since), note) for (name, note), x in zip(notes.items(), found, strict=True)]
+    if not min(false.speed[3], false.jump[3]) < PLACEBO_LEVEL:
+        return lines
+    reason = "withheld: a change that never was, 3 months earlier, shows an effect as well"
+    return [x if str(x["analysis"]).startswith("placebo") else absent(str(x["analysis"]), reason) for x in lines]
 
 
 def tipping(core: Fit, effect: Effect, clients: int) -> list[Line]:
@@ -231,9 +262,11 @@ def tipping(core: Fit, effect: Effect, clients: int) -> list[Line]:
 
 
 def usual(cohort: Cohort) -> list[Line]:
-    """What is usually done, with its known fault."""
-    faults, count = naive_methods.FAULTS, len(cohort.clients)
-    return [
-        line(f"usual: {name}", method(cohort, FIXED), count, f"known fault: {faults[name]}", "")
-        for name, method in naive_methods.METHODS.items()
-    ]
+    """What is usually done, with its known fault; a method that did not converge gives no number."""
+    lines = []
+    for name, method in naive_methods.METHODS.items():
+        found = method(cohort, FIXED)
+        note = f"known fault: {naive_methods.FAULTS[name]}"
+        note = note if np.isfinite(found[3]) else "did not converge, so it gives no number"
+        lines.append(line(f"usual: {name}", found, len(cohort.clients), note, ""))
+    return lines

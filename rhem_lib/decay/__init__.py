@@ -1,5 +1,6 @@
 """Panel -> onboarding decay curve with intervals."""
 
+from rhem_lib.decay.calendar_time import drift_of
 from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, padded
 from rhem_lib.decay.curves import time_to_level
 from rhem_lib.decay.decline_test import check_decline
@@ -25,6 +26,7 @@ __all__ = [
     "clients_left",
     "covariate_effect",
     "draw_population",
+    "drift_of",
     "evaluate",
     "expected_hours",
     "find_wave",

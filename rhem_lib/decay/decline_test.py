@@ -2,28 +2,40 @@
 
 The question comes before any half-life: where hours do not fall, tau has no meaning, and a likelihood-ratio test
 of it has no chi-square distribution (Davies 1987). So first months are compared with last ones, client by client.
+A client counts by how much of the young ages it was seen in: those that joined years before the data begin have
+little of a decline left to show, and must not hide it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student
 
 from rhem_lib.decay.client_months import Months
+from rhem_lib.decay.curves import Array
+from rhem_lib.decay.mixed_model import Drift
 
 EARLY_MONTHS, LATE_MONTHS = 3, 4
 CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
 ROUNDING = 1e-9
+FROM_START = 3.0  # months of age: a client seen younger is seen from the start
+YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Test of any decline: log ratio of late to early rates, with a 95 % interval and a two-sided p-value."""
+    """Test of any decline: log ratio of late to early rates, with a 95 % interval and a two-sided p-value.
+
+    lag is the time between the early and the late months; seen are the clients that were seen from the start.
+    """
 
     log_ratio: float
     low: float
     high: float
     p_value: float
+    lag: float = 0.0
+    seen: int = 0
+    df: float = np.inf
 
     @property
     def declines(self) -> bool:
@@ -42,6 +54,17 @@ class Gate:
             f"{high:.0%}), which is {change}."
         )
 
+    def with_drift(self, drift: Drift, *, taken_out: bool = False) -> "Gate":
+        """The same with a drift by calendar month taken out, and the doubt about it added."""
+        quantile = student.ppf(0.975, self.df)
+        reach = np.hypot((self.high - self.low) / 2, quantile * drift.error * self.lag)
+        mean = self.log_ratio - (0.0 if taken_out else drift.log * self.lag)
+        p_value = 2 * student.sf(abs(mean) * quantile / reach, self.df) if reach > 0 else float(mean == 0)
+        return replace(self, log_ratio=mean, low=mean - reach, high=mean + reach, p_value=float(p_value))
+
+
+UNDEFINED = Gate(np.nan, np.nan, np.nan, np.nan)
+
 
 def check_decline(months: Months) -> Gate:
     """Compare first with last months: mean over clients of the log ratio, with a cluster-robust t test.
@@ -54,19 +77,38 @@ def check_decline(months: Months) -> Gate:
     ----------
     months : Months
     """
+    seen = int((months.age_start[:, 0] < FROM_START).sum())
     months = months.part(months.used.sum(1) > 1)
-    n = len(months.used)
-    if n < 2:
-        return Gate(np.nan, np.nan, np.nan, np.nan)
+    if len(months.used) < 2:
+        return replace(UNDEFINED, seen=seen)
+    ratio, early, late = first_and_last(months)
+    middle = (months.age_start + months.age_end) / 2
+    ages = [(middle * part).sum(1) / part.sum(1) for part in (late, early)]
+    # What there is to see between two ages: fixed beforehand, since a curve fitted to the same hours would look
+    # where chance makes them fall.
+    late_share, early_share = (1 / (1 + age / YOUNG_MONTHS) for age in ages)
+    weight = (early_share - late_share) / (
+        CLIENT_VARIANCE + SAMPLING_VARIANCE / np.sqrt(early.sum(1) * late.sum(1))
+    )
+    part = weight / weight.sum()
+    mean, lag = part @ ratio, part @ (ages[0] - ages[1])
+    # Each client is one cluster, so its months may be correlated in any way. A client with much weight pulls the
+    # mean towards itself, for which its residual is enlarged (CR2); t counts clients by their weights.
+    error = np.sqrt((part**2 * (ratio - mean) ** 2 / np.maximum(1 - part, ROUNDING)).sum())
+    df = max(1 / (part**2).sum() - 1, 1.0)
+    reach = student.ppf(0.975, df) * error
+    p_value = 2 * student.sf(abs(mean) / error, df) if error > 0 else float(mean == 0)
+    mean, reach = float(mean), float(reach)
+    return Gate(mean, mean - reach, mean + reach, float(p_value), float(lag), seen, float(df))
+
+
+def first_and_last(months: Months) -> tuple[Array, Array, Array]:
+    """Log ratio of each client's last to its first months, (clients,), and the weights of both, (clients, months).
+
+    Half an endpoint-month at everyone's rate is added to both sides.
+    """
     count, order = months.used.sum(1, keepdims=True), np.arange(months.used.shape[1])
     early = (order < np.minimum(EARLY_MONTHS, count // 2)) * months.used * months.weight
     late = (order >= count - np.minimum(LATE_MONTHS, count - count // 2)) * months.used * months.weight
     levels = [np.log(((months.rate * part).sum(1) + 0.5) / (part.sum(1) + 0.5)) for part in (late, early)]
-    ratio = levels[0] - levels[1]
-    weight = 1 / (CLIENT_VARIANCE + SAMPLING_VARIANCE / np.sqrt(early.sum(1) * late.sum(1)))
-    mean = np.average(ratio, weights=weight)
-    # Each client is one cluster, so its months may be correlated in any way.
-    error = np.sqrt(n / (n - 1) * (weight**2 * (ratio - mean) ** 2).sum()) / weight.sum()
-    reach = student.ppf(0.975, n - 1) * error
-    p_value = 2 * student.sf(abs(mean) / error, n - 1) if error > 0 else float(mean == 0)
-    return Gate(float(mean), float(mean - reach), float(mean + reach), float(p_value))
+    return levels[0] - levels[1], early, late

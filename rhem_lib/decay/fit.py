@@ -5,18 +5,22 @@ estimated with them, so that a client with few months leans on the others. Metho
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from rhem_lib.decay import decline_test, mixed_model, posterior, tables
+from rhem_lib.decay import calendar_time, decline_test, mixed_model, posterior, tables
+from rhem_lib.decay.calendar_time import Calendar
 from rhem_lib.decay.change_points import COLUMNS, change_points
-from rhem_lib.decay.client_months import client_order, fitted_months, lay_out, padded, typed_panel
+from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, padded, typed_panel
 from rhem_lib.decay.decline_test import Gate
-from rhem_lib.decay.forecast import forecast_months
+from rhem_lib.decay.forecast import NewClient, forecast_months, forecast_new
+from rhem_lib.decay.kinds import Kinds, two_kinds
+from rhem_lib.decay.misfit import Misfit, check_misfit
+from rhem_lib.decay.recording import RecordingCheck, check_recording
 from rhem_lib.decay.season import Season, find_wave
-from rhem_lib.decay.target_check import Claim, check_claim, clients_left
+from rhem_lib.decay.target_check import WHO, Claim, Sight, check_claim, clients_left
 from rhem_lib.errors import ParameterError, one_of
 from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
 
@@ -24,7 +28,7 @@ MIN_CLIENTS, MIN_MONTHS = 3, 4
 ALLOTTED = 1e-9  # relative spread of rates
 SHAPES = ("exponential", "hyperbolic", "linear", "step", "flat")
 SHAPE_MARGIN = 4.0
-TAUS_TO_SEE_FLOOR, TAUS_TO_MISS_START = 2.5, 0.5
+TAUS_TO_SEE_FLOOR = 2.5
 ONE_SEASON = 2  # calendar months of onboarding
 
 
@@ -43,9 +47,11 @@ class DecayFit:
         NaN where no decline was detected; inf means that the target is never reached.
     clients : DataFrame, indexed by client
         The same per client, each with _low and _high, rhem_now_h (fitted level at the last month), p_target_24
-        (probability that the target is reached within twice its months), months (observed) and follows.
+        (probability that the target is reached within twice its months), months (observed), follows, and falls
+        (beyond doubt by its own evidence, false discoveries held to 5 %).
     shapes : DataFrame, indexed by shape
-        aic by marginal maximum likelihood, delta_aic against the best.
+        aic by marginal maximum likelihood, delta_aic against the best, level_h of its typical client at the
+        target's month.
     gate : Gate
         Is there any decline?
     target : Target
@@ -65,8 +71,17 @@ class DecayFit:
         The yearly wave, where one was asked for; all curves are then those of an average month.
     left_out : tuple of str
         Clients without a month of known age and exposure.
-    calendar : DataFrame or None, indexed by client
-        first and last fitted calendar month.
+    calendar : Calendar
+        Drift of everyone's hours by calendar time, and what the claim is with and without it. A drift beyond
+        doubt is taken out: curves are then those of the first month of the data, while `rhem_now_h`, `forecast`
+        and the path of a named client have it in.
+    kinds : Kinds or None
+        Clients that improve and clients that never do: the headline, where there are two kinds.
+    recording : RecordingCheck or None
+        Signs that hours are not what they seem: hours per ticket that fall for everyone, rounded times, hours that
+        rise before they fall, endpoints that grew.
+    observed : DataFrame or None, indexed by client
+        first and last calendar month.
     """
 
     population: pd.DataFrame
@@ -81,7 +96,10 @@ class DecayFit:
     changes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["month", *COLUMNS]))
     season: Season | None = None
     left_out: tuple[str, ...] = ()
-    calendar: pd.DataFrame | None = None
+    calendar: Calendar = field(default_factory=Calendar)
+    kinds: Kinds | None = None
+    recording: RecordingCheck | None = None
+    observed: pd.DataFrame | None = None
 
     @property
     def usable(self) -> bool:
@@ -104,6 +122,8 @@ class DecayFit:
         parts = [f"The decay after onboarding cannot be estimated: {self.missing}."]
         if self.core is not None:
             parts = [self._decline(), self._season(), self._follows()]
+            parts.insert(0 if self.calendar.verdict == "open" else 1, self.calendar.text)
+            parts.append(self.recording.text if self.recording else "")
         if self.left_out:
             parts.append(f"Left out, because age or endpoints are unknown: {', '.join(self.left_out)}.")
         return " ".join(filter(None, parts))
@@ -111,60 +131,98 @@ class DecayFit:
     def _decline(self) -> str:
         """From onboarding to the target in minutes per endpoint per month, or that there is no decline."""
         used, target, gate = self.core.model.months.used, self.target, self.gate  # type: ignore[union-attr]
-        counts = f"{len(used)} clients, {int(used.sum()):,} client-months"
+        seen = f"{gate.seen} of {len(used)} clients were seen from the start"
+        counts = f"{len(used)} clients, {int(used.sum()):,} client-months ({seen})"
+        if self.calendar.verdict == "drift":
+            counts += f", with a drift of everyone's hours of {self.calendar.drift:+.1%} a month taken out"
         minutes, level = self.population * 60, self.population.loc[target.level_column]
+        if self.kinds is not None and self.kinds.two:
+            mean = _range(minutes, target.level_column, "mean_")
+            return (
+                f"Over {counts}: {self.kinds.text} The mean of all clients is {mean} minutes at "
+                f"{target.months} months; the claim is {target.text}. {self._curve()} {self._sight()}"
+            ).strip()
         if not np.isfinite(gate.log_ratio):
             return f"No decline detected: over {counts}, no two clients have early and late months to compare."
         if not gate.declines:
             return (
-                f"No decline detected over {counts}, so no half-life is given. {gate.text} The typical client is "
-                f"at {_range(minutes, target.level_column)} minutes per endpoint and month at month "
-                f"{target.months}."
-            )
+                f"No decline detected over {counts}, so no half-life is given for them together. {gate.text} The "
+                f"typical client is at {_range(minutes, target.level_column)} minutes per endpoint and month "
+                f"at month {target.months}. {self._falls()}{self._sight()}"
+            ).strip()
         verdict = "the data cannot tell whether it is there by then"
         if level["high"] <= target.target_h:
             verdict = "it is at or under that by then"
         elif level["low"] > target.target_h:
             verdict = "it has not come down to that by then"
+        start = f"goes from {_range(minutes, 'start_h')} minutes per endpoint and month at onboarding to"
+        start = start if self._start_seen else "is at"
         return (
-            f"Over {counts}, the typical client goes from {_range(minutes, 'start_h')} minutes per endpoint "
-            f"and month at onboarding to {_range(minutes, target.level_column)} after {target.months} months; "
+            f"Over {counts}, the typical client {start} {_range(minutes, target.level_column)} minutes "
+            f"{'' if self._start_seen else 'per endpoint and month '}after {target.months} months; "
             f"the claim is {target.text}, and {verdict}. The mean of the clients is "
             f"{_range(minutes, target.level_column, 'mean_')} minutes at {target.months} months. "
             f"The distance to the floor halves every {_range(self.population, 'half_life_months', '', '.1f')} "
-            f"months. {self._arrival()} {self._caveats()}"
-        )
+            f"months. {self._arrival()} {self._curve()} {self._sight()}"
+        ).strip()
+
+    @property
+    def _start_seen(self) -> bool:
+        return self.gate.seen >= MIN_CLIENTS
+
+    def _falls(self) -> str:
+        """Clients that fall by themselves where all together do not."""
+        names = self.clients.index[self.clients["falls"]]
+        if not len(names):
+            return ""
+        return f"By themselves {len(names)} fall beyond doubt, and have a half-life: {', '.join(names)}. "
 
     def _arrival(self) -> str:
         """When the typical client is at the target."""
         months = self.population.loc["months_to_target"]
         when = months.map(lambda value: f"{value:.0f}" if np.isfinite(value) else "never")
-        if when["low"] == "never":
-            return "The target is never reached, nor at any point of the 95 % interval."
         reached = "never reached" if when["estimate"] == "never" else f"reached in month {when['estimate']}"
+        if when["low"] == "never":
+            return "The target is never reached on that path."
         return f"The target is {reached} (95 % interval month {when['low']} to {when['high']})."
 
-    def _caveats(self) -> str:
-        """Which curve the data support, and whether start and floor were seen."""
-        rivals, months = self.shapes["aic"].drop("exponential"), self.core.model.months  # type: ignore[union-attr]
+    def _curve(self) -> str:
+        """Which curve the data support."""
+        rivals = self.shapes["aic"].drop("exponential")
         lead, rival = rivals.min() - self.shapes.loc["exponential", "aic"], rivals.idxmin()
-        text = f"A {rival} curve describes the data better than an exponential one."
         if lead >= SHAPE_MARGIN:
-            text = "An exponential fall describes the data best of the curves tried."
-        elif lead > -SHAPE_MARGIN:
-            text = f"The data cannot separate an exponential fall from a {rival} one."
+            return "An exponential fall describes the data best of the curves tried."
+        if lead > -SHAPE_MARGIN:
+            near = 60 * self.shapes.loc[self.shapes["delta_aic"] < SHAPE_MARGIN, "level_h"]
+            return (
+                f"The data cannot separate an exponential fall from a {rival} one; by either the typical "
+                f"client is at {' to '.join(dict.fromkeys(f'{x:.0f}' for x in (near.min(), near.max())))} "
+                f"minutes by then."
+            )
+        return (
+            f"A {rival} curve describes the data better than an exponential one; by it the typical client is at "
+            f"{60 * self.shapes.loc[rival, 'level_h']:.0f} minutes after {self.target.months} months."
+        )
+
+    def _sight(self) -> str:
+        """Whether start and floor were seen."""
+        months, text = self.core.model.months, []  # type: ignore[union-attr]
         tau, first = self.population.loc["half_life_months", "estimate"] / np.log(2), months.age_start[:, 0].min()
         if (months.age_end * months.used).max() < TAUS_TO_SEE_FLOOR * tau:
-            text += " No client was followed long enough to see its floor, so that is a guess."
-        if first > TAUS_TO_MISS_START * tau:
-            text += f" No client was seen in its first {first:.0f} months, so the start is a guess."
-        return text
+            text.append("No client was followed long enough to see its floor, so that is a guess.")
+        if not self._start_seen:
+            who = f"No client was seen in its first {first:.0f} months"
+            who = who if not self.gate.seen else f"Only {self.gate.seen} clients were seen from the start"
+            text.append(f"{who}, so the start is a guess.")
+        elif self.gate.seen < len(months.used) / 2:
+            text.append("Most clients were not seen young, so the start is that of those who were.")
+        return " ".join(text)
 
     def _season(self) -> str:
         """The wave taken out; or that a season may pass for a decline, if all start at one time of the year."""
         if self.season is not None:
             return f"A yearly wave was taken out. {self.season.text}"
-        starts = set() if self.calendar is None else set(self.calendar["first"].dt.month.dropna())
+        starts = set() if self.observed is None else set(self.observed["first"].dt.month.dropna())
         doubtful = self.gate.declines and 0 < len(starts) <= ONE_SEASON
         return "All clients start at one time of the year, so a season can pass for a decline." if doubtful else ""
 
@@ -206,11 +264,9 @@ class DecayFit:
             raise ParameterError(f"an age is at least 0 months, not {ages.min()}.", where="age_months")
         levels = np.full((len(ages), 3), np.nan)
         if self.core is not None:
-            curve = posterior.at_covariates(self.core, [1.0])
+            levels = posterior.level_interval(ages, *posterior.at_covariates(self.core, [1.0]), self.core.quantile)
             if client is not None:
-                place = self.names.index(client)
-                curve = tuple(x[place] for x in posterior.clients(self.core))  # type: ignore[assignment]
-            levels = posterior.level_interval(ages, *curve, self.core.quantile)
+                levels = posterior.own_level(self.core, self.names.index(client), ages)
         return pd.DataFrame(np.column_stack([ages, levels]), columns=["age_months", "estimate", "low", "high"])
 
     def forecast(self, client: str, *, months: int = 6, exposure: float | None = None) -> pd.DataFrame:
@@ -244,13 +300,80 @@ class DecayFit:
         if self.core is None:
             return pd.DataFrame(columns=["months_ahead", "age_months", "exposure", "rhem_h", "low", "high"])
         table = forecast_months(self.core, self.names.index(client), months, exposure)
-        last = pd.NaT if self.calendar is None else self.calendar.loc[client, "last"]
+        last = pd.NaT if self.observed is None else self.observed.loc[client, "last"]
         if not pd.isna(last):
             table.insert(1, "month", pd.date_range(last + pd.DateOffset(months=1), periods=months, freq="MS"))
             if self.season is not None:
                 factor = self.season.factor(table["month"].dt.month)
                 table[["rhem_h", "low", "high"]] = table[["rhem_h", "low", "high"]].mul(factor, axis=0)
         return table
+
+    def new_client(self, endpoints: float, *, months: int = 12, seed: int = 0) -> NewClient:
+        """Predict the hours of a client that is not there yet, such as one that an offer is made to.
+
+        Drawn are what clients share, a client of its own, the shocks of its months, and tickets. Where everyone's
+        hours drift with the calendar, it joins in the month after the last of the data.
+
+        Parameters
+        ----------
+        endpoints : float
+        months : int
+            Months of service, from onboarding.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        NewClient
+            Hours by month and in all, with 90 % prediction intervals.
+
+        Raises
+        ------
+        ParameterError
+            There is no fit, or endpoints or months are not above 0.
+
+        Examples
+        --------
+        >>> import rhem_lib as rhem
+        >>> fit = rhem.fit_decay(rhem.measure(rhem.load("data/sample")))
+        >>> len(fit.new_client(25).table)
+        12
+        """
+        if not (0 < endpoints < np.inf) or months < 1:
+            raise ParameterError(
+                "endpoints and months must be above 0.", where="new_client", examples=[endpoints, months]
+            )
+        if self.core is None:
+            raise ParameterError(f"there is no fit to predict from: {self.missing}.", where="new_client")
+        return forecast_new(self.core, endpoints, months, np.random.default_rng(seed))
+
+    def misfit(self, panel: pd.DataFrame, *, seed: int = 0) -> Misfit:
+        """See where the fit misses its own data.
+
+        Parameters
+        ----------
+        panel : DataFrame
+            The one that was fitted.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        Misfit
+            Residuals by age, calendar quarter and size; months without hours and the highest month against
+            those of the model.
+
+        Raises
+        ------
+        ParameterError
+            There is no fit.
+        """
+        if self.core is None:
+            raise ParameterError(f"there is no fit: {self.missing}.", where="misfit")
+        rows = fitted_months(panel)
+        if "month" in rows:
+            rows = rows[~rows["month"].isin(self.calendar.standouts["month"])]
+        return check_misfit(self.core, rows[rows["client"].isin(self.names)], list(self.names), seed)
 
     def _check(self, client: str | None) -> None:
         if client is not None:
@@ -297,37 +420,94 @@ def fit_decay(
     if season and ("month" not in panel or panel["month"].isna().any()):
         raise ParameterError("a season needs the column month.", where="season")
     panel = typed_panel(panel)
-    rows = fitted_months(panel)
+    rows = fitted_months(panel).reset_index(drop=True)
     left_out = tuple(sorted(set(panel["client"]) - set(rows["client"])))
     if missing := _missing(rows):
         return _refusal(rows, target, missing, left_out)
+    made = _fitted(rows, season)
+    core, names, gate, rng = made.core, made.names, made.gate, np.random.default_rng(seed)
+    shapes = mixed_model.compare_shapes(core, SHAPES, target.months)
+    population, typical, draws = tables.population(core, target, rng)
+    changes = change_points(core, names)
+    clients = tables.clients(core, names, changes["client"].tolist(), target, draws)
+    observed = left = None
+    if "month" in panel:
+        observed = rows.groupby("client")["month"].agg(first="min", last="max")
+        left = clients_left(panel)[names].to_numpy()
+        known = rows[["client", "age_start", "month"]].rename(columns={"age_start": "age_months"})
+        changes = changes.merge(known.drop_duplicates(["client", "age_months"]), how="left")
+    kinds = two_kinds(core, names, clients["follows"], draws, target)
+    shown = WHO if not kinds.two else {who: name for who, name in WHO.items() if who != "typical"}
+    claim = check_claim(core, draws, typical, population, left, target, Sight(gate.declines, gate.seen, shown))
+    calendar = made.calendar(population, target)
+    if not gate.declines:
+        population.loc[["half_life_months", "months_to_target"]] = np.nan
+        clients.loc[~clients["falls"], [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan
+    return DecayFit(
+        population, clients.sort_index(), shapes, gate, target, "", tuple(names), core, claim, changes, made.wave,
+        left_out, calendar, kinds, check_recording(rows, declines=gate.declines), observed,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The fit that is the headline, and what was found on the way: `plain` is the fit with any drift left in."""
+
+    names: list[str]
+    core: mixed_model.Fit
+    plain: mixed_model.Fit
+    gate: Gate
+    plain_gate: Gate
+    wave: Season | None
+    drift: mixed_model.Drift | None
+    odd: pd.DataFrame
+    month: pd.Series | None
+
+    def calendar(self, population: pd.DataFrame, target: Target) -> Calendar:
+        """Drift and months that stand out; the claim's numbers both ways where the drift was taken out."""
+        if self.drift is None or self.month is None:
+            return Calendar()
+        plain, adjusted = population, population
+        if self.drift.taken_out:
+            plain = tables.population(self.plain, target, np.random.default_rng(0))[0]
+        elif np.isfinite(self.drift.error):
+            adjusted = calendar_time.if_taken_out(self.core, self.drift, population, target)
+        table = calendar_time.claim_numbers(plain, adjusted, target.level_column)
+        return calendar_time.calendar_of(self.drift, self.plain_gate, self.month, self.odd, table)
+
+
+def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
+    """Fit; then without months that stand out for everybody, if any; then without a drift, if beyond doubt."""
+    names, months, core, wave = _fit_rows(rows, season)
+    odd = Calendar().standouts
+    if "month" not in rows or rows["month"].isna().any():
+        gate = decline_test.check_decline(months)
+        return _Fitted(names, core, core, gate, gate, wave, None, odd, None)
+    number = calendar_time.calendar_months(rows["month"])
+    calendar = padded(rows, names, number, 0.0)
+    odd = calendar_time.standouts(core, calendar, rows["month"].min())
+    usual = rows[~rows["month"].isin(odd["month"])]
+    if len(usual) < len(rows) and usual["client"].nunique() == len(names) and not _missing(usual):
+        names, months, core, wave = _fit_rows(usual, season)
+        calendar = padded(usual, names, number[usual.index], 0.0)
+    drift, plain = calendar_time.find_drift(core, calendar), core
+    gate = plain_gate = decline_test.check_decline(months)
+    if drift.taken_out:
+        months = months.divided(np.exp(drift.log * calendar))
+        core = replace(mixed_model.fit(months), drift=drift)
+        gate = decline_test.check_decline(months).with_drift(drift, taken_out=True)
+    return _Fitted(names, core, plain, gate, plain_gate, wave, drift, odd, rows["month"])
+
+
+def _fit_rows(rows: pd.DataFrame, season: bool) -> tuple[list[str], Months, mixed_model.Fit, Season | None]:
+    """Clients in their order, their months without a yearly wave where one is to be taken out, and the fit."""
     names = client_order(rows)
-    months = lay_out(rows, names)
-    gate, wave = decline_test.check_decline(months), None
+    months, wave = lay_out(rows, names), None
     if season:
         calendar_month = padded(rows, names, rows["month"].dt.month)
         wave = find_wave(months, calendar_month)
         months = months.divided(wave.factor(calendar_month))
-    core = mixed_model.fit(months)
-    aic = pd.Series(mixed_model.compare_shapes(core, SHAPES), name="aic")
-    shapes = pd.DataFrame({"aic": aic, "delta_aic": aic - aic.min()}).rename_axis("shape")
-    population, typical, draws = tables.population(core, target, np.random.default_rng(seed))
-    changes = change_points(core, names)
-    clients = tables.clients(core, names, changes["client"].tolist(), target, draws)
-    calendar = left = None
-    if "month" in panel:
-        calendar = rows.groupby("client")["month"].agg(first="min", last="max")
-        left = clients_left(panel)[names].to_numpy()
-        known = rows[["client", "age_start", "month"]].rename(columns={"age_start": "age_months"})
-        changes = changes.merge(known.drop_duplicates(["client", "age_months"]), how="left")
-    claim = check_claim(core, draws, typical, population, left, target)
-    if not gate.declines:
-        population.loc[["half_life_months", "months_to_target"]] = np.nan
-        clients.loc[:, [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan
-    return DecayFit(
-        population, clients.sort_index(), shapes, gate, target, "", tuple(names), core, claim, changes, wave,
-        left_out, calendar,
-    )  # fmt: skip
+    return names, months, mixed_model.fit(months), wave
 
 
 def _range(table: pd.DataFrame, row: str, who: str = "", form: str = ".0f") -> str:
@@ -353,7 +533,7 @@ def _missing(rows: pd.DataFrame) -> str:
 def _refusal(rows: pd.DataFrame, target: Target, missing: str, left_out: tuple[str, ...]) -> DecayFit:
     counts = rows.groupby("client").size()
     columns = [*tables.client_columns(target), target.chance_column]
-    clients = pd.DataFrame(np.nan, counts.index, columns).assign(months=counts, follows="too-early")
+    clients = pd.DataFrame(np.nan, counts.index, columns).assign(months=counts, follows="too-early", falls=False)
     population = pd.DataFrame(np.nan, tables.population_rows(target), tables.POPULATION_COLUMNS)
-    shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic"])
-    return DecayFit(population, clients, shapes, Gate(*[np.nan] * 4), target, missing, left_out=left_out)
+    shapes = pd.DataFrame(np.nan, pd.Index(SHAPES, name="shape"), ["aic", "delta_aic", "level_h"])
+    return DecayFit(population, clients, shapes, decline_test.UNDEFINED, target, missing, left_out=left_out)

@@ -4,6 +4,8 @@ A coming month differs from the path's average for four reasons, all of which ar
 exactly, months have shocks, hours come as tickets, and the future is only as noisy as the past was seen to be.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from rhem_lib.decay.curves import Array
 from rhem_lib.decay.laplace import split
 from rhem_lib.decay.mixed_model import Fit
 
-DRAWS, COVERAGE = 2000, (0.05, 0.95)
+DRAWS, NEW_DRAWS, COVERAGE = 2000, 20_000, (0.05, 0.95)
 MOST = 2.0  # times the highest month seen: where little is known, a drawn path may run off
 
 
@@ -31,6 +33,73 @@ def forecast_months(fit: Fit, client: int, months: int, exposure: float | None =
     return pd.DataFrame(columns | {"rhem_h": np.median(draws, axis=0), "low": low, "high": high})
 
 
+@dataclass(frozen=True)
+class NewClient:
+    """Predicted hours of a client not seen yet, with 90 % prediction intervals.
+
+    Attributes
+    ----------
+    table : DataFrame, one row per month of service
+        month_of_service, hours (median), low, high.
+    hours, low, high : float
+        Of all months together.
+    endpoints : float
+    """
+
+    table: pd.DataFrame
+    hours: float
+    low: float
+    high: float
+    endpoints: float
+
+    @property
+    def text(self) -> str:
+        """Hours in all, with their range."""
+        months = len(self.table)
+        span = "year" if months == 12 else f"{months} months"
+        return (
+            f"A new client of {self.endpoints:.0f} endpoints takes {self.hours:.0f} reactive hours in its "
+            f"first {span} (90 % prediction interval {self.low:.0f} to {self.high:.0f})."
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """Table, rounded."""
+        return self.table.round(1)
+
+
+def forecast_new(fit: Fit, endpoints: float, months: int, rng: np.random.Generator) -> NewClient:
+    """Hours of a client not seen yet: see `decay.DecayFit.new_client`."""
+    seen = fit.model.months
+    shifts = posterior.draw_population(fit, NEW_DRAWS, rng)
+    eta = fit.coefficients[:, 0] + shifts + fit.sd * rng.standard_normal((NEW_DRAWS, 3))
+    start, floor, tau = np.exp(eta).T[:, :, None]
+    age = np.arange(months, dtype=float)
+    rate = (floor + (start - floor) * curves.AVERAGES[fit.model.shape](age, age + 1, tau)[0]) / seen.scale
+    if fit.drift is not None:
+        drift = fit.drift.log + fit.drift.error * rng.standard_normal((NEW_DRAWS, 1))
+        joins = float((fit.drift.onboarded + (seen.age_end * seen.used).max(1)).max())
+        rate = rate * np.exp(drift * (joins + age))
+    rate = np.minimum(rate, MOST * seen.rate.max())
+    phi, kappa = split(fit.point.theta)[2:]
+    noise = rng.choice(seen.noise[:, 0], (NEW_DRAWS, 1))
+    # Shocks that last make a year's sum as uncertain as if each month's were larger.
+    lasting = float((fit.slow.months.shock / seen.shock).mean())
+    by_month = draw_hours(rate, noise * (phi / endpoints + kappa * np.sqrt(rate)), rng)
+    in_all = draw_hours(rate, noise * (phi / endpoints + lasting * kappa * np.sqrt(rate)), rng).sum(axis=1)
+    unit = seen.scale * endpoints
+    low, high = unit * posterior.order_statistics(by_month, *COVERAGE)
+    middle = unit * np.median(by_month, axis=0)
+    table = pd.DataFrame({"month_of_service": 1 + age.astype(int), "hours": middle, "low": low, "high": high})
+    whole = unit * posterior.order_statistics(in_all, 0.5, *COVERAGE)
+    return NewClient(table, float(whole[0]), float(whole[1]), float(whole[2]), float(endpoints))
+
+
+def draw_hours(rate: Array, dispersion: Array, rng: np.random.Generator) -> Array:
+    """Draws of observed rates: a Poisson number of exponential tickets."""
+    tickets = rng.poisson(2 * np.sqrt(rate) / dispersion)
+    return rng.gamma(np.maximum(tickets, 1), dispersion * np.sqrt(rate) / 2) * (tickets > 0)
+
+
 def draw_months(
     fit: Fit,
     age_start: Array,
@@ -45,16 +114,21 @@ def draw_months(
     the clients, if not all.
     """
     seen = fit.model.months
-    draws = posterior.draw_clients(fit, DRAWS, rng, clients).whole
-    start, floor, tau = np.moveaxis(np.exp(draws), -1, 0)[..., None]
+    draws = posterior.draw_clients(fit, DRAWS, rng, clients)
+    start, floor, tau = np.moveaxis(np.exp(draws.whole), -1, 0)[..., None]
     share = curves.AVERAGES[fit.model.shape](age_start, age_end, tau)[0]
-    rate = np.minimum((floor + (start - floor) * share) / seen.scale, MOST * seen.rate.max())
+    rate = (floor + (start - floor) * share) / seen.scale
+    if fit.drift is not None:
+        middle, onboarded = (
+            (age_start + age_end) / 2,
+            fit.drift.onboarded[slice(None) if clients is None else clients],
+        )
+        rate = rate * np.exp(draws.drift[..., None] * (onboarded[:, None] + middle - 0.5))
+    rate = np.minimum(rate, MOST * seen.rate.max())
     _, _, phi, kappa = split(fit.point.theta)
     noise = _noise(fit, rng, slice(None) if clients is None else clients)
     dispersion = noise * (phi / weight + kappa * np.sqrt(rate))
-    tickets = rng.poisson(2 * np.sqrt(rate) / dispersion)
-    hours = rng.gamma(np.maximum(tickets, 1), dispersion * np.sqrt(rate) / 2) * (tickets > 0)
-    return hours * seen.scale
+    return draw_hours(rate, dispersion, rng) * seen.scale
 
 
 def _noise(fit: Fit, rng: np.random.Generator, clients: slice | NDArray[np.intp]) -> Array:

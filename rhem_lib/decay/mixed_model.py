@@ -6,9 +6,10 @@ Golub & Pereyra (1973), variable projection; Pinheiro & Bates (2000), Mixed-Effe
 Cameron, Gelbach & Miller (2008), few clusters; Berndt, Hall, Hall & Hausman (1974), covariance from the scores.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 from scipy.stats import t as student
@@ -28,6 +29,34 @@ TAU_LIMITS = (0.3, 60.0)
 MOST_SD = 2.5
 LEAST_CURVATURE = 1e-5
 MOST_INFLATION = 25.0
+MOMENT = 1e-3  # months
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Common drift of log hours per calendar month, and what curves do as it moves.
+
+    log, error : estimate and standard error
+    evidence : 2 x the difference in log likelihood
+    told : whether clients joined at different times, so that it can be told from age
+    taken_out : whether it is beyond doubt, and hours are to be divided by it
+    coefficients, clients : derivatives of the coefficients (3,) and of every client's log parameters (clients, 3)
+        in the drift
+    onboarded : calendar month of every client's onboarding, (clients,), 0 the first month of the data
+    """
+
+    log: float = 0.0
+    error: float = 0.0
+    evidence: float = 0.0
+    told: bool = True
+    taken_out: bool = False
+    coefficients: Array = field(default_factory=lambda: np.zeros(3))
+    clients: Array = field(default_factory=lambda: np.zeros((1, 3)))
+    onboarded: Array = field(default_factory=lambda: np.zeros(1))
+
+    def month(self, age: Array | float, client: int | slice | NDArray[np.intp] = slice(None)) -> Array:
+        """Calendar month, since the first of the data, of a month whose middle is at an age of each client."""
+        return self.onboarded[client] + age - 0.5
 
 
 @dataclass(frozen=True)
@@ -55,6 +84,8 @@ class Fit:
     regular : bool
         The Hessian was positive definite and no worse than 25 times the variance at known spreads; else the
         covariance is that of the clients' scores or, for few clients, that at known spreads with the sandwich.
+    drift : Drift or None
+        The drift by calendar month that was taken out of the months.
     """
 
     model: Model
@@ -68,6 +99,7 @@ class Fit:
     df: int
     stretch: Array
     regular: bool
+    drift: Drift | None = None
 
     @property
     def coefficients(self) -> Array:
@@ -78,8 +110,9 @@ class Fit:
 
     @property
     def coefficient_covariance(self) -> Array:
-        """(3 * covariates, 3 * covariates), coefficients by rows."""
-        return self.covariance[:-5, :-5]
+        """(3 * covariates, 3 * covariates), coefficients by rows; with the doubt about a drift."""
+        own = self.covariance[:-5, :-5]
+        return own if self.drift is None else own + self.drift.error**2 * np.outer(*[self.drift.coefficients] * 2)
 
     @property
     def sd(self) -> Array:
@@ -309,11 +342,12 @@ def _integrated(model: Model, point: Point, free: Mask, inverse: Array | None) -
     return best
 
 
-def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
-    """Return Akaike's criterion of each shape by marginal maximum likelihood (not restricted, priors left out).
+def compare_shapes(fit: Fit, shapes: tuple[str, ...], age: float) -> pd.DataFrame:
+    """Return Akaike's criterion of each shape, and the level of its typical client at an age.
 
-    Log likelihoods are divided by the memory of the shocks (quasi-AIC): months that follow each other's shocks say
-    less about the shape than as many independent ones.
+    By marginal maximum likelihood (not restricted, priors left out). Log likelihoods are divided by the memory of
+    the shocks (quasi-AIC): months that follow each other's shocks say less about the shape than as many
+    independent ones.
     """
     out = {}
     months = fit.model.months
@@ -322,5 +356,10 @@ def compare_shapes(fit: Fit, shapes: tuple[str, ...]) -> dict[str, float]:
         theta = np.r_[starting_values(model)[:-5], fit.point.theta[-5:]]
         point = maximise(model, theta, gain=1e-7)
         parameters = len(point.theta) - (2 * months.design.shape[1] + 2 if shape == "flat" else 0)
-        out[shape] = 2 * parameters - 2 * point.loglik / fit.memory
-    return out
+        start, floor, tau = np.exp(split(point.theta)[0][:, 0])
+        share = float(curves.AVERAGES[shape](age, age + MOMENT, tau)[0])
+        level = months.scale * (floor + (start - floor) * share)
+        out[shape] = (2 * parameters - 2 * point.loglik / fit.memory, level)
+    table = pd.DataFrame.from_dict(out, "index", columns=["aic", "level_h"]).rename_axis("shape")
+    table.insert(1, "delta_aic", table["aic"] - table["aic"].min())
+    return table

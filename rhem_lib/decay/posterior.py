@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rhem_lib.decay import curves
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.mixed_model import MOST_SD, Fit
+from rhem_lib.decay.mixed_model import MOST_SD, Drift, Fit
 
 TINY = 1e-300
 SANDWICH_ERRORS = 2.0
@@ -22,10 +22,12 @@ class Draws:
 
     whole : what the clients share is drawn, and each client's own
     own : what they share is at its estimate
+    drift : of log hours per calendar month, (draws, 1)
     """
 
     whole: Array
     own: Array
+    drift: Array
 
 
 def order_statistics(draws: Array, *shares: float) -> Array:
@@ -54,7 +56,10 @@ def clients(fit: Fit) -> tuple[Array, Array]:
     The covariance adds that of the coefficients and the spreads to the conditional one.
     """
     eta = fit.model.months.design @ fit.coefficients.T + fit.own
-    return eta, fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
+    covariance = fit.spread + fit.by_theta @ fit.covariance[:-2, :-2] @ fit.by_theta.transpose(0, 2, 1)
+    if fit.drift is not None:
+        covariance = covariance + fit.drift.error**2 * np.einsum("ni,nj->nij", *[fit.drift.clients] * 2)
+    return eta, covariance
 
 
 def draw_population(fit: Fit, size: int, rng: np.random.Generator) -> Array:
@@ -85,11 +90,13 @@ def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[n
     """
     some = slice(None) if which is None else which
     shifts = _normal(fit.covariance[:-2, :-2], size, rng)
-    eta, spread = clients(fit)[0][some], fit.spread[some]
+    eta, spread, drift = clients(fit)[0][some], fit.spread[some], fit.drift or Drift()
     root = np.linalg.cholesky(spread)
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
     together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit.sd, spread, shifts)
-    return Draws(eta + together * _stretch(fit, size, rng)[..., None], eta + own)
+    moved = np.zeros((size, 1)) if fit.drift is None else drift.error * rng.standard_normal((size, 1))
+    along = moved[..., None] * (drift.clients if fit.drift is None else drift.clients[some])
+    return Draws(eta + (together + along) * _stretch(fit, size, rng)[..., None], eta + own, drift.log + moved)
 
 
 def _widened(sd: Array, spread: Array, shifts: Array) -> Array:
@@ -136,6 +143,19 @@ def level_interval(age: Array | float, eta: Array, covariance: Array, quantile: 
     variance = np.einsum("...i,...ij,...j->...", gradient, covariance, gradient)
     error = quantile * np.sqrt(np.maximum(variance, 0.0))
     return np.exp(np.stack([value, value - error, value + error], axis=-1))
+
+
+def own_level(fit: Fit, which: int | slice, age: Array) -> Array:
+    """Level of a client at ages, or of every client at its own age, with everyone's drift in it."""
+    eta, covariance = (x[which] for x in clients(fit))
+    if fit.drift is None:
+        return level_interval(age, eta, covariance, fit.quantile)
+    value, gradient = log_level(age, eta)
+    month, along = fit.drift.month(age, which), (gradient * fit.drift.clients[which]).sum(axis=-1)
+    variance = np.einsum("...i,...ij,...j->...", gradient, covariance, gradient)
+    variance = variance + fit.drift.error**2 * month * (month + 2 * along)
+    middle, reach = value + fit.drift.log * month, fit.quantile * np.sqrt(np.maximum(variance, 0.0))
+    return np.exp(np.stack([middle, middle - reach, middle + reach], axis=-1))
 
 
 def parameter_interval(eta: Array, covariance: Array, quantile: float) -> Array:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
+from scipy.stats import t as student
 
 from rhem_lib.decay import curves, mixed_model, posterior
 from rhem_lib.decay.curves import Array
@@ -13,6 +15,7 @@ TOO_NOISY = 3.0  # times the noise of all clients: no path to be seen
 POPULATION_DRAWS = 4000
 CLIENT_DRAWS, FEWEST_DRAWS, MOST_DRAWN = 1000, 200, 4_000_000
 LONGEST_MONTHS = 1200.0
+FALSE_DISCOVERY, TINY = 0.05, 1e-12
 
 POPULATION_COLUMNS = ["estimate", "low", "high", "mean_estimate", "mean_low", "mean_high"]
 
@@ -81,30 +84,35 @@ def clients(
         posterior.parameter_interval(eta, covariance, core.quantile).reshape(len(eta), -1),
         posterior.level_interval(target.months, eta, covariance, core.quantile),
         np.column_stack([arrival, *_limits(times)]),
-        posterior.level_interval(last, eta, covariance, core.quantile),
+        posterior.own_level(core, slice(None), last),
     ]
     table = pd.DataFrame(np.hstack(parts), pd.Index(names, name="client"), client_columns(target))
     table[target.chance_column] = (times <= 2 * target.months).mean(axis=0)
     table["months"] = months.used.sum(axis=1).astype(int)
-    table["follows"] = _follows(core, np.isin(names, changed), eta, covariance)
+    table["follows"], table["falls"] = _follows(core, np.isin(names, changed), eta, covariance)
     return table
 
 
-def _follows(core: mixed_model.Fit, changed: NDArray[np.bool_], eta: Array, covariance: Array) -> NDArray[np.str_]:
-    """What each client does: the sign of its change from first to last month (middles) where that is beyond doubt.
+def _follows(
+    core: mixed_model.Fit, changed: NDArray[np.bool_], eta: Array, covariance: Array
+) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+    """What each client does, and whether it falls by its own evidence with false discoveries held down.
 
-    Irregular are those that left their path, and those far noisier than the others.
+    The sign of its change from first to last month (middles) where that is beyond doubt. Irregular are those that
+    left their path, and those far noisier than the others.
     """
     months = core.model.months
     middle = (months.age_start + months.age_end) / 2
     first, last = middle[:, 0], (middle * months.used).max(axis=1)
     (at_first, slope_first), (at_last, slope_last) = (posterior.log_level(age, eta) for age in (first, last))
     change, slope = at_last - at_first, slope_last - slope_first
-    reach = core.quantile * np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", slope, covariance, slope), 0.0))
+    error = np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", slope, covariance, slope), TINY))
+    reach = core.quantile * error
+    sure = false_discovery_control(2 * student.sf(np.abs(change) / error, core.df)) <= FALSE_DISCOVERY
     conditions = [
         months.used.sum(axis=1) < MONTHS_TO_FOLLOW,
         changed | (months.noise[:, 0] > TOO_NOISY),
         change + reach < 0,
         change - reach > 0,
     ]
-    return np.select(conditions, ["too-early", "irregular", "decaying", "rising"], "flat")
+    return np.select(conditions, ["too-early", "irregular", "decaying", "rising"], "flat"), sure & (change < 0)

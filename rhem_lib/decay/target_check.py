@@ -22,6 +22,15 @@ WHO = {"typical": "the typical client", "mean": "the mean of the clients", "port
 
 
 @dataclass(frozen=True)
+class Sight:
+    """Whether hours fall with age at all, how many clients were seen from the start, and of whom to speak."""
+
+    declines: bool
+    seen: int
+    who: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Claim:
     """Whether the target's claim holds, and for whom. Intervals are 95 %; levels in h per endpoint per month.
 
@@ -37,11 +46,14 @@ class Claim:
         clients. No rows where it is not known who left.
     target : Target
         The claim.
+    sight : Sight
+        What may be claimed at all.
     """
 
     table: pd.DataFrame
     leaving: pd.DataFrame
     target: Target
+    sight: Sight
 
     @property
     def text(self) -> str:
@@ -51,13 +63,20 @@ class Claim:
         def shown(row: pd.Series, unit: str = "") -> str:
             return f"{row['estimate']:.0f}{unit} ({row['low']:.0f} to {row['high']:.0f})"
 
+        seen = self.sight.seen >= FEWEST
+        start, months = self.sight.declines and seen, self.target.months
         paths = "; ".join(
             f"{name} goes from {shown(minutes.loc[('start_h', key)])} to {shown(minutes.loc[('level_h', key)])}"
-            for key, name in WHO.items()
+            if start
+            else f"{name} is at {shown(minutes.loc[('level_h', key)])}"
+            for key, name in self.sight.who.items()
         )
+        when = f"from onboarding to month {months}" if start else f"at month {months}"
+        unseen = "" if seen else " The start is not seen."
+        none = "" if self.sight.declines else " No decline is detected."
         return (
-            f"The claim is {self.target.text}. Minutes per endpoint and month from onboarding to month "
-            f"{self.target.months}, with 95 % intervals: {paths}. At or under {60 * self.target.target_h:.0f} "
+            f"The claim is {self.target.text}.{none}{unseen} Minutes per endpoint and month {when}, with 95 % "
+            f"intervals: {paths}. At or under {60 * self.target.target_h:.0f} "
             f"minutes by then: {shown(shares.loc['mean'], ' %')} of the clients, with "
             f"{shown(shares.loc['portfolio'], ' %')} of the endpoints. {self._leaving()}"
         )
@@ -119,6 +138,7 @@ def check_claim(
     population: pd.DataFrame,
     left: NDArray[np.bool_] | None,
     target: Target,
+    sight: Sight,
 ) -> Claim:
     """Test the claim on a fit.
 
@@ -150,7 +170,8 @@ def check_claim(
         rows["share_at_target", of] = [*shares, _median((stayed <= target.target_h) @ weight)]
     table = pd.DataFrame.from_dict(rows, "index", columns=[*names, "if_stayed"], dtype=float)
     order = pd.MultiIndex.from_product([["start_h", "level_h", "share_at_target"], WHO], names=["quantity", "of"])
-    return Claim(table.reindex(order), _compare(fit, level, own, left), target)
+    leaving = _compare(fit, level, own, left)
+    return Claim(table.reindex(order), leaving, target, sight)
 
 
 def _median(draws: Array) -> float:

@@ -2,13 +2,17 @@
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scenarios import SCENARIOS, simulate_panel
 from scipy.stats import binomtest
+from worlds import WORLDS, simulate_world
 
+from rhem_lib.billing import comparison, naive_methods, sensitivity
+from rhem_lib.billing import groups as cohorts
 from rhem_lib.billing.comparison import billing_cohort, compare_billing
 from rhem_lib.billing.groups import verdict
 from rhem_lib.billing.sensitivity import ANALYSES
@@ -194,7 +198,55 @@ def test_type_one_error_and_coverage():
 def test_follows_another_target(panel, found):
     other = compare_billing(panel, target=Target(start_h=2.0, target_h=0.5, months=18))
     assert other.target.months == 18
-    assert "come to 30 minutes" in other.text
-    assert "come to 15 minutes" not in other.text
+    assert "months to 30 minutes" in other.text
+    assert "months to 15 minutes" not in other.text
     assert other.ratio == found.ratio
     assert other.sooner != found.sooner
+
+
+def test_the_year_of_onboarding_is_in_the_primary_model_where_the_groups_differ_in_it():
+    rows = fitted_months(simulate_world(replace(WORLDS["late fee, decay"], clients=24), seed=3)[0])
+    cohort = comparison.billing_cohort(rows)
+    cores = comparison._Cores(cohort, sensitivity.primary_fit(cohort), sensitivity.year_fit(cohort))
+    assert sensitivity.years_differ(cohort)
+    assert cores.primary is cores.by_year
+    assert cores.verdict == "no clear difference"
+    lines = sensitivity.years(cohort, cores.without, cores.by_year)
+    assert lines[0]["note"] == "in the primary analysis, since the groups joined at different times"
+
+
+@pytest.mark.parametrize(
+    ("without", "by_year", "verdict", "flips"),
+    [
+        ((0.6, 0.9), (0.6, 0.9), "faster", ""),
+        ((0.6, 0.9), (0.8, 1.3), "no clear difference", sensitivity.BY_YEAR),
+        ((0.8, 1.3), (0.6, 0.9), "no clear difference", sensitivity.NO_YEAR),
+        ((0.6, 0.9), (1.1, 1.4), "no clear difference", sensitivity.BY_YEAR),
+        ((0.8, 1.3), (0.7, 1.2), "no clear difference", ""),
+    ],
+)
+def test_a_finding_that_the_year_of_onboarding_turns_is_withheld(monkeypatch, without, by_year, verdict, flips):
+    ratios = {"without": without, "by_year": by_year}
+    monkeypatch.setattr(cohorts, "effect_of", lambda name: cohorts.Effect(1.0, *ratios[name], 0.5, 0.1, 2.8))
+    monkeypatch.setattr(sensitivity, "years_differ", lambda cohort: False)
+    cores = comparison._Cores(None, "without", "by_year")
+    assert cores.flips == flips
+    assert cores.verdict == verdict
+
+
+def test_bad_months_before_a_change_of_contract_are_no_effect_of_it():
+    """All change after three bad months, and the fee does nothing: the placebo sees the same, and vetoes."""
+    rows = fitted_months(simulate_world(replace(WORLDS["bad months"], clients=40), seed=3)[0])
+    lines = {str(line["analysis"]): line for line in sensitivity.changed(rows)}
+    assert lines["placebo change 3 months earlier: jump"]["p_value"] < 0.05
+    row = lines["changed against like clients that had not: hours"]
+    assert np.isnan(row["ratio"])
+    assert row["note"].startswith("withheld: a change that never was")
+
+
+def test_a_usual_method_that_did_not_converge_gives_no_number():
+    class Model:
+        def fit(self):
+            return SimpleNamespace(converged=False)
+
+    assert np.isnan(naive_methods._log_linear(Model())).all()

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from rhem_lib import figures
 from rhem_lib.decay.fit import fit_decay
+from rhem_lib.errors import ParameterError
 
 BOOK = replace(SCENARIOS["S2"], clients=25, months=(8, 30))
 
@@ -113,3 +114,37 @@ def test_a_client_that_left_has_no_coming_months(panel):
     kept = dated[(dated["client"] != first) | (dated["month"] < "2026-01-01")]
     grid = figures.forecasts(fit_decay(kept), kept)
     assert {ax.get_title(loc="left") for ax in grid.flat} - {""} == set(others)
+
+
+def test_the_next_client_is_as_uncertain_as_clients_differ(panel):
+    fit = fit_decay(panel)
+    small, large = fit.new_client(10), fit.new_client(100)
+    assert small.table["month_of_service"].tolist() == list(range(1, 13))
+    assert large.hours / small.hours == pytest.approx(10, rel=0.1)
+    assert large.high / large.low < small.high / small.low, "tickets of few endpoints are more a matter of chance"
+    assert fit.new_client(10).hours == small.hours
+    spread = fit.core.sd[:2].max()
+    assert np.log(large.high / large.low) > 2 * 1.2 * spread
+    typical = fit.predict(age_months=np.arange(12) + 0.5)["estimate"].sum() * 100
+    assert large.hours == pytest.approx(typical, rel=0.15)
+    assert f"A new client of 100 endpoints takes {large.hours:.0f} reactive hours in its first year" in large.text
+
+
+@pytest.mark.slow
+def test_the_next_client_holds_clients_left_out(panel):
+    """90 % intervals: of 12 clients left out, 8 or more are inside with probability 0.996."""
+    whole = panel.groupby("client").filter(lambda own: len(own) > 12)
+    inside = 0
+    for name in sorted(whole["client"].unique())[:12]:
+        own = whole[whole["client"] == name].head(12)
+        fit = fit_decay(panel[panel["client"] != name])
+        predicted = fit.new_client(own["exposure"].mean(), months=12)
+        inside += predicted.low <= own["reactive_hours"].sum() <= predicted.high
+    assert inside >= 8
+
+
+def test_a_client_of_no_endpoints_or_without_a_fit_is_refused(panel):
+    with pytest.raises(ParameterError, match="must be above 0"):
+        fit_decay(panel).new_client(0)
+    with pytest.raises(ParameterError, match="there is no fit to predict from: 2 client"):
+        fit_decay(panel[panel["client"].isin(panel["client"].unique()[:2])]).new_client(20)

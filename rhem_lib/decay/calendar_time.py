@@ -1,0 +1,281 @@
+"""Does everyone's load move with the calendar, whatever the age of clients? Does one month stand out for all?
+
+Age, calendar month and month of onboarding are one sum, so that a fall with the calendar looks like a fall with
+age. Told apart they are by clients that reached the same age at different times, if those who joined late are
+like those who joined early (no cohort effect): only then is a common drift by calendar month identified, beside
+what the bend of the curve says.
+
+References
+----------
+Carstensen (2007), Age-period-cohort models for the Lexis diagram, doi 10.1002/sim.2764; Fosse & Winship (2019),
+Bounding analyses of age-period-cohort effects, Demography 56(5).
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from rhem_lib.decay import mixed_model, posterior, quadrature
+from rhem_lib.decay.client_months import padded
+from rhem_lib.decay.curves import Array
+from rhem_lib.decay.decline_test import Gate
+from rhem_lib.decay.laplace import Model, Point, evaluate
+from rhem_lib.decay.mixed_model import Drift, Fit
+from rhem_lib.decay.residuals import expected, residuals
+from rhem_lib.decay.season import newton_step
+from rhem_lib.settings import Target
+
+STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
+ROUNDS, STEPS_END, LARGEST_STEP, DIFFERENCE = 8, 3e-4, 0.03, 1e-4
+LEAST_SPREAD = (
+    2.0  # months, standard deviation of onboarding: below it only the curve's bend tells age from calendar
+)
+COHORT = 0.01  # log change per month of onboarding, for the bounds
+STANDOUT_RATIO, STANDOUT_ERRORS, STANDOUT_SHARE, STANDOUT_CLIENTS = 1.5, 5.0, 0.25, 5
+COLUMNS = ["start_h", "level_h"]
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What calendar time does to everyone's hours, and to the claim.
+
+    Attributes
+    ----------
+    drift, low, high : float
+        Change of everyone's hours per calendar month, with 95 % interval: -0.03 is 3 % less every month.
+    evidence : float
+        2 x the difference in log likelihood that the drift makes; where it is not in the curves, the square of the
+        score statistic.
+    verdict : str
+        none; drift (it is taken out of all curves, which are then at the level of `reference`); open (the data
+        cannot tell a fall with age from one with the calendar); unknown (the panel has no months).
+    table : DataFrame, indexed by quantity (start_h, level_h at the target's month) and of (typical, mean)
+        estimate, low, high with the drift left in, and with_estimate, with_low, with_high with it taken out; of
+        the typical client alone, and approximately, where it is not taken out of the fit.
+    standouts : DataFrame
+        month, ratio (hours over those expected on the clients' own paths), share (of clients far above or below
+        theirs), clients: months that stand out for everybody; they are left out of the fit.
+    reference : Timestamp
+        The month at whose level curves without drift are: the first of the data.
+    """
+
+    drift: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    evidence: float = np.nan
+    verdict: str = "unknown"
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    standouts: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["month", "ratio", "share", "clients"])
+    )
+    reference: pd.Timestamp | None = None
+
+    @property
+    def text(self) -> str:
+        """Whether hours drift for everybody, what that does to the claim, and which months stand out."""
+        return " ".join(filter(None, [self._drift(), *self._standouts()]))
+
+    def _drift(self) -> str:
+        if self.verdict == "unknown":
+            return ""
+        reach = f"95 % interval {self.low:+.1%} to {self.high:+.1%}"
+        if self.verdict == "none":
+            return f"No drift of everyone's hours by calendar time is seen ({self.drift:+.1%} a month, {reach})."
+        if self.verdict == "open":
+            what = "Whether hours fall with the age of a client or for everyone with the calendar cannot be told"
+            if not np.isfinite(self.high):
+                return f"{what}, since all clients joined at about the same time."
+            return f"{what}: a drift of {self.drift:+.1%} a month ({reach}) fits these data. {self._claim()}"
+        low, high = np.expm1(np.log1p(self.drift) + np.array([-COHORT, COHORT]))
+        return (
+            f"Whatever the age of a client, hours {'fall' if self.drift < 0 else 'rise'} by "
+            f"{abs(self.drift):.1%} a month for everyone ({reach}, 2 x log likelihood {self.evidence:.0f}). "
+            f"That is taken out: all levels are those of {self.reference:%B %Y}. {self._claim()} No cohort "
+            "effect is assumed: were clients that join a year later 11 % lower or higher by themselves, the "
+            f"drift would be {high:+.1%} or {low:+.1%} a month."
+        )
+
+    def _claim(self) -> str:
+        """The typical client with and without the drift."""
+        start, level = (60 * self.table.loc[(name, "typical")] for name in COLUMNS)
+        return (
+            f"With the drift left in, the typical client seems to go from {start['estimate']:.0f} to "
+            f"{level['estimate']:.0f} minutes; without it, from {start['with_estimate']:.0f} to "
+            f"{level['with_estimate']:.0f}."
+        )
+
+    def _standouts(self) -> list[str]:
+        return [
+            f"{row.month:%B %Y} is left out of the fit: hours were {row.ratio:.1f} times those expected, with "
+            f"{row.share:.0%} of {row.clients} clients far off their path."
+            for row in self.standouts.itertuples()
+        ]
+
+    def summary(self) -> pd.DataFrame:
+        """Table, rounded."""
+        return self.table.round(3)
+
+
+def calendar_months(months: pd.Series) -> pd.Series:
+    """Return calendar months as numbers since the first of them."""
+    number = 12.0 * months.dt.year + months.dt.month
+    return number - number.min()
+
+
+def calendar_of(drift: Drift, gate: Gate, month: pd.Series, odd: pd.DataFrame, table: pd.DataFrame) -> Calendar:
+    """Verdict on a drift: `gate` is that of the hours as they are, `table` has the claim's numbers."""
+    reach = norm.ppf(0.975) * drift.error
+    middle, low, high = (float(np.expm1(drift.log + side * reach)) for side in (0, -1, 1))
+    verdict = "none"
+    if drift.taken_out:
+        verdict = "drift"
+    elif gate.declines and not (drift.told and gate.with_drift(drift).declines):
+        verdict = "open"
+    return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min())
+
+
+def claim_numbers(plain: pd.DataFrame, adjusted: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Start and level of two population tables side by side, of the typical client and the mean of the clients."""
+    lines = {}
+    for row, name in (("start_h", "start_h"), (level, "level_h")):
+        for who, prefix in (("typical", ""), ("mean", "mean_")):
+            columns = [f"{prefix}{end}" for end in ("estimate", "low", "high")]
+            lines[name, who] = [*plain.loc[row, columns], *adjusted.loc[row, columns]]
+    names = [f"{kind}{end}" for kind in ("", "with_") for end in ("estimate", "low", "high")]
+    table = pd.DataFrame.from_dict(lines, "index", columns=names, dtype=float)
+    return table.set_axis(pd.MultiIndex.from_tuples(table.index, names=["quantity", "of"]))
+
+
+def if_taken_out(fit: Fit, drift: Drift, population: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """The population table if a drift in doubt were taken out, of the typical client alone."""
+    theta = fit.point.theta.copy()
+    theta[:-5] += drift.coefficients * drift.log
+    moved = replace(fit, point=replace(fit.point, theta=theta), drift=drift)
+    curve = posterior.at_covariates(moved, [1.0])
+    table = population * np.nan
+    columns = ["estimate", "low", "high"]
+    table.loc["start_h", columns] = posterior.parameter_interval(*curve, fit.quantile)[0]
+    table.loc[target.level_column, columns] = posterior.level_interval(target.months, *curve, fit.quantile)
+    return table
+
+
+def drift_of(fit: Fit, rows: pd.DataFrame, names: list[str]) -> tuple[Drift, pd.Series]:
+    """Return the common drift of fitted months, and their calendar months as numbers since the first.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of these months, without drift.
+    rows : DataFrame from `fitted_months`, with months
+    names : list of str
+        Clients, in the order of the fit.
+    """
+    number = calendar_months(rows["month"])
+    return find_drift(fit, padded(rows, names, number, 0.0)), number
+
+
+def find_drift(fit: Fit, calendar: Array) -> Drift:
+    """Return the common drift per calendar month, with all curves free to follow.
+
+    From the score at no drift; where that is beyond doubt, by secant steps to the maximum of the likelihood.
+
+    Parameters
+    ----------
+    fit : Fit
+        Without drift.
+    calendar : array (clients, months)
+        Calendar months since the first of the data.
+    """
+    months, model = fit.slow.months, fit.slow
+    point = mixed_model.maximise(model, fit.point.theta, gain=1e-8)
+    onboarded = calendar[:, 0] - months.age_start[:, 0]
+    slope = _slope(model, point, calendar, 0.0)
+    variance = _variance(model, point, calendar)
+    if not np.isfinite(variance):
+        return Drift(told=False, error=np.inf)
+    found = Drift(slope * variance, np.sqrt(variance), slope**2 * variance, told=onboarded.std() >= LEAST_SPREAD)
+    if not found.told or found.evidence < STRONG**2:
+        return _followed(found, model, point, calendar)
+    value = _value(model, point, calendar, 0.0)
+    at, before, step = 0.0, slope, slope * variance
+    for _ in range(ROUNDS):
+        step = float(np.clip(step, -LARGEST_STEP, LARGEST_STEP))
+        at += step
+        point = mixed_model.maximise(without(model, calendar, at), point.theta, gain=1e-8)
+        slope = _slope(model, point, calendar, at)
+        variance = step / (before - slope) if 0 < step / (before - slope) < variance * 4 else variance
+        before, step = slope, slope * variance
+        if abs(step) < STEPS_END:
+            break
+    gain = 2 * (_value(model, point, calendar, at) - value)
+    if gain < STRONG**2:
+        return _followed(replace(found, log=at, evidence=gain), model, point, calendar)
+    error = float(np.sqrt(max(variance, _variance(without(model, calendar, at), point, calendar))))
+    moved = mixed_model.maximise(without(model, calendar, at + error), point.theta, gain=1e-8)
+    centres = [model.centre(x.theta) + x.modes for x in (point, moved)]
+    coefficients = (moved.theta[:-5] - point.theta[:-5]) / error
+    onboarded = calendar[:, 0] + 1 - months.age_end[:, 0]
+    return Drift(at, error, gain, True, True, coefficients, (centres[1] - centres[0]) / error, onboarded)
+
+
+def _followed(found: Drift, model: Model, point: Point, calendar: Array) -> Drift:
+    """The drift with what the coefficients would do if it were taken out."""
+    moved = mixed_model.maximise(without(model, calendar, found.log), point.theta, gain=1e-7)
+    return replace(found, coefficients=(moved.theta[:-5] - point.theta[:-5]) / (found.log or 1.0))
+
+
+def without(model: Model, calendar: Array, drift: float) -> Model:
+    """The model of hours with a drift taken out."""
+    return replace(model, months=model.months.divided(np.exp(drift * calendar)))
+
+
+def _value(model: Model, point: Point, calendar: Array, drift: float) -> float:
+    """Objective of the hours as they are: dividing a month's hours by s multiplies their density by s."""
+    positive = (model.months.rate > 0) & (model.months.used > 0)
+    moved = without(model, calendar, drift)
+    here = quadrature.integrated(moved, evaluate(moved, point.theta, point.modes))
+    return here.value - drift * float(calendar[positive].sum())
+
+
+def _slope(model: Model, point: Point, calendar: Array, drift: float) -> float:
+    """Derivative in the drift: at a maximum over theta that of the profile is the partial one."""
+    up, down = (_value(model, point, calendar, drift + side * DIFFERENCE) for side in (1, -1))
+    return (up - down) / (2 * DIFFERENCE)
+
+
+def _variance(model: Model, point: Point, calendar: Array) -> float:
+    """Variance of a step along the drift: the model's own or, if greater, that from the clients' scores."""
+    try:
+        _, scored, own = newton_step(model, point, calendar[..., None])
+    except np.linalg.LinAlgError:
+        return np.inf
+    return float(max(scored[0, 0], own[0, 0])) if own[0, 0] > 0 else np.inf
+
+
+def standouts(fit: Fit, calendar: Array, first: pd.Timestamp) -> pd.DataFrame:
+    """Calendar months in which hours are far from everyone's paths: see `Calendar.standouts`."""
+    months = fit.model.months
+    residual = residuals(fit.model, fit.point)[0]
+    used, place = months.used > 0, calendar.astype(int)
+    size = int(place[used].max()) + 1
+
+    def total(values: Array | NDArray[np.bool_]) -> Array:
+        return np.bincount(place[used], values[used], size).astype(float)
+
+    hours, due = (total(months.weight * x) for x in (months.rate, expected(fit.model, fit.point)))
+    count = total(used)
+    ratio = np.divide(hours, due, out=np.ones(size), where=due > 0)
+    enough = count >= STANDOUT_CLIENTS
+    log = np.log(np.maximum(ratio, 1e-3))
+    middle = np.median(log[enough]) if enough.any() else 0.0
+    scatter = np.median(np.abs(log[enough] - middle)) / 0.6745 if enough.any() else np.inf
+    share = total(np.abs(residual) > 2) / np.maximum(count, 1)
+    far = (np.abs(log) > np.log(STANDOUT_RATIO)) & (np.abs(log - middle) > STANDOUT_ERRORS * scatter)
+    found = np.flatnonzero(enough & far & (share >= STANDOUT_SHARE))
+    month = [first + pd.DateOffset(months=int(i)) for i in found]
+    return pd.DataFrame(
+        {"month": month, "ratio": ratio[found], "share": share[found], "clients": count[found].astype(int)}
+    )

@@ -1,0 +1,130 @@
+"""Worlds in which everyone's hours drift with the calendar, or most clients are old, or one month stands out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scenarios import SCENARIOS, simulate_panel
+from worlds import WORLDS, simulate_world
+
+from rhem_lib.decay import calendar_time
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
+from rhem_lib.decay.decline_test import check_decline
+from rhem_lib.decay.fit import fit_decay
+
+
+@pytest.fixture(scope="module")
+def drifting():
+    return fit_decay(simulate_world("A1", seed=1)[0])
+
+
+def test_a_fall_with_the_calendar_is_no_fall_with_age(drifting):
+    found = drifting.calendar
+    assert found.verdict == "drift"
+    assert found.low < np.expm1(-0.04) < found.high < 0
+    assert not drifting.gate.declines
+    assert drifting.clients["half_life_months"].isna().all()
+    assert found.table["with_estimate"]["start_h"]["typical"] > 1.2 * found.table["estimate"]["start_h"]["typical"]
+    assert drifting.text.startswith("No decline detected over 40 clients")
+    assert "Whatever the age of a client, hours fall by" in drifting.text
+    assert "No cohort effect is assumed" in drifting.text
+    assert "No decline is detected." in drifting.claim.text
+
+
+def test_the_path_of_a_client_and_its_forecast_have_the_drift_in_them(drifting):
+    name = drifting.names[-1]
+    month = drifting.core.drift.month(drifting.core.model.months.age_end[-1, 0] - 0.5, len(drifting.names) - 1)
+    path = drifting.predict(name, age_months=[12.0, 24.0])["estimate"]
+    assert month == pytest.approx(0, abs=36)
+    assert path[1] / path[0] == pytest.approx((1 + drifting.calendar.drift) ** 12, rel=0.15)
+    own = drifting.clients.loc[name]
+    ahead = drifting.forecast(name, months=2)
+    assert ahead["rhem_h"].mean() == pytest.approx(own["rhem_now_h"], rel=0.25)
+    assert own["rhem_now_h"] < 0.6 * own["rhem_12_h"]
+
+
+@pytest.mark.parametrize(("drift", "sign"), [(-0.03, -1), (0.03, 1)])
+def test_decay_and_drift_are_told_apart(drift, sign):
+    fit = fit_decay(simulate_world(replace(WORLDS["A3"], drift=drift), seed=2)[0])
+    truth = 0.2 + 0.8 * np.exp(-12 / 4.328)
+    level = fit.population.loc["rhem_12_h"]
+    assert np.sign(fit.calendar.drift) == sign
+    assert fit.gate.declines
+    assert level["low"] < truth < level["high"]
+
+
+def test_no_drift_is_found_in_a_portfolio_without_one():
+    fit = fit_decay(simulate_panel(replace(SCENARIOS["S2"], clients=30), seed=5))
+    assert fit.calendar.verdict == "none"
+    assert fit.calendar.low < 0 < fit.calendar.high
+    assert "No drift of everyone's hours by calendar time is seen" in fit.text
+
+
+def test_clients_that_all_joined_at_once_cannot_tell_age_from_calendar():
+    together = replace(WORLDS["A3"], onboarded=(0.0, 1.0), clients=12, months=20)
+    fit = fit_decay(simulate_world(together, seed=3)[0])
+    assert fit.calendar.verdict == "open"
+    assert "cannot be told" in fit.text
+
+
+def test_a_panel_without_months_says_nothing_of_the_calendar():
+    panel = simulate_panel(replace(SCENARIOS["S3"], clients=6), seed=1).drop(columns="month")
+    fit = fit_decay(panel)
+    assert fit.calendar.verdict == "unknown"
+    assert fit.calendar.text == ""
+
+
+def test_a_month_of_many_hours_for_half_the_clients_is_named_and_left_out():
+    panel, _ = simulate_world("H", seed=4)
+    usual = fit_decay(panel)
+    odd = usual.calendar.standouts
+    assert len(odd) == 1
+    month = odd["month"].item()
+    assert f"{month:%B %Y} is left out of the fit" in usual.text
+    again = fit_decay(panel[panel["month"] != month])
+    pd.testing.assert_frame_equal(again.population, usual.population, rtol=0.02)
+
+
+def test_months_of_chance_do_not_stand_out():
+    rows = fitted_months(simulate_panel("S3", seed=9)).reset_index(drop=True)
+    assert fit_decay(rows).calendar.standouts.empty
+
+
+@pytest.mark.parametrize(("world", "declines"), [("B1", True), ("B1 flat", False)])
+def test_old_clients_do_not_hide_a_decline_of_new_ones(world, declines):
+    for seed in range(4):
+        rows = fitted_months(simulate_world(world, seed=seed)[0])
+        gate = check_decline(lay_out(rows, client_order(rows)))
+        assert gate.declines == declines
+        assert gate.seen == 8
+
+
+def test_where_most_clients_are_old_the_text_says_whose_start_it_is():
+    text = fit_decay(simulate_world(replace(WORLDS["B1"], clients=20), seed=1)[0]).text
+    assert "4 of 20 clients were seen from the start" in text
+    assert "Most clients were not seen young, so the start is that of those who were." in text
+
+
+def test_a_start_that_was_not_seen_is_claimed_nowhere():
+    fit = fit_decay(simulate_world(replace(WORLDS["B2"], clients=12, months=18), seed=1)[0])
+    assert "so the start is a guess" in fit.text
+    assert "The start is not seen." in fit.claim.text
+    assert "from onboarding" not in fit.claim.text
+
+
+def test_one_client_that_falls_keeps_its_half_life_among_flat_ones():
+    flat = simulate_world(replace(WORLDS["C0"], clients=9), seed=2)[0]
+    falling, truth = simulate_world(replace(WORLDS["C100"], clients=1, onboarded=(0.0, 0.5)), seed=3)
+    fit = fit_decay(pd.concat([flat, falling.assign(client="Falling Ltd")]))
+    own = fit.clients.loc["Falling Ltd"]
+    assert not fit.gate.declines
+    assert fit.population["estimate"].isna()["half_life_months"]
+    assert own["half_life_months_low"] < truth["tau_months"].item() * np.log(2) < own["half_life_months_high"]
+    assert fit.clients["half_life_months"].notna().sum() == 1
+    assert "By themselves 1 fall beyond doubt, and have a half-life: Falling Ltd." in fit.text
+
+
+def test_calendar_months_by_hand():
+    months = pd.Series(pd.to_datetime(["2024-11-01", "2025-02-01", "2024-12-01"]))
+    assert calendar_time.calendar_months(months).tolist() == [0.0, 3.0, 1.0]
