@@ -57,13 +57,16 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
     True
     """
     entries = work.time_entries if preset is None else work.classified(preset)
-    window = coverage(entries, work.settings)
+    days = to_pandas(
+        nw.from_native(entries).lazy().select("worked_on").unique()
+    )  # asked for once: entries are many
+    window = coverage(days, work.settings)
     service = service_windows(work.clients, window)
     hours = monthly_hours(entries, service)
     panel = service_months(service, window).merge(hours, on=["client", "month"], how="outer")
     panel = panel[panel["client"].isin(work.clients["client"])]
     panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
-    panel = with_exposure(with_coverage(panel.merge(service, on="client"), days_worked(entries), window))
+    panel = with_exposure(with_coverage(panel.merge(service, on="client"), days_worked(days), window))
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
     return schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
@@ -79,11 +82,9 @@ def coverage(entries: Any, settings: Settings) -> Window:
     return pd.Timestamp(first), min(pd.Timestamp(last), pd.Timestamp(until)) if until else pd.Timestamp(last)
 
 
-def days_worked(entries: Any) -> pd.Series:
-    """Return the number of days with entries, per month: how much of the month arrived."""
-    days = nw.from_native(entries).lazy().select("worked_on").unique()
-    days = days.with_columns(month=month_number("worked_on")).group_by("month").agg(nw.len().alias("days"))
-    return first_days(to_pandas(days)).set_index("month")["days"]
+def days_worked(days: pd.DataFrame) -> pd.Series:
+    """Return the number of days with entries (worked_on, each once), per month: how much of the month arrived."""
+    return days.groupby(days["worked_on"].dt.to_period("M").dt.to_timestamp())["worked_on"].size()
 
 
 def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
