@@ -214,12 +214,14 @@ def _cut_lists(endpoints: Relation, settings: Settings) -> Iterator[Warning_]:
         ("ends", "max", -2, 1 + carried, "from {}. Export the later"),
         ("begins", "min", 2, -1, "up to {}. Export the earlier"),
     ):
-        edge = sums.groupby(["client", "source"], as_index=False)["month"].agg(at)
+        edge = sums[sums["month"] == sums.groupby("source")["month"].transform(at)]
         here, near, beyond = (
-            edge.assign(month=edge["month"] + step).merge(all_, on=["client", "month"], how="left")["n"]
+            edge[["client"]]
+            .assign(month=edge["month"] + step)
+            .merge(all_, on=["client", "month"], how="left")["n"]
             for step in (0, inside, outside)
         )
-        cut = edge[beyond < MOVED * near.fillna(here)].merge(sums, on=["client", "source", "month"])
+        cut = edge[(beyond < MOVED * near.fillna(here)).to_numpy()]
         for (source, number), group in cut.groupby(["source", "month"]):
             file = rows.loc[(rows["source"] == source) & (rows["month"] == number), "source_file"].min()
             month = f"{(number + outside) // 12}-{(number + outside) % 12 + 1:02d}"
