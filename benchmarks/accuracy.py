@@ -15,6 +15,7 @@ import billing_accuracy
 import methods
 import numpy as np
 import pandas as pd
+import worlds_accuracy
 from backtest import backtest
 from report import markdown, replace_section
 from scenarios import SCENARIOS, simulate_panel, true_clients
@@ -158,7 +159,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy.md")
     parser.add_argument(
-        "--only", choices=("decay", "billing", "rhem"), help="make one section again, leave the others"
+        "--only", choices=("decay", "billing", "rhem", "worlds"), help="make one section again, leave the others"
     )
     args = parser.parse_args()
     replicates = 1 if args.small else args.replicates
@@ -166,6 +167,7 @@ def main() -> None:
         "decay": partial(decay_section, replicates, args.workers),
         "billing": partial(billing_accuracy.section, replicates, args.workers),
         "rhem": partial(accuracy_rhem.section, replicates),
+        "worlds": partial(worlds_accuracy.section, max(replicates // 5, 1)),
     }
     for name in [args.only] if args.only else sections:
         replace_section(args.out, sections[name]())

@@ -56,6 +56,7 @@ class PortfolioFacts:
     change_se : standard error of the change from the quarter before, over clients
     stayed : minutes a year ago and now of the clients in service at both times; NaN without any
     inferred : clients whose onboarding date is not given
+    usual_size : computers of the client in the middle
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class PortfolioFacts:
     change_se: float
     stayed: tuple[float, float]
     inferred: int
+    usual_size: float
     fit: DecayFit
     test: BillingComparison
     account: Account
@@ -103,6 +105,7 @@ def gather_portfolio(
         change_se=_change_se(now, before),
         stayed=stayed,
         inferred=int(flags.str.contains("inferred-onboarding").sum()),
+        usual_size=float(max(round(now["exposure"].median() / 3), 1)),
         fit=fit,
         test=test,
         account=account,
@@ -332,6 +335,10 @@ def curve(b: PortfolioFacts) -> Section:
               start=start["estimate"], minutes=then["expected"], n=goal.months)  # fmt: skip
     if not fit.gate.declines:
         title = t("Any fall after onboarding may be chance")
+    elif fit.kinds is not None and fit.kinds.two:
+        title = t("{share} of clients improve after onboarding, the others do not", share=fit.kinds.share)
+    elif fit.calendar.verdict == "open":
+        title = t("Whether clients improve, or all hours fall, cannot be told")
     reached = mark("That is close to the goal of {line} minutes: the data allow either side.")
     if then["expected_high"] <= b.target:
         reached = mark("That is at or under the goal of {line} minutes.")
@@ -342,9 +349,17 @@ def curve(b: PortfolioFacts) -> Section:
         t("The range at the start is {low} to {high} minutes.", low=start["low"], high=start["high"]),
         t("In month {n} it is {low} to {high}.", n=goal.months, low=low, high=high),
         t(reached, line=b.target),
+        _next_client(b),
     )
     unit = t("{unit}, by months since the start", unit=words(b.settings.hours_are)["unit"])
     return Section("curve", title, paragraphs, table, fit.text, "lines", sentence_case(unit))
+
+
+def _next_client(b: PortfolioFacts) -> str:
+    """What a new client of the usual size takes in its first year."""
+    new = b.fit.new_client(b.usual_size)
+    return t("A new client of {n} computers: {low} to {high} hours in its first year.",
+             n=b.usual_size, low=new.low, high=new.high)  # fmt: skip
 
 
 def billing(b: PortfolioFacts) -> Section:

@@ -110,8 +110,10 @@ def test_the_samples_book_is_told_and_drawn(sample_book, sample_work, tmp_path):
 @pytest.mark.parametrize("usable", [True, False])
 def test_a_small_book_is_told_too(tmp_path, language, usable):
     panel, fit, test, account = make_book()
-    fit = SimpleNamespace(**vars(fit) | {"usable": usable, "gate": SimpleNamespace(declines=usable)},
-                          predict=fit.predict, shape="exponential", text="The fit.")  # fmt: skip
+    known = {"usable": usable, "gate": SimpleNamespace(declines=usable), "kinds": None}
+    known["calendar"] = SimpleNamespace(verdict="none")
+    fit = SimpleNamespace(**vars(fit) | known, predict=fit.predict, shape="exponential", text="The fit.",
+                          new_client=lambda size: SimpleNamespace(low=3 * size, high=9 * size))  # fmt: skip
     review = portfolio.compose_portfolio(facts(panel, fit, test, account, Settings(name="M", language=language)))
     assert problems(write(review, tmp_path / "p.pptx")) == []
     assert "{" not in review.story
@@ -130,3 +132,24 @@ def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel)
             any(f"Is {60 * target_h:.0f} minutes in month 18 still the goal" in p for p in section.paragraphs)
             == asked
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({"kinds": SimpleNamespace(two=True, share=0.4)}, "40% of clients improve after onboarding"),
+        (
+            {"calendar": SimpleNamespace(verdict="open")},
+            "Whether clients improve, or all hours fall, cannot be told",
+        ),
+    ],
+)
+def test_the_curve_names_no_typical_client_where_there_is_none(changes, title):
+    panel, fit, test, account = make_book()
+    known = {"usable": True, "gate": SimpleNamespace(declines=True), "kinds": None}
+    known["calendar"] = SimpleNamespace(verdict="none")
+    fit = SimpleNamespace(**vars(fit) | known | changes, predict=fit.predict, shape="exponential", text="The fit.",
+                          new_client=lambda size: SimpleNamespace(low=60.0, high=210.0))  # fmt: skip
+    section = portfolio.curve(facts(panel, fit, test, account))
+    assert section.title.startswith(title)
+    assert "60 to 210 hours in its first year" in section.paragraphs[-1]

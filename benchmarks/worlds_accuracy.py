@@ -1,0 +1,83 @@
+"""What does the fit say in worlds that it does not know? `accuracy.py` writes this section.
+
+Seeds are not those the method was developed on. One standard error of a share of 90 % is 30 / sqrt(books) points.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from report import markdown
+from scenarios import simulate_panel, true_clients
+from worlds import WORLDS, simulate_world
+
+from rhem_lib.decay.fit import DecayFit, fit_decay
+
+FIRST_SEED = 90_000
+MONTHS_AHEAD = 12
+KNOWN = ("S1", "S2", "S3", "S4")  # scenarios that the model is made for: what must not be found
+
+
+def book(name: str, seed: int) -> dict[str, object]:
+    """One portfolio: what is found, and whether intervals of the mean client hold the truth."""
+    if name in WORLDS:
+        panel, truth = simulate_world(name, seed=seed)
+    else:
+        panel, truth = simulate_panel(name, seed=seed), true_clients(name, seed=seed)
+        truth = truth.assign(improves=name != "S4")
+    fit = fit_decay(panel)
+    level = truth["floor_h"] + (truth["start_h"] - truth["floor_h"]) * np.exp(-12 / truth["tau_months"])
+    means = {"start_h": truth["start_h"].mean(), "rhem_12_h": level.mean()}
+    half_life = np.log(2) * np.exp(np.log(truth["tau_months"]).mean())
+    if fit.gate.declines:
+        means["half_life_months"] = half_life
+    held = {row: bool(_holds(fit, row, value)) for row, value in means.items()}
+    width = fit.population.loc["rhem_12_h"]
+    out: dict[str, object] = {"decline": fit.gate.declines, "calendar": fit.calendar.verdict, **held}
+    out |= {"width of level": float(np.log(width["mean_high"] / width["mean_low"]))}
+    out |= {"two kinds": fit.kinds.two, "change points": len(fit.changes) > 0}
+    out |= {"month named": len(fit.calendar.standouts) > 0, "drift": fit.calendar.drift}
+    out |= {finding: finding in fit.recording.found for finding in ("hours per ticket", "rounded times", "hump")}
+    out |= {"growth": "growth" in fit.recording.found}
+    if fit.kinds.two:
+        out["share"] = bool(fit.kinds.low <= truth["improves"].mean() <= fit.kinds.high)
+    return out
+
+
+def _holds(fit: DecayFit, row: str, value: float) -> bool:
+    low, high = fit.population.loc[row, ["mean_low", "mean_high"]]
+    return low <= value <= high
+
+
+def line(books: list[dict]) -> dict[str, object]:
+    """Shares in percent over books, of those that have a number."""
+    table = pd.DataFrame(books)
+    out: dict[str, object] = {"books": len(table)}
+    for verdict in ("drift", "open"):
+        out[f"calendar: {verdict}"] = round(100 * float((table["calendar"] == verdict).mean()))
+    for name in table.columns.drop("calendar"):
+        known = table[name].dropna().astype(float)
+        percent = name not in ("drift", "width of level")
+        out[name] = round(100 * known.mean()) if percent else round(float(known.median()), 3)
+    return out
+
+
+def section(books: int, run: Callable = map, worlds: tuple[str, ...] = (*KNOWN, *WORLDS)) -> list[str]:
+    """Lines of the section."""
+    seeds = range(FIRST_SEED, FIRST_SEED + books)
+    lines = {name: line(list(run(partial(book, name), seeds))) for name in worlds if "fee" not in name}
+    table = pd.DataFrame.from_dict(lines, orient="index").rename_axis("world")
+    return [
+        "# Worlds that the model does not know", "",
+        f"Made by `make accuracy`; do not edit. Seeds from {FIRST_SEED} on, {books} books a world; one "
+        f"standard error of a share of 90 % is {30 / np.sqrt(books):.0f} points. Percent of books, but for "
+        "the median drift per month and the median width (log high / low) of the mean client's level at "
+        "month 12. start_h, rhem_12_h and half_life_months: 95 % intervals of the mean client that hold the "
+        "truth; share: that of the clients that improve. The worlds are in `benchmarks/worlds.py`: A1, A2 "
+        "all fall by 4 % a month with the calendar and age does nothing; A3, A4 decay and a drift of -3 and "
+        "+3 % a month; B1 80 % of the clients joined long before; B2 all did; C30 to C50 only that share "
+        "improves; D a hump; E endpoints grow threefold; F 2 % less is written down every month; G times "
+        "rounded up to 15 minutes; H one month at eight times in half of the clients.", "",
+        markdown(table.fillna("-")), "",
+    ]  # fmt: skip
