@@ -87,10 +87,14 @@ def chance_of_rise(
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correct for many tests, so that the chance of any false alarm is held, however they depend on each other."""
-    from statsmodels.stats.multitest import multipletests  # a slow import
+    """Correct for many tests, so that the chance of any false alarm is held, however they depend on each other.
 
-    return multipletests(p_values, method="holm")[1] if len(p_values) else p_values
+    As `multipletests` of statsmodels, which collects garbage on every call: 0.1 s in a notebook.
+    """
+    order = np.argsort(p_values)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    return np.minimum(corrected, 1.0)
 
 
 def cause_table(

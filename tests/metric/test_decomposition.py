@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 import rhem_lib as rhem
 from rhem_lib import figures
@@ -96,6 +97,12 @@ def test_wrong_periods_and_clients_are_named(sample_work, sample_panel):
 
 def test_holm_by_hand():
     assert holm(np.array([0.03, 0.01, 0.5])).tolist() == pytest.approx([0.06, 0.03, 0.5])
+    assert holm(np.array([])).tolist() == []
+
+
+def test_holm_is_that_of_statsmodels():
+    chances = np.random.default_rng(1).uniform(0, 0.2, 30)
+    assert holm(chances) == pytest.approx(multipletests(chances, method="holm")[1])
 
 
 def test_the_exact_test_is_the_binomial():
