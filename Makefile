@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 DATA ?= data/sample
 QUARTER ?= 2026Q2
 WORKERS ?= 2
+# Matrices are small here: threads of the algebra library cost a third more than they save.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help setup review test test-browser test-slow lint lock codebook vendors messages pictures accuracy sample clean
 help:

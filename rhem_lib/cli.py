@@ -248,6 +248,9 @@ def _finish(made: Any) -> None:
 
 def main() -> None:
     """Run the command; a problem the user can mend is one message and exit code 2; Ctrl-C gives 130."""
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # matrices are small: threads cost a third more than they save
     try:
         try:
             app(standalone_mode=True)

@@ -26,6 +26,32 @@ def sample_panel(sample_work):
     return rhem.measure(sample_work)
 
 
+@pytest.fixture(scope="session")
+def sample_study(sample_work):
+    return rhem.study(sample_work)
+
+
+@pytest.fixture
+def made_sample(monkeypatch, sample_work, sample_study):
+    """Give examples the sample and its study as the session has made them."""
+
+    def serve(name, given, made):
+        compute = getattr(rhem, name)
+
+        def served(what, *args, **options):
+            mine = (
+                what.equals(given) if name in ("fit_decay", "compare_billing") else what in ("data/sample", given)
+            )
+            return made if mine and not args and not options else compute(what, *args, **options)
+
+        monkeypatch.setattr(rhem, name, served)
+
+    serve("load", None, sample_work)
+    serve("study", sample_work, sample_study)
+    serve("fit_decay", sample_study.panel, sample_study.fit)
+    serve("compare_billing", sample_study.panel, sample_study.comparison)
+
+
 @pytest.fixture
 def workspace(tmp_path):
     """Function that writes a workspace: settings as TOML, files as {name: text or bytes}; returns its folder."""

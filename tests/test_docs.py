@@ -77,7 +77,7 @@ def test_the_sample_in_git_is_what_the_simulator_writes(tmp_path):
 
 
 @pytest.mark.parametrize("room", ["billing", "decay", "metric", pytest.param("studies", marks=pytest.mark.slow)])
-def test_examples_of_the_doors_run(room, sample_work, monkeypatch):
+def test_examples_of_the_doors_run(room, made_sample, sample_work, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("rhem_lib.workspace.load", lambda folder: sample_work)  # it is slow, and all start with it
     module = importlib.import_module(f"rhem_lib.{room}")

@@ -16,15 +16,15 @@ review.certainty figures deck.presentation deck.workbook deck.pdf runs.notebooks
 
 
 @pytest.fixture(scope="module")
-def given(sample_work, tmp_path_factory):
+def given(sample_work, sample_study, tmp_path_factory):
     """What examples may name without making it."""
-    study = rhem.study(sample_work)
+    study = sample_study
     review = rhem.build_review(sample_work, study.panel, study.fit, client="Birch Foods", quarter="2026Q2")
     return {"work": sample_work, "study": study, "review": review, "folder": tmp_path_factory.mktemp("examples")}
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_give_what_they_show(name, given, monkeypatch):
+def test_examples_give_what_they_show(name, given, made_sample, monkeypatch):
     monkeypatch.chdir(ROOT)
     made = doctest.testmod(importlib.import_module(f"rhem_lib.{name}"), extraglobs=given)
     plt.close("all")

@@ -65,6 +65,7 @@ def test_swapped_labels_give_the_inverse(panel, found):
     assert other.ratio == pytest.approx(1 / found.ratio, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_row_order_and_unit_of_hours_do_not_matter(panel, found):
     other = panel.sample(frac=1, random_state=2)
     other = compare_billing(other.assign(reactive_hours=60 * other["reactive_hours"]))
@@ -172,6 +173,7 @@ def test_leavers_are_dropped_and_in_the_worst_case_held_at_their_level(panel):
     assert np.isfinite([dropped["ratio"], worst["ratio"]]).all() and dropped["ratio"] != worst["ratio"]
 
 
+@pytest.mark.slow
 def test_block_hours_stand_as_a_group_of_their_own(panel):
     some = sorted(panel["client"].unique())[:8]
     blocks = panel.assign(billing=panel["billing"].where(~panel["client"].isin(some), "block-hours"))

@@ -97,8 +97,8 @@ def test_two_hundred_hostile_decks_pass(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def sample_reviews(sample_work, sample_panel):
-    fit = rhem.fit_decay(sample_panel)
+def sample_reviews(sample_work, sample_panel, sample_study):
+    fit = sample_study.fit
     last = sample_panel[(sample_panel["month"] >= "2026-04-01") & (sample_panel["exposure"] > 0)]
     return [
         rhem.build_review(sample_work, sample_panel, fit, client=name, quarter="2026Q2")

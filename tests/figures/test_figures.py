@@ -12,7 +12,6 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from rhem_lib import figures
-from rhem_lib.billing.comparison import compare_billing
 from rhem_lib.decay.fit import fit_decay
 from rhem_lib.figures import theme
 from rhem_lib.metric.causes import cause_months, concentration
@@ -23,13 +22,13 @@ from rhem_lib.simulate.recovery import Recovery
 
 
 @pytest.fixture(scope="module")
-def fit(sample_panel):
-    return fit_decay(sample_panel)
+def fit(sample_study):
+    return sample_study.fit
 
 
 @pytest.fixture(scope="module")
-def comparison(sample_panel):
-    return compare_billing(sample_panel)
+def comparison(sample_study):
+    return sample_study.comparison
 
 
 @pytest.fixture(autouse=True)

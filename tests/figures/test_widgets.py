@@ -2,14 +2,13 @@
 
 import pytest
 
-import rhem_lib as rhem
 from rhem_lib.figures import plots, widgets
 from rhem_lib.runs.notebooks import NOTEBOOKS
 
 
 @pytest.fixture(scope="module")
-def fit(sample_panel):
-    return rhem.fit_decay(sample_panel)
+def fit(sample_study):
+    return sample_study.fit
 
 
 def knobs_and_figure(made):

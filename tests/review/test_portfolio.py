@@ -36,8 +36,8 @@ def facts(panel, fit, test, account, settings=None):
 
 
 @pytest.fixture(scope="module")
-def sample_book(sample_work, sample_panel):
-    test, fit = rhem.compare_billing(sample_panel), rhem.fit_decay(sample_panel)
+def sample_book(sample_work, sample_panel, sample_study):
+    test, fit = sample_study.comparison, sample_study.fit
     return build_portfolio(sample_work, sample_panel, fit, test, quarter="2026Q2")
 
 

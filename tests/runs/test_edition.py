@@ -181,6 +181,7 @@ def said_by(lines):
     return lambda line, *_: lines.append(line)
 
 
+@pytest.mark.slow
 def test_damaged_prepared_tables_are_made_again_and_nothing_else(edition):
     folder, _ = edition
     run.review(Path("data/small"), "2026Q2", **QUIET)  # whole, whatever ran before
@@ -196,6 +197,7 @@ def test_damaged_prepared_tables_are_made_again_and_nothing_else(edition):
     assert lines[-1] == "Reading reports/small/data"
 
 
+@pytest.mark.slow
 def test_a_damaged_record_makes_its_output_again(edition):
     folder, _ = edition
     run.review(Path("data/small"), "2026Q2", **QUIET)
@@ -212,6 +214,7 @@ def test_a_second_run_of_the_workspace_is_refused_while_the_first_is_at_work(edi
         run.review(Path("data/small"), "2026Q2", **QUIET)
 
 
+@pytest.mark.slow
 def test_stopping_keeps_what_is_finished_and_the_next_run_goes_on(edition):
     folder, made = edition
 

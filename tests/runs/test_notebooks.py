@@ -119,6 +119,7 @@ def run_all(given_of, target, cwd):
 SMALL = {"portfolios": 1, "clients": 8, "months": 15}
 
 
+@pytest.mark.slow
 def test_every_notebook_runs_as_it_stands(tmp_path):
     """As a person would in JupyterLab: with its own defaults, from its own folder."""
 

@@ -242,8 +242,8 @@ def fuzz(workspace_folder, seed, count):
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_40_mutated_files(workspace, part):
-    fuzz(workspace({}), SEED + part, 20)
+def test_20_mutated_files(workspace, part):
+    fuzz(workspace({}), SEED + part, 10)
 
 
 @pytest.mark.slow
@@ -255,7 +255,7 @@ def test_10000_mutated_files(workspace, part):
 def test_a_zip_bomb_is_refused_before_it_unpacks(workspace):
     packed = io.BytesIO()
     with (
-        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open("t.csv", "w", force_zip64=True) as out,
     ):
         for _ in range(1100):

@@ -97,7 +97,9 @@ def test_clean_rows_are_the_truth_and_damaged_rows_are_set_aside(source, tmp_pat
     round_trip(tmp_path, source, seed=1)
 
 
-@pytest.mark.parametrize("source", WRITERS)
+@pytest.mark.parametrize(
+    "source", [*list(WRITERS)[:3], *(pytest.param(source, marks=pytest.mark.slow) for source in list(WRITERS)[3:])]
+)
 def test_the_smallest_msp_and_one_without_dirt_come_back_too(source, tmp_path):
     for dirt, clients in (("much", 1), ("none", 2)):
         folder = tmp_path / dirt

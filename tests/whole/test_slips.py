@@ -10,8 +10,8 @@ from rhem_lib.workspace import from_frames
 
 
 @pytest.fixture(scope="module")
-def fit(sample_panel):
-    return rhem.fit_decay(sample_panel)
+def fit(sample_study):
+    return sample_study.fit
 
 
 SLIPS = {

@@ -243,7 +243,7 @@ def test_an_empty_cell_or_an_unknown_work_class_is_an_error():
 
 
 seeds = st.integers(0, 10_000)
-few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @few

@@ -13,7 +13,7 @@ from rhem_lib.exports.profiles import read_profiles
 from rhem_lib.schema import REASONS
 from rhem_lib.simulate.sample import write_sample
 
-FAST, BATCHES = 1, 20  # of 10 samples; the further ones are slow tests
+FAST, BATCHES = 1, 40  # of 5 samples; the further ones are slow tests
 LIBRARY = Path(rhem.__file__).parent
 
 
