@@ -211,9 +211,10 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
         if abs(step) < STEPS_END:
             break
     gain = 2 * (_value(model, point, calendar, at) - value)
-    if gain < STRONG**2:
-        return _followed(replace(found, log=at, evidence=gain), model, point, calendar)
     error = float(np.sqrt(max(variance, _variance(without(model, calendar, at), point, calendar))))
+    # The likelihood knows little of shocks that last; the error over clients does.
+    if min(gain, (at / error) ** 2) < STRONG**2:
+        return _followed(Drift(at, error, gain), model, point, calendar)
     moved = mixed_model.maximise(without(model, calendar, at + error), point.theta, gain=1e-8)
     centres = [model.centre(x.theta) + x.modes for x in (point, moved)]
     coefficients = (moved.theta[:-5] - point.theta[:-5]) / error

@@ -438,8 +438,9 @@ def fit_decay(
         changes = changes.merge(known.drop_duplicates(["client", "age_months"]), how="left")
     kinds = two_kinds(core, names, clients["follows"], draws, target)
     shown = WHO if not kinds.two else {who: name for who, name in WHO.items() if who != "typical"}
-    claim = check_claim(core, draws, typical, population, left, target, Sight(gate.declines, gate.seen, shown))
     calendar = made.calendar(population, target)
+    sight = Sight(gate.declines, gate.seen, shown, calendar.verdict)
+    claim = check_claim(core, draws, typical, population, left, target, sight)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan
         clients.loc[~clients["falls"], [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan

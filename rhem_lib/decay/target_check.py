@@ -18,16 +18,24 @@ from rhem_lib.settings import Target
 
 LAST_MONTHS = 3
 FEWEST = 3  # clients in a group whose mean is worth a number
+CALENDAR = {
+    "drift": " Everyone's drift by calendar time is taken out.",
+    "open": " Whether hours fall with age or with the calendar cannot be told.",
+}
 WHO = {"typical": "the typical client", "mean": "the mean of the clients", "portfolio": "the portfolio"}
 
 
 @dataclass(frozen=True)
 class Sight:
-    """Whether hours fall with age at all, how many clients were seen from the start, and of whom to speak."""
+    """Whether hours fall with age at all, how many clients were seen from the start, and of whom to speak.
+
+    And whether everyone's drift by calendar time was taken out (drift) or cannot be told from age (open).
+    """
 
     declines: bool
     seen: int
     who: dict[str, str]
+    calendar: str = "none"
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Claim:
         when = f"from onboarding to month {months}" if start else f"at month {months}"
         unseen = "" if seen else " The start is not seen."
         none = "" if self.sight.declines else " No decline is detected."
+        none += CALENDAR.get(self.sight.calendar, "")
         return (
             f"The claim is {self.target.text}.{none}{unseen} Minutes per endpoint and month {when}, with 95 % "
             f"intervals: {paths}. At or under {60 * self.target.target_h:.0f} "
