@@ -163,9 +163,9 @@ class Target(_Section):
     'rhem_18_h'
     """
 
-    start_h: float = Field(1.0, gt=0, allow_inf_nan=False)
-    target_h: float = Field(0.25, gt=0, allow_inf_nan=False)
-    months: int = Field(12, gt=0)
+    start_h: float = Field(1.0, gt=0, le=1e6, allow_inf_nan=False)
+    target_h: float = Field(0.25, gt=0, le=1e6, allow_inf_nan=False)
+    months: int = Field(12, gt=0, le=1200)
 
     @property
     def level_column(self) -> str:
@@ -339,8 +339,8 @@ class Limits(_Section):
 
     earliest: dt.date = dt.date(1990, 1, 1)
     max_hours_per_entry: float = Field(24.0, gt=0)
-    seen_within_days: int = Field(30, gt=0)
-    carry_forward_months: int = Field(2, ge=0)
+    seen_within_days: int = Field(30, gt=0, le=36_500)
+    carry_forward_months: int = Field(2, ge=0, le=1200)
     data_until: dt.date | None = None
 
 

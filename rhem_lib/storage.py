@@ -22,6 +22,7 @@ OWNER = "workspace.txt"  # in a reports folder: the way to its workspace
 AGAIN = "run the same command again: what is finished is kept."
 ELSEWHERE = "Reports are written to reports/ under the current folder: go to one that you may write to."
 MOVE = "There is a file where a folder is needed: move it, or choose another folder."
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FIXES = {
     errno.ENOTDIR: MOVE,
     errno.EEXIST: MOVE,
@@ -110,6 +111,12 @@ def writing(folder: Path) -> Iterator[None]:
             raise
         reason = (problem.strerror or "").lower()
         raise OutputError(f"cannot be written: {reason}.", where=str(folder), fix=FIXES[problem.errno]) from None
+
+
+def check_disk(problem: Exception) -> None:
+    """Raise an error again that is of this computer, not of the file: a full disk, no memory, a file that went."""
+    if isinstance(problem, MemoryError | FileNotFoundError) or getattr(problem, "errno", None) in FULL:
+        raise problem
 
 
 def check_refusal(error: str) -> None:

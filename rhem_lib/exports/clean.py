@@ -19,7 +19,7 @@ from rhem_lib.errors import InputError
 from rhem_lib.exports.duplicates import Repeats, mark_on_deleted, mark_repeats
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
-from rhem_lib.exports.text_tables import KEYS, RawTable, parents, stored
+from rhem_lib.exports.text_tables import KEYS, UNSPLIT, RawTable, parents, stored
 from rhem_lib.exports.typed_tables import empty_select, typed_select
 from rhem_lib.settings import Settings
 
@@ -232,7 +232,7 @@ def _read(con: Connection, raw: RawTable, part: str, settings: Settings, latest:
         con.execute(f"CREATE TABLE {part} AS FROM {typed_select(con, raw, settings, latest, 'first_rows')}")
         if not con.execute(f"FROM {part} SELECT 1 WHERE doubt LIMIT 1").fetchall():
             return raw
-    except (duckdb.InvalidInputException, InputError):
+    except (*UNSPLIT, InputError):
         pass  # damaged lines, or something that the first rows leave open
     con.execute(f"DROP TABLE IF EXISTS {part}")
     return stored(con, raw)

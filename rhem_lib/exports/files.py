@@ -36,7 +36,7 @@ from rhem_lib.exports.workbooks import (
     sheets,
     unpatterned,
 )
-from rhem_lib.storage import Scratch
+from rhem_lib.storage import Scratch, check_disk
 
 DELIMITERS = ",;\t|"
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
@@ -44,6 +44,7 @@ TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 # what Export-Csv and Excel write above the header
 PREAMBLE = re.compile(r'^"?(?:#TYPE .*|sep=([^\w\s"\'\\]|\t)[,;\t]*)"?$', re.IGNORECASE)
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
+MOST_COLUMNS = 2000
 LOOKED_AT = 10  # lines, in which the header is looked for where the first is none
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
 
@@ -156,6 +157,7 @@ def _gunzip(path: Path, label: str, scratch: Path) -> Path:
                 copy.write(block)
                 check_size(copy.tell(), most, label)
     except (OSError, EOFError, zlib.error) as problem:
+        check_disk(problem)
         fix = f"Export it again, or {leave_out(label)}"
         raise InputError(f"this archive cannot be opened: {problem}.", where=label, fix=fix) from None
     _set_time(target, path.stat().st_mtime)
@@ -203,6 +205,7 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
     except InputError:
         raise
     except Exception as problem:  # a damaged archive can fail in any part of the standard library's reader
+        check_disk(problem)
         raise InputError(
             f"this archive cannot be opened: {problem}.",
             where=label,
@@ -267,6 +270,7 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
         fix = f"Export it as CSV; renaming is not enough. Otherwise {leave_out(label)}"
         raise InputError("this is not a text file.", where=label, fix=fix)
     elif _is_utf8(path):
+        _check_filled(path, label)
         return path
     else:
         encoding = _encoding(path)
@@ -278,6 +282,17 @@ def as_utf8(path: Path, label: str, scratch: Path) -> Path:
         while block := source.read(1 << 20):
             copy.write(block)
     return target
+
+
+def _check_filled(path: Path, label: str) -> None:
+    """Refuse a file that is mostly empty lines: no export is, and reading it takes minutes."""
+    empty, size = 0, path.stat().st_size
+    with path.open("rb") as source:
+        while size > LARGE and (block := source.read(1 << 20)):
+            empty += 2 * block.replace(b"\r", b"").count(b"\n\n")
+    if empty > size / 4:
+        fix = f"Export it again, or {leave_out(label)}"
+        raise InputError("this file is mostly empty lines.", where=label, fix=fix)
 
 
 def _is_utf8(path: Path) -> bool:
@@ -320,6 +335,9 @@ def dialect(path: Path, label: str) -> Source:
         if other.strip()
     )
     header = named(cells_of(line, delimiter) or [line])
+    if len(header) > MOST_COLUMNS:
+        what, fix = f"its first line has {len(header):,} columns.", f"Export fewer, or {leave_out(label)}"
+        raise InputError(what, where=label, fix=fix)
     return Source(label, header, path, delimiter, above, below=below)
 
 

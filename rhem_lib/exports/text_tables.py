@@ -32,6 +32,7 @@ NO = """
 OWN = "own:"  # before the name of a column of the user's, which may be called as one of ours
 NUMBERS = ("entry_id", "ticket_id", "parent_id")  # by which rows are joined
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
+UNSPLIT = (duckdb.InvalidInputException, duckdb.NotImplementedException)  # of lines that the engine does not split
 Connection = duckdb.DuckDBPyConnection
 
 
@@ -240,7 +241,7 @@ def _tables(con: Connection, files: list[Recognised], *, wait: bool = True) -> l
     straight = wait and files[0].source.large and len(specs) == 1 and _can_wait(specs[0])
     try:
         return [_canonical(con, files, position, straight=straight) for position in range(len(specs))]
-    except duckdb.InvalidInputException:
+    except UNSPLIT:
         damaged = {file.number for file in _damaged(con, files)}
     whole = [file for file in files if file.number not in damaged]
     apart = [replace(file, source=file.source.split()) for file in files if file.number in damaged]
@@ -251,7 +252,7 @@ def _damaged(con: Connection, files: list[Recognised]) -> list[Recognised]:
     """Files that the engine cannot split into cells, found by halves."""
     try:
         con.execute(f"SELECT count(*) FROM {scan([file.source for file in files])} WHERE c0 > ''")
-    except duckdb.InvalidInputException:
+    except UNSPLIT:
         half = len(files) // 2
         return _damaged(con, files[:half]) + _damaged(con, files[half:]) if half else files
     return []

@@ -13,11 +13,23 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import InputError, leave_out
+from rhem_lib.storage import check_disk
 
 JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
 SHEET_SUFFIXES = {".xlsx", ".ods", ".parquet"} | JSON_SUFFIXES
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # what a workbook with a password is wrapped in, and an old .xls
 MAX_UNPACKED_RATIO, MAX_UNPACKED_ALWAYS = 100, 1 << 30  # text packs ten to thirty times
+MOST_CELLS = 8_000_000  # that the cells of a sheet span
+HIDDEN = re.compile(rb"<row\b[^>]*\bhidden=.(?:1|true)")
+FAR = re.compile(
+    rb"<(?:\w+:)?c\b[^>]*?\br=[\"'][A-Z]{1,4}(\d{4,9})[\"'](?:[^>]*[^>/])?>"
+)  # cells with something in them
+WIDE = re.compile(rb"<(?:\w+:)?c\b[^>]*?\br=[\"']([A-Z]{2,4})\d+[\"'](?:[^>]*[^>/])?>")
+REPEATED_ROW = re.compile(
+    rb"<table:table-row\b[^>]*number-rows-repeated=[\"'](\d{3,9})[^>]*>(?:(?!</table:table-row>).)*?<text:p",
+    re.DOTALL,
+)
+REPEATED_CELL = re.compile(rb"<table:table-cell\b[^>]*number-columns-repeated=[\"'](\d{3,9})(?:[^>]*[^>/])?>")
 NO_RECORDS = "it holds no list of records with fields"
 PAGING = """
 page pages paging per total totals totalcount count next prev previous link links meta metadata cursor offset limit
@@ -48,6 +60,7 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     except InputError:
         raise
     except Exception as problem:  # every reader has errors of its own; all mean the same to the user
+        check_disk(problem)
         raise InputError(
             f"this file cannot be opened as {kind[1:].upper()}: {str(problem)[:120]}.",
             where=label,
@@ -102,6 +115,50 @@ def _check_package(path: Path, label: str) -> None:
         )
     with zipfile.ZipFile(path) as package:
         check_unpacked(package.infolist(), path, label)
+        for part in package.namelist():
+            _check_span(package, part, label)  # a sheet may have any name
+
+
+def _blocks(package: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """Yield a part of a package in blocks that end with a tag, so that its size does not matter."""
+    rest = b""
+    with package.open(part) as stream:
+        while block := stream.read(1 << 24):
+            block = rest + block
+            end = block.rfind(b">") + 1
+            rest = block[end:]
+            yield block[:end]
+
+
+def _check_span(package: zipfile.ZipFile, part: str, label: str) -> None:
+    """Refuse a sheet whose cells span more than memory holds: one at XFD1048576 would end the process.
+
+    Empty cells that are formatted do not count; up to row 999 and column Z nothing needs to.
+    """
+    rows, columns = 999, 26
+    for block in _blocks(package, part):
+        if part == "content.xml":  # of ODS, where a cell or a row is written once and repeated
+            rows = max([rows, *map(int, REPEATED_ROW.findall(block))])
+            columns = max([columns, *map(int, REPEATED_CELL.findall(block))])
+            continue
+        rows = max([rows, *map(int, set(FAR.findall(block)))])
+        columns = max([columns, *map(_column_number, set(WIDE.findall(block)))])
+    if rows * columns > MOST_CELLS:
+        what = f"the cells of a sheet span {rows:,} rows and {columns:,} columns."
+        fix = "Take out what stands far away from the table, or export it as CSV, or " + leave_out(label)
+        raise InputError(what, where=label, fix=fix)
+
+
+def _column_number(letters: bytes) -> int:
+    """Return the number of a spreadsheet's column.
+
+    >>> _column_number(b"AA")
+    27
+    """
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - 64
+    return number
 
 
 def _workbook(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
@@ -144,7 +201,7 @@ def hidden_parts(path: Path, label: str) -> dict[str, str]:
         targets = {link[0]: link[1] for link in links}
         for name, key in _attributes(package, "xl/workbook.xml", b"sheet", "name", "r:id"):
             part = f"xl/{targets[key]}" if targets[key][0] != "/" else targets[key][1:]
-            rows = len(re.findall(rb"<row\b[^>]*\bhidden=.(?:1|true)", package.read(part)))
+            rows = sum(len(HIDDEN.findall(block)) for block in _blocks(package, part))
             if rows and f"{label}/{name}" not in found:
                 found[f"{label}/{name}"] = (
                     f"{rows:,} row{'s' * (rows > 1)} of the sheet are hidden, as by a filter"
@@ -272,4 +329,4 @@ def text_of(cell: Any) -> str | None:
         return f"{sign}{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     if isinstance(cell, dt.datetime | dt.date | dt.time):
         return cell.isoformat(" ") if isinstance(cell, dt.datetime) else cell.isoformat()
-    return str(cell)
+    return str(cell).encode("utf-8", "replace").decode()  # JSON may hold half a character

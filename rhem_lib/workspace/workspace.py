@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,7 +35,7 @@ from rhem_lib.exports import (
     unify,
 )
 from rhem_lib.settings import Preset, Settings, masked, read_settings
-from rhem_lib.storage import PART, Scratch, file_digest, file_states, write_whole
+from rhem_lib.storage import FULL, PART, Scratch, file_digest, file_states, write_whole
 from rhem_lib.workspace.frames import Workspace, large_tables, open_spark, spark_tables
 from rhem_lib.workspace.reconciliation import Account, reconcile
 from rhem_lib.workspace.work_classes import PLACE, TICKET_COLUMNS, LabelledRule, decide, outcomes, rules_for
@@ -83,7 +84,7 @@ def _made(folder: Path, answers: Sequence[Any] | None) -> Workspace:
     answers = read_queries(settings, folder) if answers is None else answers
     before = file_states(folder / "exports")
     con, scratch = connect()
-    with Scratch() as unpacked:  # free text in it goes as soon as it can
+    with _explained(), Scratch() as unpacked:  # free text in it goes as soon as it can
         raws = read_exports(con, folder, settings, read_profiles(folder), unpacked, answers)
         cleaned = clean_tables(con, raws, settings)
     _check_unchanged(before, folder)
@@ -107,6 +108,27 @@ def _made(folder: Path, answers: Sequence[Any] | None) -> Workspace:
         folder, settings, entries, tickets, cleaned.endpoints, clients, agreements, cleaned.quarantine,
         account, profiles, scratch,
     )  # fmt: skip
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Name what this computer refused while files were read, which is no fault of the files."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, MemoryError):
+        fix = "Read fewer files at once, or export fewer columns."
+        raise OutputError(
+            "the tables of these files do not fit into the memory of this computer.", fix=fix
+        ) from None
+    except FileNotFoundError as problem:
+        where, fix = str(problem.filename), "Wait until its files are in place, and run the command again."
+        raise InputError("this file vanished while it was read.", where=where, fix=fix) from None
+    except (duckdb.IOException, OSError) as problem:
+        full = isinstance(problem, OSError) and problem.errno in FULL
+        if not full and "No space left" not in str(problem):
+            raise
+        fix = "Make room there, or name another folder: export TMPDIR=/path/with/room."
+        raise OutputError("the temporary folder is full.", where=tempfile.gettempdir(), fix=fix) from None
 
 
 def _check_unchanged(before: dict[Path, tuple[int, int]], folder: Path) -> None:
