@@ -23,11 +23,11 @@ WORK = {normal_header(name) for name in (
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
 ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
 MONTHS = "jan feb mar|mär apr may|mai jun jul aug sep oct|okt nov dec|dez".split()
-WORD = rf"(?<![a-z])(?P<w>{'|'.join(MONTHS)})[a-zä]*"
-# What changes from one file of a source to the next: days, copies, downloads, months by name.
-CHANGING = re.compile(
-    rf"\d+|\b(copy|kopie|final|new|latest)\b|(?<![a-z])({'|'.join(MONTHS)})[a-z]*(?![a-z])|[^a-z]+"
+WORD = (  # a whole one: maintenance-2026 is no May
+    rf"(?<![a-zä])(?P<w>{'|'.join(MONTHS)})(?:r?uary?|ch|z|il|[eiyt]|ust|[to]?(?:em)?ber)?(?![a-zä])"
 )
+# What changes from one file of a source to the next: days, copies, downloads, months by name.
+CHANGING = re.compile(rf"\d+|\b(copy|kopie|final|new|latest)\b|{WORD}|[^a-z]+")
 NAME_DAYS = [re.compile(way, re.IGNORECASE) for way in (  # days and months in names of files, the surest first
     r"(?<!\d)(?P<d>\d\d)(?P<mark>[._-])(?P<m>\d\d)(?P=mark)(?P<y>20\d\d)(?!\d)",
     r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_.]?\d)",

@@ -1,5 +1,6 @@
 """Exports that were read wrongly without a word: each is read right now, or stops with what to do."""
 
+import calendar
 import datetime as dt
 import io
 import json
@@ -299,6 +300,9 @@ def test_a_client_listed_twice_without_a_day_of_switch_is_asked_about(workspace,
         rhem.load(workspace({"time.csv": hours(1), "clients.csv": text.format("")}))
 
 
+GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()
+
+
 @pytest.mark.parametrize(
     ("name", "day"),
     [
@@ -316,7 +320,14 @@ def test_a_client_listed_twice_without_a_day_of_switch_is_asked_about(workspace,
         ("pcs 03-06-2026", ""),
         ("pcs-2026-06-31", ""),
         ("pcs-2026-1", ""),
-        ("Marketing 12", ""),
+        *(
+            (f"pcs {month} 2026", f"2026-{n:02d}-{28 if n == 2 else 31 - (n in (4, 6, 9, 11))}")
+            for n in range(1, 13)
+            for month in (calendar.month_name[n], calendar.month_abbr[n], GERMAN[n - 1])
+        ),
+        ("Marketing 2026", ""),
+        ("maintenance-2026", ""),
+        ("2026 decode", ""),
         ("notebooks", ""),
     ],
 )
