@@ -251,6 +251,8 @@ def main() -> None:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # matrices are small: threads cost a third more than they save
+    # nbformat asks jsonschema for all formats; the grammar of one that no notebook has takes a second to build.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     try:
         try:
             app(standalone_mode=True)

@@ -1,8 +1,31 @@
-"""Review -> presentation (.pptx), numbers (.xlsx, .csv) and PDF."""
+"""Review -> presentation (.pptx), numbers (.xlsx, .csv) and PDF.
 
-from rhem_lib.deck.pdf import convert, forget_pdf, is_current
-from rhem_lib.deck.presentation import write
-from rhem_lib.deck.template import open_template
-from rhem_lib.deck.workbook import csv_text, write_numbers
+The names load their module on first use: workers ask only for the state of a PDF, and `rhem check` for safe cells.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rhem_lib.deck.pdf import convert, forget_pdf, is_current
+    from rhem_lib.deck.presentation import write
+    from rhem_lib.deck.template import open_template
+    from rhem_lib.deck.workbook import csv_text, write_numbers
+
+_MODULE = {
+    "convert": "pdf",
+    "csv_text": "workbook",
+    "forget_pdf": "pdf",
+    "is_current": "pdf",
+    "open_template": "template",
+    "write": "presentation",
+    "write_numbers": "workbook",
+}
 
 __all__ = ["convert", "csv_text", "forget_pdf", "is_current", "open_template", "write", "write_numbers"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'rhem_lib.deck' has no attribute '{name}'")
+    return getattr(import_module(f"rhem_lib.deck.{_MODULE[name]}"), name)

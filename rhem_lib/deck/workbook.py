@@ -3,13 +3,15 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xlsxwriter
 
-from rhem_lib.review import Review
 from rhem_lib.storage import write_whole
+
+if TYPE_CHECKING:
+    from rhem_lib.review import Review
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 PLAIN = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}  # of every workbook
@@ -42,13 +44,13 @@ def csv_text(frame: pd.DataFrame) -> str:
     return safe_cells(frame).to_csv(index=False)
 
 
-def numbers(review: Review) -> pd.DataFrame:
+def numbers(review: "Review") -> pd.DataFrame:
     """Return every number of the review, one a row: section, item, measure, value."""
     rows = [row for name, table in _tables(review) for row in _rows(name, table)]
     return pd.DataFrame(rows, columns=["section", "item", "measure", "value"]).astype({"item": "str"})
 
 
-def write_numbers(review: Review, path: str | Path) -> Path:
+def write_numbers(review: "Review", path: str | Path) -> Path:
     """Write the workbook, a sheet per section, and all its numbers in one .csv beside it.
 
     Parameters
@@ -80,7 +82,7 @@ def write_numbers(review: Review, path: str | Path) -> Path:
     return path
 
 
-def _tables(review: Review) -> Iterator[tuple[str, pd.DataFrame]]:
+def _tables(review: "Review") -> Iterator[tuple[str, pd.DataFrame]]:
     """The headline, every section's table, and the months behind them."""
     head = {"client": review.client, "quarter": review.quarter, "minutes": review.minutes}
     yield "headline", pd.DataFrame([head | {"target_minutes": review.target_minutes, "unit": review.unit}])

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from rhem_lib.errors import ParameterError, nearest, one_of
 from rhem_lib.settings import read_settings
 from rhem_lib.storage import digest, write_whole, writing
@@ -44,7 +42,8 @@ def title_of(name: str) -> str:
     >>> title_of("04_fixed_fee")
     'Do fixed-fee clients improve faster?'
     """
-    return nbformat.read(_path(name), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
+    cells = json.loads(_path(name).read_text(encoding="utf-8"))["cells"]
+    return "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
 
 
 def names() -> list[str]:
@@ -141,7 +140,7 @@ def working_copies(folder: Path, tell: Callable = print) -> Path:
     return target
 
 
-def _filled(name: str) -> nbformat.NotebookNode:
+def _filled(name: str) -> Any:
     """Return a notebook with the workspace in its only parameters cell."""
     from papermill.iorw import load_notebook_node
 
@@ -161,5 +160,7 @@ def _filled_line(line: str) -> str:
 
 def _content(path: Path) -> str:
     """Return a digest of what a person writes in a notebook: its cells, without outputs."""
+    import nbformat  # slow: it brings jsonschema
+
     cells = nbformat.read(path, as_version=4).cells
     return digest([[cell.cell_type, cell.source] for cell in cells])

@@ -80,6 +80,7 @@ _ONE_AT_A_TIME = threading.Lock()  # papermill changes the current folder of the
 
 def start_worker(place: tuple[str, str]) -> None:
     """Make this process a worker of its parent: share its warm kernels and end with it."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # as in cli.main
     _KERNELS["manager"] = kernels.manager_class(*place)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -90,7 +90,7 @@ def test_types_are_held_to():
 
 def test_parameters_are_typed_literals_that_point_at_the_sample():
     here = Parameter("str", "../data/sample", "folder with rhem.toml and exports/")
-    assert parameters_of("02_rhem") == {"workspace": here}
+    assert parameters_of("02_rhem")["workspace"] == here
     assert all(p.help for name in NAMES for p in parameters_of(name).values())
 
 
