@@ -13,7 +13,8 @@ from scipy.stats import t as student
 
 from rhem_lib.decay.client_months import Months
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.mixed_model import Drift
+from rhem_lib.decay.mixed_model import Drift, Fit
+from rhem_lib.decay.residuals import expected
 
 EARLY_MONTHS, LATE_MONTHS = 3, 4
 CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
@@ -112,3 +113,14 @@ def first_and_last(months: Months) -> tuple[Array, Array, Array]:
     late = (order >= count - np.minimum(LATE_MONTHS, count - count // 2)) * months.used * months.weight
     levels = [np.log(((months.rate * part).sum(1) + 0.5) / (part.sum(1) + 0.5)) for part in (late, early)]
     return levels[0] - levels[1], early, late
+
+
+def log_ratio_variance(fit: Fit, early: Array, late: Array) -> Array:
+    """Variance of each client's log ratio of last to first months, by chance and by shocks that last."""
+    rate = expected(fit.slow, fit.point)
+    dispersion = fit.slow.dispersion(fit.point.theta)[0]
+    out = np.zeros(len(rate))
+    for part in (early, late):
+        total = np.maximum((part * rate).sum(1), ROUNDING)
+        out += (part**2 * dispersion * rate**1.5).sum(1) / total**2
+    return out

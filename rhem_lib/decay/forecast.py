@@ -70,13 +70,11 @@ class NewClient:
 def forecast_new(fit: Fit, endpoints: float, months: int, rng: np.random.Generator) -> NewClient:
     """Hours of a client not seen yet: see `decay.DecayFit.new_client`."""
     seen = fit.model.months
-    shifts = posterior.draw_population(fit, NEW_DRAWS, rng)
-    eta = fit.coefficients[:, 0] + shifts + fit.sd * rng.standard_normal((NEW_DRAWS, 3))
+    eta, drift = posterior.draw_new(fit, NEW_DRAWS, rng)
     start, floor, tau = np.exp(eta).T[:, :, None]
     age = np.arange(months, dtype=float)
     rate = (floor + (start - floor) * curves.AVERAGES[fit.model.shape](age, age + 1, tau)[0]) / seen.scale
     if fit.drift is not None:
-        drift = fit.drift.log + fit.drift.error * rng.standard_normal((NEW_DRAWS, 1))
         joins = float((fit.drift.onboarded + (seen.age_end * seen.used).max(1)).max())
         rate = rate * np.exp(drift * (joins + age))
     rate = np.minimum(rate, MOST * seen.rate.max())

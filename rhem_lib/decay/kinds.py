@@ -15,9 +15,8 @@ from scipy.stats import beta, norm
 
 from rhem_lib.decay import posterior
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.decline_test import FROM_START, first_and_last
+from rhem_lib.decay.decline_test import FROM_START, first_and_last, log_ratio_variance
 from rhem_lib.decay.mixed_model import Fit
-from rhem_lib.decay.residuals import expected
 from rhem_lib.settings import Target
 
 LEAST_AGE, LEAST_CLIENTS, LEAST_KIND = 12.0, 8, 3
@@ -94,7 +93,7 @@ def two_kinds(fit: Fit, names: list[str], follows: pd.Series, draws: posterior.D
     share = low = high = np.nan
     evidence = 0.0
     if known.sum() >= LEAST_CLIENTS:
-        chance = (_variance(fit, early) + _variance(fit, late))[known]
+        chance = log_ratio_variance(fit, early, late)[known]
         evidence, improves[known] = _mixture(ratio[known], chance)
         share, low, high = _share(improves[known])
     sure = np.nan_to_num(improves, nan=-1.0)
@@ -104,14 +103,6 @@ def two_kinds(fit: Fit, names: list[str], follows: pd.Series, draws: posterior.D
     followed = int((own == "decaying").sum()), int((own == "flat").sum())
     found = pd.Series(improves, pd.Index(names, name="client"))
     return Kinds(share, low, high, evidence, table, found, followed, target)
-
-
-def _variance(fit: Fit, part: Array) -> Array:
-    """Variance of each client's log rate over some months, by chance and by shocks that last."""
-    rate = expected(fit.slow, fit.point)
-    dispersion = fit.slow.dispersion(fit.point.theta)[0]
-    total = np.maximum((part * rate).sum(1), 1e-9)
-    return (part**2 * dispersion * rate**1.5).sum(1) / total**2
 
 
 def _mixture(ratio: Array, chance: Array) -> tuple[float, Array]:

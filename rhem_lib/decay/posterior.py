@@ -83,6 +83,18 @@ def _stretch(fit: Fit, size: int, rng: np.random.Generator) -> Array:
     return np.sqrt(fit.df / rng.chisquare(fit.df, (size, 1)))
 
 
+def draw_new(fit: Fit, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draws of log parameters of clients not seen yet, (size, 3), and of everyone's drift, (size, 1)."""
+    shifts = _normal(fit.covariance[:-2, :-2], size, rng) * _stretch(fit, size, rng)
+    sd = fit.sd * np.exp(np.minimum(shifts[:, -3:], np.log(MOST_SD / fit.sd)))
+    drift = fit.drift or Drift()
+    moved = drift.error * rng.standard_normal((size, 1))
+    eta = (
+        fit.coefficients[:, 0] + shifts[:, :-3] + moved * drift.coefficients + sd * rng.standard_normal((size, 3))
+    )
+    return eta, drift.log + moved
+
+
 def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[np.intp] | None = None) -> Draws:
     """Draws of what clients share, then of each client's own, as wide as the spread drawn with it lets it be.
 

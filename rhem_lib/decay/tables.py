@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
-from scipy.stats import t as student
+from scipy.stats import false_discovery_control, norm
 
 from rhem_lib.decay import curves, mixed_model, posterior
 from rhem_lib.decay.curves import Array
@@ -89,30 +88,35 @@ def clients(
     table = pd.DataFrame(np.hstack(parts), pd.Index(names, name="client"), client_columns(target))
     table[target.chance_column] = (times <= 2 * target.months).mean(axis=0)
     table["months"] = months.used.sum(axis=1).astype(int)
-    table["follows"], table["falls"] = _follows(core, np.isin(names, changed), eta, covariance)
+    change, error = _change(core, eta, covariance)
+    table["follows"] = _follows(core, np.isin(names, changed), change, core.quantile * error)
+    # A client's own evidence is its months, of which there are many, and not the clients around it: no t.
+    p_values = 2 * norm.sf(np.abs(change) / np.maximum(error, TINY))
+    table["falls"] = (false_discovery_control(p_values) <= FALSE_DISCOVERY) & (change < 0)
     return table
 
 
-def _follows(
-    core: mixed_model.Fit, changed: NDArray[np.bool_], eta: Array, covariance: Array
-) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
-    """What each client does, and whether it falls by its own evidence with false discoveries held down.
-
-    The sign of its change from first to last month (middles) where that is beyond doubt. Irregular are those that
-    left their path, and those far noisier than the others.
-    """
+def _change(core: mixed_model.Fit, eta: Array, covariance: Array) -> tuple[Array, Array]:
+    """Log change of each client's curve from first to last month (middles), and its standard error."""
     months = core.model.months
     middle = (months.age_start + months.age_end) / 2
     first, last = middle[:, 0], (middle * months.used).max(axis=1)
     (at_first, slope_first), (at_last, slope_last) = (posterior.log_level(age, eta) for age in (first, last))
-    change, slope = at_last - at_first, slope_last - slope_first
-    error = np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", slope, covariance, slope), TINY))
-    reach = core.quantile * error
-    sure = false_discovery_control(2 * student.sf(np.abs(change) / error, core.df)) <= FALSE_DISCOVERY
+    slope = slope_last - slope_first
+    variance = np.einsum("ni,nij,nj->n", slope, covariance, slope)
+    return at_last - at_first, np.sqrt(np.maximum(variance, 0.0))
+
+
+def _follows(core: mixed_model.Fit, changed: NDArray[np.bool_], change: Array, reach: Array) -> NDArray[np.str_]:
+    """What each client does: the sign of its change where that is beyond doubt.
+
+    Irregular are those that left their path, and those far noisier than the others.
+    """
+    months = core.model.months
     conditions = [
         months.used.sum(axis=1) < MONTHS_TO_FOLLOW,
         changed | (months.noise[:, 0] > TOO_NOISY),
         change + reach < 0,
         change - reach > 0,
     ]
-    return np.select(conditions, ["too-early", "irregular", "decaying", "rising"], "flat"), sure & (change < 0)
+    return np.select(conditions, ["too-early", "irregular", "decaying", "rising"], "flat")
