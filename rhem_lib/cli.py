@@ -6,13 +6,14 @@ Exit codes: 0 done, 1 done but some clients failed (named), 2 bad usage or input
 import errno
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rhem_lib.errors import ParameterError, RhemError, Stopped
+from rhem_lib.errors import OutputError, ParameterError, RhemError, Stopped
 
 app = typer.Typer(
     help="Reactive hours per endpoint per month: check exports, measure, study, and review clients.",
@@ -84,7 +85,10 @@ def check(
     typer.echo("Set aside, most hours first:\n" + account.set_aside)
     if len(account.quarantine):
         load_line = f'import rhem_lib; work = rhem_lib.load("{folder.as_posix()}")'
-        typer.echo(f"Every row of it is in {_write_quarantine(work)}; or in Python: {load_line}")
+        try:
+            typer.echo(f"Every row of it is in {_write_quarantine(work)}; or in Python: {load_line}")
+        except OutputError as problem:  # the advice does not depend on it
+            typer.echo(f"Every row of it, in Python: {load_line}. {problem}")
     typer.echo("\n" + account.advice)
 
 
@@ -242,7 +246,7 @@ def _workers(given: str) -> int | str:
 
 def _finish(made: Any) -> None:
     typer.echo(made.text)
-    if made.failed:
+    if made.failed or made.without_pdf:
         raise typer.Exit(1)
 
 
@@ -253,6 +257,9 @@ def main() -> None:
     )  # matrices are small: threads cost a third more than they save
     # nbformat asks jsonschema for all formats; the grammar of one that no notebook has takes a second to build.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: what is finished is kept, and temporary folders go
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         try:
             app(standalone_mode=True)

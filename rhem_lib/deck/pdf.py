@@ -4,16 +4,15 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rhem_lib.storage import file_digest, write_whole
+from rhem_lib.storage import Scratch, file_digest, write_whole
 
 PROGRAMS = ("soffice", "libreoffice")
 CHUNK = 40  # decks per call: starting LibreOffice costs as much as some five decks
 RECORD = ".pdf.json"  # beside a PDF: digests of it and of its deck
-SECONDS = 60  # allowed for a start, and for a deck
+SECONDS_START, SECONDS_DECK = 60, 10  # after which a call is given up, and no other is made
 
 
 def office() -> str:
@@ -27,7 +26,7 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
     Parameters
     ----------
     decks : sequence of Path
-        Decks whose .pdf is missing or older than they are; others are left as they are.
+        Decks without a .pdf that was made from them as they are; others are left as they are.
     tell : callable
         Takes lines for people.
 
@@ -45,7 +44,10 @@ def convert(decks: Sequence[Path], tell: Callable = print) -> list[Path]:
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
         tell(f"Writing {len(chunk)} PDF files")
-        written += _convert(program, chunk)
+        made = _convert(program, chunk)
+        written += made
+        if not made:  # it hangs or is broken: one call is enough to know
+            break
     missing = [str(deck) for deck in todo if deck.with_suffix(".pdf") not in written]
     if missing:
         tell(f"LibreOffice wrote no PDF of {len(missing)} decks: {', '.join(missing[:5])}")
@@ -77,14 +79,15 @@ def _facts(deck: Path, made: Path) -> str:
 
 def _convert(program: str, decks: Sequence[Path]) -> list[Path]:
     """One call. Decks have one name in many folders, so they are numbered on the way in and out."""
-    with tempfile.TemporaryDirectory(prefix="rhem-pdf-") as scratch:
-        names = [Path(scratch) / f"{i}.pptx" for i in range(len(decks))]
+    with Scratch() as scratch:
+        names = [scratch / f"{i}.pptx" for i in range(len(decks))]
         for deck, name in zip(decks, names, strict=True):
             shutil.copy(deck, name)
-        own = f"-env:UserInstallation={(Path(scratch) / 'profile').as_uri()}"
-        command = [program, own, "--headless", "--convert-to", "pdf", "--outdir", scratch, *map(str, names)]
+        own = f"-env:UserInstallation={(scratch / 'profile').as_uri()}"
+        command = [program, own, "--headless", "--convert-to", "pdf", "--outdir", str(scratch), *map(str, names)]
+        seconds = SECONDS_START + SECONDS_DECK * len(decks)
         try:
-            subprocess.run(command, check=False, capture_output=True, timeout=SECONDS * (1 + len(decks)))  # noqa: S603
+            subprocess.run(command, check=False, capture_output=True, timeout=seconds)  # noqa: S603
         except subprocess.TimeoutExpired:
             pass  # what it has written so far is kept; the caller names the rest
         done = [

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from rhem_lib.billing import billing_plan, register
-from rhem_lib.deck import convert, open_template
+from rhem_lib.deck import convert, is_current, open_template
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError, Stopped, nearest
 from rhem_lib.exports import read_queries
 from rhem_lib.metric import measure
@@ -64,6 +64,7 @@ class Run:
     folder: Path
     table: pd.DataFrame
     failed: tuple[str, ...] = field(default=())
+    without_pdf: int = 0  # decks of which a PDF was asked for and not made
 
     @property
     def text(self) -> str:
@@ -72,6 +73,7 @@ class Run:
         made, kept = counts.get("done", 0), counts.get("kept", 0)
         words = [f"{made} made", *([f"{kept} unchanged and kept"] if kept else [])]
         words += [f"{len(self.failed)} failed ({', '.join(self.failed)})"] if self.failed else []
+        words += [f"{self.without_pdf} decks without the PDF that was asked for"] if self.without_pdf else []
         return f"{', '.join(words)}. Open {self.folder / 'index.html'}"
 
     def summary(self) -> pd.DataFrame:
@@ -163,14 +165,22 @@ def _edition(
         everything = list((past | {(record.kind, record.name): record for record in done}).values())
         facts = code | {"data": key, "plans": plans, "not_reviewed": aside}
         _save_run(target, quarter, folder, facts, everything)
-        if pdf and not stopped:
-            convert([target / file for record in done for file in record.outputs if file.endswith(".pptx")], tell)
+        without_pdf = _pdfs(done, target, tell) if pdf and not stopped else 0
         title, shown = f"{folder.resolve().name}, {quarter}", target / "index.html"
         page.index(_table(everything), shown, title=title, not_reviewed=aside, edition=key, present=present)
     if stopped:
         what = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
         raise Stopped(what, fix="The same command goes on from here.")
-    return Run(target, _table(done), tuple(record.name for record in done if record.status == "failed"))
+    failed = tuple(record.name for record in done if record.status == "failed")
+    return Run(target, _table(done), failed, without_pdf)
+
+
+def _pdfs(done: list[Record], target: Path, tell: Callable) -> int:
+    """Write a PDF of every deck; return of how many there is none."""
+    decks = [target / file for record in done for file in record.outputs if file.endswith(".pptx")]
+    decks = [deck for deck in decks if deck.is_file()]
+    convert(decks, tell)
+    return sum(not is_current(deck) for deck in decks)
 
 
 def _key(folder: Path, settings: Settings, code: dict[str, Any], answers: Sequence[Any]) -> str:

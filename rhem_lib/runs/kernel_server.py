@@ -147,6 +147,7 @@ def send(link: socket.socket, number: int) -> None:
 
 def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     """Turn this forked process into what `python -m ipykernel_launcher *argv` would be."""
+    import matplotlib
     import numpy
     import pandas
     from ipykernel.kernelapp import IPKernelApp
@@ -160,6 +161,7 @@ def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     numpy.random.seed()  # noqa: NPY002 - seeded at import, so every kernel would draw the same stream
     # As in a notebook; at import pandas saw a terminal and fits its width.
     pandas.set_option("display.max_columns", 20)
+    matplotlib.rcdefaults()  # a matplotlibrc in the folder where the run was started
     launcher = importlib.util.find_spec("ipykernel_launcher")
     atexit.register(gc.unfreeze)  # frozen objects would be reported as leaks when the kernel ends
     sys.argv = [(launcher and launcher.origin) or "ipykernel_launcher", *argv]

@@ -28,6 +28,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Unicode
 
 from rhem_lib.runs.kernel_server import NUMBER
+from rhem_lib.storage import Scratch
 
 PROVISIONER = "rhem-warm"  # the name of the entry point in pyproject.toml
 PATIENCE_SECONDS = 120  # the parent's imports take 5 s, and much more from a cold network disk
@@ -70,7 +71,8 @@ def warm(*, ordinary: bool = False) -> Iterator[Any]:
         log.warning(reason)
     # A socket's path holds about 100 characters, fewer than some temporary folders have.
     short = "/tmp" if os.name == "posix" and len(tempfile.gettempdir()) > 60 else None  # noqa: S108
-    with tempfile.TemporaryDirectory(prefix="rhem-", dir=short, ignore_cleanup_errors=True) as folder:
+    with Scratch(short) as place:
+        folder = str(place)
         if reason or ordinary:
             yield manager_class(folder)
         else:
@@ -88,7 +90,7 @@ def _parent(folder: str) -> Iterator[str]:
         parent = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", START, str(listener.fileno()), folder],
             stdin=subprocess.PIPE,
-            env={**os.environ, **SINGLE_THREADED, "MPLBACKEND": os.environ.get("MPLBACKEND") or INLINE},
+            env={**os.environ, **SINGLE_THREADED, **own_environment(folder)},
             pass_fds=[listener.fileno()],
             start_new_session=True,  # Ctrl-C is for the owner
         )
@@ -103,12 +105,39 @@ def _parent(folder: str) -> Iterator[str]:
             parent.wait()
 
 
+def own_environment(folder: str) -> dict[str, str]:
+    """Return what keeps the analyst's own settings of IPython, matplotlib, locale and clock out of a batch."""
+    return {
+        "MPLBACKEND": INLINE,
+        "MATPLOTLIBRC": os.devnull,
+        "IPYTHONDIR": f"{folder}/ipython",
+        "PYTHONSTARTUP": "",
+        "LC_ALL": "C.UTF-8",
+        "LANGUAGE": "",
+        "TZ": "UTC",
+        "TQDM_DISABLE": "1",  # nobody watches progress in a batch
+    }
+
+
+def lost_parent(manager: Any) -> bool:
+    """Return whether the parent of a manager's warm kernels has ended, and they with it."""
+    address = manager.place[1]
+    if not address:
+        return False
+    with socket.socket(socket.AF_UNIX) as link:
+        try:
+            link.connect(address)
+        except OSError:
+            return True
+    return False
+
+
 def manager_class(folder: str, address: str = "") -> Any:
     """Kernel manager class for this interpreter, its sockets in the folder; warm if a parent's address is given.
 
     Its `place`, handed to this function in another process, gives that process kernels of the same parent.
     """
-    spec = KernelSpec(**get_kernel_dict(), env={"TQDM_DISABLE": "1"})  # nobody watches progress in a batch
+    spec = KernelSpec(**get_kernel_dict(), env=own_environment(folder))
     if address:
         warm = {"provisioner_name": PROVISIONER, "config": {"address": address}}
         spec.metadata["kernel_provisioner"] = warm

@@ -11,6 +11,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import write_ipynb
 
 ENGINE = "rhem"
+KERNEL_ENDED = "Its kernel ended: it was killed, or the memory ran out."
 
 
 class Engine(NBClientEngine):
@@ -46,5 +47,5 @@ def execute(
     except CellTimeoutError:
         return f"It took longer than {seconds:g} seconds and was stopped."
     except DeadKernelError:
-        return "Its kernel ended: it was killed, or the memory ran out."
+        return KERNEL_ENDED
     return ""

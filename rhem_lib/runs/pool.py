@@ -5,9 +5,9 @@ A job is one notebook of a batch; what runs it in a worker raises nothing across
 
 import json
 import os
+import re
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +23,9 @@ from rhem_lib.deck import forget_pdf
 from rhem_lib.errors import ParameterError
 from rhem_lib.runs import kernels, page
 from rhem_lib.runs.notebooks import NOTEBOOKS, check_parameters
-from rhem_lib.storage import file_digest, write_whole
+from rhem_lib.storage import Scratch, file_digest, write_whole
 
+WIDGET = re.compile(r'"(?:model_id": "|IPY_MODEL_)?([0-9a-f]{32})"')
 TIMEOUT_SECONDS = 900.0
 ANSWER_SECONDS = 15  # in which a scheduler answers
 FRUITLESS_ROUNDS = 2  # without a record, after which the jobs of killed workers have failed
@@ -135,19 +136,31 @@ def run_job(job: Job, target: str) -> Record:
 
 def _run(job: Job, folder: Path) -> str:
     """Execute the notebook, write it and its page; return what went wrong in it, if anything."""
-    from rhem_lib.runs.papermill_engine import execute  # takes seconds to import, and only workers need it
+    # takes seconds to import, and only workers need it
+    from rhem_lib.runs.papermill_engine import KERNEL_ENDED, execute
 
     check_parameters(job.notebook, job.parameters)
     source = NOTEBOOKS / f"{job.notebook}.ipynb"
-    with tempfile.TemporaryDirectory(prefix="rhem-") as scratch:
-        made = Path(scratch) / f"{job.stem}.ipynb"
+    with Scratch() as scratch:
+        made = scratch / f"{job.stem}.ipynb"
         limits = {"manager": _manager(), "seconds": job.timeout_seconds}
         error = execute(source, made, job.parameters, folder=folder, **limits)
+        if error == KERNEL_ENDED and kernels.lost_parent(limits["manager"]):  # no fault of the notebook
+            error = execute(source, made, job.parameters, folder=folder, **limits)
+        error = error or _without_pictures(json.loads(made.read_text(encoding="utf-8")))
         text = settled(made.read_text(encoding="utf-8"), error)
     write_whole(folder / f"{job.stem}.ipynb", text)
     if not error:
         page.write(folder / f"{job.stem}.ipynb", folder / f"{job.stem}.html", title=job.name)
     return error
+
+
+def _without_pictures(notebook: dict[str, Any]) -> str:
+    """Return what is wrong with an executed notebook that draws figures and has none."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    draws = any("figures." in "".join(c["source"]) and not c["metadata"].get("tags") for c in cells)
+    drawn = any("image/png" in output.get("data", {}) for c in cells for output in c["outputs"])
+    return "Its figures are missing: matplotlib drew them elsewhere." if draws and not drawn else ""
 
 
 def settled(text: str, error: str = "") -> str:
@@ -161,7 +174,11 @@ def settled(text: str, error: str = "") -> str:
     if error:
         cell = {"cell_type": "markdown", "id": "error", "metadata": {}, "source": f"**Not finished.** {error}"}
         notebook["cells"].insert(0, cell)
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = cell["id"] if cell.get("id") == "error" else f"cell-{number}"
     written = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    for number, name in enumerate(dict.fromkeys(WIDGET.findall(written))):  # else no two runs are alike
+        written = written.replace(name, f"{number:032x}")
     if error:  # the lines of a traceback name files of this machine
         for place in (str(NOTEBOOKS.parent), sys.prefix, sys.base_prefix, str(Path.home())):
             written = written.replace(f"{place}/", "") if len(place) > 1 else written

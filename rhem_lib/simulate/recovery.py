@@ -1,15 +1,14 @@
 """Does the whole path, from exports to the fit, find the truth of simulated portfolios?"""
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from rhem_lib.decay import fit_decay
 from rhem_lib.metric import measure
 from rhem_lib.simulate.sample import Dirt, write_sample
+from rhem_lib.storage import Scratch
 from rhem_lib.workspace import load
 
 QUANTITIES = {"start_h": "start", "floor_h": "floor", "half_life_months": "half-life"}
@@ -59,8 +58,8 @@ def recover(seeds: Iterable[int], *, clients: int = 30, months: int = 30, dirt: 
     """
     rows = []
     for seed in seeds:
-        with tempfile.TemporaryDirectory(prefix="rhem-") as folder:
-            truth = write_sample(Path(folder), clients=clients, months=months, seed=seed, dirt=dirt)
+        with Scratch() as folder:
+            truth = write_sample(folder, clients=clients, months=months, seed=seed, dirt=dirt)
             population = fit_decay(measure(load(folder))).population
         for quantity in QUANTITIES:
             estimate, low, high = population.loc[quantity, ["estimate", "low", "high"]]
