@@ -65,6 +65,7 @@ def gone(pid: int, seconds: float = 5) -> bool:
     return False
 
 
+BY_IMPORTS = {"PYARROW_IGNORE_TIMEZONE", "SPARK_LOCAL_IP"}
 SAME = [
     "import sys, os\nprint('shown')\nprint('warned', file=sys.stderr)\n!echo from the shell",
     "import numpy as np, pandas as pd\n"
@@ -76,7 +77,7 @@ SAME = [
     "display(HTML('<b>bold</b>'), display_id='one')\ndisplay(Markdown('*text*'))\n42",
     "from tqdm.auto import tqdm\ntqdm.__module__",
     "import asyncio\nawait asyncio.sleep(0)\nsys.path, sys.argv[0], os.getcwd(), __name__, plt.get_backend()",
-    "sorted(set(os.environ) - {'PYARROW_IGNORE_TIMEZONE', 'SPARK_LOCAL_IP', 'TQDM_DISABLE'})  # by imports",
+    f"sorted(set(os.environ) - {BY_IMPORTS | set(kernels.own_environment(''))!r})",
     "import signal\nsignal.getsignal(signal.SIGCHLD), os.getpgid(0) == os.getpid(), os.fstat(0).st_size",
 ]
 
