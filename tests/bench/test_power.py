@@ -60,6 +60,7 @@ def test_scenario_of_a_fit_is_near_the_truth_it_was_fitted_to(fit):
     assert scenario.phi == pytest.approx(2.0, rel=0.3)
 
 
+@pytest.mark.slow
 def test_a_large_effect_is_found_more_often_than_none(fit):
     large = power.billing_power(fit, clients=[24], ratio=0.25, runs=6)
     none = power.billing_power(fit, clients=[24], ratio=0.999, runs=6)

@@ -155,7 +155,7 @@ def check_any_order(tmp_path_factory, states, kinds, seed):
 KINDS = st.lists(st.sampled_from(["csv", "json", "csv zip", "json zip"]), min_size=1, max_size=4)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(states=STATES, kinds=KINDS, seed=st.integers(0, 10**6))
 def test_any_split_in_any_order_gives_the_last_states(tmp_path_factory, states, kinds, seed):
     check_any_order(tmp_path_factory, states, kinds, seed)
