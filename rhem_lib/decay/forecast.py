@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from rhem_lib.decay import curves, posterior
 from rhem_lib.decay.curves import Array
 from rhem_lib.decay.laplace import split
-from rhem_lib.decay.mixed_model import Fit
+from rhem_lib.decay.mixed_model import Drift, Fit
 
 DRAWS, NEW_DRAWS, COVERAGE = 2000, 20_000, (0.05, 0.95)
+USUAL_DRIFT = 0.01  # log per month, standard deviation
 MOST = 2.0  # times the highest month seen: where little is known, a drawn path may run off
 
 
@@ -122,11 +123,21 @@ def draw_months(
             fit.drift.onboarded[slice(None) if clients is None else clients],
         )
         rate = rate * np.exp(draws.drift[..., None] * (onboarded[:, None] + middle - 0.5))
+    elif fit.doubt is not None:
+        last = (seen.age_end * seen.used).max(axis=1)[slice(None) if clients is None else clients]
+        ahead = np.maximum((age_start + age_end) / 2 - last[:, None], 0.0)
+        rate = rate * np.exp(_doubtful(fit.doubt, rng)[..., None] * ahead)
     rate = np.minimum(rate, MOST * seen.rate.max())
     _, _, phi, kappa = split(fit.point.theta)
     noise = _noise(fit, rng, slice(None) if clients is None else clients)
     dispersion = noise * (phi / weight + kappa * np.sqrt(rate))
     return draw_hours(rate, dispersion, rng) * seen.scale
+
+
+def _doubtful(drift: Drift, rng: np.random.Generator) -> Array:
+    """Draws of a drift that may be none, (DRAWS, 1): shrunk towards it by how large drifts usually are."""
+    known = USUAL_DRIFT**2 / (USUAL_DRIFT**2 + drift.error**2)
+    return known * drift.log + np.sqrt(known) * drift.error * rng.standard_normal((DRAWS, 1))
 
 
 def _noise(fit: Fit, rng: np.random.Generator, clients: slice | NDArray[np.intp]) -> Array:

@@ -86,6 +86,8 @@ class Fit:
         covariance is that of the clients' scores or, for few clients, that at known spreads with the sandwich.
     drift : Drift or None
         The drift by calendar month that was taken out of the months.
+    doubt : Drift or None
+        One that was not, since it may be none: it widens and bends forecasts by what it may be.
     """
 
     model: Model
@@ -100,6 +102,7 @@ class Fit:
     stretch: Array
     regular: bool
     drift: Drift | None = None
+    doubt: Drift | None = None
 
     @property
     def coefficients(self) -> Array:

@@ -11,6 +11,8 @@ from scipy.stats import norm
 
 from rhem_lib import figures
 from rhem_lib.decay.fit import fit_decay
+from rhem_lib.decay.forecast import forecast_months
+from rhem_lib.decay.mixed_model import Drift
 from rhem_lib.errors import ParameterError
 
 BOOK = replace(SCENARIOS["S2"], clients=25, months=(8, 30))
@@ -148,3 +150,14 @@ def test_a_client_of_no_endpoints_or_without_a_fit_is_refused(panel):
         fit_decay(panel).new_client(0)
     with pytest.raises(ParameterError, match="there is no fit to predict from: 2 client"):
         fit_decay(panel[panel["client"].isin(panel["client"].unique()[:2])]).new_client(20)
+
+
+def test_a_drift_that_may_be_none_bends_and_widens_what_is_far(panel):
+    fit = fit_decay(panel)
+    core = replace(fit.core, doubt=None)
+    doubtful = replace(core, doubt=Drift(log=0.02, error=0.01))
+    plain, bent = (forecast_months(x, 3, 12) for x in (core, doubtful))
+    grown = (bent["rhem_h"] / plain["rhem_h"]).to_numpy()
+    assert grown[0] == pytest.approx(np.exp(0.5 * 0.02 * 0.5), abs=0.03)
+    assert grown[11] == pytest.approx(np.exp(0.5 * 0.02 * 11.5), abs=0.06), "half of it, as it is half in doubt"
+    assert bent["high"].iloc[11] / bent["low"].iloc[11] > plain["high"].iloc[11] / plain["low"].iloc[11]
