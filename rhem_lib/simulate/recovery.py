@@ -58,7 +58,8 @@ def recover(seeds: Iterable[int], *, clients: int = 30, months: int = 30, dirt: 
     """
     rows = []
     for seed in seeds:
-        with Scratch() as folder:
+        with Scratch() as scratch:
+            folder = scratch / "sample"  # the scratch itself holds a lock
             truth = write_sample(folder, clients=clients, months=months, seed=seed, dirt=dirt)
             population = fit_decay(measure(load(folder))).population
         for quantity in QUANTITIES:
