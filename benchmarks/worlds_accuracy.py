@@ -4,6 +4,7 @@ Seeds are not those the method was developed on. One standard error of a share o
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -63,6 +64,46 @@ def line(books: list[dict]) -> dict[str, object]:
     return out
 
 
+def next_client(name: str, books: int) -> tuple[int, float]:
+    """Clients of other books of a scenario, and the percent whose first year lies in the 90 % prediction."""
+    inside = []
+    for i in range(books):
+        fit = fit_decay(simulate_panel(name, seed=FIRST_SEED + 1000 + i))
+        for _, own in simulate_panel(name, seed=FIRST_SEED + 2000 + i).groupby("client"):
+            if len(own) > MONTHS_AHEAD:
+                year = own.head(MONTHS_AHEAD)
+                new = fit.new_client(year["exposure"].mean(), months=MONTHS_AHEAD)
+                inside.append(new.low <= year["reactive_hours"].sum() <= new.high)
+    return len(inside), 100 * float(np.mean(inside))
+
+
+def one_falls(books: int) -> tuple[float, float]:
+    """One client that decays among nine flat ones: percent of books that name it, and that name a flat one too."""
+    named, false = 0, 0
+    for i in range(books):
+        flat = simulate_world(replace(WORLDS["C0"], clients=9), seed=FIRST_SEED + 3000 + i)[0]
+        alone = replace(WORLDS["C100"], clients=1, onboarded=(0.0, 6.0))
+        falling = simulate_world(alone, seed=FIRST_SEED + 4000 + i)[0].assign(client="Falling")
+        falls = fit_decay(pd.concat([flat, falling])).clients["falls"]
+        named, false = named + bool(falls["Falling"]), false + bool(falls.drop("Falling").any())
+    return 100 * named / books, 100 * false / books
+
+
+def year_ahead(name: str, books: int) -> tuple[int, float]:
+    """Months a year after two years of data, and the percent of them inside the 90 % forecast."""
+    inside = []
+    for i in range(books):
+        panel = simulate_world(name, seed=FIRST_SEED + 5000 + i)[0]
+        cut = panel["month"].min() + pd.DateOffset(months=24)
+        past, target = panel[panel["month"] < cut], cut + pd.DateOffset(months=MONTHS_AHEAD - 1)
+        fit, came = fit_decay(past), panel[panel["month"] == target].set_index("client")["rhem_h"]
+        months = past.groupby("client").size()
+        for client in months.index[months >= 4].intersection(came.index):
+            last = fit.forecast(client, months=MONTHS_AHEAD).iloc[-1]
+            inside.append(last["low"] <= came[client] <= last["high"])
+    return len(inside), 100 * float(np.mean(inside))
+
+
 def section(books: int, run: Callable = map, worlds: tuple[str, ...] = (*KNOWN, *WORLDS)) -> list[str]:
     """Lines of the section."""
     seeds = range(FIRST_SEED, FIRST_SEED + books)
@@ -80,4 +121,15 @@ def section(books: int, run: Callable = map, worlds: tuple[str, ...] = (*KNOWN, 
         "improves; D a hump; E endpoints grow threefold; F 2 % less is written down every month; G times "
         "rounded up to 15 minutes; H one month at eight times in half of the clients.", "",
         markdown(table.fillna("-")), "",
+        *beside(next_client("S3", books), year_ahead("A4", books), one_falls(2 * books), 2 * books),
+    ]  # fmt: skip
+
+
+def beside(new: tuple[int, float], ahead: tuple[int, float], falls: tuple[float, float], books: int) -> list[str]:
+    """Lines on predictions, and on a client among flat ones."""
+    return [
+        f"The next client: of {new[0]} clients of other S3 books {new[1]:.0f} % have the hours of their first "
+        f"year inside the 90 % prediction. A year ahead after two years of A4: {ahead[1]:.0f} % of {ahead[0]} "
+        "months are inside the 90 % forecast. One client that decays among nine flat ones: named in "
+        f"{falls[0]:.0f} % of {books} books; a flat one is named too in {falls[1]:.0f} %.", "",
     ]  # fmt: skip

@@ -37,6 +37,11 @@ class Sight:
     who: dict[str, str]
     calendar: str = "none"
 
+    @property
+    def start(self) -> bool:
+        """Whether a start may be claimed."""
+        return self.declines and self.seen >= FEWEST
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -72,7 +77,7 @@ class Claim:
             return f"{row['estimate']:.0f}{unit} ({row['low']:.0f} to {row['high']:.0f})"
 
         seen = self.sight.seen >= FEWEST
-        start, months = self.sight.declines and seen, self.target.months
+        start, months = self.sight.start, self.target.months
         paths = "; ".join(
             f"{name} goes from {shown(minutes.loc[('start_h', key)])} to {shown(minutes.loc[('level_h', key)])}"
             if start

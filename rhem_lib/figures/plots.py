@@ -357,19 +357,21 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
     if tested is None:
         return say_missing(ax, "The claim cannot be tested: there is no fit.")
     minutes, month = 60 * tested.table, tested.target.months
-    for y, (key, name) in enumerate(reversed(WHO.items())):
-        for row, colour in (("start_h", GREY), ("level_h", BLUE)):
+    sight = tested.sight
+    for y, key in enumerate(reversed(sight.who)):
+        for row, colour in (("start_h", GREY), ("level_h", BLUE))[0 if sight.start else 1 :]:
             value = minutes.loc[(row, key)]
             ax.hlines(y, value["low"], value["high"], color=colour, lw=3, alpha=0.5)
             ax.scatter(value["estimate"], y, s=40, color=colour, zorder=3)
-        beside(ax, name, (0, y), (2, 12), va="baseline", color=GREY)
+        beside(ax, WHO[key], (0, y), (2, 12), va="baseline", color=GREY)
     ax.axvline(60 * tested.target.target_h, color=ORANGE, lw=1.2, ls=(0, (4, 3)))
     ax.set_yticks([])
     ax.set(ylim=(-0.5, 2.8), xlim=(0, None))
-    ax.set_xlabel(f"minutes; grey: at onboarding, blue: month {month}, dashed: target; bars: 95 % intervals")
-    ends = minutes.loc["level_h", "estimate"]
-    title(ax, f"At month {month} the typical client is at {ends['typical']:.0f} minutes, the mean of "
-              f"the clients at {ends['mean']:.0f}, the portfolio at {ends['portfolio']:.0f}")  # fmt: skip
+    start = "grey: at onboarding, " if sight.start else ""
+    ax.set_xlabel(f"minutes; {start}blue: month {month}, dashed: target; bars: 95 % intervals")
+    ends = [(name, minutes.loc[("level_h", key), "estimate"]) for key, name in sight.who.items()]
+    rest = ", ".join(f"{name} at {level:.0f}" for name, level in ends[1:])
+    title(ax, f"At month {month} {ends[0][0]} is at {ends[0][1]:.0f} minutes, {rest}")
     return ax
 
 

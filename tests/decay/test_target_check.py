@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scenarios import SCENARIOS, simulate_panel, true_clients
 
+from rhem_lib import figures
 from rhem_lib.decay.curves import exponential
 from rhem_lib.decay.fit import fit_decay
 from rhem_lib.errors import ParameterError
@@ -162,3 +163,12 @@ def test_follows_another_target_in_numbers_names_and_words():
         assert "month 12" not in text
         assert "12 months" not in text
     assert "At or under 30 minutes by then" in fit.claim.text
+
+
+def test_a_figure_of_the_claim_shows_only_what_may_be_claimed(claim):
+    """Without a typical client, and without a start that was seen."""
+    sight = replace(claim.sight, who={"mean": "the mean of the clients", "portfolio": "the portfolio"}, seen=0)
+    ax = figures.claim(replace(claim, sight=sight))
+    assert "typical" not in ax.figure.get_suptitle()
+    assert "onboarding" not in ax.get_xlabel()
+    assert "onboarding" in figures.claim(claim).get_xlabel()
