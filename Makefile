@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Matrices are small here: threads of the algebra library cost a third more than they save.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup review test test-browser test-slow lint lock codebook vendors messages pictures accuracy sample clean
+.PHONY: help setup review test test-browser test-slow lint lock audit codebook vendors messages pictures accuracy sample clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -82,5 +82,11 @@ lock: $(VENV)/.dev ## resolve the newest versions again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --extra build -c requirements-dev.lock pyproject.toml -o requirements.lock
 
+audit: ## look for known faults: bandit over the code, pip-audit over the lock (which needs the network)
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install -q "bandit>=1.9,<2" "pip-audit>=2.9,<3"
+	$(VENV)-audit/bin/bandit -q -ll -c pyproject.toml -r rhem_lib
+	$(VENV)-audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
+
 clean: ## remove .venv and all made reports
-	rm -rf $(VENV) reports/*/
+	rm -rf $(VENV) $(VENV)-audit reports/*/

@@ -205,7 +205,13 @@ def lab(
 
     copies = working_copies(folder, typer.echo)
     typer.echo(f"Opening {copies}")
-    options = [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{copies.name}", f"--port={port}"]
+    alone = ["--ServerApp.ip=localhost", "--ServerApp.allow_remote_access=False"]  # JupyterLab makes a token
+    options = [
+        *alone,
+        f"--notebook-dir={folder}",
+        f"--LabApp.default_url=/lab/tree/{copies.name}",
+        f"--port={port}",
+    ]
     command = [sys.executable, "-m", "jupyterlab", *options, *(["--no-browser"] if no_browser else [])]
     os.execv(sys.executable, command)  # noqa: S606
 

@@ -150,3 +150,12 @@ def test_the_version_names_the_metric_as_well():
     shown = CliRunner().invoke(app, ["--version"])
     assert shown.exit_code == 0
     assert f"metric version {METRIC_VERSION}" in shown.output
+
+
+def test_lab_listens_on_localhost_alone(workspace, monkeypatch):
+    given = []
+    monkeypatch.setattr("os.execv", lambda program, command: given.extend(command))
+    monkeypatch.setattr("rhem_lib.runs.working_copies", lambda folder, tell: folder / "notebooks")
+    CliRunner().invoke(app, ["lab", str(workspace({}))])
+    assert "--ServerApp.ip=localhost" in given and "--ServerApp.allow_remote_access=False" in given
+    assert not [one for one in given if "token" in one.lower()], "JupyterLab makes a token of its own"
