@@ -1,7 +1,8 @@
 """Make review.pptx, the 16:9 template of the client deck: `python docs/make_review_template.py`.
 
 Starts from the default presentation of python-pptx and rewrites its master, theme and layouts, so that every
-placeholder of a layout has a name that the deck writer asks for.
+placeholder of a layout has a name that the deck writer asks for. One grid of twelve columns holds all layouts:
+their left edges are those of its columns, and text boxes have no insets, so that texts, charts and tables meet.
 """
 
 import re
@@ -13,76 +14,103 @@ from pptx import Presentation
 from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
-from pptx.util import Inches
+from pptx.util import Cm
 
-WIDTH, HEIGHT = 13.333, 7.5
+WIDTH, HEIGHT = 33.867, 19.05  # cm
+COLUMN, MARGIN, GUTTER = 2.6, 1.633, 0.6
 FONT = "Arial"
 FIELD = "{B6F15528-21DE-4FAA-801E-634DDDAF4B2B}"
 COLOURS = {
-    "dk2": "1B2A41", "lt2": "F3F5F8", "accent1": "1F6FEB", "accent2": "8A94A3", "accent3": "C8501E",
-    "accent4": "3B7A57", "accent5": "6B4FA0", "accent6": "B58900",
+    "dk2": "1F2933", "lt2": "F3F5F8", "accent1": "0B5FA5", "accent2": "8A96A3", "accent3": "A84200",
+    "accent4": "52606D", "accent5": "C5CDD5", "accent6": "DDE3E9",
 }  # fmt: skip
+
+
+def left(column: int) -> float:
+    """Left edge of a column of the grid, in cm."""
+    return MARGIN + COLUMN * column
+
+
+def wide(columns: int) -> float:
+    """Width of some columns of the grid, in cm."""
+    return COLUMN * columns - GUTTER
 
 
 @dataclass(frozen=True)
 class Box:
-    """A placeholder: name, type, index, place in inches, size in points, and how its text looks."""
+    """A placeholder: name, type, index, place in cm, size in points, and how its text looks."""
 
     name: str
     kind: str
     idx: int
     place: tuple[float, float, float, float]
-    size: int = 18
+    size: int = 16
     colour: str = "tx1"
     bold: bool = False
     bullet: str = ""
     anchor: str = "t"
 
 
-TITLE = Box("Title", "title", 0, (0.6, 0.58, 12.13, 0.98), 28, "tx2", bold=True, anchor="ctr")
-FOOTER = Box("Footer", "ftr", 20, (0.6, 6.98, 10.5, 0.3), 10, "tx1")
-NUMBER = Box("Slide Number", "sldNum", 21, (11.73, 6.98, 1.0, 0.3), 10, "tx1")
+TITLE = Box("Title", "title", 0, (left(0), 1.3, wide(12), 2.5), 28, bold=True)
+NOTE = Box("Note", "body", 19, (left(0), 16.85, wide(12), 0.6), 10, "accent4", anchor="b")
+FOOTER = Box("Footer", "ftr", 20, (left(0), 17.95, wide(9), 0.6), 10, "accent4")
+NUMBER = Box("Slide Number", "sldNum", 21, (left(11), 17.95, wide(1), 0.6), 10, "accent4")
 DISC = '<a:buFont typeface="Arial"/><a:buChar char="•"/>'
+
+
+def chart(name: str, idx: int, column: int, columns: int, tall: float) -> tuple[Box, Box]:
+    """A chart and the line above it."""
+    return (
+        Box(f"{name} head".strip().capitalize(), "body", idx, (left(column), 4.1, wide(columns), 0.75)),
+        Box(name or "Chart", "chart", idx + 1, (left(column), 4.95, wide(columns), tall)),
+    )
+
 
 LAYOUTS = {
     "Cover": (
-        Box("Title", "ctrTitle", 0, (0.9, 2.2, 11.5, 1.7), 40, "bg1", bold=True, anchor="b"),
-        Box("Subtitle", "subTitle", 1, (0.9, 4.2, 11.5, 0.7), 22, "bg1"),
-        Box("Prepared by", "body", 10, (0.9, 5.9, 11.5, 0.6), 14, "bg1"),
+        Box("Title", "ctrTitle", 0, (left(0), 4.3, wide(8), 3.6), 44, "bg1", bold=True, anchor="b"),
+        Box("Subtitle", "subTitle", 1, (left(0), 8.2, wide(8), 1.2), 24, "bg1"),
+        Box("Prepared by", "body", 10, (left(0), 10.2, wide(8), 2.6), 16, "bg1"),
+        Box("Agenda", "body", 11, (left(8), 3.6, wide(4), 11.5), 16, "bg1"),
     ),
-    "Headline": (
-        Box("Number", "body", 10, (0.9, 2.05, 3.5, 1.5), 88, "accent1", bold=True, anchor="b"),
-        Box("Number label", "body", 11, (0.9, 3.75, 3.5, 2.6), 16, "tx2"),
-        Box("Body", "body", 1, (5.2, 1.85, 7.53, 4.75), 22, anchor="ctr"),
+    "Quarter": (
+        Box("Number", "body", 10, (left(0), 3.8, wide(4), 3.9), 88, "accent1", bold=True, anchor="ctr"),
+        Box("Number label", "body", 11, (left(0), 7.8, wide(4), 4.1), 18),
+        *chart("Chart", 12, 4, 8, 6.9),
+        *(Box(f"Box {i + 1}", "body", 14 + i, (left(4 * i), 12.75, wide(4), 3.9)) for i in range(3)),
+        NOTE,
     ),
-    "Chart": (
-        Box("Chart", "chart", 10, (0.6, 1.65, 8.6, 5.15)),
-        Box("Body", "body", 1, (9.5, 1.85, 3.23, 4.75), 18, anchor="ctr"),
-    ),
+    "Chart": (*chart("Chart", 10, 0, 12, 11.75), NOTE),
     "Two charts": (
-        Box("Left chart", "chart", 10, (0.6, 1.65, 5.9, 3.55)),
-        Box("Right chart", "chart", 11, (6.83, 1.65, 5.9, 3.55)),
-        Box("Body", "body", 1, (0.6, 5.35, 12.13, 1.45), 18, bullet=DISC),
+        *chart("Left chart", 10, 0, 6, 6.8),
+        *chart("Right chart", 12, 6, 6, 6.8),
+        Box("Left text", "body", 14, (left(0), 12.5, wide(6), 4.2)),
+        Box("Right text", "body", 15, (left(6), 12.5, wide(6), 4.2)),
+        NOTE,
     ),
-    "Chart and table": (
-        Box("Chart", "chart", 10, (0.6, 1.65, 6.2, 3.35)),
-        Box("Table", "tbl", 11, (7.1, 1.85, 5.63, 3.15), 14),
-        Box("Body", "body", 1, (0.6, 5.2, 12.13, 1.6), 18, bullet=DISC),
+    "Table": (Box("Table", "tbl", 10, (left(0), 4.1, wide(12), 12.5)), NOTE),
+    "Table over text": (
+        Box("Table", "tbl", 10, (left(0), 4.1, wide(12), 7.7)),
+        Box("Left text", "body", 14, (left(0), 12.5, wide(6), 4.2)),
+        Box("Right text", "body", 15, (left(6), 12.5, wide(6), 4.2)),
+        NOTE,
     ),
-    "Text and table": (
-        Box("Body", "body", 1, (0.6, 1.75, 5.0, 4.95), 18, bullet=DISC),
-        Box("Table", "tbl", 10, (6.0, 1.85, 6.73, 4.85), 14),
+    "Table and text": (
+        Box("Table", "tbl", 10, (left(0), 4.1, wide(8), 12.5)),
+        Box("Body", "body", 11, (left(8), 4.1, wide(4), 12.5)),
+        NOTE,
     ),
-    "Table": (
-        Box("Table", "tbl", 10, (0.6, 1.75, 12.13, 4.25), 16),
-        Box("Body", "body", 1, (0.6, 6.15, 12.13, 0.65), 14),
-    ),
-    "Text": (Box("Body", "body", 1, (0.6, 1.85, 12.13, 4.85), 24, bullet=DISC),),
+    "Text": (Box("Body", "body", 10, (left(0), 4.3, wide(12), 12.3), 22, bullet=DISC), NOTE),
+}
+RULES = {  # above the texts of a layout: left, top, width in cm
+    "Quarter": tuple((left(4 * i), 12.35, wide(4)) for i in range(3)),
+    "Two charts": ((left(0), 12.1, wide(6)), (left(6), 12.1, wide(6))),
+    "Table over text": ((left(0), 12.1, wide(6)), (left(6), 12.1, wide(6))),
 }
 
 
 def _geometry(place: tuple[float, float, float, float]) -> str:
-    x, y, w, h = (int(Inches(v)) for v in place)
+    x, y, w, h = (int(Cm(v)) for v in place)
     shape = '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom>'
     return f'<a:xfrm><a:off x="{x}" y="{y}"/><a:ext cx="{w}" cy="{h}"/></a:xfrm>{shape}'
 
@@ -102,7 +130,8 @@ def shape_xml(box: Box, number: int) -> str:
       <p:txBody><a:bodyPr vert="horz" wrap="square" lIns="0" tIns="0" rIns="0" bIns="0" anchor="{box.anchor}">
         <a:noAutofit/></a:bodyPr>
       <a:lstStyle><a:lvl1pPr marL="{indent}" indent="{-indent}" algn="{"r" if box.kind == "sldNum" else "l"}">
-        <a:lnSpc><a:spcPct val="100000"/></a:lnSpc><a:spcBef><a:spcPts val="0"/></a:spcBef>
+        <a:lnSpc><a:spcPct val="{90000 if box.kind == "title" else 100000}"/></a:lnSpc>
+        <a:spcBef><a:spcPts val="0"/></a:spcBef>
         <a:spcAft><a:spcPts val="{box.size * 50 if box.kind == "body" else 0}"/></a:spcAft>{bullet}
         <a:defRPr sz="{box.size * 100}" b="{int(box.bold)}">
           <a:solidFill><a:schemeClr val="{box.colour}"/></a:solidFill></a:defRPr>
@@ -132,7 +161,7 @@ def write_theme(master_part: object) -> None:
     xml = theme.blob.decode("utf-8")
     for name, colour in COLOURS.items():
         xml = re.sub(rf"<a:{name}>.*?</a:{name}>", f'<a:{name}><a:srgbClr val="{colour}"/></a:{name}>', xml)
-    xml = re.sub(r"<a:dk1>.*?</a:dk1>", '<a:dk1><a:srgbClr val="333F4D"/></a:dk1>', xml)
+    xml = re.sub(r"<a:dk1>.*?</a:dk1>", '<a:dk1><a:srgbClr val="1F2933"/></a:dk1>', xml)
     xml = xml.replace('<a:latin typeface="Calibri"/>', f'<a:latin typeface="{FONT}"/>')
     theme._blob = xml.encode("utf-8")
 
@@ -140,10 +169,14 @@ def write_theme(master_part: object) -> None:
 def main(path: Path) -> None:
     """Write the template."""
     deck = Presentation()
-    deck.slide_width, deck.slide_height = Inches(WIDTH), Inches(HEIGHT)
+    deck.slide_width, deck.slide_height = Cm(WIDTH), Cm(HEIGHT)
     write_theme(deck.slide_master.part)
-    body = Box("Body", "body", 1, (0.6, 1.85, 12.13, 4.85), 20)
-    parts = [panel_xml("Accent", 9, (0.6, 0.42, 0.7, 0.06), "accent1")]
+    body = Box("Body", "body", 1, (left(0), 4.3, wide(12), 12.3), 20)
+    parts = [
+        panel_xml("Rule", 9, (left(0), 0.85, wide(12), 0.03), "tx1"),
+        panel_xml("Accent", 10, (left(0), 0.85, 1.2, 0.2), "accent1"),
+        panel_xml("Foot rule", 11, (left(0), 17.7, wide(12), 0.02), "accent5"),
+    ]
     fill_tree(
         deck.slide_master._element,
         parts + [shape_xml(b, i + 2) for i, b in enumerate((TITLE, body, FOOTER, NUMBER))],
@@ -156,12 +189,13 @@ def main(path: Path) -> None:
         element.attrib.pop("type", None)
         element.set("preserve", "1")
         layout.name = name
-        shapes = [] if name != "Headline" else [panel_xml("Card", 30, (0.6, 1.85, 4.1, 4.75), "bg2")]
+        rules = RULES.get(name, ())
+        shapes = [panel_xml(f"Rule {i}", 40 + i, (*r, 0.02), "accent5") for i, r in enumerate(rules)]
         if name == "Cover":
             element.set("showMasterSp", "0")
             shapes = [
-                panel_xml("Ground", 30, (0, 0, WIDTH + 0.01, HEIGHT), "tx2"),
-                panel_xml("Accent", 31, (0.9, 4.02, 1.6, 0.06), "accent1"),
+                panel_xml("Ground", 40, (0, 0, WIDTH + 0.01, HEIGHT), "tx2"),
+                panel_xml("Accent", 41, (left(0), 3.0, 1.2, 0.2), "accent1"),
             ]
         else:
             boxes = (TITLE, *boxes, FOOTER, NUMBER)

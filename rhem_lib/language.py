@@ -145,6 +145,12 @@ def month_name(day: dt.date) -> str:
     return str(format_date(day, "LLLL", locale=locale()))
 
 
+def month_span(first: dt.date, last: dt.date) -> str:
+    """Return two months, short: Jan–Mar."""
+    short = [str(format_date(day, "LLL", locale=locale())).rstrip(".") for day in (first, last)]
+    return "–".join(dict.fromkeys(short))
+
+
 def month(day: dt.date) -> str:
     """Return month and year."""
     return str(format_date(day, "LLLL y", locale=locale()))

@@ -29,10 +29,7 @@ from rhem_lib.language import known_language
 WorkClass = Literal["reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified"]
 Preset = Literal["incidents", "unscheduled", "all-support"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
-SectionKey = Literal[
-    "quarter", "goals", "minutes", "fewer_or_faster", "causes", "worth", "less_well", "next", "decisions",
-    "counted", "quality", "method",
-]  # fmt: skip
+SectionKey = Literal["quarter", "minutes", "why", "promises", "worth", "next", "goals", "causes", "counted"]
 MAX_SETTINGS = 10_000_000  # bytes
 LARGEST = 10**9  # whole number that a setting may be
 JOINERS = str.maketrans("", "", "\u200c\u200d")  # not seen, but they shape letters of some scripts
@@ -225,7 +222,8 @@ class Action(_Section):
     why: str = ""
     owner: str = Field(min_length=1)
     due: dt.date
-    done: bool = False
+    cause: str = Field("", description="as in the review's causes: whether it fell is then reported")
+    done: bool | dt.date = Field(False, description="true, or the day on which it was done")
 
 
 class Edit(_Section):
@@ -241,6 +239,7 @@ class QuarterSettings(_Section):
     actions: list[Action] = []
     text: dict[SectionKey, Edit] = {}
     hide: list[SectionKey] = []
+    meeting: dt.date | None = Field(None, description="day of the review meeting, for the cover")
 
 
 class BusinessHours(_Section):
@@ -264,6 +263,7 @@ class ClientSettings(_Section):
     exclude: bool = False
     business_hours: BusinessHours | None = None
     language: Language | None = None
+    logo: str = Field("", description="of the client, for the pages of its deck")
     goals: list[str] = []
     hide: list[SectionKey] = []
     quarters: dict[Quarter, QuarterSettings] = {}
@@ -359,6 +359,7 @@ class Settings(_Section):
     contracted_endpoints: bool = False
     business_hours: BusinessHours = BusinessHours()
     patch_categories: list[str] = []
+    actions: dict[str, str] = Field({}, description="wording of what to do, by a part of the cause's name")
     engine: Engine | None = None
     targets: Target = Target()
     rules: list[Rule] = []

@@ -92,11 +92,14 @@ def words(slide):
         if shape.has_chart or shape.has_table or shape.name == "Slide Number":
             continue
         usual, bold, indent, _ = style(shape)
+        texts = [p.text.split("\v") for p in shape.text_frame.paragraphs]
         given = [run.font.size.pt for p in shape.text_frame.paragraphs for run in p.runs if run.font.size]
-        texts = [p.text for p in shape.text_frame.paragraphs]
-        tall = fit_text.text_height(texts, (shape.width - indent) / Pt(1), min(given, default=usual), bold)
+        size, width = min(given, default=usual), (shape.width - indent) / Pt(1)
+        lines = [line for text in texts for line in text]
+        tall = sum(fit_text.text_height([line], width, size, bold) for line in lines)
+        tall += size * fit_text.SPACE_AFTER * (len(texts) - 1)
         if tall > shape.height / Pt(1):
-            yield f"the text of {shape.name} is {tall:.0f} points high: {' '.join(texts)[:60]}"
+            yield f"the text of {shape.name} is {tall:.0f} points high: {' '.join(lines)[:60]}"
 
 
 def tables(slide):
@@ -104,11 +107,11 @@ def tables(slide):
     for table in (shape.table for shape in slide.shapes if shape.has_table):
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
-                for run in cell.text_frame.paragraphs[0].runs:
-                    inner = (column.width - cell.margin_left - cell.margin_right) / Pt(1)
-                    tall = fit_text.text_height([run.text], inner, run.font.size.pt, run.font.bold)
-                    if tall > (row.height - cell.margin_top - cell.margin_bottom) / Pt(1) + 0.01:
-                        yield f"a cell does not hold '{run.text[:40]}'"
+                inner = (column.width - cell.margin_left - cell.margin_right) / Pt(1)
+                runs = [run for p in cell.text_frame.paragraphs for run in p.runs]
+                tall = sum(fit_text.text_height([r.text], inner, r.font.size.pt, r.font.bold) for r in runs)
+                if tall > (row.height - cell.margin_top - cell.margin_bottom) / Pt(1) + 0.01:
+                    yield f"a cell does not hold '{runs[0].text[:40]}'"
 
 
 def described(slide):

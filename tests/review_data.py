@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from rhem_lib.review.facts import gather
+from rhem_lib.review.facts import Fits, gather
 from rhem_lib.review.review import Review, compose
 from rhem_lib.settings import Settings, Target
 
@@ -16,7 +17,7 @@ CATEGORIES = ("Printing", "Email", "Network", "Accounts", "Hardware")
 
 JARGON = re.compile(
     r"\b(RHEM|endpoints?|p-values?|SLA|MTTR|confidence|intervals?|asymptote|half-life|floor|posterior|pooled|exposure|"
-    r"reactive|quantile|regression|significant|standard error|variance|tickets?|decay|decaying|fit|fitted)\b",
+    r"reactive|quantile|regression|significant|standard error|variance|decay|decaying|fit|fitted)\b",
     re.IGNORECASE,
 )
 
@@ -29,10 +30,17 @@ class Fit:
     usable: bool = True
     target: Target = field(default_factory=Target)
     gate: str = "enough clients"
+    calendar: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(verdict="unknown"))
     population: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def month_draws(self, client, age_start, age_end, exposure):
+        """Months around the curve, a fifth of it either way."""
+        middle = (np.asarray(age_start) + np.asarray(age_end)) / 2
+        path = self.predict(client, age_months=middle)["estimate"].to_numpy()
+        return path * np.random.default_rng(0).lognormal(0, 0.2, (2000, len(path)))
+
     def predict(self, client=None, age_months=()):
-        age = np.asarray(age_months, float)
+        age = np.atleast_1d(np.asarray(age_months, float))
         row = self.clients.loc[client] if client is not None else self.clients.median(numeric_only=True)
         h = row["floor_h"] + (row["start_h"] - row["floor_h"]) * 0.5 ** (age / row["half_life_months"])
         return pd.DataFrame({"age_months": age, "estimate": h, "low": h * 0.85, "high": h * 1.15})
@@ -79,7 +87,7 @@ def make_panel(
             "reactive_tickets": np.round(hours / 0.5), "unclassified_hours": 0.0,
             "rhem_h": hours / endpoints,
             "billing": "fixed-fee", "flags": "", "outside_hours": 0.0,
-            "squared_hours": 0.5 * hours, "rhem_high_h": hours / endpoints,
+            "squared_hours": hours, "rhem_high_h": hours / endpoints,
         }
     )  # fmt: skip
 
@@ -115,14 +123,18 @@ def make_entries(panel: pd.DataFrame, seed=2) -> pd.DataFrame:
     return frame
 
 
-def make_review(
-    panel=None, fit=None, entries=None, settings=None, client="Harbour Dental", quarter=QUARTER
-) -> Review:
+def make_facts(panel=None, fit=None, entries=None, settings=None, client="Harbour Dental", quarter=QUARTER):
     panel = make_panel(client) if panel is None else panel
     entries = make_entries(panel[panel["client"] == client]) if entries is None else entries
     fit = make_fit((client,)) if fit is None else fit
     settings = settings or Settings(name="Northwind IT")
-    return compose(gather(settings, panel, fit, entries, client=client, quarter=quarter))
+    return gather(settings, panel, Fits(fit, fit), entries, client=client, quarter=quarter)
+
+
+def make_review(
+    panel=None, fit=None, entries=None, settings=None, client="Harbour Dental", quarter=QUARTER
+) -> Review:
+    return compose(make_facts(panel, fit, entries, settings, client, quarter))
 
 
 def main_text(review):

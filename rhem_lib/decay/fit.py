@@ -14,8 +14,9 @@ from rhem_lib.decay import calendar_time, decline_test, mixed_model, posterior, 
 from rhem_lib.decay.calendar_time import Calendar
 from rhem_lib.decay.change_points import COLUMNS, change_points
 from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, padded, typed_panel
+from rhem_lib.decay.curves import Array
 from rhem_lib.decay.decline_test import Gate
-from rhem_lib.decay.forecast import NewClient, forecast_months, forecast_new
+from rhem_lib.decay.forecast import NewClient, draw_months, forecast_months, forecast_new
 from rhem_lib.decay.kinds import Kinds, two_kinds
 from rhem_lib.decay.misfit import Misfit, check_misfit
 from rhem_lib.decay.recording import RecordingCheck, check_recording
@@ -29,6 +30,7 @@ ALLOTTED = 1e-9  # relative spread of rates
 SHAPES = ("exponential", "hyperbolic", "linear", "step", "flat")
 SHAPE_MARGIN = 4.0
 TAUS_TO_SEE_FLOOR = 2.5
+MONTH_DRAWS = 10_000
 ONE_SEASON = 2  # calendar months of onboarding
 
 
@@ -374,6 +376,26 @@ class DecayFit:
         if "month" in rows:
             rows = rows[~rows["month"].isin(self.calendar.standouts["month"])]
         return check_misfit(self.core, rows[rows["client"].isin(self.names)], list(self.names), seed)
+
+    def month_draws(self, client: str, age_start: Array, age_end: Array, exposure: Array) -> Array:
+        """Draws of what single months of a client are measured at, around its path.
+
+        Parameters
+        ----------
+        client : str
+        age_start, age_end, exposure : array (months,)
+            Months since onboarding at both ends of each month, endpoint-months in it.
+
+        Returns
+        -------
+        array (MONTH_DRAWS, months), h per endpoint per month
+            Enough draws that limits do not move from month to month by chance. A draw has one path for all months.
+        """
+        self._check(client)
+        core, place = self.core, np.array([self.names.index(client)])
+        begin, end, weight = (np.asarray(x, float)[None] for x in (age_start, age_end, exposure))
+        rng = np.random.default_rng(0)
+        return draw_months(core, begin, end, weight, rng, place, MONTH_DRAWS)[:, 0]  # type: ignore[arg-type]
 
     def _check(self, client: str | None) -> None:
         if client is not None:

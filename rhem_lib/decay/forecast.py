@@ -106,14 +106,15 @@ def draw_months(
     weight: Array,
     rng: np.random.Generator,
     clients: NDArray[np.intp] | None = None,
+    size: int = DRAWS,
 ) -> Array:
-    """Observed rates of future months, (DRAWS, clients, months) in h per endpoint per month.
+    """Observed rates of future months, (size, clients, months) in h per endpoint per month.
 
     Ages [months since onboarding] and weight [endpoint-months] are (clients, months); `clients` are the places of
     the clients, if not all.
     """
     seen = fit.model.months
-    draws = posterior.draw_clients(fit, DRAWS, rng, clients)
+    draws = posterior.draw_clients(fit, size, rng, clients)
     start, floor, tau = np.moveaxis(np.exp(draws.whole), -1, 0)[..., None]
     share = curves.AVERAGES[fit.model.shape](age_start, age_end, tau)[0]
     rate = (floor + (start - floor) * share) / seen.scale
@@ -126,26 +127,26 @@ def draw_months(
     elif fit.doubt is not None:
         last = (seen.age_end * seen.used).max(axis=1)[slice(None) if clients is None else clients]
         ahead = np.maximum((age_start + age_end) / 2 - last[:, None], 0.0)
-        rate = rate * np.exp(_doubtful(fit.doubt, rng)[..., None] * ahead)
+        rate = rate * np.exp(_doubtful(fit.doubt, rng, size)[..., None] * ahead)
     rate = np.minimum(rate, MOST * seen.rate.max())
     _, _, phi, kappa = split(fit.point.theta)
-    noise = _noise(fit, rng, slice(None) if clients is None else clients)
+    noise = _noise(fit, rng, slice(None) if clients is None else clients, size)
     dispersion = noise * (phi / weight + kappa * np.sqrt(rate))
     return draw_hours(rate, dispersion, rng) * seen.scale
 
 
-def _doubtful(drift: Drift, rng: np.random.Generator) -> Array:
-    """Draws of a drift that may be none, (DRAWS, 1): shrunk towards it by how large drifts usually are."""
+def _doubtful(drift: Drift, rng: np.random.Generator, size: int) -> Array:
+    """Draws of a drift that may be none, (size, 1): shrunk towards it by how large drifts usually are."""
     known = USUAL_DRIFT**2 / (USUAL_DRIFT**2 + drift.error**2)
-    return known * drift.log + np.sqrt(known) * drift.error * rng.standard_normal((DRAWS, 1))
+    return known * drift.log + np.sqrt(known) * drift.error * rng.standard_normal((size, 1))
 
 
-def _noise(fit: Fit, rng: np.random.Generator, clients: slice | NDArray[np.intp]) -> Array:
-    """Draws of every client's noise, (DRAWS, clients, 1), inverse gamma around its estimate.
+def _noise(fit: Fit, rng: np.random.Generator, clients: slice | NDArray[np.intp], size: int) -> Array:
+    """Draws of every client's noise, (size, clients, 1), inverse gamma around its estimate.
 
     Its own months count where clients differ in noise, else all months of all clients do.
     """
     seen = fit.model.months
     known = seen.used.sum(1) if (seen.noise != 1).any() else np.full(len(seen.used), seen.used.sum())
     freedom = np.maximum(known - 3, 3.0)[clients]
-    return (seen.noise[clients, 0] * freedom / rng.chisquare(freedom, (DRAWS, len(freedom))))[..., None]
+    return (seen.noise[clients, 0] * freedom / rng.chisquare(freedom, (size, len(freedom))))[..., None]

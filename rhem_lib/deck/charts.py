@@ -1,7 +1,14 @@
-"""Charts of the client deck, native to PowerPoint, so that an analyst can edit them."""
+"""Charts of the client deck, native to PowerPoint, so that an analyst can edit them.
+
+python-pptx makes charts of one kind. Here a line chart is made with all series, whose data are then in its sheet,
+and the series are moved into an area, a bar and a line plot on the same two axes, stacked in that order.
+"""
 
 import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pandas as pd
@@ -9,37 +16,28 @@ import xlsxwriter
 from pptx.chart.chart import Chart
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
-from pptx.enum.chart import (
-    XL_CHART_TYPE,
-    XL_LABEL_POSITION,
-    XL_LEGEND_POSITION,
-    XL_TICK_LABEL_POSITION,
-    XL_TICK_MARK,
-)
-from pptx.enum.dml import MSO_LINE, MSO_THEME_COLOR
+from pptx.enum.chart import XL_CHART_TYPE, XL_TICK_LABEL_POSITION, XL_TICK_MARK
 from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
 from pptx.util import Pt
 
+from rhem_lib.deck.fit_text import plain
 from rhem_lib.deck.workbook import PLAIN
-from rhem_lib.language import mark, number, sentence_case, t
+from rhem_lib.language import month_name, month_span, number, t
 from rhem_lib.review import Section
 
-GREY, LIGHT_GREY = RGBColor(0x5B, 0x66, 0x73), RGBColor(0xD9, 0xDE, 0xE5)
-MOST_LABELS = 12  # month labels along the axis
-AGE_LABELS = 6  # months between two labels of an age axis
-MARKERS_UP_TO = 40  # months
-FONT_SIZE = Pt(12)
-MOST_CHARACTERS = 28  # of a bar's name
-HEADROOM = 1.2  # top of a bar chart over its tallest bar, for the label
-
-
-def describe(frame: PlaceholderGraphicFrame, name: str, text: str) -> None:
-    """Name and alternative text of a chart or table."""
-    properties = frame._element.nvGraphicFramePr.cNvPr
-    properties.set("name", name)
-    properties.set("descr", text)
+INK, GREY, LIGHT = "tx1", "accent4", "accent5"  # names of theme colours: the brand's template decides their values
+BRAND, MIDDLE, WARNING, BAND = "accent1", "accent2", "accent3", "accent6"
+PALE, SHADE = ("accent1", 40), ("accent1", 20)  # tints, in percent
+HATCHED = "hatched"
+MOST_LABELS, AGE_LABELS = 12, 6  # month labels along the axis; months between two labels of an age axis
+MOST_CHARACTERS, MOST_BARS = 26, 10  # of a bar's name; bars of causes
+ROOM = 1.3  # top of the axis over the highest value, for labels
+NAME_WIDTH = 2  # months that the name of the range takes to each side
+CLOSE = 0.08  # of the axis: labels nearer than this would touch
+Paint = str | tuple[str, int]
+Line = tuple[Paint, float, str]  # colour, points, dash
 
 
 class ChartData(CategoryChartData):
@@ -54,51 +52,313 @@ class ChartData(CategoryChartData):
         return made.getvalue()
 
 
-def _cells(values: pd.Series) -> list[float | None]:
-    """Values for a chart; what is missing becomes a gap, never 0."""
-    return [float(v) if np.isfinite(v) else None for v in values]
+@dataclass(frozen=True)
+class Label:
+    """Lines of text above (t), below (b), left (l), right (r) of a point, on it (ctr), past its bar (outEnd)."""
+
+    lines: tuple[str, ...]
+    place: str = "t"
+    colour: str = INK
+    size: int = 14
+    bold: bool = True
 
 
-def line_chart(place: ChartPlaceholder, section: Section) -> None:
-    """Draw minutes by month or age with gaps, the expected path with its band, and the target line."""
-    table = section.table
-    if table is None:
-        return
-    dated = "month" in table
-    data = ChartData(number_format="0")
-    data.categories = table["month"].dt.date.tolist() if dated else [f"{age:.0f}" for age in table["age_months"]]
-    band = bool(table["expected"].notna().any())
-    if band:
-        data.add_series(t("From"), _cells(table["expected_low"]))
-        data.add_series(t("Expected range"), _cells(table["expected_high"] - table["expected_low"]))
-        data.add_series(t("Expected path"), _cells(table["expected"]))
-    data.add_series(t("{line}-minute line", line=number(table["target"].iloc[0])), _cells(table["target"]))
-    if dated:
-        data.add_series(t("Minutes per computer"), _cells(table["minutes"]))
-    frame = place.insert_chart(XL_CHART_TYPE.LINE_MARKERS, data)
+@dataclass(frozen=True)
+class Series:
+    """A series of a combined chart: its kind (area, bar or line), looks, single points and labels."""
+
+    name: str
+    values: Any
+    kind: str = "line"
+    fill: Paint = ""
+    line: Line | None = None
+    marker: tuple[str, int, str] | None = None
+    points: Mapping[int, Paint] = field(default_factory=dict)
+    labels: dict[int, Label] = field(default_factory=dict)
+    goal: bool = False
+
+
+def describe(frame: PlaceholderGraphicFrame, name: str, text: str) -> None:
+    """Name and alternative text of a chart or table."""
+    properties = frame._element.nvGraphicFramePr.cNvPr
+    properties.set("name", name)
+    properties.set("descr", plain(text)[:1000])
+
+
+def _paint(paint: Paint, alpha: int = 0) -> str:
+    """Return the XML of a fill; none without a colour."""
+    if not paint:
+        return "<a:noFill/>"
+    if paint == HATCHED:
+        dark, light = '<a:schemeClr val="accent2"/>', '<a:schemeClr val="bg1"/>'
+        return f'<a:pattFill prst="wdUpDiag"><a:fgClr>{dark}</a:fgClr><a:bgClr>{light}</a:bgClr></a:pattFill>'
+    name, tint = paint if isinstance(paint, tuple) else (paint, 0)
+    inner = f'<a:lumMod val="{tint * 1000}"/><a:lumOff val="{100_000 - tint * 1000}"/>' if tint else ""
+    inner += f'<a:alpha val="{alpha * 1000}"/>' if alpha else ""
+    return f'<a:solidFill><a:schemeClr val="{name}">{inner}</a:schemeClr></a:solidFill>'
+
+
+def _shape(series: Series) -> str:
+    """Return the shape properties of a series."""
+    line = "<a:ln><a:noFill/></a:ln>"
+    if series.line:
+        colour, points, dash = series.line
+        style = f'<a:prstDash val="{dash}"/>' if dash else ""
+        line = f'<a:ln w="{int(points * 12700)}">{_paint(colour)}{style}</a:ln>'
+    fill = _paint(series.fill, 60 if series.fill == SHADE else 0) if series.kind != "line" else ""
+    return f"<c:spPr {nsdecls('c', 'a')}>{fill}{line}</c:spPr>"
+
+
+def _rich(label: Label) -> str:
+    """Return the text of a label; without wrapping, which renderers do at will."""
+    runs = []
+    for i, text in enumerate(label.lines):
+        bold, size = (1, label.size) if label.bold and not i else (int(label.bold), label.size - 2 * bool(i))
+        face = f'<a:rPr lang="en-US" b="{bold}" sz="{size * 100}">{_paint(label.colour)}</a:rPr>'
+        runs.append(f"<a:p><a:pPr><a:defRPr/></a:pPr><a:r>{face}<a:t>{escape(plain(text))}</a:t></a:r></a:p>")
+    return f'<c:rich><a:bodyPr wrap="none"/><a:lstStyle/>{"".join(runs)}</c:rich>'
+
+
+def _labels(labels: dict[int, Label]) -> str:
+    """Return the data labels of a series, at single points only."""
+    shown = "".join(
+        f'<c:{key} val="{int(key == "showVal")}"/>'
+        for key in ("showLegendKey", "showVal", "showCatName", "showSerName", "showPercent", "showBubbleSize")
+    )
+    each = "".join(
+        f'<c:dLbl><c:idx val="{i}"/><c:tx>{_rich(label)}</c:tx><c:dLblPos val="{label.place}"/>{shown}</c:dLbl>'
+        for i, label in sorted(labels.items())
+    )
+    others = shown.replace('showVal val="1"', 'showVal val="0"')
+    return f"<c:dLbls {nsdecls('c', 'a')}>{each}{others}</c:dLbls>"
+
+
+def _dress(element: Any, series: Series) -> None:
+    """Give a series its looks; the order of its children counts."""
+    for tag in ("spPr", "marker", "smooth", "invertIfNegative", "dLbls"):
+        for child in element.findall(qn(f"c:{tag}")):
+            element.remove(child)
+    parts = [_shape(series)]
+    if series.kind == "line":
+        symbol, size, colour = series.marker or ("none", 0, "")
+        face = f"<c:size val='{size}'/><c:spPr>{_paint(colour)}<a:ln><a:noFill/></a:ln></c:spPr>" if size else ""
+        parts.append(f"<c:marker {nsdecls('c', 'a')}><c:symbol val='{symbol}'/>{face}</c:marker>")
+    if series.kind == "bar":
+        parts.append(f'<c:invertIfNegative {nsdecls("c")} val="0"/>')
+    edge = f'<a:ln w="9525">{_paint(MIDDLE)}</a:ln>'
+    for i, paint in series.points.items():
+        shape = f"<c:spPr>{_paint(paint)}{edge if paint == HATCHED else ''}</c:spPr>"
+        parts.append(f'<c:dPt {nsdecls("c", "a")}><c:idx val="{i}"/>{shape}</c:dPt>')
+    if series.labels:
+        parts.append(_labels(series.labels))
+    if series.goal:  # from edge to edge, half a category before and after
+        line = f'<c:spPr><a:ln w="19050">{_paint(INK)}<a:prstDash val="sysDot"/></a:ln></c:spPr>'
+        kind = '<c:trendlineType val="linear"/><c:forward val="0.5"/><c:backward val="0.5"/>'
+        rest = '<c:dispRSqr val="0"/><c:dispEq val="0"/>'
+        parts.append(f"<c:trendline {nsdecls('c', 'a')}>{line}{kind}{rest}</c:trendline>")
+    before = element.find(qn("c:cat"))
+    for part in parts:
+        before.addprevious(parse_xml(part))
+    if series.kind == "line":
+        element.append(parse_xml(f'<c:smooth {nsdecls("c")} val="0"/>'))
+
+
+def combine(
+    place: ChartPlaceholder,
+    categories: Sequence[Any],
+    series: Sequence[Series],
+    top: float,
+    layout: tuple[float, float, float, float],
+    *,
+    gap: int = 60,
+    sideways: bool = False,
+) -> tuple[Chart, PlaceholderGraphicFrame]:
+    """Draw series of several kinds on two axes from 0 to `top`; `layout` is the plot's part of the placeholder."""
+    data = ChartData(number_format="0.0")
+    data.categories = list(categories)
+    for one in series:
+        data.add_series(plain(one.name), [float(v) if np.isfinite(v) else None for v in one.values])
+    frame = place.insert_chart(XL_CHART_TYPE.LINE, data)
     chart = frame.chart
-    _dress(chart, section.chart)
-    if band:
-        _stack_band(chart)
-    lines = list(chart.plots[len(chart.plots) - 1].series)
-    if band:
-        own = (MSO_THEME_COLOR.ACCENT_2, 1.5, MSO_LINE.DASH) if dated else (MSO_THEME_COLOR.ACCENT_1, 2.75, None)
-        _line(lines.pop(0), *own)
-    _line(lines.pop(0), MSO_THEME_COLOR.ACCENT_3, 1.75, MSO_LINE.SQUARE_DOT)
-    for actual in lines:
-        _line(actual, MSO_THEME_COLOR.ACCENT_1, 2.75, None, marker=len(table) <= MARKERS_UP_TO)
-    chart.has_legend = True
-    chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
-    chart.legend.font.size = FONT_SIZE
-    if band:
-        unseen = parse_xml(f'<c:legendEntry {nsdecls("c")}><c:idx val="0"/><c:delete val="1"/></c:legendEntry>')
-        chart.legend._element.find(qn("c:legendPos")).addnext(unseen)
-    if dated:
-        _month_axis(chart, len(table))
-    else:  # a label every six months, the lines from edge to edge
-        _set(chart, {"tickLblSkip": AGE_LABELS, "tickMarkSkip": AGE_LABELS}, before="noMultiLvlLbl")
-    name = t("Chart: minutes by month") if dated else t("Chart: minutes by months since the start")
-    describe(frame, name, t("Line chart. {text}", text=f"{section.title}. {' '.join(section.paragraphs)}"))
+    chart.font.size, chart.has_legend, chart.has_title = Pt(14), False, False
+    chart.font.color.rgb = RGBColor(0x52, 0x60, 0x6D)
+    area = chart._chartSpace.chart.plotArea
+    _split(area, series, gap, sideways)
+    if sideways:
+        for axis, side in ((chart.category_axis, "l"), (chart.value_axis, "b")):
+            axis._element.find(qn("c:axPos")).set("val", side)
+    _frame(chart, top, layout)
+    return chart, frame
+
+
+def _split(area: Any, series: Sequence[Series], gap: int, sideways: bool) -> None:
+    """Move the series of the one line plot into an area, a bar and a line plot on its axes."""
+    lines = area.find(qn("c:lineChart"))
+    axes = "".join(f'<c:axId val="{axis.get("val")}"/>' for axis in lines.findall(qn("c:axId")))
+    elements = lines.findall(qn("c:ser"))
+    for element, one in zip(elements, series, strict=True):
+        _dress(element, one)
+    way = "bar" if sideways else "col"
+    heads = {
+        "area": '<c:grouping val="stacked"/><c:varyColors val="0"/>',
+        "bar": f'<c:barDir val="{way}"/><c:grouping val="stacked"/><c:varyColors val="0"/>',
+        "line": '<c:grouping val="standard"/><c:varyColors val="0"/>',
+    }
+    tails = {"bar": f'<c:gapWidth val="{gap}"/><c:overlap val="100"/>', "line": '<c:marker val="1"/>'}
+    for kind, head in heads.items():
+        chosen = [e for e, one in zip(elements, series, strict=True) if one.kind == kind]
+        if not chosen:
+            continue
+        plot = parse_xml(f"<c:{kind}Chart {nsdecls('c')}>{head}{tails.get(kind, '')}{axes}</c:{kind}Chart>")
+        for element in reversed(chosen):
+            plot.find(qn("c:varyColors")).addnext(element)
+        lines.addprevious(plot)
+    area.remove(lines)
+
+
+def _frame(chart: Chart, top: float, layout: tuple[float, float, float, float]) -> None:
+    """Quiet axes from 0, and a plot in a fixed part of the chart."""
+    area = chart._chartSpace.chart.plotArea
+    for child in area.findall(qn("c:layout")):
+        area.remove(child)
+    sides = "".join(f'<c:{k} val="{v}"/>' for k, v in zip("xywh", layout, strict=True))
+    area.insert(0, parse_xml(
+        f'<c:layout {nsdecls("c")}><c:manualLayout><c:layoutTarget val="inner"/><c:xMode val="edge"/>'
+        f'<c:yMode val="edge"/>{sides}</c:manualLayout></c:layout>'))  # fmt: skip
+    value, category = chart.value_axis, chart.category_axis
+    value.minimum_scale, value.maximum_scale = 0, top
+    value.has_major_gridlines = category.has_major_gridlines = False
+    value.major_tick_mark = category.major_tick_mark = XL_TICK_MARK.NONE
+    value.tick_label_position = XL_TICK_LABEL_POSITION.NONE
+    value.format.line.fill.background()
+    category.format.line.color.rgb = RGBColor(0x8A, 0x96, 0xA3)
+    category.tick_labels.font.size = Pt(14)
+
+
+def _step(top: float) -> float:
+    """Return a round distance of gridlines, about four of them below the top."""
+    scale = 10 ** np.floor(np.log10(max(top, 1) / 4))
+    return float(next(m * scale for m in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7.5, 10) if m * scale * 4 >= top))
+
+
+def months_chart(place: ChartPlaceholder, section: Section) -> None:
+    """Minutes by month with gaps, normal range, this quarter shaded, goal, forecast; labelled directly."""
+    rows = section.table if section.table is not None else pd.DataFrame()
+    known, ahead = rows["kind"] == "month", rows["kind"] == "ahead"
+    minutes, last = rows["minutes"].where(known), int(np.flatnonzero(known & rows["minutes"].notna())[-1])
+    goal = float(rows["target"].iloc[0])
+    step = _step(ROOM * max(minutes.max(), rows["minutes"].max(), goal))
+    top = 4 * step
+    series = []
+    if rows.loc[known, "normal_low"].notna().any():
+        low, high = (rows[f"normal_{end}"].ffill().bfill().clip(upper=top) for end in ("low", "high"))
+        series += [Series(t("Normal range, from"), low, "area"),
+                   Series(t("Normal range, width"), high - low, "area", fill=BAND)]  # fmt: skip
+        if found := _band_label(minutes, low, high):
+            name = {found[0]: Label((t("Normal range"),), "ctr", GREY, bold=False)}
+            heights = np.where(np.arange(len(rows)) == found[0], found[1], np.nan)
+            series.append(Series(t("Normal range"), heights, labels=name))
+    quarter = rows["quarter"] & known
+    inside = np.flatnonzero(quarter)
+    span = month_span(*rows["month"].iloc[inside[[0, -1]]])
+    names = {int(inside[len(inside) // 2]): Label((span,), "inEnd")}
+    series.append(Series(t("This quarter"), np.where(quarter, top, np.nan), "bar", fill=SHADE, labels=names))
+    ends = _end_labels(rows, ahead, goal, top)
+    series.append(Series(t("Goal"), rows["target"], line=(INK, 1.5, "sysDot"), labels=ends["goal"]))
+    if ahead.any():
+        dashed = rows["minutes"].where(ahead)
+        dashed[last] = minutes[last]  # so that it connects
+        series.append(Series(t("Forecast"), dashed, line=(BRAND, 2.5, "dash"), labels=ends["ahead"]))
+    out = known & (rows["normal_high"].notna() & (minutes > rows["normal_high"]))
+    series.append(Series(t("Minutes per computer"), minutes, line=(BRAND, 3, ""), marker=("circle", 6, BRAND),
+                         labels=_month_labels(rows, minutes, quarter & ~out)))  # fmt: skip
+    if out.any():
+        series.append(Series(t("Above the normal range"), minutes.where(out), marker=("circle", 12, WARNING),
+                             labels=_peak_labels(rows, out)))  # fmt: skip
+    chart, frame = combine(place, rows["month"].dt.date.tolist(), series, top, (0.035, 0.02, 0.81, 0.89), gap=0)
+    chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
+    chart.value_axis.major_unit, chart.value_axis.has_major_gridlines = step, True
+    chart.value_axis.major_gridlines.format.line.color.rgb = RGBColor(0xDD, 0xE3, 0xE9)
+    _month_axis(chart, len(rows))
+    text = f"{section.title}. {' '.join(section.paragraphs)}"
+    describe(frame, t("Chart: minutes by month"), t("Line chart. {text}", text=text))
+
+
+def _band_label(minutes: pd.Series, low: pd.Series, high: pd.Series) -> tuple[int, float] | None:
+    """Return where in the normal range its name is farthest from the line: place and height, if anywhere."""
+    best, n = (0.0, 0, 0.0), len(minutes)
+    for i in range(NAME_WIDTH, n - NAME_WIDTH):
+        near = minutes.iloc[i - NAME_WIDTH : i + NAME_WIDTH + 1].dropna()
+        for share in (0.2, 0.35, 0.5, 0.65, 0.8):
+            height = low[i] + share * (high[i] - low[i])
+            clear = min(
+                float((near - height).abs().min()) if len(near) else np.inf, height - low[i], high[i] - height
+            )
+            best = max(best, (clear, i, height))
+    return (best[1], best[2]) if best[0] > 0 else None
+
+
+def _end_labels(rows: pd.DataFrame, ahead: pd.Series, goal: float, top: float) -> dict[str, dict[int, Label]]:
+    """Label goal and forecast at the right edge; one above the other where they would touch."""
+    end, line = len(rows) - 1, t("Goal {n}", n=number(goal))
+    if not ahead.any():
+        value = float(rows["minutes"].iloc[-1])
+        away = "r" if not abs(value - goal) <= CLOSE * top else "b" if value >= goal else "t"
+        return {"goal": {end: Label((line,), away)}, "ahead": {}}
+    first, final = (month_name(when) for when in rows.loc[ahead, "month"].iloc[[0, -1]])
+    value = float(rows.loc[ahead, "minutes"].iloc[-1])
+    text = (t("{first} to {last}", first=first, last=final), str(rows.loc[ahead, "label"].iloc[-1]))
+    if abs(value - goal) > 2 * CLOSE * top:
+        return {"goal": {end: Label((line,), "r")}, "ahead": {end: Label(text, "r", BRAND)}}
+    return {"goal": {end: Label((line,), "b" if value >= goal else "t")}, "ahead": {end: Label(text, "r", BRAND)}}
+
+
+def _month_labels(rows: pd.DataFrame, minutes: pd.Series, chosen: pd.Series) -> dict[int, Label]:
+    """Numbers of the quarter's months: over a peak, under a dip, else on the side where the line is not."""
+    drawn, found = rows["minutes"], {}
+    for i in np.flatnonzero(chosen & minutes.notna()):
+        before, after = (drawn[k] if 0 <= k < len(drawn) else np.nan for k in (i - 1, i + 1))
+        up, down = minutes[i] >= np.nan_to_num(before), minutes[i] >= np.nan_to_num(after)
+        place = "t" if up and down else "b" if not up and not down else "l" if up else "r"
+        found[int(i)] = Label((number(minutes[i]),), place, BRAND)
+    return found
+
+
+def _peak_labels(rows: pd.DataFrame, out: pd.Series) -> dict[int, Label]:
+    """Months above their range by name, this quarter's with their cause; neighbours get one label."""
+    found, places = {}, np.flatnonzero(out)
+    for i in places:
+        beside = [k for k in places if 0 < abs(k - i) <= 2 and rows["minutes"][k] > rows["minutes"][i]]
+        if beside and not rows["quarter"][i]:
+            continue
+        name = f"{month_name(rows['month'][i])} {number(rows['minutes'][i])}"
+        cause = str(rows["label"][i])
+        place = "l" if i > len(rows) - 6 else "r" if i < 2 else "t"
+        found[int(i)] = Label((name, cause) if cause else (name,), place, WARNING)
+    return found
+
+
+def ages_chart(place: ChartPlaceholder, section: Section) -> None:
+    """The path of a typical client by age, with its band and the goal."""
+    rows = section.table if section.table is not None else pd.DataFrame()
+    goal = float(rows["target"].iloc[0])
+    top = 4 * _step(ROOM * max(float(rows["expected_high"].max()), goal))
+    end = len(rows) - 1
+    series = [
+        Series(t("From"), rows["expected_low"], "area"),
+        Series(t("Expected range"), rows["expected_high"] - rows["expected_low"], "area", fill=BAND),
+        Series(t("Goal"), rows["target"], line=(INK, 1.5, "sysDot"),
+               labels={end: Label((t("Goal {n}", n=number(goal)),), "r")}),
+        Series(t("Expected path"), rows["expected"], line=(BRAND, 3, ""),
+               labels={0: Label((number(rows["expected"].iloc[0]),), "r", BRAND)}),
+    ]  # fmt: skip
+    ages = [f"{age:.0f}" if age % AGE_LABELS == 0 else " " for age in rows["age_months"]]
+    chart, frame = combine(place, ages, series, top, (0.035, 0.02, 0.85, 0.89))
+    chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
+    chart.value_axis.major_unit = top / 4
+    _set(chart, {"tickLblSkip": 1}, before="noMultiLvlLbl")
+    text = f"{section.title}. {' '.join(section.paragraphs)}"
+    describe(frame, t("Chart: minutes by months since the start"), t("Line chart. {text}", text=text))
 
 
 def _set(chart: Chart, values: dict[str, Any], before: str = "") -> None:
@@ -114,60 +374,6 @@ def _set(chart: Chart, values: dict[str, Any], before: str = "") -> None:
             axis.append(element)
 
 
-def _dress(chart: Chart, title: str) -> None:
-    """Quiet axes, light grid, and the unit as the chart's title."""
-    chart.font.size, chart.font.color.rgb = FONT_SIZE, GREY
-    chart.has_title = True
-    chart.chart_title.text_frame.text = title
-    font = chart.chart_title.text_frame.paragraphs[0].runs[0].font
-    font.size, font.bold, font.color.rgb = Pt(13), False, GREY
-    chart.chart_title.include_in_layout = False
-    value, category = chart.value_axis, chart.category_axis
-    value.minimum_scale = 0
-    value.major_gridlines.format.line.color.rgb = LIGHT_GREY
-    value.format.line.fill.background()
-    value.major_tick_mark = category.major_tick_mark = XL_TICK_MARK.NONE
-    category.format.line.color.rgb = LIGHT_GREY
-    category.has_major_gridlines = False
-
-
-def _line(series: Any, colour: MSO_THEME_COLOR, width: float, dash: MSO_LINE | None, marker: bool = False) -> None:
-    line = series.format.line
-    line.color.theme_color, line.width = colour, Pt(width)
-    if dash is not None:
-        line.dash_style = dash
-    properties = series._element.get_or_add_marker()
-    properties.clear()
-    kind = "circle" if marker else "none"
-    properties.append(parse_xml(f'<c:symbol {nsdecls("c")} val="{kind}"/>'))
-    if marker:
-        properties.append(parse_xml(f'<c:size {nsdecls("c")} val="6"/>'))
-        series.marker.format.fill.solid()
-        series.marker.format.fill.fore_color.theme_color = colour
-        series.marker.format.line.fill.background()
-
-
-def _stack_band(chart: Chart) -> None:
-    """Move the first two series into a stacked area behind the lines: the upper is the band."""
-    plot = chart._chartSpace.chart.plotArea
-    lines = plot.find(qn("c:lineChart"))
-    area = parse_xml(
-        f'<c:areaChart {nsdecls("c")}><c:grouping val="stacked"/><c:varyColors val="0"/></c:areaChart>'
-    )
-    tint = '<a:schemeClr val="accent1"><a:lumMod val="20000"/><a:lumOff val="80000"/></a:schemeClr>'
-    fills = ("<a:noFill/>", f"<a:solidFill>{tint}</a:solidFill>")
-    for series, fill in zip(lines.findall(qn("c:ser"))[:2], fills, strict=True):
-        for tag in ("c:spPr", "c:marker", "c:smooth"):
-            for child in series.findall(qn(tag)):
-                series.remove(child)
-        shape = parse_xml(f"<c:spPr {nsdecls('c', 'a')}>{fill}<a:ln><a:noFill/></a:ln></c:spPr>")
-        series.find(qn("c:tx")).addnext(shape)
-        area.append(series)
-    for axis in lines.findall(qn("c:axId")):
-        area.append(parse_xml(f'<c:axId {nsdecls("c")} val="{axis.get("val")}"/>'))
-    lines.addprevious(area)
-
-
 def _month_axis(chart: Chart, months: int) -> None:
     """Calendar months along the axis, named so far apart that the names do not touch."""
     apart = next(n for n in (1, 2, 3, 6, 12, 24, months) if months / n <= MOST_LABELS)
@@ -176,48 +382,106 @@ def _month_axis(chart: Chart, months: int) -> None:
     _set(chart, {"baseTimeUnit": "months", "majorUnit": apart, "majorTimeUnit": "months"})
 
 
-def column_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
-    """Two columns: the base period in grey, this quarter in the brand colour, values on top."""
-    labels = rows["period"].map(sentence_case)
-    chart = _bars(
-        place, XL_CHART_TYPE.COLUMN_CLUSTERED, labels, rows["value"], title, mark("Column chart. {text}")
-    )
-    base = chart.plots[0].series[0].points[0].format.fill
-    base.solid()
-    base.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_2
+def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: float = np.nan) -> None:
+    """Numbers with their ranges, forecasts hatched, this quarter in the brand's tint; the goal from edge to edge.
 
-
-def bar_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
-    """Horizontal bars of the rows' first numbers by name, in their order, the first on top."""
-    values = rows.select_dtypes("number").iloc[:, 0]
-    chart = _bars(place, XL_CHART_TYPE.BAR_CLUSTERED, rows["name"], values, title, mark("Bar chart. {text}"))
-    chart.category_axis.reverse_order = True
-
-
-def _bars(
-    place: ChartPlaceholder, kind: XL_CHART_TYPE, names: pd.Series, values: pd.Series, title: str, text: str
-) -> Chart:
-    """Bars with their values; `text` is the message that describes the chart."""
-    whole = bool((values == values.round()).all()) or values.max() >= 9.95
-    data = ChartData(number_format="0" if whole else "0.0")
-    data.categories = [
-        name if len(name) <= MOST_CHARACTERS else name[: MOST_CHARACTERS - 1] + "…" for name in names
+    `rows` have item, value, low, high and kind: now, forecast or another.
+    """
+    paints: dict[str, Paint] = {"now": PALE, "forecast": HATCHED}
+    fills = {i: paints.get(kind, LIGHT) for i, kind in enumerate(rows["kind"])}
+    low, value, high = (np.append(rows[c].to_numpy(float), np.nan) for c in ("low", "value", "high"))
+    base = np.clip(low, 0, None)
+    top = ROOM * max(float(np.nanmax(high)), float(np.nan_to_num(goal)), 1.0)
+    texts = {
+        i: Label((number(v), t("{low} to {high}", low=float(a), high=float(b))), "t", INK, 16)
+        for i, (v, a, b) in enumerate(zip(value[:-1], low, high, strict=False))
+    }
+    series = [
+        Series(t("From"), base, "bar"),
+        Series(t("To the estimate"), value - base, "bar", fill=LIGHT, points=fills),
+        Series(t("From the estimate"), high - value, "bar", fill=LIGHT, points=fills),
+        Series(t("Estimate"), value, marker=("dash", 22, INK)),
+        Series(t("Range"), high, labels=texts),
     ]
-    data.add_series(title, _cells(values))
-    frame = place.insert_chart(kind, data)
-    chart = frame.chart
-    _dress(chart, title)
-    chart.has_legend = False
-    chart.value_axis.has_major_gridlines = False
-    chart.value_axis.maximum_scale = HEADROOM * max(float(values.max()), 0.1)
-    chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.NONE
-    plot = chart.plots[0]
-    plot.gap_width = 60 if len(values) > 1 else 200
-    plot.vary_by_categories, plot.has_data_labels = False, True
-    plot.data_labels.position, plot.data_labels.show_value = XL_LABEL_POSITION.OUTSIDE_END, True
-    plot.data_labels.font.size, plot.data_labels.font.bold = Pt(14), True
-    plot.series[0].format.fill.solid()
-    plot.series[0].format.fill.fore_color.theme_color = MSO_THEME_COLOR.ACCENT_1
-    figures = "; ".join(f"{name}: {number(v)}" for name, v in zip(names, values, strict=True))
-    describe(frame, t("Chart: {title}", title=title), t(text, text=f"{title}. {figures}."))
-    return chart
+    items = [*rows["item"], " "]
+    if np.isfinite(goal):
+        label = Label((t("Goal {n}", n=number(goal)),), "t")
+        series.append(Series(t("Goal"), np.full(len(items), goal), goal=True, labels={len(rows): label}))
+    else:
+        items, series = items[:-1], [_cut(one) for one in series]
+    _, frame = combine(place, [plain(item) for item in items], series, top, (0.0, 0.02, 1.0, 0.84), gap=70)
+    figures = "; ".join(
+        f"{row.item}: {number(row.value)} ({number(row.low)}-{number(row.high)})" for row in rows.itertuples()
+    )
+    describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
+
+
+def _cut(series: Series) -> Series:
+    """A series without the empty last category, which is there for the goal's label."""
+    return Series(**{**vars(series), "values": list(series.values)[:-1]})
+
+
+def bridge_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
+    """From the quarter before to this one: its parts as steps, which add up."""
+    change = rows["change"].to_numpy(float)
+    ends = np.array([change[0], change[0] + change[1], change[-1], change[-1]])
+    starts = np.array([0.0, change[0], change[0] + change[1], 0.0])
+    low, size = np.minimum(starts, ends), np.abs(ends - starts)
+    total, up = np.array([True, False, False, True]), ends >= starts
+    texts = {
+        i: Label((number(change[i], 1) if total[i] else signed(change[i]),), "t",
+                 INK if total[i] else WARNING if up[i] else BRAND, 16)
+        for i in range(4)
+    }  # fmt: skip
+    series = [
+        Series(t("Base"), np.where(total, 0.0, low), "bar"),
+        Series(t("Level"), np.where(total, ends, 0.0), "bar", fill=MIDDLE, points={3: BRAND}),
+        Series(t("More"), np.where(~total & up, size, 0.0), "bar", fill=WARNING),
+        Series(t("Less"), np.where(~total & ~up, size, 0.0), "bar", fill=BRAND),
+        Series(t("Top"), low + size, labels=texts),
+    ]
+    for i in range(3):
+        pair = np.full(4, np.nan)
+        pair[i : i + 2] = ends[i]
+        series.append(Series(t("Step {n}", n=i + 1), pair, line=(GREY, 0.5, "")))
+    top = 1.2 * float((low + size).max())
+    _, frame = combine(place, rows["name"].map(plain).tolist(), series, top, (0.0, 0.03, 1.0, 0.81), gap=55)
+    figures = "; ".join(f"{name}: {signed(v)}" for name, v in zip(rows["name"], change, strict=True))
+    describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
+
+
+def change_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
+    """How much each cause added or took away, most first; what added most in the warning colour."""
+    shown = rows if len(rows) <= MOST_BARS else _with_rest(rows)
+    values = shown["change"].round(1).to_numpy(float)
+    texts = {i: Label((signed(v),), "outEnd", INK, 14, bold=False) for i, v in enumerate(values)}
+    first = {0: WARNING} if values[0] > 0 else {}
+    series = [Series(title, values, "bar", fill=MIDDLE, points=first, labels=texts)]
+    reach = 1.35 * max(float(np.abs(values).max()), 0.1)
+    names = [_short(name) for name in shown["name"]]
+    chart, frame = combine(place, names, series, reach, (0.34, 0.0, 0.64, 1.0), gap=45, sideways=True)
+    plot = chart._chartSpace.chart.plotArea.find(qn("c:barChart"))
+    plot.find(qn("c:grouping")).set("val", "clustered")
+    chart.value_axis.minimum_scale = -reach if values.min() < 0 else 0
+    chart.category_axis.reverse_order = True
+    chart.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
+    figures = "; ".join(f"{name}: {signed(v)}" for name, v in zip(shown["name"], values, strict=True))
+    describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {figures}."))
+
+
+def _with_rest(rows: pd.DataFrame) -> pd.DataFrame:
+    """The causes that moved most, and all others together, so that the bars still add up."""
+    kept = rows.loc[rows["change"].abs().nlargest(MOST_BARS - 1).index].sort_values("change", ascending=False)
+    rest = rows.drop(kept.index)["change"].sum()
+    return pd.concat([kept, pd.DataFrame([{"name": t("All others"), "change": rest}])], ignore_index=True)
+
+
+def _short(name: str) -> str:
+    text = plain(name)
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+
+
+def signed(value: float) -> str:
+    """A change with its sign and one decimal."""
+    text = number(abs(value), 1)
+    return text if float(f"{abs(value):.1f}") == 0 else f"{'+' if value > 0 else '−'}{text}"

@@ -17,6 +17,7 @@ LINE_HEIGHT = 1.2  # of the font size; Arial's own is 1.15
 SPACE_AFTER = 0.5  # of the font size, after each paragraph, as the template sets it
 MEASURED_AT = 100  # points
 JOINER = "\N{ZERO WIDTH JOINER}"  # holds emoji and Indic letters together
+SHORT = 0.3  # of the width: a last line under it looks like a slip
 SAFETY = 0.97  # share of the width used, for the small differences between renderers
 
 
@@ -104,3 +105,17 @@ def shorten(text: str, box: tuple[float, float], size: float, bold: bool = False
         if text_height([cut], box[0], size, bold) <= box[1]:
             return cut
     return "…"
+
+
+def balanced(text: str, width: float, size: float, bold: bool = False) -> str:
+    """Return the text with a line break (vertical tab) that makes two lines even, where the last is short."""
+    lines = wrap(text, width, size, bold)
+    words = text.split()
+    if len(lines) != 2 or text_width(lines[1], size, bold) > SHORT * width or len(words) < 4:
+        return text
+    cuts = [(" ".join(words[:k]), " ".join(words[k:])) for k in range(2, len(words) - 1)]
+    fits = [c for c in cuts if max(text_width(part, size, bold) for part in c) <= width * SAFETY]
+    after = [c for c in fits if c[0].endswith((";", ","))]
+    best = min(after or fits, key=lambda c: abs(text_width(c[0], size, bold) - text_width(c[1], size, bold)),
+               default=None)  # fmt: skip
+    return "\v".join(best) if best else text

@@ -3,82 +3,96 @@
 import re
 from collections.abc import Sequence
 
+from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.shapes.placeholder import TablePlaceholder
 from pptx.table import _Cell
-from pptx.util import Emu, Inches, Pt
+from pptx.util import Emu, Pt
 
 from rhem_lib.deck.charts import describe
 from rhem_lib.deck.fit_text import LINE_HEIGHT, SAFETY, plain, shorten, text_width, wrap
 
 NUMBER = re.compile(r"^([\s,.%-]*\d[\d,.%-]*[\s,.%-]*|–)$")
-LARGEST, SMALLEST = 18, 10  # points
-PADDING = Pt(5)  # on each side of a cell
+LARGEST, SMALLEST, SECOND = 16, 10, 2  # points; how much smaller the second line of a cell is
+PADDING = Pt(5)  # on each side of a cell but the left of the first, which meets the other left edges
 NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
-TALL = Inches(0.85)  # highest row of a table that is spread out
 MOST_LINES = 3  # per cell at the smallest size; longer text is cut
+Cell = tuple[str, str]  # text, and a second line in grey
+RULES = {"head": (15875, "tx1"), "row": (9525, "accent5"), "sum": (15875, "tx1")}
 
 
 def fill(
     place: TablePlaceholder,
     heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[Cell]],
     alt_text: str,
+    *,
     strong: Sequence[int] = (),
-    tall: bool = False,
+    tinted: Sequence[tuple[int, int]] = (),
+    tall: int = 0,
 ) -> None:
-    """Fill a table placeholder; `strong` rows are bold, a `tall` table spreads over all of it."""
+    """Fill a table placeholder; `strong` rows are sums, `tinted` cells wait for an answer; rows grow to `tall`."""
     left, top, width, height = place.left, place.top, place.width, place.height
-    cells = [[plain(text) for text in row] for row in (heads, *rows)]
+    cells = [[(plain(a), plain(b)) for a, b in row] for row in ([(head, "") for head in heads], *rows)]
     widths = [width * share for share in _shares(cells)]
     size = _fit(cells, widths, height)
     lines = next(n for n in (MOST_LINES, 2, 1) if n == 1 or _tall(cells, widths, size, n) <= height)
-    least = min(height / len(cells), TALL) if tall else 0
+    least = min(height / len(cells), tall)
     frame = place.insert_table(rows=len(cells), cols=len(heads))
     table = frame.table
     table._tbl.tblPr.find(qn("a:tableStyleId")).text = NO_STYLE
-    numeric = [all(NUMBER.match(row[c]) for row in rows) for c in range(len(heads))]
+    numeric = [all(NUMBER.match(row[c][0]) for row in rows) for c in range(len(heads))]
     for c, column_width in enumerate(widths):
         table.columns[c].width = Emu(int(column_width))
-    for r, texts in enumerate(cells):
-        table.rows[r].height = Emu(int(max(_row_height(texts, widths, size, lines), least if r else 0)))
-        for c, text in enumerate(texts):
-            bold = r == 0 or r - 1 in strong
+    for r, row in enumerate(cells):
+        table.rows[r].height = Emu(int(max(_row_height(row, widths, size, lines), least if r else 0)))
+        rule = "head" if r == 0 or r in strong else "row"
+        for c, cell in enumerate(row):
             inner = (widths[c] - 2 * PADDING) / Pt(1)
-            cut = shorten(text, (inner, lines * size * LINE_HEIGHT), size, bold=True)
-            _write(table.cell(r, c), cut, size, bold, PP_ALIGN.RIGHT if numeric[c] else PP_ALIGN.LEFT)
+            texts = [shorten(text, (inner, lines * size * LINE_HEIGHT), size, bold=True) for text in cell if text]
+            made = table.cell(r, c)
+            _write(made, texts or [""], size, strong=r == 0 or r - 1 in strong or bool(cell[1]),
+                   align=PP_ALIGN.RIGHT if numeric[c] else PP_ALIGN.LEFT, rule=rule, head=r == 0)  # fmt: skip
+            if (r - 1, c) in tinted:
+                _tint(made)
+            if c == 0:
+                made.margin_left = 0
     frame.left, frame.top, frame.width = left, top, width
     frame.height = Emu(sum(row.height for row in table.rows))
-    rest = "; ".join(", ".join(text for text in row if text) for row in rows)
-    describe(frame, alt_text, f"{alt_text}. {rest}"[:1000])
+    rest = "; ".join(", ".join(text for pair in row for text in pair if text) for row in rows)
+    describe(frame, alt_text, f"{alt_text}. {rest}")
 
 
-def _shares(cells: Sequence[Sequence[str]]) -> list[float]:
-    """Return each column's share of the width, by the root of its longest text: few lines wrap.
-
-    A column that is empty but for its head is to be written in: it gets two thirds of the widest.
-    """
+def _shares(cells: Sequence[Sequence[Cell]]) -> list[float]:
+    """Return each column's share of the width, by the root of its longest text: few lines wrap."""
     columns = list(zip(*cells, strict=True))
-    weights = [max(text_width(text, LARGEST, True) for text in column) ** 0.5 for column in columns]
-    blank = 2 / 3 * max(weights)
-    weights = [w if any(column[1:]) else blank for w, column in zip(weights, columns, strict=True)]
+    weights = [
+        max(text_width(text, LARGEST, True) for pair in column for text in pair) ** 0.5 for column in columns
+    ]
     return [weight / sum(weights) for weight in weights]
 
 
-def _row_height(texts: Sequence[str], widths: Sequence[float], size: float, most: int) -> float:
-    """Height in EMU of a row of at most so many lines; measured in bold, the wider face."""
+def _lines(cell: Cell, width: float, size: float) -> float:
+    """How many lines of the first text's size a cell takes."""
+    second = len(wrap(cell[1], width, size - SECOND)) * (size - SECOND) / size if cell[1] else 0
+    return len(wrap(cell[0], width, size, True)) + second
+
+
+def _row_height(row: Sequence[Cell], widths: Sequence[float], size: float, most: int) -> float:
+    """Height in EMU of a row of at most so many lines a text; measured in bold, the wider face."""
     inner = [(width - 2 * PADDING) / Pt(1) for width in widths]
-    lines = max(len(wrap(text, w, size, True)) for text, w in zip(texts, inner, strict=True))
-    return Pt(min(lines, most) * size * LINE_HEIGHT) + 2 * PADDING
+    pairs = zip(row, inner, strict=True)
+    lines = max(min(_lines(cell, w, size), most + (most if cell[1] else 0)) for cell, w in pairs)
+    return Pt(lines * size * LINE_HEIGHT) + 2 * PADDING
 
 
-def _tall(cells: Sequence[Sequence[str]], widths: Sequence[float], size: float, most: int) -> float:
+def _tall(cells: Sequence[Sequence[Cell]], widths: Sequence[float], size: float, most: int) -> float:
     return sum(_row_height(row, widths, size, most) for row in cells)
 
 
-def _fit(cells: Sequence[Sequence[str]], widths: Sequence[float], height: float) -> float:
+def _fit(cells: Sequence[Sequence[Cell]], widths: Sequence[float], height: float) -> float:
     size = float(LARGEST)
     while size > SMALLEST:
         if _tall(cells, widths, size, MOST_LINES) <= height and not _breaks_a_word(cells, widths, size):
@@ -87,22 +101,40 @@ def _fit(cells: Sequence[Sequence[str]], widths: Sequence[float], height: float)
     return size
 
 
-def _breaks_a_word(cells: Sequence[Sequence[str]], widths: Sequence[float], size: float) -> bool:
+def _breaks_a_word(cells: Sequence[Sequence[Cell]], widths: Sequence[float], size: float) -> bool:
     inner = [(width - 2 * PADDING) / Pt(1) * SAFETY for width in widths]
     words = (
-        (word, width) for row in cells for text, width in zip(row, inner, strict=True) for word in text.split()
+        (word, width)
+        for row in cells
+        for (text, _), width in zip(row, inner, strict=True)
+        for word in text.split()
     )
     return any(text_width(word, size, bold=True) > width for word, width in words)
 
 
-def _write(cell: _Cell, text: str, size: float, bold: bool, align: PP_ALIGN) -> None:
-    cell.text = text
-    cell.vertical_anchor = MSO_ANCHOR.MIDDLE
+def _write(
+    cell: _Cell, texts: Sequence[str], size: float, *, strong: bool, align: PP_ALIGN, rule: str, head: bool
+) -> None:
+    """Write a cell: its text, a second line smaller and grey, and the rule below it."""
+    cell.text = texts[0]
+    for text in texts[1:]:
+        cell.text_frame.add_paragraph().text = text
+    cell.vertical_anchor = MSO_ANCHOR.BOTTOM if head else MSO_ANCHOR.MIDDLE
     cell.margin_left = cell.margin_right = cell.margin_top = cell.margin_bottom = PADDING
-    paragraph = cell.text_frame.paragraphs[0]
-    paragraph.alignment = align
-    for run in paragraph.runs:
-        run.font.size, run.font.bold = Pt(size), bold
-    properties = cell._tc.get_or_add_tcPr()
-    line = '<a:solidFill><a:schemeClr val="accent2"/></a:solidFill>'
-    properties.insert(0, parse_xml(f'<a:lnB {nsdecls("a")} w="9525">{line}</a:lnB>'))
+    for i, paragraph in enumerate(cell.text_frame.paragraphs):
+        paragraph.alignment = align
+        for run in paragraph.runs:
+            run.font.size, run.font.bold = Pt(size - SECOND * bool(i)), strong and not i
+            if head or i:
+                run.font.color.theme_color = MSO_THEME_COLOR.ACCENT_4
+    width, colour = RULES[rule]
+    line = f'<a:solidFill><a:schemeClr val="{colour}"/></a:solidFill>'
+    cell._tc.get_or_add_tcPr().insert(0, parse_xml(f'<a:lnB {nsdecls("a")} w="{width}">{line}</a:lnB>'))
+
+
+def _tint(cell: _Cell) -> None:
+    """Mark a cell that waits for an answer."""
+    fill = '<a:schemeClr val="accent1"><a:lumMod val="10000"/><a:lumOff val="90000"/></a:schemeClr>'
+    cell._tc.get_or_add_tcPr().append(parse_xml(f"<a:solidFill {nsdecls('a')}>{fill}</a:solidFill>"))
+    for run in cell.text_frame.paragraphs[0].runs:
+        run.font.bold, run.font.color.theme_color = True, MSO_THEME_COLOR.ACCENT_1

@@ -19,15 +19,18 @@ from rhem_lib.settings import Brand
 from rhem_lib.storage import write_whole
 
 LAYOUTS = {
-    "Cover": {"Title", "Subtitle", "Prepared by"},
-    "Headline": {"Title", "Number", "Number label", "Body"},
-    "Chart": {"Title", "Chart", "Body"},
-    "Two charts": {"Title", "Left chart", "Right chart", "Body"},
-    "Chart and table": {"Title", "Chart", "Table", "Body"},
-    "Text and table": {"Title", "Body", "Table"},
-    "Table": {"Title", "Table", "Body"},
-    "Text": {"Title", "Body"},
-}
+    "Cover": {"Title", "Subtitle", "Prepared by", "Agenda"},
+    "Quarter": {"Title", "Number", "Number label", "Chart head", "Chart", "Box 1", "Box 2", "Box 3", "Note"},
+    "Chart": {"Title", "Chart head", "Chart", "Note"},
+    "Two charts": {
+        "Title", "Left chart head", "Left chart", "Right chart head", "Right chart", "Left text", "Right text",
+        "Note",
+    },
+    "Table": {"Title", "Table", "Note"},
+    "Table over text": {"Title", "Table", "Left text", "Right text", "Note"},
+    "Table and text": {"Title", "Table", "Body", "Note"},
+    "Text": {"Title", "Body", "Note"},
+}  # fmt: skip
 KINDS = {  # that a placeholder must have; any kind of text does for the others
     **dict.fromkeys(("Chart", "Left chart", "Right chart"), PP_PLACEHOLDER.CHART),
     "Table": PP_PLACEHOLDER.TABLE,
@@ -47,7 +50,7 @@ def open_template(brand: Brand) -> Deck:
         if value and not Path(value).is_file():
             raise SettingsError("there is no such file.", where=f"brand.{key}", examples=[value])
     if brand.logo:
-        _check_logo(brand.logo)
+        check_logo(brand.logo)
     if not brand.template:
         with (files("rhem_lib") / "templates" / "review.pptx").open("rb") as ours:
             deck = Presentation(ours)
@@ -75,7 +78,7 @@ def open_template(brand: Brand) -> Deck:
     return deck
 
 
-def _check_logo(path: str) -> None:
+def check_logo(path: str) -> None:
     """Refuse a logo that a presentation cannot show, or that would take gigabytes to open."""
     from PIL import Image
 

@@ -14,8 +14,8 @@
 >>> axes += [figures.concentration(busy), figures.hours_of_week(busy)]
 >>> why = metric.why_moved(panel, metric.cause_months(work), before="2025", after="2026")
 >>> axes += [figures.moved(why)]
->>> review = rhem.build_review(work, panel, fit, client="Birch Foods", quarter="2026Q2")
->>> axes += [figures.review_minutes(review), *figures.review_parts(review), figures.review_causes(review)]
+>>> review = rhem.build_review(work, panel, fit, client="Birch Foods", quarter="2026Q2", earlier=study.before)
+>>> axes += [figures.review_minutes(review), figures.review_parts(review), figures.review_causes(review)]
 >>> figures.png(axes[0])[1:4]
 b'PNG'
 """

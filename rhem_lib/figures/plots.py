@@ -34,7 +34,7 @@ from rhem_lib.figures.theme import (
     takeaway,
     title,
 )
-from rhem_lib.language import number, sentence_case, speaking, t
+from rhem_lib.language import number, speaking, t
 from rhem_lib.metric import pooled_rhem
 from rhem_lib.review import Review
 
@@ -416,19 +416,23 @@ def recovery(found: "Recovery") -> np.ndarray:
 
 @styled
 def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
-    """Draw minutes per computer by month with gaps, the expected path with band, and the target."""
+    """Draw minutes per computer by month with gaps, the normal range, the forecast, and the target."""
     ax = axes(ax, 8, 4)
     section, table = review["minutes"], review["minutes"].table
     if table is None:
         return say_missing(ax, section.title)
     with speaking(review.language):
-        expected, goal = t("expected"), t("{line}-minute line", line=number(review.target_minutes))
-    month = table["month"]
-    if table["expected"].notna().any():
-        ax.fill_between(month, table["expected_low"], table["expected_high"], color=BLUE, alpha=0.15, lw=0)
-        ax.plot(month, table["expected"], color=GREY, lw=1.4, ls=(0, (4, 3)))
-        beside(ax, expected, (month.iloc[-1], table["expected"].iloc[-1]), (6, 0), color=GREY)
-    ax.plot(month, table["minutes"], color=BLUE, lw=2.2, marker="o" if len(table) <= FEW_MONTHS else ".", ms=4)
+        goal, ahead = t("{line}-minute line", line=number(review.target_minutes)), t("Forecast")
+    known, coming = table[table["kind"] == "month"], table[table["kind"] == "ahead"]
+    if known["normal_low"].notna().any():
+        ax.fill_between(table["month"], table["normal_low"], table["normal_high"], color=BLUE, alpha=0.15, lw=0)
+    ax.plot(
+        known["month"], known["minutes"], color=BLUE, lw=2.2, marker="o" if len(known) <= FEW_MONTHS else ".", ms=4
+    )
+    if len(coming):
+        joined = pd.concat([known.dropna(subset=["minutes"]).tail(1), coming])
+        ax.plot(joined["month"], joined["minutes"], color=BLUE, lw=1.8, ls=(0, (4, 3)))
+        beside(ax, ahead, (joined["month"].iloc[-1], joined["minutes"].iloc[-1]), (6, 0), color=BLUE)
     level_line(ax, review.target_minutes, goal, ORANGE)
     month_axis(ax)
     ax.set(ylim=(0, None), ylabel=review.unit)
@@ -438,34 +442,36 @@ def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
 
 
 @styled
-def review_parts(review: Review) -> np.ndarray:
-    """Draw problems per 10 computers and minutes per problem, base period and this quarter."""
-    section = review["fewer_or_faster"]
-    if section.table is None:
-        return np.array([say_missing(axes(None, 8, 1), f"{section.title}. {' '.join(section.paragraphs)}")])
-    figure, pair = plt.subplots(1, 2, figsize=(8, 3))
-    for ax, (_, rows) in zip(pair, section.table.groupby("measure"), strict=True):
-        labels = [sentence_case(text) for text in rows["period"]]
-        bars = ax.bar(labels, rows["value"], color=[LIGHT, BLUE], width=0.55)
-        ax.bar_label(bars, [number(v) for v in rows["value"]], padding=2, fontweight="bold")
-        ax.set_title(rows["unit"].iloc[0], fontweight="normal", fontsize=10)
-        ax.set_yticks([])
-        ax.margins(y=0.14)
-        ax.grid(visible=False)
-        ax.spines["left"].set_visible(False)
-    head(figure, section.title)
-    return pair
+def review_parts(review: Review, ax: Axes | None = None) -> Axes:
+    """Draw the bridge from the quarter before: tickets, time for each, this quarter."""
+    ax = axes(ax, 8, 3)
+    table = next((s.table for s in review.sections if s.key == "why"), None)
+    if table is None:
+        with speaking(review.language):
+            return say_missing(ax, t("There is no earlier quarter to explain the change from."))
+    rows = table[table["kind"] == "bridge"]
+    change = rows["change"].to_numpy()
+    base = np.array([0.0, change[0], change[0] + change[1], 0.0])
+    colours = [LIGHT, *(ORANGE if part > 0 else BLUE for part in change[1:3]), BLUE]
+    names = [short(name, 24) for name in rows["name"]]
+    bars = ax.bar(names, change, bottom=base, width=0.55, color=colours)
+    ax.bar_label(bars, [f"{v:+.1f}" if 0 < i < 3 else number(v) for i, v in enumerate(change)], fontweight="bold")
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    ax.spines["left"].set_visible(False)
+    title(ax, review["why"].title)
+    return ax
 
 
 @styled
 def review_causes(review: Review, ax: Axes | None = None) -> Axes:
-    """Draw the top causes in minutes per computer a month, the largest on top."""
-    ax = axes(ax, 8, 2.4)
-    section = review["causes"]
-    if section.table is None:
-        return say_missing(ax, f"{section.title}.")
-    rows = section.table[section.table["kind"] == "cause"].iloc[::-1]
-    bars = ax.barh([short(name, 34) for name in rows["name"]], rows["minutes"], color=BLUE, height=0.6)
+    """Draw the causes in minutes per computer and month, the largest on top."""
+    ax = axes(ax, 8, 2.8)
+    section = next((s for s in review.sections if s.key == "causes"), None)
+    if section is None or section.table is None:
+        return say_missing(ax, f"{review['quarter'].title}.")
+    rows = section.table[section.table["kind"] == "row"].iloc[::-1]
+    bars = ax.barh([short(name, 34) for name in rows["cause"]], rows["minutes"], color=BLUE, height=0.6)
     ax.bar_label(bars, [number(v) for v in rows["minutes"]], padding=4, fontweight="bold")
     ax.set_xticks([])
     ax.grid(visible=False)

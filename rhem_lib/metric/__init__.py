@@ -5,12 +5,13 @@ from rhem_lib.metric.causes import (
     NOT_RECORDED,
     Concentration,
     cause_months,
+    cause_names,
     cause_table,
     computer_table,
     concentration,
 )
 from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
-from rhem_lib.metric.intervals import pooled_rhem
+from rhem_lib.metric.intervals import hour_limits, pooled_rhem
 from rhem_lib.metric.measured import why_unmeasured
 from rhem_lib.metric.other_definitions import Definitions, definitions
 from rhem_lib.metric.panel import measure, reactive_entries
@@ -26,11 +27,13 @@ __all__ = [
     "PatchEffect",
     "business_share",
     "cause_months",
+    "cause_names",
     "cause_table",
     "computer_table",
     "concentration",
     "definitions",
     "given_back",
+    "hour_limits",
     "last_periods",
     "measure",
     "patch_effect",

@@ -1,21 +1,19 @@
-"""The appendix of a review: what was counted, how good the data are, how the figures are made."""
+"""The appendix of a review: all causes; what was counted, how good the data are, how the figures are made."""
 
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import mark, month, number, sentence_case, t
+from rhem_lib.language import mark, month_name, number, sentence_case, t
+from rhem_lib.review import claims
 from rhem_lib.review.facts import Facts
 from rhem_lib.review.section import Section
 from rhem_lib.schema import METRIC_VERSION
 
 PRESETS = {
-    "unscheduled": mark("Unplanned work here means incidents, problems, worked alerts and user requests."),
-    "incidents": mark(
-        "Unplanned work here means incidents, problems and worked alerts; user requests are left out."
-    ),
-    "all-support": mark("Unplanned work here means all work that is not project, onboarding, internal or leave."),
+    "unscheduled": mark("Unplanned work: incidents, problems, worked alerts and user requests."),
+    "incidents": mark("Unplanned work: incidents, problems and worked alerts, without user requests."),
+    "all-support": mark("All work that is not project, onboarding, internal or leave."),
 }
-NEARLY = 0.05  # share of unsorted hours that leaves the picture as it is
 PLAIN_FLAGS = {
     "partial-month": mark("In service, or measured, for a part of the month only."),
     "carried-endpoints": mark("No list of computers this month; the last one is used."),
@@ -30,79 +28,100 @@ PLAIN_FLAGS = {
     "zero-hours": mark("Computers in service and no unplanned work."),
     "billing-switch": mark("The agreement changed inside the month."),
 }
+MOST_CAUSES = 10
+
+
+def causes(f: Facts) -> Section | None:
+    """Every cause with its tickets and minutes, before, now and usual; they add up to the whole."""
+    rows = f.causes.sort_values("minutes", ascending=False)
+    if rows.empty:
+        return None
+    table = pd.DataFrame({
+        "cause": [f.cause(name) for name in rows["name"]], "tickets_before": rows["problems_before"].to_numpy(),
+        "tickets": rows["problems"].to_numpy(), "usual": rows["usual"].to_numpy(),
+        "minutes_before": rows["minutes_before"].to_numpy(), "minutes": rows["minutes"].to_numpy(),
+        "share": rows["share"].to_numpy(),
+    })  # fmt: skip
+    rest = table.iloc[MOST_CAUSES:]
+    if len(rest) > 1:
+        other = rest.drop(columns="cause").sum(min_count=1)
+        table = pd.concat([table.iloc[:MOST_CAUSES], pd.DataFrame([{"cause": t("All others"), **other}])])
+    whole = table.drop(columns="cause").sum(min_count=1)
+    table = pd.concat([table, pd.DataFrame([{"cause": t("All"), **whole}])], ignore_index=True)
+    table["kind"] = ["row"] * (len(table) - 1) + ["result"]
+    if f.before is None:
+        table = table.drop(columns=["tickets_before", "usual", "minutes_before"])
+    names = {"cause": t("Cause"), "tickets_before": t("Tickets before"), "tickets": t("Tickets now"),
+             "usual": t("Usual minutes"), "minutes_before": t("Minutes before"), "minutes": t("Minutes now"),
+             "share": t("Share")}  # fmt: skip
+    heads = {column: head for column, head in names.items() if column in table}
+    note = t(
+        "Minutes per computer and month. Usual: the year before, pooled. A ticket counts once, a child with "
+        "its parent."
+    )
+    return Section("causes", sentence_case(claims.top_cause(f)), _boxes(f), table, layout="table", heads=heads,
+                   footnote=note, appendix=True)  # fmt: skip
+
+
+def _boxes(f: Facts) -> tuple[str, ...]:
+    now, hours_are = f.now, t(f.settings.hours_are)
+    return (
+        t("What is counted: {preset}", preset=t(PRESETS[f.settings.preset])),
+        t("What is not: Planned maintenance, projects, onboarding and internal work."),
+        t("How it is divided: {hours} {hours_are} over {exposure} computer-months: {minutes}. Months are added up "
+          "first and divided once (RHEM {rhem} h, definition {version}).",
+          hours=number(now.hours, 1), hours_are=hours_are, exposure=number(now.exposure), minutes=now.minutes,
+          rhem=number(now.minutes / 60, 2), version=METRIC_VERSION),
+    )  # fmt: skip
 
 
 def counted(f: Facts) -> Section:
-    """The definition of the figure and what went into it."""
-    s, hours_are = f.settings, t(f.settings.hours_are)
-    paragraphs = (
-        t("The figure is {hours_are} of unplanned work, divided by the computers in service that month.",
-          hours_are=hours_are),
-        t(PRESETS[s.preset]),
-        t("Planned maintenance, projects, onboarding and internal work are left out."),
-        t("Several months are added up first and divided once; months are not averaged."),
-        t("In RHEM terms (hours per endpoint per month, definition {version}) the quarter is {hours} h.",
-          version=METRIC_VERSION, hours=number(f.now.minutes / 60, 2)),
-    )  # fmt: skip
-    rows = [
-        (t("{Hours_are} counted", Hours_are=sentence_case(hours_are)), f.now.hours),
-        (t("Time entries"), float(f.entries)),
-        (t("Problems worked on"), f.now.tickets),
-        (t("Computer-months in service"), f.now.exposure),
-        (t("Months in service, of 3"), float(f.now.months)),
-    ]
-    table = pd.DataFrame(rows, columns=["item", "value"])
-    title = t("This is what counts as {what} time", **f.words)
-    heads, notes = {"item": t("Item"), "value": t("Value")}, t("Preset: {preset}.", preset=s.preset)
-    return Section("counted", title, paragraphs, table, notes, "table", heads=heads, appendix=True)
+    """The months of the quarter, how good their data are, and how a forecast is made."""
+    title, _ = claims.classified(f)
+    rows = f.in_quarter
+    names = [month_name(when) for when in rows["month"]]
+    served = rows["exposure"] > 0
+    days = f.entries.groupby(f.entries["worked_on"].dt.to_period("M"))["worked_on"].nunique()
+    by_month = {
+        t("Computers listed"): rows["endpoints"], t("Computer-months in service"): rows["exposure"],
+        t("Days with work"): rows["month"].dt.to_period("M").map(days).astype(float),
+        t("Tickets begun"): rows["reactive_tickets"], t("Hours counted"): rows["reactive_hours"],
+        t("Hours not classified"): rows["unclassified_hours"],
+    }  # fmt: skip
+    table = pd.DataFrame([[item, *values.where(served, np.nan).tolist(), values.where(served).sum()]
+                          for item, values in by_month.items()], columns=["item", *names, "quarter"])  # fmt: skip
+    table.loc[0, "quarter"] = float(f.computers_now)
+    table.loc[len(table)] = [t("Minutes per computer"), *rows["minutes"].tolist(), f.now.minutes]
+    table["kind"] = ["row"] * (len(table) - 1) + ["result"]
+    heads = {"item": "", **{name: name for name in names}, "quarter": t("Quarter")}
+    upper = 60 * (f.now.hours + float(rows["unclassified_hours"].sum())) / f.now.exposure
+    note = t("If all hours that could not be classified counted, the quarter would be {minutes}.", minutes=upper)
+    return Section("counted", title, (*_methods(f), *_remarks(rows)), table, layout="table", heads=heads,
+                   footnote=note, appendix=True)  # fmt: skip
 
 
-def quality(f: Facts) -> Section:
-    """What to know about the data of the quarter; the bound from hours that could not be sorted."""
-    unsorted, outside = (float(f.in_quarter[c].sum()) for c in ("unclassified_hours", "outside_hours"))
-    upper = 60 * (f.now.hours + unsorted) / f.now.exposure
-    paragraphs = [t("Every hour could be sorted into planned or unplanned work.")]
-    if unsorted > 0:
-        paragraphs = [
-            t("{hours} hours could not be sorted ({share}). If all were unplanned, the figure would be {minutes}.",
-              hours=number(unsorted, 1), share=unsorted / (unsorted + f.now.hours), minutes=upper)
-        ]  # fmt: skip
-    if outside:
-        paragraphs.append(t("{hours} hours fell outside the time in service; they are not in the figure.",
-                            hours=number(outside, 1)))  # fmt: skip
-    rows = [(month(row["month"]), remark) for _, row in f.in_quarter.iterrows() for remark in _remarks(row)]
-    table = pd.DataFrame(rows, columns=["month", "remark"]) if rows else None
-    title = t("These are the weak spots of the data")
-    if not rows and unsorted <= NEARLY * f.now.hours:
-        title = t("The data of this quarter are nearly complete") if unsorted else t("The data are complete")
-    remark = t("The table lists what to know about single months.") if rows else t("No month needs a remark.")
-    heads = {"month": t("Month"), "remark": t("Remark")}
-    return Section("quality", title, (*paragraphs, remark), table, "", "table", heads=heads, appendix=True)
-
-
-def _remarks(row: pd.Series) -> list[str]:
-    flags = str(row["flags"]).split()
-    if not flags and not np.isfinite(row["minutes"]):
-        return [t("No figure: no computer in service, or no count.")]
-    return [t(PLAIN_FLAGS[flag]) for flag in flags]
-
-
-def method(f: Facts) -> Section:
-    """How the expected path, the band and the firm or likely words come about."""
-    goal = f.settings.targets
-    path = mark(
-        "The expected path falls from a starting level to a resting level. All clients inform it; "
-        "each client has its own. This quarter's months are part of the fit."
+def _methods(f: Facts) -> tuple[str, ...]:
+    how = t(
+        "How a forecast is made: The time falls from a starting level to a resting level. Your own months and "
+        "those of all clients inform it; a forecast uses only months before its quarter."
     )
-    if not np.isfinite(f.curve.expected):
-        path = mark("There is not enough data yet for an expected path, so none is shown.")
-    elif not f.curve.own:
-        path = mark("This client has no path of its own yet; any path shown is that of a typical client.")
-    paragraphs = (
-        t(path),
-        t("The band contains the path with {share} certainty; single months scatter more widely.", share=0.95),
-        t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
-        t("The {line}-minute line is the goal for month {n}; {minutes} is the reference at the start.",
-          line=f.target, n=goal.months, minutes=60 * goal.start_h),
-    )  # fmt: skip
-    return Section("method", t("This is how the expected path is made"), paragraphs, appendix=True)
+    if not f.forecast.known and not f.ahead.known:
+        how = t("How a forecast is made: There is not enough data yet for one.")
+    sure = t(
+        "How sure we are: A range says where the figure would lie if chance had sent other tickets. We say up or "
+        "down only if the range of the change leaves out zero, and probably where it nearly does."
+    )
+    return how, sure
+
+
+def _remarks(rows: pd.DataFrame) -> list[str]:
+    """What to know about single months; one line each kind."""
+    by_flag: dict[str, list[str]] = {}
+    for _, row in rows.iterrows():
+        flags = str(row["flags"]).split()
+        if not flags and not np.isfinite(row["minutes"]):
+            flags = ["no-endpoints"]
+        for flag in flags:
+            by_flag.setdefault(flag, []).append(month_name(row["month"]))
+    return [t("{months}: {remark}", months=t("All months") if len(names) == len(rows) > 1 else ", ".join(names),
+              remark=t(PLAIN_FLAGS[flag])) for flag, names in by_flag.items()]  # fmt: skip

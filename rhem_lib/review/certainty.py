@@ -1,7 +1,7 @@
 """How sure a difference is, and the words for it: one table for all degrees of certainty.
 
-A difference of two standard errors or more is firm, one of one or more is likely, anything less is too early to
-call. No other module compares a difference with its error.
+A difference of two standard errors or more is firm, one of one or more is likely, anything less is within normal
+ups and downs. No other module compares a difference with its error.
 """
 
 from dataclasses import dataclass
@@ -11,102 +11,93 @@ import numpy as np
 from rhem_lib.language import mark, t
 
 FIRM, LIKELY = 2.0, 1.0  # standard errors
-STEPS = {"too early": 1, "likely": 2, "firm": 3}  # away from "about the same", the middle of a ladder
-Ladder = tuple[str, str, str, str, str, str, str]  # firm, likely, early less; same; early, likely, firm more
-
-
-def _ladder(less: tuple[str, str], same: str, more: tuple[str, str]) -> Ladder:
-    """A ladder that says the same of every difference that it is too early to call."""
-    return (*less, same, same, same, *more)
-
+Z95 = 1.96  # half-width of a 95 % interval in standard errors
+STEPS = {"unclear": 0, "likely": 1, "firm": 2}  # away from the middle of a ladder
+Ladder = tuple[str, str, str, str, str]  # firm and likely less, unclear, likely and firm more
 
 LADDERS: dict[str, Ladder] = {
-    "change, title": (
-        mark("{What} fell to {minutes} per computer a month"),
-        mark("{What} likely fell, to {minutes} per computer a month"),
-        mark("{What} took {minutes} per computer a month"),
-        mark("{What} stayed at about {minutes} per computer a month"),
-        mark("{What} took {minutes} per computer a month"),
-        mark("{What} likely rose, to {minutes} per computer a month"),
-        mark("{What} rose to {minutes} per computer a month"),
-    ),
     "change": (
-        mark("That is {by} less than the quarter before, clearly a real change."),
-        mark("That is {by} less than the quarter before, likely a real change."),
-        mark("The quarter before took {before}; it is too early to call that a real change."),
-        mark("The quarter before took {before}: too small a change to tell from chance."),
-        mark("The quarter before took {before}; it is too early to call that a real change."),
-        mark("That is {by} more than the quarter before, likely a real change."),
-        mark("That is {by} more than the quarter before, clearly a real change."),
+        mark("down from {before}"),
+        mark("probably down from {before}"),
+        mark("within normal ups and downs"),
+        mark("probably up from {before}"),
+        mark("up from {before}"),
     ),
-    "target": (
-        mark("That is clearly under our {line}-minute line."),
-        mark("That is likely under our {line}-minute line."),
-        mark("It is too early to tell whether it is really under our {line}-minute line."),
-        mark("That is close to our {line}-minute line."),
-        mark("It is too early to tell whether it is really above our {line}-minute line."),
-        mark("That is likely above our {line}-minute line."),
-        mark("That is clearly above our {line}-minute line."),
+    "change, sentence": (
+        mark("The quarter before took {before}; the fall is more than chance explains."),
+        mark("The quarter before took {before}; the fall is probably more than chance."),
+        mark("The quarter before took {before}; the difference is within normal ups and downs."),
+        mark("The quarter before took {before}; the rise is probably more than chance."),
+        mark("The quarter before took {before}; the rise is more than chance explains."),
     ),
-    "expected, title": _ladder(
-        (
-            mark("The quarter was clearly better than the path we expected"),
-            mark("The quarter was likely better than the path we expected"),
-        ),
-        mark("The quarter was in line with the path we expected"),
-        (
-            mark("The quarter was likely worse than the path we expected"),
-            mark("The quarter was clearly worse than the path we expected"),
-        ),
+    "goal": (
+        mark("under our goal of {line}"),
+        mark("probably under our goal of {line}"),
+        mark("too close to our goal of {line} to call"),
+        mark("probably above our goal of {line}"),
+        mark("above our goal of {line}"),
     ),
-    "above what was expected": _ladder(
-        ("", ""),
-        "",
-        (
-            mark("The quarter was likely above what we expected."),
-            mark("The quarter was clearly above what we expected."),
-        ),
+    "goal, mark": (
+        mark("● Under the goal of {line}"),
+        mark("● Probably under the goal of {line}"),
+        mark("○ Too close to the goal of {line} to call"),
+        mark("▲ Probably above the goal of {line}"),
+        mark("▲ Above the goal of {line}"),
     ),
-    "typical client": _ladder(
-        (mark("Other clients of this age usually need more, about {usual}."),) * 2,
-        mark("Other clients of this age usually need about {usual}: much the same."),
-        (mark("Other clients of this age usually need less, about {usual}."),) * 2,
+    "cause": (
+        mark("Fell"),
+        mark("Fell, but may be chance"),
+        mark("Too early to tell"),
+        mark("Rose, but may be chance"),
+        mark("Rose"),
     ),
 }
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One number less another, with its standard error; up to `near` it is about the same.
+    """One number less another, with its standard error.
 
     >>> Difference(-3.0, se=1.0).sure
     'firm'
-    >>> Difference(-3.0, se=1.0).say("target", line=15)
-    'That is clearly under our 15-minute line.'
+    >>> Difference(-3.0, se=1.0).say("goal", line=15)
+    'under our goal of 15'
     """
 
     value: float
     se: float
-    near: float = 0.0
 
     @property
     def sure(self) -> str:
-        """Return 'firm', 'likely' or 'too early'; without any spread at most 'likely'."""
+        """Return 'firm', 'likely' or 'unclear'; without any spread at most 'likely'."""
         size = abs(self.value)
-        if not np.isfinite(size) or size == 0 or self.se < 0:
-            return "too early"
+        if not np.isfinite(size) or size == 0 or not self.se >= 0:
+            return "unclear"
         if self.se > 0 and size >= FIRM * self.se:
             return "firm"
-        return "likely" if size >= LIKELY * self.se else "too early"
+        return "likely" if size >= LIKELY * self.se else "unclear"
 
     @property
     def more(self) -> bool:
         """Whether it is likely or firmly above zero."""
-        return self.value > 0 and self.sure != "too early"
+        return self.value > 0 and self.sure != "unclear"
+
+    @property
+    def less(self) -> bool:
+        """Whether it is likely or firmly below zero."""
+        return self.value < 0 and self.sure != "unclear"
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.value - Z95 * self.se
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.value + Z95 * self.se
 
     def say(self, ladder: str, **values: object) -> str:
-        """Return the ladder's message for this difference, '' where it has none, with its {values}."""
-        same = self.sure == "too early" and abs(self.value) <= self.near
-        step = 0 if same else STEPS[self.sure]
-        message = LADDERS[ladder][3 - step if self.value < 0 else 3 + step]
-        return t(message, **values) if message else ""
+        """Return the ladder's message for this difference, with its {values}."""
+        step = STEPS[self.sure]
+        return t(LADDERS[ladder][2 - step if self.value < 0 else 2 + step], **values)

@@ -1,14 +1,37 @@
-"""What may be said, and when."""
+"""What may be said, and when: every kind of sentence with its condition, its range, and what is said otherwise.
 
+Each claim is one function. It returns the sentence that the numbers carry, or nothing where they carry none;
+sections of reviews and of the portfolio take their sentences from here. `tests/review/test_claims.py` has, for
+each, data for which it is true, and data for which it would be false and is not made.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
 import pandas as pd
 
-from rhem_lib.metric import why_unmeasured
+from rhem_lib.language import count, mark, month, month_name, number, percent, t
+from rhem_lib.metric import NOT_RECORDED, cause_names, why_unmeasured
+from rhem_lib.review.certainty import Difference
+from rhem_lib.review.facts import Facts, Level, Range
+from rhem_lib.schema import DAYS_PER_MONTH
 
 WHY = {
     "unsorted": "Half of the hours or more could not be classified. `rhem check` suggests rules for rhem.toml.",
     "nothing": "No hours in any month. Export them; or write yes in the column confirmed_zero of clients.csv.",
 }
 NO_COMPUTERS = "Hours, but no computers. `rhem check` names the lists of computers that arrived, and for whom."
+UNCHANGED = Difference(0.0, 0.0)
+LOW = 0.5  # of the goal; at or under that support is low, whatever it did since the quarter before
+MOST = 2 / 3  # of a change that one of two parts explains, to be named alone
+LIKELY, UNLIKELY = 0.8, 0.2  # chance of a goal
+DEFECT_SHARE, DEFECT_TICKETS = 0.5, 3  # of a computer's hours, and its tickets, before a repair is proposed
+NOISY_SHARE, NOISY_TICKETS, NOISY_FLEET = 0.3, 3, 10  # three computers worth naming: their share, tickets, fleet
+STARTS = {
+    (2, True): mark("your first two months"),
+    (3, True): mark("your first three months"),
+    (2, False): mark("two of your first three months"),
+}
 
 
 def not_reviewed(panel: pd.DataFrame, clients: pd.DataFrame, quarter: str) -> dict[str, str]:
@@ -38,3 +61,288 @@ def not_reviewed(panel: pd.DataFrame, clients: pd.DataFrame, quarter: str) -> di
     served = rows.groupby("client")[["exposure", "reactive_hours", "outside_hours"]].sum()
     worked = served[["reactive_hours", "outside_hours"]].abs().sum(axis=1) > 0
     return dict.fromkeys(served.index[(served["exposure"] == 0) & worked], NO_COMPUTERS) | found
+
+
+def level(
+    now: Level,
+    before: Level | None,
+    change: Difference | None,
+    line: float,
+    words: dict[str, str],
+    back: bool = False,
+) -> str:
+    """Title of a level, how it moved, and where that is against the goal; `back`: above a goal once reached."""
+    beyond = now.beyond(line)
+    given = {**words, "minutes": now.minutes, "line": line}
+    if now.hours <= 0:
+        return t("No {what} time was needed this quarter", **words)
+    if beyond.less and now.minutes <= LOW * line:
+        stayed = mark("{What} stayed low: {minutes} per computer and month, well under our goal of {line}")
+        low = mark("{What} was low: {minutes} per computer and month, well under our goal of {line}")
+        return t(stayed if before and before.minutes <= LOW * line else low, **given)
+    told = change.say("change", before=number(before.minutes)) if before and change else ""
+    took = mark("{What} was {minutes} per computer and month, {change}") if told else mark(
+        "{What} was {minutes} per computer and month")  # fmt: skip
+    first = t(took, change=told, **given)
+    if back:
+        return t("{level}; we had reached our goal of {line} and are back above it", level=first, line=line)
+    return t("{level}; that is {goal}", level=first, goal=beyond.say("goal", line=line))
+
+
+def forecast(came: float, said: Range) -> tuple[str, str]:
+    """Head and sentence of what was forecast before the quarter against what came."""
+    if not said.known:
+        return t("No forecast was made for this quarter"), t("No forecast was made for this quarter.")
+    head = mark("The forecast held")
+    if not said.low <= came <= said.high:
+        head = mark("More came than we forecast") if came > said.high else mark("Less came than we forecast")
+    sentence = t("We had forecast {value} ({low} to {high}); {came} came.",
+                 value=said.value, low=said.low, high=said.high, came=came)  # fmt: skip
+    return t(head), sentence
+
+
+def outlook(f: Facts) -> str:
+    """What the next quarter will be measured at."""
+    if f.left:
+        return t(
+            "Service ended in {month}, so there is nothing to forecast.", month=month(f.served["month"].iloc[-1])
+        )
+    if not f.ahead.known:
+        return t("There is not enough data yet for a forecast.")
+    ahead = {"value": f.ahead.value, "low": f.ahead.low, "high": f.ahead.high}
+    return t("For the next quarter we expect {value} minutes ({low} to {high}).", **ahead)
+
+
+def is_back(f: Facts) -> bool:
+    """Whether the client is clearly above a goal that it had reached by its month."""
+    above = f.beyond_target.more and f.beyond_target.sure == "firm"
+    return above and f.at_goal is not None and f.at_goal.minutes <= f.target
+
+
+def goal(f: Facts) -> str:
+    """The one goal, its level and month, against where the client is and where its path goes."""
+    line, n, now = f.target, f.settings.targets.months, f.beyond_target
+    given = {"line": line, "n": n, "now": f.now.minutes, "age": f.age_month}
+    if f.goal_path.known:
+        width = np.log(f.goal_path.high / f.goal_path.low) / (2 * 1.96)
+        chance = NormalDist(np.log(f.goal_path.value), max(width, 1e-9)).cdf(np.log(line))
+        likely = mark("We are likely to reach {line} minutes by {month}, month {n} of our work.")
+        early = mark("Whether we reach {line} minutes by {month}, month {n} of our work, cannot be told yet.")
+        unlikely = mark(
+            "We are not likely to reach {line} minutes by {month}, month {n} of our work, at this pace."
+        )
+        said = likely if chance >= LIKELY else unlikely if chance <= UNLIKELY else early
+        return t(said, month=month(_month_at(f, n)), **given)
+    if f.age < n:
+        return t("The goal is {line} minutes by month {n} of our work; this was month {age}.", **given)
+    if now.less:
+        return t("The goal of {line} minutes by month {n} is met; this was month {age}.", **given)
+    if is_back(f):
+        return t("We had reached {line} minutes by month {n}, but are back at {now}.", **given)
+    if now.more:
+        return t("The goal of {line} minutes by month {n} is not met; this was month {age}.", **given)
+    return t("Whether the goal of {line} minutes by month {n} is met is within normal ups and downs.", **given)
+
+
+def goal_mark(f: Facts) -> str:
+    """The state of the goal by mark and word, for the card; it names the month that `goal` names."""
+    n = f.settings.targets.months
+    state = f.beyond_target.say("goal, mark", line=f.target)
+    return t("{state} for month {n}; this was month {age}", state=state, n=n, age=f.age_month)
+
+
+def _month_at(f: Facts, age_months: float) -> pd.Timestamp:
+    """Calendar month in which the client reaches an age."""
+    day = f.served["month"].iloc[-1] + pd.DateOffset(months=1)
+    return day + pd.Timedelta(days=(age_months - f.age) * DAYS_PER_MONTH - 1)
+
+
+def start(f: Facts) -> str:
+    """The words for the first months, by how many of them are in the data; nothing where fewer than two are."""
+    if f.first is None:
+        return ""
+    from_the_first = bool(f.months.loc[f.months["exposure"] > 0, "age_start"].iloc[0] < 0.5)
+    return t(STARTS.get((min(f.first.months, 3), from_the_first), STARTS[3, True]))
+
+
+def given_back(f: Facts) -> str:
+    """Title of the time given back, a range; nothing unless the start was measured and the range leaves 0."""
+    if f.first is None:
+        return ""
+    spared = f.now.hours_given_back(f.first)
+    given = {"start": start(f), "hours": _hours(f)}
+    if spared.low > 0:
+        return t("You needed {low} to {high} fewer {hours} this quarter than at the pace of {start}",
+                 low=spared.low, high=spared.high, **given)  # fmt: skip
+    if spared.high < 0:
+        return t("You needed {low} to {high} more {hours} this quarter than at the pace of {start}",
+                 low=-spared.high, high=-spared.low, **given)  # fmt: skip
+    return ""
+
+
+def _hours(f: Facts) -> str:
+    support = f.settings.hours_are == "technician hours"
+    return t("support hours") if support else t(f.settings.hours_are)
+
+
+def fell(f: Facts) -> str:
+    """Whether the client fell since its start; with age only where all clients show that, beside the calendar."""
+    if f.first is None:
+        return ""
+    since = f.now.since(f.first)
+    given = {"start": start(f), "before": f.first.minutes, "now": f.now.minutes}
+    if since.sure != "firm":
+        return ""
+    if since.value > 0:
+        return t("It rose from {before} minutes in {start} to {now}.", **given)
+    if f.by_age and f.follows == "decaying":
+        return t("It fell from {before} minutes in {start} to {now}; over all clients such a fall comes with the "
+                 "months of our work.", **given)  # fmt: skip
+    return t("It fell from {before} minutes in {start} to {now}; whether by our work or because everything fell "
+             "cannot be told from one client.", **given)  # fmt: skip
+
+
+def outside(f: Facts) -> tuple[str, pd.DataFrame]:
+    """Title of the months, and the quarter's months outside their normal range; each with its largest cause."""
+    served = f.served.dropna(subset=["normal_low"])
+    above, below = (
+        served[served["minutes"] > served["normal_high"]],
+        served[served["minutes"] < served["normal_low"]],
+    )
+    if served.empty:
+        return t("These are the months so far; there is no normal range yet"), above
+    if above.empty and below.empty:
+        n = len(served)
+        title = count(n, "The month was in its normal range", "All {n} months were in their normal range")
+        top = served.loc[[served["minutes"].idxmax()]]
+        return _with_cause(f, title, top), above
+    rows = above if len(above) else below
+    names = t("{first} and {second}", first=month_name(rows["month"].iloc[0]), second=month_name(
+        rows["month"].iloc[-1])) if len(rows) > 1 else month_name(rows["month"].iloc[0])  # fmt: skip
+    over = mark("{months} went above the normal range")
+    title = t(over if len(above) else mark("{months} stayed below the normal range"), months=names)
+    return (_with_cause(f, title, above.nlargest(1, "minutes")) if len(above) else title), above
+
+
+def _with_cause(f: Facts, title: str, rows: pd.DataFrame) -> str:
+    found = peak_cause(f, rows["month"].iloc[0])
+    if found is None:
+        return title
+    given = {
+        "cause": f.cause(found[0], inside=True),
+        "month": month_name(rows["month"].iloc[0]),
+        "share": found[1],
+    }
+    return t("{title}; {cause} took {share} of {month}", title=title, **given)
+
+
+def causes_of(f: Facts) -> pd.Series:
+    """The cause of every entry of the quarter."""
+    return cause_names(f.entries)
+
+
+def peak_cause(f: Facts, when: pd.Timestamp) -> tuple[str, float, float] | None:
+    """The largest named cause of a month of the quarter: name, share of the month, minutes per computer."""
+    rows = f.entries[f.entries["worked_on"].dt.to_period("M") == when.to_period("M")]
+    hours = rows.groupby(causes_of(f)[rows.index])["hours"].sum().drop(NOT_RECORDED, errors="ignore")
+    total = rows["hours"].sum()
+    if hours.empty or total <= 0 or hours.max() <= 0:
+        return None
+    exposure = float(f.served.loc[f.served["month"] == when, "exposure"].sum())
+    return str(hours.idxmax()), float(hours.max() / total), float(60 * hours.max() / exposure)
+
+
+def why(f: Facts, by_number: float, by_time: float) -> str:
+    """Title of why the quarter moved: more tickets or longer fixes, and the cause that added most."""
+    change, rows = f.change or UNCHANGED, moves(f)
+    rose = f.causes[f.causes["rose"] & (f.causes["name"] != NOT_RECORDED)]
+    if change.sure == "unclear":
+        if len(rose):
+            return t("{cause} rose more than chance explains, while the whole stayed within its ups and downs",
+                     cause=f.cause(rose["name"].iloc[0]))  # fmt: skip
+        return t("Nothing moved beyond normal ups and downs; {top}", top=top_cause(f, inside=True))
+    up = change.value > 0
+    part = by_number / change.value
+    if part > MOST:
+        said = mark("Most of the rise is more tickets, not longer fixes") if up else mark(
+            "Most of the fall is fewer tickets, not faster fixes")  # fmt: skip
+    elif part < 1 - MOST:
+        said = mark("Most of the rise is longer fixes, not more tickets") if up else mark(
+            "Most of the fall is faster fixes, not fewer tickets")  # fmt: skip
+    else:
+        said = mark("More tickets and longer fixes share the rise") if up else mark(
+            "Fewer tickets and faster fixes share the fall")  # fmt: skip
+    named = rows[rows["name"] != NOT_RECORDED].sort_values("change", ascending=not up)
+    most = mark("{title}; {cause} added most") if up else mark("{title}; {cause} fell most")
+    return t(most, title=t(said), cause=f.cause(named["name"].iloc[0], inside=True)) if len(named) else t(said)
+
+
+def moves(f: Facts) -> pd.DataFrame:
+    """The change of every cause from the quarter before, minutes per computer a month, most first; they add up."""
+    rows = f.causes.assign(change=f.causes["minutes"] - f.causes["minutes_before"].fillna(0.0))
+    return rows[["name", "minutes", "minutes_before", "change"]].sort_values("change", ascending=False)
+
+
+def top_cause(f: Facts, inside: bool = False) -> str:
+    """The largest named cause and its share."""
+    known = f.causes[(f.causes["name"] != NOT_RECORDED) & (f.causes["hours"] > 0)]
+    if known.empty:
+        return t("the cause of the work was not recorded")
+    cause, share = known[["name", "share"]].iloc[0]
+    return t("{cause} took the most time, {share}", cause=f.cause(cause, inside), share=float(share))
+
+
+def together(f: Facts) -> str:
+    """The change from the quarter before, with its range."""
+    change = f.change or UNCHANGED
+    shift = {"by": signed(change.value), "low": signed(change.low), "high": signed(change.high)}
+    if change.sure == "firm":
+        return t("{by} minutes ({low} to {high}), more than chance explains.", **shift)
+    return t("{by} minutes ({low} to {high}), within normal ups and downs.", **shift)
+
+
+def signed(value: float) -> str:
+    """A change with its sign."""
+    text = number(abs(value))
+    return text if text == "0" else f"{'+' if value > 0 else '−'}{text}"
+
+
+def few_computers(f: Facts) -> str:
+    """How much of the time three computers took, where that is much for so few, of those on the last list."""
+    three = f.computers.head(3)
+    usual = f.computers["problems"].sum() / max(f.computers_now, 1)
+    enough = len(three) == 3 and three["share"].sum() >= NOISY_SHARE and f.computers_now >= NOISY_FLEET
+    if not (enough and three["problems"].mean() >= max(NOISY_TICKETS * usual, NOISY_TICKETS)):
+        return ""
+    return t(
+        "3 of your {n} computers took {share} of the time.", n=f.computers_now, share=float(three["share"].sum())
+    )
+
+
+def defects(f: Facts) -> list[str]:
+    """The computers whose tickets a defect explains: half of their hours or more, on three tickets or more."""
+    bad = (f.computers["hardware"] >= DEFECT_SHARE) & (f.computers["problems"] >= DEFECT_TICKETS)
+    return f.computers.loc[bad, "name"].head(3).tolist()
+
+
+def classified(f: Facts) -> tuple[str, float]:
+    """Title of the data: the share of the hours that could be classified, and the months without a figure."""
+    open_hours = float(f.in_quarter["unclassified_hours"].sum())
+    share = f.now.hours / (f.now.hours + open_hours) if f.now.hours + open_hours > 0 else 1.0
+    gaps = int((f.in_quarter["minutes"].isna() & (f.in_quarter["month"] >= f.months["month"].iloc[0])).sum())
+    text = percent(np.floor(100 * share) / 100)
+    if gaps:
+        return count(gaps, "{share} of this quarter's hours could be classified; {n} month has no figure",
+                     "{share} of this quarter's hours could be classified; {n} months have no figure",
+                     share=text), share  # fmt: skip
+    return t("{share} of this quarter's hours could be classified, and no month is missing", share=text), share
+
+
+def evidence(f: Facts, period: str) -> str:
+    """What the headline rests on, for the speaker notes."""
+    return t(
+        "Evidence: {hours} {hours_are} and {tickets} tickets over {exposure} computer-months ({period}). By "
+        "chance alone the figure could be {low} to {high} minutes.",
+        hours=number(f.now.hours, 1), hours_are=t(f.settings.hours_are), tickets=f.now.tickets,
+        exposure=number(f.now.exposure, 1), period=period, low=f.now.low, high=f.now.high,
+    )  # fmt: skip

@@ -1,5 +1,6 @@
-"""The numbers of one client's quarter, from the panel, the decay fit and the client's entries."""
+"""The numbers of one client's quarter, from the panel, the decay fits and the client's entries."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,24 +8,47 @@ import pandas as pd
 
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.language import mark, month, sentence_case, t
-from rhem_lib.metric import PatchEffect, cause_table, computer_table
-from rhem_lib.review.certainty import Difference
+from rhem_lib.language import locale, mark, month, sentence_case, t
+from rhem_lib.metric import NOT_RECORDED, PatchEffect, cause_names, cause_table, computer_table, hour_limits
+from rhem_lib.review.certainty import Z95, Difference
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
-MONTH_COLUMNS = ["endpoints", "exposure", "age_start", "age_end", "age_months", "reactive_hours",
-                 "reactive_tickets", "unclassified_hours", "outside_hours", "rhem_h", "flags"]  # fmt: skip
-Z95 = 1.96  # half-width of a 95 % interval in standard errors
+MONTH_COLUMNS = (
+    "endpoints exposure age_start age_end age_months reactive_hours reactive_tickets unclassified_hours "
+    "outside_hours squared_hours rhem_h flags"
+).split()
+FIRST_MONTHS = 3
+LEAST_START = 2  # months before age 3 that must be in the data for a start to be measured
+SMALL, YOUNG = 10, 3.0  # computers and months, below which a client gets the short deck
+WEEKS = 52 / 12  # in a month
+Z90 = 1.645
+PREDICTION = (0.05, 0.95)
+PLAIN = {"line of business app": mark("Business software"), "password": mark("Passwords")}
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number with its limits, minutes per computer a month unless it says otherwise."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there is such a number."""
+        return bool(np.isfinite(self.value))
+
+
+UNKNOWN = Range(np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
 class Level:
     """Some months, pooled: `minutes` per computer a month = 60 x sum of hours / sum of exposure.
 
-    `se` is the standard error of `minutes`, in the same unit. For one client the sum of squared hours per ticket
-    is the unbiased variance of a compound Poisson total; one more ticket of the client's usual size is added, so
-    that a quiet quarter is not taken for certain. For all clients the variance is that between clients.
+    `low` to `high` is the 95 % interval by the chance of tickets (`hour_limits`), `se` its standard error.
     """
 
     label: str
@@ -32,12 +56,18 @@ class Level:
     exposure: float
     hours: float
     tickets: float
-    se: float
+    low: float
+    high: float
 
     @property
     def minutes(self) -> float:
         """Minutes per computer a month."""
         return 60 * self.hours / self.exposure
+
+    @property
+    def se(self) -> float:
+        """Standard error of `minutes`."""
+        return (self.high - self.low) / (2 * Z95)
 
     @property
     def tickets_per_computer(self) -> float:
@@ -49,50 +79,58 @@ class Level:
         """Minutes per ticket, NaN without any."""
         return 60 * self.hours / self.tickets if self.tickets else np.nan
 
-    @property
-    def fleet(self) -> float:
-        """Computers in service, the mean over the months."""
-        return self.exposure / self.months
-
     def beyond(self, target: float) -> Difference:
-        """Return the level less the target; within 15 % or a minute of it is about the same."""
-        return Difference(self.minutes - target, self.se, near=max(0.15 * target, 1))
+        """Return the level less the target."""
+        return Difference(self.minutes - target, self.se)
 
     def since(self, before: "Level", se: float | None = None) -> Difference:
-        """Return the change from an earlier level; up to a quarter of it is about the same."""
+        """Return the change from an earlier level."""
         error = float(np.hypot(self.se, before.se)) if se is None else se
-        return Difference(self.minutes - before.minutes, error, near=0.25 * before.minutes)
+        return Difference(self.minutes - before.minutes, error)
+
+    def hours_given_back(self, start: "Level") -> Range:
+        """Return the hours that this took less than at the pace of the start, with a 95 % range."""
+        spared = start.minutes * self.exposure / 60 - self.hours
+        error = Z95 * float(np.hypot(start.se, self.se)) * self.exposure / 60
+        return Range(spared, spared - error, spared + error)
 
 
 @dataclass(frozen=True)
-class ClientCurve:
-    """What the decay fit knows about the client; minutes per computer a month, NaN if unknown.
+class Fits:
+    """What all clients say: the fit up to the quarter's end, the one before it, the effect of patches."""
 
-    `expected` with `low` and `high` is for this quarter, `typical` what a typical client of the same age needs.
-    """
-
-    follows: str
-    own: bool
-    start: float
-    expected: float
-    low: float
-    high: float
-    typical: float
-    next_expected: float
-    next_low: float
-    next_high: float
-    months_to_target: float
-    p_target: float
-
-    @property
-    def se(self) -> float:
-        """Standard error of `expected`."""
-        return (self.high - self.low) / (2 * Z95)
+    fit: DecayFit
+    earlier: DecayFit | None = None
+    patches: PatchEffect | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The numbers behind a review; `months` has a row per calendar month, gaps are empty rows."""
+    """The numbers behind a review.
+
+    Attributes
+    ----------
+    months : DataFrame, a row per calendar month, gaps are empty rows
+    ahead_months : DataFrame
+        month, minutes, normal_low, normal_high of the next quarter; no rows without a forecast.
+    now, before : Level
+        This quarter and the one before.
+    first : Level or None
+        The first months, where at least two before age 3 are in the data.
+    year, since : Level or None
+        The calendar year up to here; everything after the first months.
+    at_goal : Level or None
+        Around the month for which the goal is set, where that is in the past.
+    forecast, ahead : Range
+        Of this quarter, from the data before it; of the next one, from the data up to here. 90 %.
+    by_age : bool
+        Whether over all clients a fall comes with age, and not with the calendar.
+    goal_path : Range
+        The client's path in the month of the goal, where that is ahead.
+    causes : DataFrame
+        As `cause_table`, with minutes_before, change_se, usual (minutes in the four quarters before), excess
+        (minutes of work a week above usual, with excess_low and excess_high, 90 %).
+    """
 
     client: str
     quarter: str
@@ -100,12 +138,20 @@ class Facts:
     start: pd.Timestamp
     end: pd.Timestamp
     months: pd.DataFrame
+    ahead_months: pd.DataFrame
     now: Level
     before: Level | None
     first: Level | None
-    curve: ClientCurve
+    year: Level | None
+    since: Level | None
+    at_goal: Level | None
+    forecast: Range
+    ahead: Range
+    goal_path: Range
+    follows: str
+    by_age: bool
     left: bool
-    entries: int
+    entries: pd.DataFrame
     causes: pd.DataFrame
     computers: pd.DataFrame
     patches: PatchEffect | None = None
@@ -125,14 +171,29 @@ class Facts:
         return float(self.in_quarter["age_end"].max())
 
     @property
+    def age_month(self) -> int:
+        """The month of service that ends the quarter, counted from 1."""
+        return max(int(np.ceil(round(self.age, 1))), 1) if np.isfinite(self.age) else 0
+
+    @property
     def in_quarter(self) -> pd.DataFrame:
         """The quarter's rows of `months`."""
         return self.months[self.months["month"] >= self.start]
 
     @property
-    def base(self) -> Level | None:
-        """Return what to compare with: the first three months if past, else the quarter before."""
-        return self.first or self.before
+    def served(self) -> pd.DataFrame:
+        """The quarter's months with a figure."""
+        return self.in_quarter[self.in_quarter["exposure"] > 0]
+
+    @property
+    def computers_now(self) -> int:
+        """Computers of the last month's list."""
+        return round(float(self.served["endpoints"].iloc[-1]))
+
+    @property
+    def short(self) -> bool:
+        """Whether the client is too small or too young for more than the short deck."""
+        return self.computers_now < SMALL or self.age < YOUNG
 
     @property
     def words(self) -> dict[str, str]:
@@ -154,10 +215,11 @@ class Facts:
         """The quarter less the target."""
         return self.now.beyond(self.target)
 
-    @property
-    def beyond_expected(self) -> Difference:
-        """The quarter less what the fit expected of it."""
-        return Difference(self.now.minutes - self.curve.expected, float(np.hypot(self.now.se, self.curve.se)))
+    def cause(self, name: str, inside: bool = False) -> str:
+        """Return a cause as a reader sees it, at the start of a sentence or inside it."""
+        plain = t(NOT_RECORDED) if name == NOT_RECORDED else t(PLAIN.get(name.casefold(), "{name}"), name=name)
+        lower = inside and locale().language == "en" and plain[1:2].islower()
+        return plain[:1].lower() + plain[1:] if lower else plain
 
 
 def noun(hours_are: str) -> str:
@@ -170,34 +232,26 @@ def noun(hours_are: str) -> str:
 def words(hours_are: str) -> dict[str, str]:
     """Return the words for the time, in a sentence ('what') and at its start ('What'), and its unit."""
     what = noun(hours_are)
-    unit = t("minutes of {what} per computer a month", what=what)
+    unit = t("minutes of {what} per computer and month", what=what)
     return {"what": what, "What": sentence_case(what), "unit": unit}
 
 
 def gather(
-    settings: Settings,
-    panel: pd.DataFrame,
-    fit: DecayFit,
-    entries: pd.DataFrame,
-    client: str,
-    quarter: str,
-    patches: PatchEffect | None = None,
+    settings: Settings, panel: pd.DataFrame, fits: Fits, entries: pd.DataFrame, client: str, quarter: str
 ) -> Facts:
     """Gather the numbers of one client and quarter; `entries` are the client's reactive ones."""
     start, end = quarter_bounds(quarter)
+    panel = panel[panel["month"] < end]
     months = _calendar(panel, client, start, end)
-    in_service = months[months["exposure"] > 0]
-    entries = entries[entries["worked_on"].dt.to_period("M").isin(in_service["month"].dt.to_period("M"))]
-    now = _level(mark("this quarter"), in_service[in_service["month"] >= start], entries)
+    served = months[months["exposure"] > 0]
+    entries = entries[entries["worked_on"].dt.to_period("M").isin(served["month"].dt.to_period("M"))]
+    level, month_of, age = _levels_of(panel, client, served), served["month"], served["age_end"]
+    now = level(mark("this quarter"), month_of >= start)
     if now is None:
         raise _no_exposure(panel, client, quarter)
-    before_start = start - pd.DateOffset(months=3)
-    before = in_service[(in_service["month"] >= before_start) & (in_service["month"] < start)]
-    first = in_service[(in_service["age_start"] < 3) & (in_service["month"] < before_start)]
-    day = entries["worked_on"]
-    this, earlier = entries[(day >= start) & (day < end)], entries[(day >= before_start) & (day < start)]
-    known_until = panel.loc[panel["exposure"] > 0, "month"].max()
-    months = months.join(_expected_months(fit, client, months))
+    young, goal = (served["age_start"] < FIRST_MONTHS) & (month_of < start), settings.targets.months
+    left = bool(month_of.max() < panel.loc[panel["exposure"] > 0, "month"].max())
+    forecast, ahead, ahead_months, months = _forecasts(fits, client, months, start, left)
     return Facts(
         client=client,
         quarter=str(quarter).upper(),
@@ -205,21 +259,59 @@ def gather(
         start=start,
         end=end,
         months=months,
+        ahead_months=ahead_months,
         now=now,
-        before=_level(mark("the quarter before"), before, entries),
-        first=_level(mark("the first three months"), first, entries),
-        curve=_curve(fit, client, months, start),
-        left=bool(in_service["month"].max() < min(known_until, end - pd.DateOffset(months=1))),
-        entries=len(this),
-        causes=cause_table(this, earlier, now.exposure, float(before["exposure"].sum())),
-        computers=computer_table(this),
-        patches=patches,
+        before=level("", month_of.between(start - pd.DateOffset(months=3), start, inclusive="left")),
+        first=level("", young) if young.sum() >= LEAST_START else None,
+        year=level("", month_of >= pd.Timestamp(start.year, 1, 1)),
+        since=level("", ~young),
+        at_goal=level("", age.between(goal - 0.5, goal + 2.5) & (month_of < start)),
+        forecast=forecast,
+        ahead=ahead,
+        goal_path=_goal_path(fits.fit, client, goal, float(age.max())),
+        follows=_follows(fits.fit, client),
+        by_age=fits.fit.usable and fits.fit.calendar.verdict in ("none", "drift"),
+        left=left,
+        entries=entries[entries["worked_on"] >= start],
+        causes=_causes(entries, served, start),
+        computers=computer_table(entries[entries["worked_on"] >= start]),
+        patches=fits.patches,
     )
+
+
+def _causes(entries: pd.DataFrame, served: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
+    """Return the quarter's causes beside the quarter before and the usual level of the year before."""
+    since = {"now": start, "before": start - pd.DateOffset(months=3), "usual": start - pd.DateOffset(months=12)}
+    until = {"now": pd.Timestamp.max, "before": start, "usual": start}
+    spans, exposure = {}, {}
+    for key, begin in since.items():
+        inside = entries["worked_on"].between(begin, until[key], inclusive="left")
+        spans[key] = entries[inside]
+        months = served["month"].between(begin, until[key], inclusive="left")
+        exposure[key] = float(served.loc[months, "exposure"].sum())
+    table = cause_table(spans["now"], spans["before"], exposure["now"], exposure["before"])
+    sums = {key: _by_cause(spans[key], table["name"], exposure[key] or np.nan) for key in spans}
+    table["minutes_before"], table["usual"] = sums["before"][0], sums["usual"][0]
+    table["change_se"] = np.sqrt(sums["now"][1] + sums["before"][1])
+    error = Z90 * np.sqrt(sums["now"][1] + sums["usual"][1])
+    excess, fleet = table["minutes"] - table["usual"], float(served["endpoints"].iloc[-1])
+    for column, shift in (("excess", 0.0), ("excess_low", -error), ("excess_high", error)):
+        table[column] = (excess + shift).clip(lower=0) * fleet / WEEKS
+    return table
+
+
+def _by_cause(entries: pd.DataFrame, names: pd.Series, exposure: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return minutes by cause, and their variance: squared tickets and one more of the cause's usual size."""
+    cause, ticket = cause_names(entries), entries["ticket_id"].fillna(entries.index.to_series().astype(str))
+    groups = entries.groupby([cause, ticket])["hours"].sum().groupby(level=0)
+    squares = groups.apply(lambda hours: float((hours**2).sum() + hours.mean() ** 2))
+    hours, squares = (part.reindex(names).fillna(0.0).to_numpy(float) for part in (groups.sum(), squares))
+    return 60 * hours / exposure, squares * (60 / exposure) ** 2
 
 
 def _calendar(panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     """Return the client's months up to the quarter's end, a row per calendar month; gaps are empty."""
-    own = panel[(panel["client"] == client) & (panel["month"] < end)].set_index("month")[MONTH_COLUMNS]
+    own = panel[panel["client"] == client].set_index("month")[MONTH_COLUMNS]
     own = own[own.index >= own.index[own["exposure"] > 0].min()] if (own["exposure"] > 0).any() else own[:0]
     if own.empty or own.index.max() < start:
         raise _no_exposure(panel, client, f"{start.year}Q{start.quarter}")
@@ -245,58 +337,80 @@ def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughDat
     return NotEnoughData(what, where=client, fix=fix)
 
 
-def _level(label: str, months: pd.DataFrame, entries: pd.DataFrame) -> Level | None:
-    """Return the pooled numbers of some months in service; None if there are none."""
-    exposure = float(months["exposure"].sum())
-    if exposure <= 0:
-        return None
-    ticket = entries["ticket_id"].where(entries["ticket_id"].notna(), entries.index.to_series().astype(str))
-    squares = entries["hours"].groupby(ticket).sum() ** 2
-    inside = entries["worked_on"].dt.to_period("M").isin(months["month"].dt.to_period("M"))
-    variance = float((entries["hours"][inside].groupby(ticket[inside]).sum() ** 2).sum())
-    variance += float(squares.mean()) if len(squares) else 0.0
-    hours, tickets = float(months["reactive_hours"].sum()), float(months["reactive_tickets"].sum())
-    return Level(label, len(months), exposure, hours, tickets, se=60 * variance**0.5 / exposure)
+def _levels_of(panel: pd.DataFrame, client: str, served: pd.DataFrame) -> Callable[[str, pd.Series], Level | None]:
+    """Return the function that pools some months in service; None where there are none."""
+    sums = ["exposure", "reactive_hours", "reactive_tickets", "squared_hours"]
+    history = panel.loc[panel["exposure"] > 0, ["client", *sums]]
+
+    def level(label: str, chosen: pd.Series) -> Level | None:
+        total = served.loc[chosen, sums].sum()
+        if total["exposure"] <= 0:
+            return None
+        limits = hour_limits(total.to_frame().T.assign(client=client), history, ["client"]).iloc[0]
+        ends = (60 * limits / total["exposure"]).tolist()
+        return Level(label, int(chosen.sum()), *total[sums[:3]].tolist(), *ends)
+
+    return level
 
 
-def _expected_months(fit: DecayFit, client: str, months: pd.DataFrame) -> pd.DataFrame:
-    """Return expected minutes with intervals for every month, gaps too; NaN without a usable fit."""
-    names = ["expected", "expected_low", "expected_high"]
-    if not fit.usable:
-        return pd.DataFrame(np.nan, months.index, names)
-    known = months["age_months"].notna().to_numpy()
-    slots = np.arange(len(months))
-    age = np.interp(slots, slots[known], months.loc[known, "age_months"])
-    return _predict(fit, client, age + np.clip(slots - slots[known][-1], 0, None)).set_axis(names, axis=1)
-
-
-def _predict(fit: DecayFit, client: str, age_months: np.ndarray) -> pd.DataFrame:
-    """Return expected minutes at the ages, from the client's own curve or the typical one."""
-    known = client if client in fit.clients.index else None
-    return fit.predict(known, age_months=age_months.tolist())[["estimate", "low", "high"]] * 60
-
-
-def _curve(fit: DecayFit, client: str, months: pd.DataFrame, start: pd.Timestamp) -> ClientCurve:
-    if not fit.usable:
-        return ClientCurve("too-early", False, *[np.nan] * 10)
-    quarter = months[(months["month"] >= start) & (months["exposure"] > 0)]
-    weights = quarter["exposure"] / quarter["exposure"].sum()
-    now = [float((quarter[c] * weights).sum()) for c in ("expected", "expected_low", "expected_high")]
-    ahead = _predict(fit, client, quarter["age_end"].max() + np.array([0.5, 1.5, 2.5])).mean()
-    usual = fit.predict(age_months=quarter["age_months"].tolist())["estimate"].to_numpy() * 60
-    own = client in fit.clients.index
-    known = fit.clients.reindex([client]).iloc[0]  # all missing where the client has no curve
-    return ClientCurve(
-        follows=str(known["follows"]) if own else "too-early",
-        own=own,
-        start=float(known["start_h"]) * 60,
-        expected=now[0],
-        low=now[1],
-        high=now[2],
-        typical=float(np.average(usual, weights=weights)),
-        next_expected=float(ahead["estimate"]),
-        next_low=float(ahead["low"]),
-        next_high=float(ahead["high"]),
-        months_to_target=float(known["months_to_target"]),
-        p_target=float(known[fit.target.chance_column]),
+def _forecasts(
+    fits: Fits, client: str, months: pd.DataFrame, start: pd.Timestamp, left: bool
+) -> tuple[Range, Range, pd.DataFrame, pd.DataFrame]:
+    """Return the quarter as forecast before it, the next one's forecast, its months, and months with a band."""
+    slots, known = np.arange(len(months)), (months["exposure"] > 0).to_numpy()
+    begin, end, weight = (
+        np.interp(slots, slots[known], months.loc[known, name]) for name in ("age_start", "age_end", "exposure")
     )
+    past = slots[known][-1]
+    late = np.clip(slots - past, 0, None)
+    draws = _draws(fits.earlier, client, begin + late, end + late, weight)
+    months = months.join(_band(draws, months.index))
+    quarter = months[known & (months["month"] >= start).to_numpy()]
+    coming = pd.date_range(start + pd.DateOffset(months=3), periods=3, freq="MS", name="month")
+    ages = end[past] + np.arange(3.0)
+    full = np.full(3, float(months.loc[known, "endpoints"].iloc[-1]))
+    after = None if left else _draws(fits.fit, client, ages, ages + 1, full)
+    ahead_months = coming.to_frame(index=False).join(_band(after, pd.RangeIndex(3)))
+    ahead_months["minutes"] = np.nan if after is None else np.median(after, axis=0)
+    return forecast_of(fits.earlier, client, quarter), _pooled(after, full), ahead_months.dropna(), months
+
+
+def _draws(fit: DecayFit | None, client: str, *months: np.ndarray) -> np.ndarray | None:
+    """Return draws of the minutes of months; None where the fit does not know the client."""
+    if fit is None or not fit.usable or client not in fit.clients.index:
+        return None
+    return 60 * fit.month_draws(client, *months)
+
+
+def _band(draws: np.ndarray | None, index: pd.Index) -> pd.DataFrame:
+    """Return the range that nine of ten months fall into."""
+    names = ["normal_low", "normal_high"]
+    values = np.nan if draws is None else np.quantile(draws, PREDICTION, axis=0).T
+    return pd.DataFrame(values, index, names, dtype=float)
+
+
+def forecast_of(earlier: DecayFit | None, client: str, months: pd.DataFrame) -> Range:
+    """Return what a fit without some months says of them taken together, in minutes; 90 % limits."""
+    begin, end, weight = (months[name].to_numpy(float) for name in ("age_start", "age_end", "exposure"))
+    return _pooled(_draws(earlier, client, begin, end, weight), weight)
+
+
+def _pooled(draws: np.ndarray | None, weight: np.ndarray) -> Range:
+    """Return the prediction of some months taken together."""
+    if draws is None:
+        return UNKNOWN
+    total = np.average(draws, axis=1, weights=weight)
+    low, high = np.quantile(total, PREDICTION).tolist()
+    return Range(float(np.median(total)), low, high)
+
+
+def _follows(fit: DecayFit, client: str) -> str:
+    """Return what the client's path does."""
+    return str(fit.clients["follows"].get(client, "too-early")) if fit.usable else "too-early"
+
+
+def _goal_path(fit: DecayFit, client: str, month: int, age: float) -> Range:
+    """Return the client's path in the month of the goal, where that is ahead."""
+    if not fit.usable or client not in fit.clients.index or age >= month:
+        return UNKNOWN
+    return Range(*(60 * fit.predict(client, age_months=month)[["estimate", "low", "high"]].iloc[0]).tolist())

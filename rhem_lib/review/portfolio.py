@@ -3,24 +3,26 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from rhem_lib.billing import BillingComparison
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.language import count, mark, minutes, month_name, number, sentence_case, speaking, t
-from rhem_lib.metric import why_unmeasured
+from rhem_lib.language import count, mark, minutes, month_name, number, speaking, t
+from rhem_lib.metric import pooled_rhem, why_unmeasured
+from rhem_lib.review import claims
 from rhem_lib.review.appendix import PRESETS
-from rhem_lib.review.facts import Z95, Level, words
-from rhem_lib.review.findings import asked_for
-from rhem_lib.review.quarter import levels, trend
-from rhem_lib.review.review import Review, brand_of, of_settings
+from rhem_lib.review.certainty import Z95, Difference
+from rhem_lib.review.facts import Fits, Level, forecast_of, words
+from rhem_lib.review.review import Review, brand_of, fits_of, of_settings
 from rhem_lib.review.section import Section
+from rhem_lib.review.story import levels, spread
 from rhem_lib.schema import METRIC_VERSION, quarter_bounds
 from rhem_lib.settings import Settings
 from rhem_lib.studies import study
-from rhem_lib.workspace import Account, Workspace, load
+from rhem_lib.workspace import Workspace, load, to_pandas
 
 IMPROVES, STUCK = "decaying", ("flat", "rising", "irregular")
 DIRECTIONS = {
@@ -33,6 +35,8 @@ DIRECTIONS = {
 MOST_NAMED = 6
 SHOWN_MONTHS = 36
 OPEN_SHARE = 0.02  # share of unsorted or set-aside hours that the leadership should hear of
+NOT_WORK = ("total-row", "duplicate", "superseded", "repeated-header")  # rows set aside that are counted elsewhere
+STAYED_MONTHS = 15
 GROUPS = {"fixed-fee": mark("Fixed fee"), "hourly": mark("Hourly")}
 KINDS = {
     "reactive": mark("Unplanned work for clients"),
@@ -50,40 +54,50 @@ KINDS = {
 class PortfolioFacts:
     """The numbers behind the portfolio.
 
-    months : DataFrame, one row per calendar month: month, minutes, computers, clients
-    clients : DataFrame, one row per client in service: client, minutes, expected, follows, excess (hours above the
-        target line in the quarter), most excess first
+    months : DataFrame, one row per calendar month: month, minutes, computers, clients; of all clients
+    same : DataFrame, month and minutes of the clients that were in service a year ago and are now
+    clients : DataFrame, one row per client in service, in order of need: client, minutes, before, forecast_low,
+        forecast_high, follows, change (Difference), excess (hours above the target line in the quarter)
     change_se : standard error of the change from the quarter before, over clients
     stayed : minutes a year ago and now of the clients in service at both times; NaN without any
     inferred : clients whose onboarding date is not given
     usual_size : computers of the client in the middle
+    hours : Series, the quarter's hours by work class; aside: entries of work that were set aside, of all data
     """
 
     settings: Settings
     quarter: str
     start: pd.Timestamp
     months: pd.DataFrame
+    same: pd.DataFrame
     clients: pd.DataFrame
     now: Level
     before: Level | None
     change_se: float
     stayed: tuple[float, float]
+    computers: float
     inferred: int
     usual_size: float
     fit: DecayFit
     test: BillingComparison
-    account: Account
+    hours: pd.Series
+    aside: float
 
     @property
     def target(self) -> float:
         """The line, in minutes per computer a month."""
         return 60 * self.settings.targets.target_h
 
+    @property
+    def improving(self) -> pd.Series:
+        """Clients whose path falls and that did not likely rise this quarter."""
+        return (self.clients["follows"] == IMPROVES) & ~self.clients["rose"]
+
 
 def gather_portfolio(
-    settings: Settings, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, account: Account, quarter: str
+    settings: Settings, panel: pd.DataFrame, fits: Fits, test: BillingComparison, hours: tuple, quarter: str
 ) -> PortfolioFacts:
-    """Gather the numbers of the portfolio."""
+    """Gather the numbers of the portfolio; `hours` are those of the quarter by class, and entries set aside."""
     start, end = quarter_bounds(quarter)
     served = panel[(panel["exposure"] > 0) & (panel["month"] < end)]
     now = _sums(served, start, end)
@@ -94,21 +108,26 @@ def gather_portfolio(
     both = now.index.intersection(year.index)
     stayed = (_minutes(year.loc[both]), _minutes(now.loc[both])) if len(both) else (np.nan, np.nan)
     flags = served.loc[served["month"] >= start].groupby("client")["flags"].agg(" ".join)
+    months = _by_month(served, end)
+    same = _by_month(served[served["client"].isin(both)], end) if len(both) else months
     return PortfolioFacts(
         settings=settings,
         quarter=str(quarter).upper(),
         start=start,
-        months=_by_month(served, end),
-        clients=_by_client(now, fit, 60 * settings.targets.target_h),
-        now=_level("this quarter", now),
-        before=_level("the quarter before", before) if len(before) else None,
+        months=months,
+        same=same.tail(STAYED_MONTHS).reset_index(drop=True) if len(both) else months,
+        clients=_by_client(served, now, fits, 60 * settings.targets.target_h, start),
+        now=_level(now),
+        before=_level(before) if len(before) else None,
         change_se=_change_se(now, before),
         stayed=stayed,
+        computers=float(served[served["month"] == served["month"].max()]["endpoints"].sum()),
         inferred=int(flags.str.contains("inferred-onboarding").sum()),
         usual_size=float(max(round(now["exposure"].median() / 3), 1)),
-        fit=fit,
+        fit=fits.fit,
         test=test,
-        account=account,
+        hours=hours[0],
+        aside=hours[1],
     )
 
 
@@ -122,10 +141,11 @@ def _minutes(sums: pd.DataFrame) -> float:
     return 60 * float(sums["reactive_hours"].sum() / sums["exposure"].sum())
 
 
-def _level(label: str, sums: pd.DataFrame) -> Level:
+def _level(sums: pd.DataFrame) -> Level:
     """Return a pooled quarter of all clients; its error is that of a ratio of two sums."""
     hours, exposure, tickets = (float(sums[c].sum()) for c in ("reactive_hours", "exposure", "reactive_tickets"))
-    return Level(label, 3, exposure, hours, tickets, se=float(np.sqrt((_influence(sums) ** 2).sum())))
+    reach, middle = Z95 * float(np.sqrt((_influence(sums) ** 2).sum())), _minutes(sums)
+    return Level("", 3, exposure, hours, tickets, middle - reach, middle + reach)
 
 
 def _influence(sums: pd.DataFrame) -> pd.Series:
@@ -154,30 +174,59 @@ def _by_month(served: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     return table.reindex(every).reset_index()
 
 
-def _by_client(now: pd.DataFrame, fit: DecayFit, target: float) -> pd.DataFrame:
+def _by_client(
+    served: pd.DataFrame, now: pd.DataFrame, fits: Fits, target: float, start: pd.Timestamp
+) -> pd.DataFrame:
+    """Return the clients in order of need: risen first, then hours above the line; with their own forecasts."""
     table = pd.DataFrame({"minutes": 60 * now["reactive_hours"] / now["exposure"]})
     table["excess"] = (table["minutes"] - target).clip(lower=0) / 60 * now["exposure"]
-    known = fit.clients.reindex(now.index)
-    table["expected"] = 60 * known["rhem_now_h"] if fit.usable else np.nan
-    table["follows"] = known["follows"].fillna("too-early") if fit.usable else "too-early"
-    ordered = table.sort_values("excess", ascending=False, kind="stable").rename_axis("client").reset_index()
-    return ordered[["client", "minutes", "expected", "follows", "excess"]]
+    own, quarters = pooled_rhem(served, by=["quarter", "client"]).set_index("quarter"), pd.Period(start, "Q")
+    levels = [
+        own[own.index == str(quarters - back)].set_index("client")[["rhem_h", "low", "high"]].reindex(now.index)
+        * 60
+        for back in (0, 1)
+    ]
+    errors = np.hypot(*((level["high"] - level["low"]) / (2 * Z95) for level in levels))
+    table["before"] = levels[1]["rhem_h"]
+    moved = zip(table["minutes"] - table["before"], errors, strict=True)
+    table["change"] = [Difference(by, se) for by, se in moved]
+    table["rose"] = [change.more for change in table["change"]]
+    said = [forecast_of(fits.earlier, name, served[(served["client"] == name) & (served["month"] >= start)])
+            for name in table.index]  # fmt: skip
+    table["forecast_low"], table["forecast_high"] = ([getattr(r, end) for r in said] for end in ("low", "high"))
+    known = (
+        fits.fit.clients["follows"].reindex(now.index)
+        if fits.fit.usable
+        else pd.Series(index=now.index, dtype=str)
+    )
+    table["follows"] = known.fillna("too-early")
+    over = (table["minutes"] > table["forecast_high"]).astype(int) + table["rose"]
+    ordered = table.assign(need=over).sort_values(["need", "excess"], ascending=False, kind="stable")
+    return ordered.drop(columns="need").rename_axis("client").reset_index()
 
 
 def build_portfolio(
-    work: Workspace, panel: pd.DataFrame, fit: DecayFit, test: BillingComparison, *, quarter: str
+    work: Workspace,
+    panel: pd.DataFrame,
+    fit: DecayFit,
+    test: BillingComparison,
+    *,
+    quarter: str,
+    earlier: DecayFit | None = None,
 ) -> Review:
     """Return every number and sentence of the portfolio's quarter; it names clients.
 
     Parameters
     ----------
     work : Workspace
-        Its settings and account are used.
+        Its settings, entries and quarantine are used.
     panel : DataFrame, one row per client and month (schema.Panel)
     fit, test
         May be unusable; the deck then says that it is too early.
     quarter : str
         For example '2026Q3'.
+    earlier : DecayFit, optional
+        The fit without the quarter (`Study.before`); made here if it is not given.
 
     Raises
     ------
@@ -186,13 +235,27 @@ def build_portfolio(
 
     Examples
     --------
-    >>> made = build_portfolio(work, study.panel, study.fit, study.comparison, quarter="2026Q2")
+    >>> made = build_portfolio(
+    ...     work, study.panel, study.fit, study.comparison, quarter="2026Q2", earlier=study.before
+    ... )
     >>> len(made.sections)
     9
     """
     panel = panel[why_unmeasured(panel, work.clients) == ""]
-    made = compose_portfolio(gather_portfolio(work.settings, panel, fit, test, work.account, quarter))
-    return brand_of(made, work.folder)
+    fits = Fits(*fits_of(work, panel, fit, earlier, quarter))
+    facts = gather_portfolio(work.settings, panel, fits, test, quarter_hours(work, quarter), quarter)
+    return brand_of(compose_portfolio(facts), work.folder)
+
+
+def quarter_hours(work: Workspace, quarter: str) -> tuple[pd.Series, float]:
+    """Return the quarter's hours by work class, and how many entries of work were set aside, of all data."""
+    start, end = (day.to_pydatetime() for day in quarter_bounds(quarter))
+    rows = nw.from_native(work.time_entries).filter(nw.col("worked_on") >= start, nw.col("worked_on") < end)
+    found = to_pandas(rows.group_by("work_class").agg(nw.col("hours").sum()))
+    aside = work.quarantine[
+        (work.quarantine["table"] == "time_entries") & ~work.quarantine["reason"].isin(NOT_WORK)
+    ]
+    return found.set_index(found["work_class"].astype(str))["hours"].astype(float), float(len(aside))
 
 
 def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
@@ -203,7 +266,7 @@ def open_portfolio(folder: str | Path, *, quarter: str) -> Review:
     """
     work = load(folder, until=quarter)
     made = study(work)
-    return build_portfolio(work, made.panel, made.fit, made.comparison, quarter=quarter)
+    return build_portfolio(work, made.panel, made.fit, made.comparison, quarter=quarter, earlier=made.before)
 
 
 def compose_portfolio(b: PortfolioFacts) -> Review:
@@ -212,17 +275,7 @@ def compose_portfolio(b: PortfolioFacts) -> Review:
     with speaking(settings.language):
         last = b.start + pd.DateOffset(months=2)
         period = t("{first} to {last} {year}", first=month_name(b.start), last=month_name(last), year=b.start.year)
-        sections = (
-            headline(b, period),
-            by_month(b),
-            curve(b),
-            directions(b),
-            above_the_line(b),
-            billing(b),
-            data(b),
-            decisions(b),
-            method(b),
-        )
+        writers = (by_month, curve, directions, above_the_line, billing, data, decisions, method)
         return Review(
             **of_settings(settings, settings.language),
             client=t("All clients"),
@@ -230,94 +283,104 @@ def compose_portfolio(b: PortfolioFacts) -> Review:
             period=period,
             minutes=b.now.minutes,
             status=b.fit.shape if b.fit.usable else "too-early",
-            sections=sections,
+            sections=(headline(b, period), *(write(b) for write in writers)),
             table=b.months,
         )
 
 
 def headline(b: PortfolioFacts, period: str) -> Section:
-    """The quarter in two short paragraphs and one number."""
+    """The quarter on one page: one number, who needs attention, what is to be decided."""
     now = b.now
     change = now.since(b.before, b.change_se) if b.before else None
-    title, sentence = trend(now, b.before, change, words(b.settings.hours_are))
+    title = claims.level(now, b.before, change, b.target, words(b.settings.hours_are))
     every, hours_are = float(len(b.clients)), t(b.settings.hours_are)
-    scope = t("In {period}, {clients} clients with about {computers} computers took {hours} {hours_are}.",
-              period=period, clients=every, computers=now.fleet, hours=now.hours, hours_are=hours_are)  # fmt: skip
-    above = count((b.clients["excess"] > 0).sum(), "{n} client of {all} is above the {line}-minute line.",
-                  "{n} clients of {all} are above the {line}-minute line.", all=every, line=b.target)  # fmt: skip
-    limits = (now.minutes - Z95 * now.se, now.minutes + Z95 * now.se)
-    table = levels(now, b.before, b.settings.targets, limits=limits)
-    goal = now.beyond(b.target).say("target", line=b.target)
+    scope = t("Who: {clients} clients with {computers} computers took {hours} {hours_are} in {period}.",
+              period=period, clients=every, computers=b.computers, hours=now.hours,
+              hours_are=hours_are)  # fmt: skip
+    above = count((b.clients["excess"] > 0).sum(), "Above the goal: {n} client of {all}.",
+                  "Above the goal: {n} clients of {all}.", all=every)  # fmt: skip
+    risen = b.clients.loc[b.clients["rose"], "client"].head(3).tolist()
+    first = t("Needs attention: {clients}.", clients=", ".join(risen)) if risen else t(
+        "Needs attention: No client rose beyond normal ups and downs.")  # fmt: skip
+    rows = [("before", t("Before"), spread(b.before)), ("now", t("This quarter"), spread(now))]
+    table = levels(rows, b.target, now.beyond(b.target).say("goal, mark", line=b.target))
     notes = t(
         "All hours over all computers: large clients weigh more. The next slides look at clients one by one."
     )
-    return Section("quarter", title, (f"{scope} {sentence} {goal}", above), table, notes, "headline")
+    unit = t("All clients: minutes per computer and month")
+    note = t("Ranges: 95 %, by the differences between clients.")
+    boxes = (scope, above, first)
+    return Section("quarter", title, boxes, table, notes, "quarter", (unit,), footnote=note)
 
 
 def by_month(b: PortfolioFacts) -> Section:
-    """The portfolio's minutes by month, and what clients that came or left do to it."""
-    table = b.months[["month", "minutes"]].assign(expected=np.nan, target=b.target)
+    """The minutes by month of the same clients, so that those that came or left do not move them."""
+    table = b.same[["month", "minutes"]].assign(kind="month", label="", normal_low=np.nan, normal_high=np.nan)
+    table["quarter"], table["target"] = table["month"] >= b.start, b.target
     sizes = b.months["clients"].dropna()
-    title = t("This is the time of all clients by month")
+    unit = words(b.settings.hours_are)["unit"]
+    title, chart = t("This is the time of all clients by month"), t("All clients: {unit}", unit=unit)
     paragraphs = [
-        t("The portfolio had {first} clients at the start of the chart and {last} at its end.",
+        t("The portfolio had {first} clients in its first month and {last} in its last.",
           first=sizes.iloc[0], last=sizes.iloc[-1]),
-        t("New clients start high, so a growing portfolio falls more slowly than its clients do."),
     ]  # fmt: skip
     if np.isfinite(b.stayed[0]):
         then, now = map(minutes, b.stayed)
         title = t("Clients that stayed took {then} a year ago and {now} now", then=then, now=now)
-        paragraphs.insert(0, t("This compares the same clients with themselves, so newcomers do not disturb it."))
-    notes, unit = t("Months are pooled: sum of hours over sum of computers."), words(b.settings.hours_are)["unit"]
-    return Section("minutes", title, tuple(paragraphs), table, notes, "lines", sentence_case(unit))
+        chart = t("The same clients in every month: {unit}", unit=unit)
+    notes = t("Months are pooled: sum of hours over sum of computers.")
+    return Section("minutes", title, tuple(paragraphs), table, notes, "months", (chart,), footnote=paragraphs[0])
 
 
 def directions(b: PortfolioFacts) -> Section:
-    """Who improves and who does not: clients by direction, and those that are stuck, by name."""
-    kinds = b.clients["follows"].value_counts().reindex(list(DIRECTIONS), fill_value=0)
-    names = kinds.index.map(DIRECTIONS).map(t)
-    counts = pd.DataFrame({"kind": "direction", "name": names, "clients": kinds.to_numpy(float)})
-    stuck = b.clients[b.clients["follows"].isin(STUCK)].sort_values("minutes", ascending=False)
-    named = pd.DataFrame({"kind": "client", "name": stuck["client"]})
-    named = named.assign(direction=[t(DIRECTIONS[k]) for k in stuck["follows"]], minutes=stuck["minutes"])
-    title = count(
-        len(stuck), "{falling} of {all} clients improve; {n} does not",
-        "{falling} of {all} clients improve; {n} do not",
-        falling=float(kinds[IMPROVES]), all=float(len(b.clients)),
-    )  # fmt: skip
-    early = count(kinds["too-early"], "For {n} client it is too early to tell.",
-                  "For {n} clients it is too early to tell.")  # fmt: skip
-    paragraphs = (
-        t("A client improves when its own path falls beyond what chance explains."),
-        early if kinds["too-early"] else t("Every client has been here long enough to judge."),
-        t("The table names those that do not improve.") if len(stuck) else t("No client is level or rising."),
-    )
-    table = pd.concat([counts, named.head(MOST_NAMED)], ignore_index=True)
-    notes, chart = t("Judged on all months of a client since its onboarding."), t("Clients by direction")
-    heads = {"name": t("Client"), "direction": t("Direction"), "minutes": t("Minutes")}
-    return Section("directions", title, paragraphs, table, notes, "bars", chart, heads)
+    """Who improves and who does not; those that need attention first, by name."""
+    improving, every = int(b.improving.sum()), float(len(b.clients))
+    rose = int(b.clients["rose"].sum())
+    title = t("{falling} of {all} clients improve", falling=float(improving), all=every)
+    title = count(rose, "{title}; {n} rose this quarter", "{title}; {n} rose this quarter", title=title)
+    kinds = b.clients["follows"].value_counts()
+    boxes = [
+        t("Improving: Its path falls beyond what chance explains, and it did not rise this quarter."),
+        t("Directions: {list}.", list=", ".join(
+            f"{t(DIRECTIONS[kind])} {number(float(n))}" for kind, n in kinds.items())),
+    ]  # fmt: skip
+    table = b.clients.head(MOST_NAMED)[["client", "before", "minutes", "forecast_low", "forecast_high", "excess"]]
+    table = table.assign(direction=[t(DIRECTIONS[k]) for k in b.clients["follows"].head(MOST_NAMED)])
+    table["forecast"] = [_span(*pair) for pair in table[["forecast_low", "forecast_high"]].to_numpy()]
+    heads = {"client": t("Client"), "before": t("Minutes before"), "minutes": t("Minutes now"),
+             "forecast": t("Forecast"), "direction": t("Direction"),
+             "excess": t("Hours above the line")}  # fmt: skip
+    more = len(b.clients) - len(table)
+    note = t("Those that rose or came in above their forecast first.")
+    if more > 0:
+        note += " " + t("{n} more clients are in the index.", n=float(more))
+    notes = t("Judged on all months of a client since its onboarding.")
+    return Section("directions", title, tuple(boxes), table, notes, "table", heads=heads, footnote=note)
+
+
+def _span(low: float, high: float) -> str:
+    return t("{low} to {high}", low=low, high=high) if np.isfinite(low) else "–"
 
 
 def above_the_line(b: PortfolioFacts) -> Section:
     """Where the hours above the target line go."""
-    over = b.clients[b.clients["excess"] > 0]
+    over = b.clients[b.clients["excess"] > 0].sort_values("excess", ascending=False)
     if over.empty:
         title = t("No client is above the {line}-minute line", line=b.target)
         return Section("above", title, (t("There is no excess to work on this quarter."),))
-    top, total = over.head(3), over["excess"].sum()
+    top, whole = over.head(3), over["excess"].sum()
     title = count(len(top), "{n} client takes {share} of the hours above the line",
                   "{n} clients take {share} of the hours above the line",
-                  share=top["excess"].sum() / total)  # fmt: skip
-    table = over.head(MOST_NAMED)[["client", "minutes", "expected", "excess"]].reset_index(drop=True)
-    paragraphs = (
-        t("Above the line: {hours} hours this quarter, {share} of all.",
-          hours=total, share=total / b.now.hours),
-        t("New clients usually start above the line; compare with the expected minutes."),
-    )  # fmt: skip
+                  share=top["excess"].sum() / whole)  # fmt: skip
+    table = over.head(MOST_NAMED)[["client", "minutes", "excess"]].reset_index(drop=True)
+    boxes = (
+        t("Above the line: {hours} hours this quarter, {share} of all.", hours=whole, share=whole / b.now.hours),
+        t("New clients: They usually start above the line; compare with their forecast."),
+        t("Shown: {n} of {all} clients above the line.", n=float(len(table)), all=float(len(over))),
+    )
     notes = t("Hours above the line = (minutes - line) x computers x months, over clients above it.")
-    heads = {"client": t("Client"), "minutes": t("Minutes"), "expected": t("Expected"),
-             "excess": t("Hours above the line")}  # fmt: skip
-    return Section("above", title, paragraphs, table, notes, "table", heads=heads)
+    heads = {"client": t("Client"), "minutes": t("Minutes"), "excess": t("Hours above the line")}
+    return Section("above", title, boxes, table, notes, "table", heads=heads)
 
 
 def curve(b: PortfolioFacts) -> Section:
@@ -351,8 +414,8 @@ def curve(b: PortfolioFacts) -> Section:
         t(reached, line=b.target),
         _next_client(b),
     )
-    unit = t("{unit}, by months since the start", unit=words(b.settings.hours_are)["unit"])
-    return Section("curve", title, paragraphs, table, fit.text, "lines", sentence_case(unit))
+    chart = t("Typical client: minutes per computer, by months since the start")
+    return Section("curve", title, paragraphs, table, fit.text, "ages", (chart,), footnote=" ".join(paragraphs))
 
 
 def _next_client(b: PortfolioFacts) -> str:
@@ -375,13 +438,12 @@ def billing(b: PortfolioFacts) -> Section:
         "slower": t("Fixed-fee clients improve more slowly than hourly ones"),
     }.get(test.verdict, t("We see no clear difference between fixed-fee and hourly clients"))
     paragraphs = (
-        t("To halve the excess, fixed-fee clients take {ratio} times as long as hourly ones of their size.",
-          ratio=number(test.ratio, 2)),
-        t("The data allow anything from {low} to {high} times.",
-          low=number(test.low, 2), high=number(test.high, 2)),
-        needs,
-        t("Clients choose their contract, so this shows a link, not a cause."),
-        t("Hours that nobody bills may be written down less carefully."),
+        t("Pace: Fixed-fee clients take {ratio} times as long to halve their excess as hourly ones ({low} to "
+          "{high}).",
+          ratio=number(test.ratio, 2), low=number(test.low, 2), high=number(test.high, 2)),
+        t("More data: {needs}", needs=needs),
+        t("A link, not a cause: Clients choose their contract, and hours that nobody bills may be written down "
+          "less carefully."),
     )  # fmt: skip
     groups = test.groups.loc[list(GROUPS)]
     table = pd.DataFrame({"contract": map(t, GROUPS.values()), "clients": groups["clients"].to_numpy(float)})
@@ -393,23 +455,22 @@ def billing(b: PortfolioFacts) -> Section:
 
 
 def data(b: PortfolioFacts) -> Section:
-    """Where all hours went, and what of them could not be used."""
-    hours = b.account.table["hours"].astype(float)
-    share = hours / hours["read"] if hours["read"] else hours * np.nan
-    used = 1 - share["unclassified"] - share["quarantined"]
-    paragraphs = [
-        t("{share} could not be sorted into planned and unplanned work.", share=share["unclassified"]),
-        t("{share} was set aside: impossible, doubled or without a client.", share=share["quarantined"]),
-        t("Every hour read is in exactly one line of the table."),
-    ]
+    """Where the quarter's hours went, and what of them could not be used."""
+    hours = b.hours.reindex(list(KINDS)).fillna(0.0).drop("quarantined")
+    share = hours / hours.sum() if hours.sum() else hours * np.nan
+    boxes = [
+        t("Not classified: {share} of the quarter's hours.", share=float(share["unclassified"])),
+        t("Set aside: {n} entries of all data, impossible or without a client. Sums and copies of rows are no "
+          "work.", n=number(b.aside)),
+    ]  # fmt: skip
     if b.inferred:
-        paragraphs.append(count(b.inferred, "For {n} client the start of service is inferred, not given.",
-                                "For {n} clients the start of service is inferred, not given."))  # fmt: skip
-    rows = [(t(name), hours[kind], share[kind]) for kind, name in KINDS.items() if hours[kind] > 0]
+        boxes.append(count(b.inferred, "Start of service: inferred for {n} client.",
+                           "Start of service: inferred for {n} clients."))  # fmt: skip
+    rows = [(t(KINDS[kind]), h, share[kind]) for kind, h in hours.items() if h > 0]
     table = pd.DataFrame(rows, columns=["item", "hours", "share"])
     heads = {"item": t("Item"), "hours": t("Hours"), "share": t("Share")}
-    title = t("{share} of the hours could be used", share=used)
-    return Section("data", title, tuple(paragraphs), table, b.account.text, "table", heads=heads)
+    title = t("{share} of the quarter's hours could be classified", share=1 - float(share["unclassified"]))
+    return Section("data", title, tuple(boxes), table, layout="table", heads=heads)
 
 
 def decisions(b: PortfolioFacts) -> Section:
@@ -422,15 +483,18 @@ def decisions(b: PortfolioFacts) -> Section:
     if b.fit.usable and b.fit.population.loc[b.fit.target.level_column, "low"] > b.fit.target.target_h:
         asked.append(t("Is {line} minutes in month {n} still the goal, or do we change how we onboard?",
                        line=b.target, n=b.fit.target.months))  # fmt: skip
-    hours = b.account.table["hours"].astype(float)
-    if hours["quarantined"] + hours["unclassified"] > OPEN_SHARE * hours["read"]:
-        asked.append(t("Who corrects the records behind the hours that could not be used?"))
+    if b.hours.get("unclassified", 0.0) > OPEN_SHARE * b.hours.sum():
+        asked.append(t("Who writes the rules for the hours that could not be classified?"))
     if b.inferred:
         asked.append(t("Who supplies the missing dates at which service began?"))
     if b.test.missing or b.test.verdict == "no clear difference":
         asked.append(t("Do we leave prices as they are until the contract question has an answer?"))
     asked.append(t("Which client decks are sent as they are, and which does somebody edit?"))
-    return asked_for(count(len(asked), "We have {n} decision to take", "We have {n} decisions to take"), asked)
+    title = count(len(asked), "We have {n} decision to take", "We have {n} decisions to take")
+    table = pd.DataFrame({"question": asked, "decision": True})
+    heads = {"question": t("Question"), "decision": t("Decision")}
+    notes = t("The answers are noted here in the meeting.")
+    return Section("decisions", title, tuple(asked), table, notes, "plan", heads=heads)
 
 
 def method(b: PortfolioFacts) -> Section:
@@ -442,7 +506,7 @@ def method(b: PortfolioFacts) -> Section:
         t("In the study this is called RHEM: reactive hours per endpoint per month, definition {version}.",
           version=METRIC_VERSION),
         t("A typical client is the one in the middle; the average of all clients lies higher."),
-        t("'Clearly' means a difference of two standard errors or more, 'likely' means one or more."),
+        t("Up and down are said of a difference of two standard errors or more, probably of one or more."),
     )  # fmt: skip
     title = t("This is what counts as {what} time", **words(b.settings.hours_are))
     return Section("method", title, paragraphs, appendix=True)

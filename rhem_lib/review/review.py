@@ -9,33 +9,30 @@ from typing import Any
 
 import pandas as pd
 
-from rhem_lib.decay import DecayFit
+from rhem_lib.decay import DecayFit, fit_decay
 from rhem_lib.errors import InputError, NotEnoughData, ParameterError, one_of
 from rhem_lib.language import speaking, t
-from rhem_lib.metric import PatchEffect, reactive_entries
-from rhem_lib.review import appendix, findings, quarter
+from rhem_lib.metric import PatchEffect, reactive_entries, why_unmeasured
+from rhem_lib.review import appendix, story
 from rhem_lib.review.claims import not_reviewed
-from rhem_lib.review.facts import Facts, gather, noun, words
+from rhem_lib.review.facts import Facts, Fits, gather, noun, words
 from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION, quarter_bounds
 from rhem_lib.settings import Brand, Edit, Settings
 from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load
 
-FORMAT = 3
+FORMAT = 4
 WRITERS = (
-    quarter.headline,
-    findings.goals,
-    quarter.minutes_by_month,
-    quarter.fewer_or_faster,
-    quarter.causes,
-    quarter.worth,
-    findings.less_well,
-    findings.next_steps,
-    findings.decisions,
+    story.quarter,
+    story.minutes_by_month,
+    story.why,
+    story.promises,
+    story.worth,
+    story.next_steps,
+    story.goals,
+    appendix.causes,
     appendix.counted,
-    appendix.quality,
-    appendix.method,
 )
 
 
@@ -54,8 +51,10 @@ class Review:
     status : str
         decaying, flat, rising, irregular or too-early (DecayFit.clients.follows).
     sections : tuple of Section
-        quarter, minutes, fewer_or_faster, causes, worth, less_well, next, decisions; in the
-        appendix counted, quality, method.
+        quarter, minutes, why, promises, worth, next, goals; in the appendix causes, counted. Those without
+        evidence are left out, and a small or young client has the short form.
+    meeting, logo : str
+        Day of the meeting (2026-07-21) and the client's logo, where they are given.
     table : DataFrame
         A row per calendar month up to the quarter's end; gaps are empty, never 0. Minutes per computer a month.
     """
@@ -75,11 +74,13 @@ class Review:
     sections: tuple[Section, ...]
     table: pd.DataFrame
     brand: Brand
+    meeting: str = ""
+    logo: str = ""
 
     @property
     def text(self) -> str:
-        """The quarter in two short paragraphs."""
-        return "\n\n".join(self["quarter"].paragraphs)
+        """The quarter in short: its title and three points."""
+        return "\n\n".join((self["quarter"].title + ".", *self["quarter"].paragraphs))
 
     @property
     def story(self) -> str:
@@ -111,6 +112,8 @@ class Review:
         document["table"] = _pack(self.table)
         here = _placed(self.brand, lambda file: Path(os.path.relpath(file, folder)).as_posix())
         document["brand"] = (here if folder else self.brand).model_dump()
+        if folder and self.logo:
+            document["logo"] = Path(os.path.relpath(self.logo, folder)).as_posix()
         document["sections"] = [{**vars(s), "table": _pack(s.table)} for s in self.sections]
         return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
 
@@ -128,7 +131,9 @@ class Review:
             if document.pop("format") != FORMAT:
                 raise ValueError("another format version")
             sections = [
-                Section(**{**s, "paragraphs": tuple(s["paragraphs"]), "table": _unpack(s["table"])})
+                Section(
+                    **{**s, "table": _unpack(s["table"]), **{k: tuple(s[k]) for k in ("paragraphs", "charts")}}
+                )
                 for s in document.pop("sections")
             ]
             document["brand"] = Brand(**document["brand"])
@@ -149,8 +154,11 @@ def build_review(
     client: str,
     quarter: str,
     patches: PatchEffect | None = None,
+    earlier: DecayFit | None = None,
 ) -> Review:
     """Return every number and sentence of one client's quarter; read and write nothing.
+
+    Nothing after the quarter is used: a fit that has seen later months is made again without them.
 
     Parameters
     ----------
@@ -164,6 +172,8 @@ def build_review(
         For example '2026Q3'.
     patches : PatchEffect, optional
         What patch windows cost over all clients (`patches.patch_effect`); without it they are left out.
+    earlier : DecayFit, optional
+        The fit without the quarter (`Study.before`), from which it was forecast; made here if it is not given.
 
     Raises
     ------
@@ -174,17 +184,34 @@ def build_review(
 
     Examples
     --------
-    >>> review = build_review(work, study.panel, study.fit, client="Birch Foods", quarter="2026Q2")
+    >>> review = build_review(
+    ...     work, study.panel, study.fit, client="Birch Foods", quarter="2026Q2", earlier=study.before
+    ... )
     >>> review["quarter"].title
-    'Support rose to 26 minutes per computer a month'
+    'Support was 26 minutes per computer and month, up from 18; that is above our goal of 15'
     >>> Review.from_json(review.to_json()).minutes == review.minutes
     True
     """
     if why := not_reviewed(panel, work.clients, str(quarter).upper()).get(client):
         raise NotEnoughData(why, where=client)
-    entries = reactive_entries(work, client)
-    made = compose(gather(work.settings, panel, fit, entries, client=client, quarter=quarter, patches=patches))
-    return brand_of(made, work.folder)
+    fits = Fits(*fits_of(work, panel, fit, earlier, quarter), patches)
+    facts = gather(work.settings, panel, fits, reactive_entries(work, client), client=client, quarter=quarter)
+    return brand_of(compose(facts), work.folder)
+
+
+def fits_of(
+    work: Workspace, panel: pd.DataFrame, fit: DecayFit, earlier: DecayFit | None, quarter: str
+) -> tuple[DecayFit, DecayFit]:
+    """Return the fits up to a quarter's end and before it: those given, or made where they saw too much."""
+    start, end = quarter_bounds(quarter)
+    measured = panel[why_unmeasured(panel, work.clients) == ""]
+    ends = ((fit, end), (earlier, start))
+    return tuple(  # type: ignore[return-value]
+        fit_decay(measured[measured["month"] < day], target=work.settings.targets)
+        if given is None or (given.observed is not None and (given.observed["last"] >= day).any())
+        else given
+        for given, day in ends
+    )
 
 
 def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> Review:
@@ -222,12 +249,15 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     served = made.panel[made.panel["exposure"] > 0]
     served = served[(served["month"] >= start) & (served["month"] < end)]
     client = client or (str(served["client"].min()) if len(served) else "any client")
-    return build_review(work, made.panel, made.fit, client=client, quarter=quarter, patches=made.patches)
+    return build_review(
+        work, made.panel, made.fit, client=client, quarter=quarter, patches=made.patches, earlier=made.before
+    )
 
 
 def brand_of(review: Review, folder: Path) -> Review:
     """Return the review with the paths of its brand's files, which start at the folder."""
-    return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())))
+    logo = str((folder / review.logo).resolve()) if review.logo else ""
+    return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())), logo=logo)
 
 
 def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
@@ -245,9 +275,11 @@ def compose(f: Facts) -> Review:
             quarter=f.quarter,
             period=spell(f),
             minutes=f.now.minutes,
-            status=f.curve.follows,
+            status=f.follows,
             sections=tuple(_edited(section, f) for write in WRITERS if (section := write(f)) is not None),
             table=f.months,
+            meeting=f"{f.edition().meeting or ''}",
+            logo=f.own.logo,
         )
 
 
@@ -266,21 +298,17 @@ def of_settings(settings: Settings, language: str) -> dict[str, Any]:
 
 
 def _edited(section: Section, f: Facts) -> Section:
-    """Return the section as the analyst edited it; the computed words stay in the notes."""
+    """Return the section as the analyst edited it; what was replaced is nowhere in the deck."""
     edit = f.edition().text.get(section.key, Edit())  # type: ignore[call-overload]
     shown = section.key not in (*f.own.hide, *f.edition().hide)
     if not (edit.title or edit.paragraphs):
         return replace(section, shown=shown)
-    computed = f"{section.title}. {' '.join(section.paragraphs)}"
-    listed = section.layout == "list" and edit.paragraphs  # the table repeats the paragraphs
-    return replace(
-        section,
-        table=None if listed else section.table,
-        title=edit.title or section.title,
-        paragraphs=tuple(edit.paragraphs) or section.paragraphs,
-        notes=" ".join([section.notes, t("Edited by hand. Computed: {text}", text=computed)]).strip(),
-        shown=shown,
-    )
+    title, paragraphs = edit.title or section.title, tuple(edit.paragraphs) or section.paragraphs
+    if section.layout == "plan" and edit.paragraphs:  # its table, and the count in its title, are replaced
+        title = edit.title or paragraphs[0]
+        return replace(section, title=title, paragraphs=paragraphs, table=None, layout="text", shown=shown)
+    left = min(section.left, len(paragraphs)) if edit.paragraphs else section.left
+    return replace(section, title=title, paragraphs=paragraphs, left=left, shown=shown)
 
 
 def _pack(frame: pd.DataFrame | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rhem_lib.language import month_name, number, t
+from rhem_lib.language import month_name, t
 from rhem_lib.review.facts import Facts
 
 
@@ -16,18 +16,22 @@ class Section:
     ----------
     key, title : str
     paragraphs : tuple of str
+        A paragraph "Head: text" has its head in bold where the layout is one of boxes.
     table : DataFrame, optional
-        Columns named key, kind or measure are for programs; all other words are for the reader.
+        Columns named key, kind, state or measure are for programs; all other words are for the reader.
     notes : str
-        For the speaker.
+        For the speaker: the evidence, and how sure we are.
     layout : str
-        headline: the review's number and the table's levels. lines: a chart by month or age. columns: a small
-        chart per measure. bars: a chart of the rows of the first kind, a table of the others. table: beside the
-        paragraphs. plan: a wide table above them. list: a wide table that repeats them. text: no table.
-    chart : str
-        Title of the chart of lines or bars.
+        quarter: a number, a chart of levels, three boxes. months, ages: a line. why, worth: two charts, two boxes.
+        promises: table, chart, box. plan: a wide table. table: table and boxes. text: paragraphs alone.
+    charts : tuple of str
+        Head and unit of each chart, as "Head: unit".
     heads : dict of str
         Headings of the columns of the table that a reader sees, in their order.
+    footnote : str
+        One line below: what ranges are, what is left out.
+    left : int
+        How many of the paragraphs are in the left of two boxes.
     appendix, shown : bool
         A section that is not shown has no slide.
 
@@ -43,26 +47,18 @@ class Section:
     table: pd.DataFrame | None = None
     notes: str = ""
     layout: str = "text"
-    chart: str = ""
+    charts: tuple[str, ...] = ()
     heads: dict[str, str] = field(default_factory=dict)
+    footnote: str = ""
+    left: int = 0
     appendix: bool = False
     shown: bool = True
 
 
 def spell(f: Facts) -> str:
     """The quarter's months in service, in words."""
-    served = f.in_quarter.loc[f.in_quarter["exposure"] > 0, "month"].tolist()
+    served = f.served["month"].tolist()
     first, last, year = month_name(served[0]), month_name(served[-1]), f.start.year
     if len(served) == 3:
         return t("{first} to {last} {year}", first=first, last=last, year=year)
     return t("{first} and {last} {year}", first=first, last=last, year=year) if served[1:] else f"{first} {year}"
-
-
-def evidence(f: Facts) -> str:
-    """What the headline rests on, for the speaker notes."""
-    return t(
-        "Evidence: {hours} {hours_are} and {problems} over {exposure} computer-months ({period}). "
-        "By chance alone the figure moves by about {minutes} either way.",
-        hours=number(f.now.hours, 1), hours_are=t(f.settings.hours_are), problems=f.now.tickets,
-        exposure=number(f.now.exposure, 1), period=spell(f), minutes=f.now.se,
-    )  # fmt: skip

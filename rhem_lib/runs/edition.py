@@ -372,7 +372,9 @@ def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str
         return
     check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
     work = work.as_of(quarter)
-    build = partial(build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches)
+    build = partial(
+        build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches, earlier=made.before
+    )
     for name in names:
         try:
             review = build(client=name)

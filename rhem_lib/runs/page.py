@@ -20,6 +20,7 @@ from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.storage import file_digest, write_whole
 
 LANGUAGE = "en"
+PATHS = {"decaying": "falling", "flat": "level", "irregular": "up and down", "too-early": "too early to tell"}
 EMPTY: Mapping[str, str] = MappingProxyType({})
 NAMES = {".html": "page", ".pptx": "deck", ".pdf": "PDF", ".xlsx": "numbers", ".ipynb": "notebook"}
 EXPLORE = "explore"  # tag of cells that ask for a hand on a knob
@@ -33,8 +34,8 @@ TAGS = frozenset(
 )
 ATTRIBUTES = {"*": ["id", "class", "scope", "colspan", "rowspan"], "a": ["href"]}
 HEADING = re.compile(r"^#+ +(.+?)\s*$", flags=re.MULTILINE)
-HEADS = (("Client", ""), ("Minutes per computer a month", "number"), ("Expected", "number"), ("Path", ""),
-         ("Quarter", ""), ("Status", ""))  # fmt: skip
+HEADS = (("Client", ""), ("Minutes per computer and month", "number"), ("Forecast", "number"), ("Path", ""),
+         ("Quarter", ""), ("Open promises", "number"), ("Decisions", "number"))  # fmt: skip
 
 
 def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
@@ -141,7 +142,7 @@ def index(
         title=title,
         heads=HEADS,
         study=[entry for entry in entries if entry["kind"] == "study"],
-        clients=sorted(clients, key=lambda entry: str(entry["name"]).casefold()),
+        clients=sorted(clients, key=lambda entry: (-entry["need"], str(entry["name"]).casefold())),
         not_reviewed=sorted(not_reviewed.items()),
         former=former,
         failed=sum(bool(entry["error"]) for entry in clients),
@@ -170,20 +171,27 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A client's entry with its headline numbers, where its review was made."""
     from rhem_lib.review import Review  # heavy, and workers, which write pages, do without
 
-    blank = {"minutes": "–", "expected": "–"}
-    blank |= dict.fromkeys(("minutes_value", "expected_value", "follows", "finding"), "")
+    blank: dict[str, Any] = {"minutes": "–", "expected": "–"}
+    blank |= dict.fromkeys(("minutes_value", "expected_value", "follows", "finding", "promises", "decisions"), "")
+    blank["need"] = -1.0
     source = folder / Path(entry["outputs"][0]).parent / "review.json"
     made = (entry.get("hashes") or {}).get(source.relative_to(folder).as_posix())
     if entry["error"] or not source.is_file() or (made and made != file_digest(source)):
         return {**entry, **blank}
     review = Review.from_json(source.read_text(encoding="utf-8"))
     levels = review["quarter"].table
-    expected = levels.loc[levels["key"] == "expected"] if levels is not None else pd.DataFrame()
+    expected = levels.loc[levels["key"] == "forecast"] if levels is not None else pd.DataFrame()
     numbers = {"minutes": number(review.minutes), "minutes_value": f"{review.minutes:.6f}"}
     if len(expected):
         low, high = (number(float(expected[c].iloc[0])) for c in ("low", "high"))
         numbers |= {"expected": f"{low} to {high}", "expected_value": f"{float(expected['minutes'].iloc[0]):.6f}"}
-    return {**entry, **blank, **numbers, "follows": review.status, "finding": review["quarter"].title}
+    tables = {s.key: s.table for s in review.sections if s.table is not None}
+    open_ones = int((tables["promises"]["state"] != "kept").sum()) if "promises" in tables else 0
+    asked = int(tables["next"]["decision"].sum()) if "next" in tables else 0
+    above = bool(len(expected)) and review.minutes > float(expected["high"].iloc[0])
+    need = 2.0 * above + open_ones + review.minutes / max(review.target_minutes, 1.0)
+    found = {"finding": review["quarter"].title, "promises": open_ones or "", "decisions": asked or ""}
+    return {**entry, **blank, **numbers, **found, "follows": PATHS.get(review.status, review.status), "need": need}
 
 
 def _first_picture(notebook: Path) -> str:

@@ -56,6 +56,7 @@ def book(fit, sample_panel, sample_work, comparison):
         "billing": lambda ax: figures.billing(comparison, ax=ax),
         "billing_ratios": lambda ax: figures.billing_ratios(comparison, ax=ax),
         "review_minutes": lambda ax: figures.review_minutes(review, ax=ax),
+        "review_parts": lambda ax: figures.review_parts(review, ax=ax),
         "review_causes": lambda ax: figures.review_causes(review, ax=ax),
     }
 
@@ -105,11 +106,9 @@ def test_missing_months_are_gaps():
 
 def test_bars_hold_the_reviews_numbers():
     review = make_review()
-    pair = figures.review_parts(review)
-    table = review["fewer_or_faster"].table
-    for ax, measure in zip(pair, ("problems", "time"), strict=True):
-        assert [bar.get_height() for bar in ax.patches] == table.loc[table["measure"] == measure, "value"].tolist()
-    causes = review["causes"].table.query("kind == 'cause'")["minutes"].tolist()
+    bridge = review["why"].table.query("kind == 'bridge'")["change"].tolist()
+    assert [bar.get_height() for bar in figures.review_parts(review).patches] == bridge
+    causes = review["causes"].table.query("kind == 'row'")["minutes"].tolist()
     assert [bar.get_width() for bar in figures.review_causes(review).patches][::-1] == causes
 
 
@@ -123,7 +122,7 @@ def test_without_numbers_the_axes_say_why(sample_panel):
     quiet[["reactive_hours", "reactive_tickets", "rhem_h"]] = 0.0
     review = make_review(quiet, entries=make_entries(quiet))
     assert not figures.review_causes(review).axison
-    assert not figures.review_parts(review)[0].axison
+    assert not figures.review_parts(review).axison
     assert figures.review_minutes(make_review(fit=replace(make_fit(), usable=False))).axison
 
 

@@ -13,6 +13,7 @@ from rhem_lib.deck import workbook
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.review import portfolio
+from rhem_lib.review.facts import Fits
 from rhem_lib.review.portfolio import build_portfolio
 from rhem_lib.settings import Settings, Target
 
@@ -26,13 +27,12 @@ def make_book(clients=6, **changes):
     test = SimpleNamespace(
         missing="12 clients are needed", text="Too early.", power=SimpleNamespace(clients_needed=73)
     )
-    table = pd.DataFrame({"hours": [80.0, 5, 5, 5, 0, 0, 3, 2, 100]}, index=[*HOURS, "read"])
-    account = SimpleNamespace(table=table, text="100 hours were read.")
-    return panel, fit, test, account
+    hours = (pd.Series([80.0, 5, 5, 5, 0, 0, 3], index=HOURS[:-1]), 2.0)
+    return panel, fit, test, hours
 
 
-def facts(panel, fit, test, account, settings=None):
-    return portfolio.gather_portfolio(settings or Settings(name="M"), panel, fit, test, account, "2026Q2")
+def facts(panel, fit, test, hours, settings=None):
+    return portfolio.gather_portfolio(settings or Settings(name="M"), panel, Fits(fit, fit), test, hours, "2026Q2")
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,11 @@ def sample_book(sample_work, sample_panel, sample_study):
 
 
 def test_the_level_is_pooled_and_the_excess_is_by_hand():
-    panel, fit, test, account = make_book(2)
+    panel, fit, test, hours = make_book(2)
     late = panel["month"] >= "2026-04-01"
     panel.loc[late & (panel["client"] == "Client 0"), "reactive_hours"] = 5.0  # 30 minutes on 10 computers
     panel.loc[late & (panel["client"] == "Client 1"), "reactive_hours"] = 2.0  # 6 minutes on 20 computers
-    b = facts(panel, fit, test, account)
+    b = facts(panel, fit, test, hours)
     assert b.now.minutes == pytest.approx(60 * 21 / 90)
     assert b.clients["excess"].tolist() == pytest.approx([15 / 60 * 30, 0.0])
     assert b.clients["client"].tolist() == ["Client 0", "Client 1"]
@@ -69,21 +69,38 @@ def test_standard_error_of_the_change_holds_its_level():
 
 
 def test_a_client_that_stays_is_compared_with_itself():
-    panel, fit, test, account = make_book(2)
+    panel, fit, test, hours = make_book(2)
     newcomer = make_panel("New", months=2, start_h=9.0, floor_h=9.0, endpoints=500.0)
-    b = facts(pd.concat([panel, newcomer]), fit, test, account)
-    alone = facts(panel, fit, test, account)
+    b = facts(pd.concat([panel, newcomer]), fit, test, hours)
+    alone = facts(panel, fit, test, hours)
     assert b.stayed == pytest.approx(alone.stayed)
     assert b.now.minutes > 3 * alone.now.minutes
 
 
-def test_directions_count_every_client_once_and_name_the_stuck():
-    b = facts(*make_book(5, follows="flat"))
-    section = portfolio.directions(b)
-    table = section.table
-    assert table.loc[table["kind"] == "direction", "clients"].sum() == 5
-    assert section.title == "0 of 5 clients improve; 5 do not"
-    assert (table["kind"] == "client").sum() == 5
+def test_a_client_improves_only_if_it_falls_and_did_not_rise():
+    panel, fit, test, hours = make_book(5)
+    assert (
+        portfolio.directions(facts(panel, fit, test, hours)).title == "5 of 5 clients improve; 0 rose this quarter"
+    )
+    late = (panel["month"] >= "2026-04-01") & (panel["client"] == "Client 4")
+    panel.loc[late, ["reactive_hours", "rhem_h", "squared_hours", "reactive_tickets"]] *= 4
+    b = facts(panel, fit, test, hours)
+    assert portfolio.directions(b).title == "4 of 5 clients improve; 1 rose this quarter"
+    assert b.clients["client"].iloc[0] == "Client 4"  # who needs attention comes first
+    assert portfolio.directions(facts(*make_book(5, follows="flat"))).title.startswith("0 of 5 clients improve")
+
+
+def test_rows_that_are_sums_are_not_hours_set_aside(sample_work):
+    _, aside = portfolio.quarter_hours(sample_work, "2026Q2")
+    rows = sample_work.quarantine[sample_work.quarantine["table"] == "time_entries"]
+    assert aside == (~rows["reason"].isin(portfolio.NOT_WORK)).sum() == len(rows) - 71
+
+
+def test_the_chart_is_of_the_clients_in_its_title():
+    panel, *rest = make_book(2)
+    newcomer = make_panel("New", months=2, start_h=9.0, floor_h=9.0, endpoints=500.0)
+    both, alone = (portfolio.by_month(facts(p, *rest)) for p in (pd.concat([panel, newcomer]), panel))
+    assert both.title == alone.title and both.table["minutes"].tolist() == alone.table["minutes"].tolist()
 
 
 def test_no_client_in_the_quarter():
@@ -101,20 +118,20 @@ def test_the_samples_book_is_told_and_drawn(sample_book, sample_work, tmp_path):
     path = write(sample_book, tmp_path / "portfolio.pptx")
     assert problems(path) == []
     assert workbook.write_numbers(sample_book, path).is_file()
-    assert sample_book["data"].table["hours"].sum() == pytest.approx(
-        float(sample_work.account.table.loc["read", "hours"])
-    )
+    entries = sample_work.time_entries.df()
+    quarter = entries[entries["worked_on"].between("2026-04-01", "2026-06-30")]
+    assert sample_book["data"].table["hours"].sum() == pytest.approx(float(quarter["hours"].sum()))
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("usable", [True, False])
 def test_a_small_book_is_told_too(tmp_path, language, usable):
-    panel, fit, test, account = make_book()
+    panel, fit, test, hours = make_book()
     known = {"usable": usable, "gate": SimpleNamespace(declines=usable), "kinds": None}
     known["calendar"] = SimpleNamespace(verdict="none")
-    fit = SimpleNamespace(**vars(fit) | known, predict=fit.predict, shape="exponential", text="The fit.",
+    fit = SimpleNamespace(**vars(fit) | known, predict=fit.predict, month_draws=fit.month_draws, shape="exponential", text="The fit.",
                           new_client=lambda size: SimpleNamespace(low=3 * size, high=9 * size))  # fmt: skip
-    review = portfolio.compose_portfolio(facts(panel, fit, test, account, Settings(name="M", language=language)))
+    review = portfolio.compose_portfolio(facts(panel, fit, test, hours, Settings(name="M", language=language)))
     assert problems(write(review, tmp_path / "p.pptx")) == []
     assert "{" not in review.story
 
@@ -122,12 +139,12 @@ def test_a_small_book_is_told_too(tmp_path, language, usable):
 def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel):
     """The clients reach 30 minutes at some month, but 6 minutes never: asked of month 18, by the level there."""
     targets = {"start_h": 2.0, "months": 18}
-    panel, _, test, account = make_book()
+    panel, _, test, hours = make_book()
     for target_h, asked in ((0.1, True), (9.0, False)):
         target = Target(target_h=target_h, **targets)
         settings = Settings(name="M", targets=target)
         fit = rhem.fit_decay(sample_panel, target=target)
-        section = portfolio.decisions(facts(panel, fit, test, account, settings))
+        section = portfolio.decisions(facts(panel, fit, test, hours, settings))
         assert (
             any(f"Is {60 * target_h:.0f} minutes in month 18 still the goal" in p for p in section.paragraphs)
             == asked

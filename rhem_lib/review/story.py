@@ -1,0 +1,298 @@
+"""The pages of a client's review, in the order in which they are told: each answers one question."""
+
+import numpy as np
+import pandas as pd
+
+from rhem_lib.language import count, day, locale, mark, month_span, number, sentence_case, t
+from rhem_lib.metric import NOT_RECORDED, TECHNICIAN, split, staff_hours
+from rhem_lib.review import actions, claims
+from rhem_lib.review.facts import Facts, Level, Range
+from rhem_lib.review.ledger import promises as promised
+from rhem_lib.review.section import Section, spell
+
+NO_RANGE = Range(np.nan, np.nan, np.nan)
+TEN = 10  # computers, of which tickets are counted
+
+
+def quarter(f: Facts) -> Section:
+    """The quarter on one page: one number, what was forecast, what changed, what we did and need."""
+    title = claims.level(f.now, f.before, f.change, f.target, f.words, back=claims.is_back(f))
+    head, came = claims.forecast(f.now.minutes, f.forecast)
+    rows = [
+        ("before", _span(f, back=3), spread(f.before)),
+        ("forecast", t("Our forecast"), f.forecast),
+        ("now", _span(f), spread(f.now)),
+        ("ahead", t("Next forecast"), f.ahead),
+    ]
+    table = levels(rows, f.target, claims.goal_mark(f))
+    unit = t("{head}: minutes; hatched: forecasts", head=head)
+    note = t(
+        "Ranges: chance of tickets, 95 % (what came); 90 % prediction (forecasts, from data before their quarter)."
+    )
+    notes = f"{claims.evidence(f, spell(f))} {came} {claims.outlook(f)} {claims.goal(f)}"
+    boxes = (_people(f), _did(f), _need(f))
+    return Section("quarter", title, boxes, table, notes, "quarter", (unit,), footnote=note)
+
+
+def levels(rows: list[tuple[str, str, Range]], target: float, state: str) -> pd.DataFrame:
+    """Return levels with their ranges, those that are known, and the goal with its state in words."""
+    kept = [(key, item, r.value, r.low, r.high) for key, item, r in rows if r.known]
+    kept.append(("goal", state, target, np.nan, np.nan))
+    return pd.DataFrame(kept, columns=["key", "item", "minutes", "low", "high"])
+
+
+def spread(level: Level | None) -> Range:
+    """Return a level as a number with its limits."""
+    return Range(level.minutes, level.low, level.high) if level else NO_RANGE
+
+
+def _span(f: Facts, back: int = 0) -> str:
+    """Return the months of the quarter, or of one some months back."""
+    first = f.start - pd.DateOffset(months=back)
+    return month_span(first, first + pd.DateOffset(months=2))
+
+
+def _people(f: Facts) -> str:
+    """What the quarter was for those who work there."""
+    n, each = f.now.tickets, f.now.minutes_per_ticket
+    if not n:
+        return t("Your people: They needed no help with their computers.")
+    said = count(n, "Your people: They had {n} ticket.", "Your people: They had {n} tickets.")
+    if f.before is None or not f.before.tickets:
+        return f"{said} " + t("Solving one took {minutes}.", minutes=each)
+    more = n - f.before.tickets
+    than = mark("Your people: {n} tickets, {by} more than in the quarter before.")
+    if more < 0:
+        than = mark("Your people: {n} tickets, {by} fewer than in the quarter before.")
+    said = t(than, n=n, by=abs(more)) if more else said
+    return f"{said} " + t("Solving one took {minutes}, before {before}.",
+                          minutes=each, before=number(f.before.minutes_per_ticket))  # fmt: skip
+
+
+def _did(f: Facts) -> str:
+    """What became of our promises; where there were none, what took the time."""
+    made = promised(f)
+    if len(made):
+        kept, open_ones = made[made["state"] == "kept"], made[made["state"] != "kept"]
+        said = t("What we did: We kept {kept} of {n} promises.", kept=len(kept), n=len(made))
+        still = t("Still open: {action}.", action=open_ones["promise"].iloc[0]) if len(open_ones) else ""
+        return f"{said} {still}".strip()
+    if f.now.hours <= 0:
+        return t("What we did: Nothing needed our help.")
+    two = f.causes[f.causes["name"] != NOT_RECORDED].head(2)
+    if len(two) < 2:
+        return t("What took the time: {top}.", top=claims.top_cause(f))
+    first, second = two[["name", "share"]].to_numpy().tolist()
+    return t("What took the time: {first} took {one} and {second} {two}.", first=f.cause(first[0]),
+             one=_percent(first[1]), second=f.cause(second[0], inside=True), two=_percent(second[1]))  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return t("{share}", share=float(share))
+
+
+def _need(f: Facts) -> str:
+    """How many decisions the last page asks for, and which comes first."""
+    asked = [a for a in actions.proposed(f) if a.decision] if not f.edition().actions else []
+    if not asked:
+        return t("What we need: Nothing today; no decision is open.")
+    return count(len(asked), "What we need: {n} decision: {first}.",
+                 "What we need: {n} decisions; first: {first}.", first=_lower(asked[0].action))  # fmt: skip
+
+
+def _lower(text: str) -> str:
+    return text if locale().language != "en" else text[:1].lower() + text[1:]
+
+
+def minutes_by_month(f: Facts) -> Section:
+    """Every month, beside its normal range and the forecast."""
+    title, above = claims.outside(f)
+    table = f.months[["month", "minutes", "normal_low", "normal_high"]].assign(kind="month", label="")
+    for _, row in above.iterrows():
+        cause = claims.peak_cause(f, row["month"])
+        share = t("{n} by {cause}", n=cause[2], cause=f.cause(cause[0], inside=True)) if cause else ""
+        table.loc[table["month"] == row["month"], "label"] = share
+    ahead = t("{value} ({low} to {high})", value=f.ahead.value, low=f.ahead.low, high=f.ahead.high)
+    table = pd.concat([table, f.ahead_months.assign(kind="ahead", label=ahead)], ignore_index=True)
+    table["quarter"], table["target"] = table["month"].between(f.start, f.end - pd.Timedelta(days=1)), f.target
+    known = f.months.dropna(subset=["minutes", "normal_low"])
+    inside = int(known["minutes"].between(known["normal_low"], known["normal_high"]).sum())
+    band = t("There is no normal range before a first forecast.")
+    if len(known):
+        band = t("Normal range: nine of ten months should fall inside; {inside} of {n} did. From data before this "
+                 "quarter.", inside=inside, n=len(known))  # fmt: skip
+    paragraphs = [claims.outlook(f), claims.goal(f), claims.fell(f)]
+    gaps = int(f.in_quarter["minutes"].isna().sum())
+    if gaps:
+        paragraphs.append(
+            count(gaps, "{n} month of the quarter has no figure.", "{n} months of the quarter have no figure.")
+        )
+    unit = t("{What} by month: minutes per computer", **f.words)
+    notes = f"{claims.evidence(f, spell(f))} {band}"
+    return Section(
+        "minutes", title, tuple(filter(None, paragraphs)), table, notes, "months", (unit,), footnote=band
+    )
+
+
+def why(f: Facts) -> Section | None:
+    """Fewer or more tickets, shorter or longer fixes, and which causes; none in a first quarter."""
+    base, now = f.before, f.now
+    if f.short or base is None or not (base.tickets and now.tickets):
+        return None
+    pair = (base, now)
+    pairs = (np.array([[getattr(s, name)] for s in pair]) for name in ("tickets_per_computer", "minutes"))
+    by_number, by_time = (float(part[0]) for part in split(*pairs))
+    bridge = pd.DataFrame([
+        ("bridge", "before", _span(f, back=3), base.minutes),
+        ("bridge", "number", t("More tickets") if by_number >= 0 else t("Fewer tickets"), by_number),
+        ("bridge", "time", t("Longer fixes") if by_time >= 0 else t("Faster fixes"), by_time),
+        ("bridge", "now", _span(f), now.minutes),
+    ], columns=["kind", "key", "name", "change"])  # fmt: skip
+    causes = claims.moves(f)
+    causes = causes.assign(kind="cause", key=causes["name"], name=[f.cause(n) for n in causes["name"]])
+    table = pd.concat([bridge, causes[bridge.columns]], ignore_index=True)
+    rates = {"now": TEN * now.tickets_per_computer, "before": TEN * base.tickets_per_computer}
+    rose = f.causes.loc[f.causes["rose"] & (f.causes["name"] != NOT_RECORDED), "name"].head(2)
+    beyond = [t("{cause} rose more than chance explains.", cause=f.cause(name)) for name in rose]
+    right = [_top(f), *(beyond or [t("No single cause rose more than chance explains.")]), claims.few_computers(f)]
+    left = (
+        t("Tickets: {now} per 10 computers and month, before {before}.", **rates),
+        t("Time for each: {minutes}, before {before}.",
+          minutes=now.minutes_per_ticket, before=base.minutes_per_ticket),
+        t("Together: {change}", change=claims.together(f)),
+    )  # fmt: skip
+    charts = (t("Tickets and fixes: minutes per computer and month"),
+              t("Where the change came from: change in minutes per computer"))  # fmt: skip
+    note = t("Parts add up to the change in both charts. A ticket counts once, in the month of its first work.")
+    return Section("why", claims.why(f, by_number, by_time), (*left, *filter(None, right)), table,
+                   claims.evidence(f, spell(f)), "why", charts, footnote=note, left=len(left))  # fmt: skip
+
+
+def _top(f: Facts) -> str:
+    row = f.causes[f.causes["name"] != NOT_RECORDED].head(1)
+    if row.empty:
+        return sentence_case(claims.top_cause(f)) + "."
+    name, share, n, before = row[["name", "share", "problems", "problems_before"]].iloc[0]
+    return t("{cause} took {share} of the time, with {n} tickets, before {before}.",
+             cause=f.cause(name), share=float(share), n=float(n), before=float(before))  # fmt: skip
+
+
+def promises(f: Facts) -> Section | None:
+    """What was promised, done or open, and whether its cause fell; none where nothing was promised."""
+    made = promised(f)
+    if made.empty:
+        return None
+    kept, open_ones = int((made["state"] == "kept").sum()), made[made["state"] != "kept"]
+    title = t("We kept {kept} of {n} promises", kept=kept, n=len(made))
+    if len(open_ones):
+        first = open_ones.iloc[0]
+        title = t("{title}; still open: {action} ({owner}, due {due})", title=title, action=first["promise"],
+                  owner=first["owner"], due=day(first["due"]))  # fmt: skip
+    paragraphs = (claims.forecast(f.now.minutes, f.forecast)[1], claims.outlook(f))
+    heads = {"promise": t("Promise"), "owner": t("Owner"), "due": t("Due"), "said": t("State"),
+             "cause": t("Its cause"), "effect": t("What it changed")}  # fmt: skip
+    note = t("Its cause: minutes per computer and month in the quarter before and in this one.")
+    notes = t("Open promises are carried over until they are closed.")
+    return Section("promises", title, paragraphs, made, notes, "promises", heads=heads, footnote=note)
+
+
+def worth(f: Facts) -> Section | None:
+    """Time given back against the measured start; none without one, or where the range holds 0."""
+    title = "" if f.short else claims.given_back(f)
+    if not title or f.first is None:
+        return None
+    started = claims.start(f)
+    rows = [("pace", t("the first months"), spread(f.first)), ("pace", t("the quarter before"), spread(f.before)),
+            ("pace", t("this quarter"), spread(f.now))]  # fmt: skip
+    spans = [
+        ("hours", t("this quarter"), f.now),
+        ("hours", t("this year"), f.year),
+        ("hours", t("since then"), f.since),
+    ]
+    rows += [(kind, item, s.hours_given_back(f.first)) for kind, item, s in spans if s is not None]
+    shown = [(kind, sentence_case(item), r.value, r.low, r.high) for kind, item, r in rows if r.known]
+    table = pd.DataFrame(shown, columns=["kind", "item", "value", "low", "high"])
+    now = f.now.hours_given_back(f.first)
+    left = (
+        t("Your start: measured, not assumed: {minutes} in {start}.", minutes=f.first.minutes, start=started),
+        t("This quarter: at that pace it takes {would} hours; it took {hours}.",
+          would=f.first.minutes * f.now.exposure / 60, hours=f.now.hours),
+    )  # fmt: skip
+    right = [t("Hours given back: {value} this quarter ({low} to {high}).",
+               value=now.value, low=now.low, high=now.high)]  # fmt: skip
+    right.append(_staff(f, now) if f.settings.hours_are == TECHNICIAN else "")
+    charts = (
+        t("Your pace: minutes per computer and month"),
+        t("Hours given back: {hours}", hours=t(f.settings.hours_are)),
+    )
+    note = t("Ranges: 95 %. Since then: all months after {start}.", start=started)
+    return Section("worth", title, (*left, *filter(None, right)), table, claims.evidence(f, spell(f)), "worth",
+                   charts, footnote=note, left=len(left))  # fmt: skip
+
+
+def _staff(f: Facts, spared: Range) -> str:
+    """Hours of the client's own people and money, where the workspace says how to reckon them."""
+    value = f.settings.value
+    staff = staff_hours(np.array([spared.low, spared.high]), value)
+    if staff is None or not value.devices_per_employee:
+        return t("Whose: these are technicians' hours. What your own people gained by it was not measured.")
+    low, high = staff.tolist()
+    ratio = number(float(value.user_minutes_per_technician_minute or 0), 1)
+    said = t("Your people: {low} to {high} hours, at {ratio} minutes of theirs for each of ours (an assumption).",
+             low=low, high=high, ratio=ratio)  # fmt: skip
+    if not value.wage_per_hour:
+        return said
+    money = {"low": value.wage_per_hour * low, "high": value.wage_per_hour * high, "currency": value.currency}
+    return f"{said} " + t("That is {low} to {high} {currency}.", **money)
+
+
+def next_steps(f: Facts) -> Section:
+    """What we found, what we propose, what it saves, who does it, and what the client decides."""
+    agreed, due = f.edition().actions, f.end + pd.DateOffset(months=1) - pd.Timedelta(days=1)
+    made = actions.proposed(f)
+    table = actions.table_of(made, due)
+    title = _next_title(made)
+    notes = t("Saves: minutes of {what} a week above each cause's own usual level, 90 % range.", **f.words)
+    if agreed:
+        notes = t("The data suggest: {actions}.", actions="; ".join(a.action for a in made) or "–")
+        given = [actions.Action(a.why, "", a.action, cause=a.cause) for a in agreed]
+        table = actions.table_of(given, due).assign(owner=[a.owner for a in agreed], due=[a.due for a in agreed])
+        title = count(len(given), "We plan {n} action for next quarter, with owner and date",
+                      "We plan {n} actions for next quarter, each with owner and date")  # fmt: skip
+    heads = {"found": t("What we found"), "action": t("What we propose"), "saves": t("Saves a week"),
+             "owner": t("Owner"), "due": t("By"), "decision": t("Your decision")}  # fmt: skip
+    if not len(table):
+        title = t("No action is needed: nothing stands above its usual level")
+        return Section("next", title, (claims.outlook(f), claims.goal(f)), notes=notes, layout="text")
+    if table["saves"].isna().all():
+        heads.pop("saves")
+    note = t("Saves: minutes of {what} a week above the cause's own level of the year before, for {n} computers; "
+             "90 % ranges.", what=f.words["what"], n=f.computers_now)  # fmt: skip
+    paragraphs = tuple(f"{row['action']} ({row['found']})." if row["found"] else f"{row['action']}."
+                       for _, row in table.iterrows())  # fmt: skip
+    return Section("next", title, paragraphs, table.astype({"due": "datetime64[us]"}), notes, "plan", heads=heads,
+                   footnote=note if "saves" in heads else "")  # fmt: skip
+
+
+def _next_title(made: list[actions.Action]) -> str:
+    middle, low, high = actions.total(made)
+    asked = sum(a.decision for a in made)
+    if np.isfinite(middle):
+        n = sum(bool(np.isfinite(a.saves[0])) for a in made)
+        title = count(n, "{n} fix could save about {middle} minutes a week ({low} to {high})",
+                      "{n} fixes could save about {middle} minutes a week ({low} to {high})",
+                      middle=middle, low=low, high=high)  # fmt: skip
+    else:
+        title = count(len(made), "We propose {n} step for next quarter", "We propose {n} steps for next quarter")
+    if not asked:
+        return title
+    return count(asked, "{title}; {n} needs your decision", "{title}; {n} need your decision", title=title)
+
+
+def goals(f: Facts) -> Section | None:
+    """What the client wants to achieve, in its own words; None where nothing is written down."""
+    given = f.own.goals
+    if not given:
+        return None
+    title = count(len(given), "This is the goal that we work for", "These are the {n} goals that we work for")
+    return Section("goals", title, tuple(given), notes=t("Ask whether the goals still hold."))

@@ -1,0 +1,281 @@
+"""Each claim is made where the numbers carry it, and is not made where they do not."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from review_data import make_entries, make_facts, make_fit, make_panel, make_review
+
+from rhem_lib.metric import computer_table
+from rhem_lib.review import actions, claims, story
+from rhem_lib.review.certainty import Difference
+from rhem_lib.review.facts import UNKNOWN, Range
+from rhem_lib.review.ledger import promises
+from rhem_lib.settings import Action, ClientSettings, QuarterSettings, Settings, Value
+
+CLIENT = "Harbour Dental"
+
+
+def with_level(panel, minutes, since="2026-04-01", until="2027-01-01"):
+    """The panel with months at a level, tickets of half an hour."""
+    rows = panel["month"].between(since, until, inclusive="left")
+    hours = minutes / 60 * panel["exposure"]
+    for name, value in (("reactive_hours", hours), ("reactive_tickets", 2 * hours), ("squared_hours", hours / 2),
+                        ("rhem_h", hours / panel["exposure"])):  # fmt: skip
+        panel.loc[rows, name] = value[rows]
+    return panel
+
+
+def steady(minutes=12.0, **given):
+    return with_level(make_panel(start_h=0.3, floor_h=0.3, **given), minutes, "2020-01-01")
+
+
+def test_change_is_named_only_beyond_chance():
+    now = with_level(steady(endpoints=400.0), 20.0)
+    assert ", up from 12;" in make_review(now)["quarter"].title
+    assert "within normal ups and downs" in make_review(with_level(steady(endpoints=5.0), 13.0))["quarter"].title
+
+
+def test_low_support_that_rose_a_little_stays_low():
+    title = make_review(with_level(steady(4.0, endpoints=400.0), 4.9))["quarter"].title
+    assert title == "Support stayed low: 4.9 minutes per computer and month, well under our goal of 15"
+    assert "low" not in make_review(with_level(steady(4.0, endpoints=400.0), 12.0))["quarter"].title
+
+
+def test_a_forecast_is_judged_by_its_own_range_and_never_made_up():
+    assert claims.forecast(26.0, Range(20.0, 13.0, 28.0))[0] == "The forecast held"
+    assert claims.forecast(29.0, Range(20.0, 13.0, 28.0))[0] == "More came than we forecast"
+    assert claims.forecast(26.0, UNKNOWN)[1] == "No forecast was made for this quarter."
+    assert "expect" not in claims.outlook(replace(make_facts(), ahead=UNKNOWN))
+
+
+@pytest.mark.parametrize(("first_age", "measured"), [(0, True), (1, True), (2, False), (30, False)])
+def test_time_given_back_needs_a_start_that_was_measured(first_age, measured):
+    """Two months before age 3; 'at the start' of a client that was onboarded before the data was a fit's guess."""
+    panel = make_panel(endpoints=200.0)
+    for name in ("age_start", "age_end", "age_months"):
+        panel[name] += first_age
+    f = make_facts(panel)
+    assert (f.first is not None) == measured
+    assert ("worth" in [s.key for s in make_review(panel).sections]) == measured
+    if measured:
+        assert claims.start(f) == (
+            "your first three months" if first_age == 0 else "two of your first three months"
+        )
+
+
+def test_time_given_back_is_a_range_that_leaves_out_nothing():
+    section = make_review()["worth"]
+    spared = make_facts().now.hours_given_back(make_facts().first)
+    assert f"{spared.low:.0f} to {spared.high:.0f} fewer support hours" in section.title
+    assert spared.low < spared.value < spared.high
+    assert claims.given_back(make_facts(steady(endpoints=12.0))) == ""  # no fall: the range holds 0
+
+
+def test_range_of_time_given_back_holds_the_truth():
+    """40 clients at a true 60 then 20 minutes, by tickets of chance: the range holds the true hours in 9 of 10."""
+    rng, inside = np.random.default_rng(4), 0
+    for _ in range(40):
+        panel = make_panel(months=12, endpoints=30.0)
+        true = np.where(np.arange(12) < 3, 1.0, 1 / 3)
+        hours = [rng.gamma(1.5, 0.4, rng.poisson(rate * 30 / 0.6)) for rate in true]
+        panel["reactive_hours"], panel["squared_hours"] = ([f(h) for h in hours] for f in (np.sum, square))
+        panel["reactive_tickets"] = [float(len(h)) for h in hours]
+        panel["rhem_h"] = panel["reactive_hours"] / 30
+        f = make_facts(panel)
+        spared = f.now.hours_given_back(f.first)
+        inside += spared.low <= (1.0 - 1 / 3) * f.now.exposure <= spared.high
+    assert inside >= 36
+
+
+def square(hours):
+    return float((hours**2).sum())
+
+
+def test_staff_hours_and_money_only_where_the_workspace_says_how():
+    def text(**value):
+        return " ".join(make_review(settings=Settings(name="M", value=Value(**value)))["worth"].paragraphs)
+
+    assert "was not measured" in text()
+    assert "was not measured" in text(wage_per_hour=40.0)
+    given = {"user_minutes_per_technician_minute": 0.5, "devices_per_employee": 1.0}
+    assert "at 0.5 minutes of theirs" in text(**given) and "USD" not in text(**given)
+    assert "USD" in text(**given, wage_per_hour=40.0)
+    assert text(**given) == text(**given | {"devices_per_employee": 2.0})  # it spreads a total, and changes none
+
+
+def test_fell_since_the_start_says_what_cannot_be_told():
+    assert "whether by our work or because everything fell cannot be told" in claims.fell(make_facts())
+    known = replace(make_fit(), calendar=SimpleNamespace(verdict="none"))
+    assert "comes with the months of our work" in claims.fell(make_facts(fit=known))
+    flat = replace(known, clients=known.clients.assign(follows="flat"))
+    assert "cannot be told" in claims.fell(make_facts(fit=flat))
+    assert claims.fell(make_facts(steady())) == ""
+    assert claims.fell(make_facts(make_panel(months=3))) == ""
+
+
+def test_back_above_a_goal_that_was_reached():
+    panel = with_level(steady(14.0, endpoints=300.0), 30.0)
+    assert claims.goal(make_facts(panel)) == "We had reached 15 minutes by month 12, but are back at 30."
+    assert "back above it" in make_review(panel)["quarter"].title
+    never = with_level(steady(25.0, endpoints=300.0), 30.0)
+    assert claims.goal(make_facts(never)) == "The goal of 15 minutes by month 12 is not met; this was month 18."
+    barely = with_level(steady(14.0, endpoints=4.0), 17.0)
+    assert "back" not in claims.goal(make_facts(barely))
+
+
+@pytest.mark.parametrize("months", [6, 18])
+def test_card_and_sentence_name_one_month_of_the_goal(months):
+    f = make_facts(make_panel(months=months))
+    assert "month 12" in claims.goal(f) and "month 12" in claims.goal_mark(f)
+    assert "24" not in claims.goal(f) + claims.goal_mark(f)
+    assert f"month {months}" in claims.goal_mark(f)
+
+
+def test_a_goal_ahead_is_as_likely_as_the_path_says():
+    def goal(**fit):
+        return claims.goal(make_facts(make_panel(months=6), make_fit(**fit)))
+
+    assert "likely to reach" in goal(floor_h=0.05, half_life_months=2.0)
+    assert "not likely to reach" in goal(floor_h=0.8)
+    assert "cannot be told yet" in goal(floor_h=0.2, half_life_months=2.9)
+
+
+def test_computers_are_those_of_the_last_list():
+    panel = make_panel(months=2, endpoints=10.0)
+    panel.loc[panel.index[-1], ["endpoints", "exposure"]] = [21.0, 9.0]
+    f = make_facts(panel, make_fit(("other",)))
+    assert f.computers_now == 21
+
+
+def noisy(category, tickets=4):
+    """Entries of a quarter of which three computers take most, by one cause."""
+    entries = make_entries(steady())
+    late = entries["worked_on"] >= "2026-04-01"
+    rows = entries[late].index[: 3 * tickets]
+    entries.loc[rows, "device_id"] = [f"BAD-{i % 3}" for i in range(len(rows))]
+    entries.loc[rows, "category"] = category
+    return entries[~late | entries.index.isin(rows)]
+
+
+def test_repair_is_proposed_only_where_hardware_explains_the_hours():
+    f = make_facts(steady(), entries=noisy("Hardware"))
+    assert set(claims.defects(f)) == {"BAD-0", "BAD-1", "BAD-2"}
+    assert any(a.action == "Repair or replace" for a in actions.proposed(f))
+    for entries in (noisy("Email"), noisy("Hardware", tickets=2)):
+        other = make_facts(steady(), entries=entries)
+        assert claims.defects(other) == []
+        assert not any("epair or" in a.action for a in actions.proposed(other))
+
+
+def test_hardware_is_known_by_the_name_of_the_cause():
+    entries = pd.DataFrame({"device_id": "PC", "hours": [2.0, 1.0, 1.0], "first": True,
+                            "category": ["Failed disk", "Email", "Software"], "type": None})  # fmt: skip
+    assert computer_table(entries)["hardware"].tolist() == [0.5]
+
+
+def test_an_action_names_its_cause_its_tickets_and_a_range_and_there_is_none_without():
+    panel = with_level(steady(12.0), 20.0)
+    f = make_facts(panel)
+    for action in actions.proposed(f):
+        assert "avoidable" not in action.action
+        assert action.evidence or action.detail
+        if np.isfinite(action.saves[0]):
+            value, low, high = action.saves
+            assert low <= value <= high and action.cause
+    quiet = make_facts(with_level(steady(12.0), 0.0), entries=make_entries(with_level(steady(12.0), 0.0)))
+    assert actions.proposed(quiet) == []
+    assert make_review(with_level(steady(), 0.0), entries=make_entries(with_level(steady(), 0.0)))[
+        "next"
+    ].title == ("No action is needed: nothing stands above its usual level")
+
+
+def test_wording_of_an_action_is_the_workspaces_first():
+    own = Settings(name="M", actions={"email": "Call about the {n} mail tickets"})
+    f = make_facts(with_level(steady(), 30.0), settings=own)
+    texts = {a.cause: a.action for a in actions.proposed(f)}
+    assert all(text.startswith("Call about the") for cause, text in texts.items() if cause == "Email")
+    assert actions._wording(f, "Email", 7.0) == "Call about the 7 mail tickets"
+    assert actions._wording(f, "Printing", 7.0) == "Check the printers behind the 7 tickets"
+
+
+def promised(done=False, cause="Email", quarter="2026Q1", due="2026-05-15"):
+    action = Action(action="Move the mailboxes", owner="Ana", due=due, cause=cause, done=done)
+    own = ClientSettings(quarters={quarter: QuarterSettings(actions=[action])})
+    return Settings(name="M", clients={CLIENT: own})
+
+
+def moved(category, hours):
+    """Entries of a steady client whose quarter has other hours of one cause."""
+    entries = make_entries(steady(endpoints=200.0))
+    rows = (entries["worked_on"] >= "2026-04-01") & (entries["category"] == category)
+    entries.loc[rows, "hours"] *= hours
+    return entries
+
+
+def test_promises_are_kept_or_open_and_carried_over_until_they_are_done():
+    state = lambda **given: promises(make_facts(settings=promised(**given)))["state"].tolist()  # noqa: E731
+    assert state(done=True) == ["kept"] and state() == ["late"] and state(due="2026-09-30") == ["open"]
+    assert state(quarter="2025Q3") == ["late"] and state(quarter="2025Q3", done=True) == []
+    assert state(quarter="2026Q2") == []  # of this quarter: shown as what is next
+    assert state(done="2026-08-01") == ["late"]  # done after the quarter
+    title = make_review(settings=promised())["promises"].title
+    assert title == "We kept 0 of 1 promises; still open: Move the mailboxes (Ana, due May 15, 2026)"
+
+
+@pytest.mark.parametrize(("hours", "said"), [(0.1, "Fell"), (1.0, "Too early to tell"), (4.0, "Rose")])
+def test_whether_the_cause_of_a_promise_fell_has_an_interval(hours, said):
+    f = make_facts(steady(endpoints=200.0), entries=moved("Email", hours), settings=promised(done=True))
+    row = promises(f).iloc[0]
+    assert row["effect"] == said or (hours == 1.0 and "chance" in row["effect"])
+    unknown = promises(make_facts(settings=promised(cause="Aliens"))).iloc[0]
+    assert unknown["effect"] == "Not measured"
+
+
+def test_classified_share_is_never_rounded_up_and_names_missing_months():
+    panel = make_panel()
+    panel.loc[panel.index[-3:], "unclassified_hours"] = 0.1
+    assert (
+        claims.classified(make_facts(panel))[0].startswith("98%")
+        or "99%" in claims.classified(make_facts(panel))[0]
+    )
+    assert claims.classified(make_facts())[0].startswith("100%")
+    gaps = make_panel().drop(index=[16])
+    assert "1 month has no figure" in claims.classified(make_facts(gaps))[0]
+
+
+def test_small_and_young_clients_get_the_short_deck():
+    keys = lambda **given: [s.key for s in make_review(make_panel(**given)).sections]  # noqa: E731
+    assert keys(endpoints=9.0) == keys(months=3) == ["quarter", "minutes", "next", "causes", "counted"]
+    assert {"why", "worth"} <= set(keys())
+
+
+def test_months_outside_their_range_are_named_with_their_cause():
+    f = make_facts()
+    rows = f.months["month"] == "2026-05-01"
+    above = replace(f, months=f.months.assign(normal_low=0.0, normal_high=np.where(rows, 1.0, 99.0)))
+    assert claims.outside(above)[0].startswith("May went above the normal range; ")
+    assert claims.outside(replace(f, months=f.months.assign(normal_low=0.0, normal_high=99.0)))[0].startswith(
+        "All 3 months were in their normal range"
+    )
+
+
+def test_no_page_of_why_without_an_earlier_quarter():
+    assert story.why(make_facts(make_panel(months=3, endpoints=50.0))) is None
+
+
+def test_parts_of_the_change_are_named_alone_only_where_they_explain_most():
+    f = make_facts(with_level(steady(12.0, endpoints=200.0), 30.0))
+    assert f.change is not None and f.change.sure == "firm"
+    by = f.change.value
+    assert claims.why(f, 0.9 * by, 0.1 * by).startswith("Most of the rise is more tickets")
+    assert claims.why(f, 0.1 * by, 0.9 * by).startswith("Most of the rise is longer fixes")
+    assert claims.why(f, 0.5 * by, 0.5 * by).startswith("More tickets and longer fixes share")
+    same = make_facts(steady(12.0))
+    assert "Nothing moved beyond normal ups and downs" in claims.why(same, 0.1, 0.1)
+
+
+def test_a_difference_without_spread_is_never_firm():
+    assert Difference(1.0, 0.0).sure == "likely" and Difference(np.nan, 1.0).sure == "unclear"
