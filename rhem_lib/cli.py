@@ -71,9 +71,11 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object instead of text")] = False,
 ) -> None:
     """What arrived, what was kept, set aside and why; hours reconciled; suggestions."""
+    from rhem_lib.settings import check_names
     from rhem_lib.workspace import load
 
     work = load(folder)
+    check_names(work.settings, work.clients["client"])
     account = work.account
     if as_json:
         typer.echo(json.dumps(account.as_json(), indent=1))
@@ -181,6 +183,19 @@ def review(
 
     given = {"workers": _workers(workers), "force": force, "pdf": pdf, "tell": _teller(quiet)}
     _finish(runs.review(folder, quarter, clients=client or [], **given))
+
+
+@app.command()
+def changes(
+    folder: Folder,
+    since: Annotated[str, typer.Option(help="first edition to look at, such as 2026Q1")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line instead of text")] = False,
+) -> None:
+    """What moved between editions: restated figures, forecasts against what came, promises."""
+    from rhem_lib import runs
+
+    found = runs.changes(folder, since)
+    typer.echo(found.table.to_json(orient="records", lines=True).rstrip() if as_json else found.text)
 
 
 @app.command()

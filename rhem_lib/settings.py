@@ -392,10 +392,13 @@ def read_settings(folder: Path) -> Settings:
     clients = dict(settings.clients)
     for file in sorted((Path(folder) / "clients").glob("*.toml")):
         given = _read(file, ClientFile)
-        if given.client in clients:
-            raise SettingsError(f"'{given.client}' is in another settings file too.", where=str(file),
-                                fix="Keep all settings of a client in one place.")  # fmt: skip
-        clients[given.client] = given
+        there = clients.get(given.client, ClientSettings())
+        twice = there.model_fields_set & given.model_fields_set
+        if twice or isinstance(there, ClientFile):  # rhem.toml may hold the aliases, and the file the rest
+            fix = "Keep each setting of a client in one place."
+            what = f"'{given.client}' is in another settings file too."
+            raise SettingsError(what, where=str(file), fix=fix, examples=sorted(twice))
+        clients[given.client] = given.model_copy(update={k: getattr(there, k) for k in there.model_fields_set})
     return settings.model_copy(update={"clients": clients})
 
 

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rhem_lib.runs.edition import review, study
+    from rhem_lib.runs.ledger import Changes, changes
     from rhem_lib.runs.notebooks import NOTEBOOKS, names, parameters_of, title_of, working_copies
 
-_MODULE = {"review": "edition", "study": "edition"}  # of a name; the others are in notebooks
+# Of a name; the others are in notebooks.
+_MODULE = {"review": "edition", "study": "edition", "changes": "ledger", "Changes": "ledger"}
 
-__all__ = ["NOTEBOOKS", "names", "parameters_of", "review", "study", "title_of", "working_copies"]
+__all__ = [
+    "NOTEBOOKS",
+    "Changes",
+    "changes",
+    "names",
+    "parameters_of",
+    "review",
+    "study",
+    "title_of",
+    "working_copies",
+]
 
 
 def __getattr__(name: str) -> Any:
