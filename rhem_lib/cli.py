@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rhem_lib.errors import OutputError, ParameterError, RhemError, Stopped
+from rhem_lib.errors import OutputError, ParameterError, RhemError, Stopped, one_of
 
 app = typer.Typer(
     help="Reactive hours per endpoint per month: check exports, measure, study, and review clients.",
@@ -169,19 +169,21 @@ def study(folder: Folder, workers: Workers = "2", force: Force = False, quiet: Q
 
 
 @app.command()
-def review(
+def review(  # noqa: PLR0913  each is an option of the command
     folder: Folder,
     quarter: Annotated[str, typer.Option(help="such as 2026Q2")],
     client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
     workers: Workers = "2",
     force: Force = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="also a PDF of every deck (needs LibreOffice)")] = False,
+    notes: Annotated[str, typer.Option(help="speaker notes: evidence, or none for decks to send")] = "evidence",
     quiet: Quiet = False,
 ) -> None:
     """Everything: the study, the portfolio deck, and one notebook, page and deck per client."""
     from rhem_lib import runs
 
-    given = {"workers": _workers(workers), "force": force, "pdf": pdf, "tell": _teller(quiet)}
+    spoken = one_of(notes, ("evidence", "none"), "--notes") == "evidence"
+    given = {"workers": _workers(workers), "force": force, "pdf": pdf, "notes": spoken, "tell": _teller(quiet)}
     _finish(runs.review(folder, quarter, clients=client or [], **given))
 
 

@@ -146,7 +146,7 @@ def _section(deck: Deck, review: Review, section: Section, brand: Brand, notes: 
             _worth(places, section, rows)
             boxes(places, left, right)
         case "promises":
-            _fill(places["Table"], section, rows)
+            _fill(places["Table"], section, rows, tall=Cm(1.8))
             boxes(places, section.paragraphs[:1], section.paragraphs[1:])
         case "plan":
             _fill(places["Table"], section, rows, tall=Cm(3.2))

@@ -54,7 +54,7 @@ QUARTER = re.compile(r"^\d{4}Q[1-4]$")
 PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
 CLIENT = "10_client_review"
-Asked = tuple[str, Sequence[str] | None]  # quarter, clients
+Asked = tuple[str, Sequence[str] | None, bool]  # quarter, clients, speaker notes
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class Run:
 
 def study(folder: Path, *, workers: int | str = 2, force: bool = False, tell: Callable = print) -> Run:
     """Run the portfolio notebooks of a workspace, filed under the last quarter of its data."""
-    return _edition(Path(folder), ("", None), workers=workers, force=force, tell=tell)
+    return _edition(Path(folder), ("", None, True), workers=workers, force=force, tell=tell)
 
 
-def review(
+def review(  # noqa: PLR0913  each is an option of the command
     folder: Path,
     quarter: str,
     *,
@@ -94,6 +94,7 @@ def review(
     workers: int | str = 2,
     force: bool = False,
     pdf: bool = False,
+    notes: bool = True,
     tell: Callable = print,
 ) -> Run:
     """Run the study, the portfolio, and a notebook, page and deck per client of the quarter.
@@ -112,6 +113,8 @@ def review(
         Run everything again, changed or not.
     pdf : bool
         Write a PDF beside every deck, where LibreOffice is installed.
+    notes : bool
+        Speaker notes in the clients' decks; the copy that is sent has none.
     tell : callable
         Takes lines for people.
 
@@ -129,7 +132,7 @@ def review(
     quarter = quarter.strip().upper()
     if not QUARTER.match(quarter):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
-    return _edition(Path(folder), (quarter, clients), workers=workers, force=force, pdf=pdf, tell=tell)
+    return _edition(Path(folder), (quarter, clients, notes), workers=workers, force=force, pdf=pdf, tell=tell)
 
 
 def _edition(
@@ -142,13 +145,13 @@ def _edition(
     with writing(home), alone(home):
         sweep(home)
         work, key = _read(folder, settings, prepared, code, force=force, tell=tell)
-        panel, quarter, names, aside = _choose(work, *asked, tell)
+        panel, quarter, names, aside = _choose(work, *asked[:2], tell)
         present = [name for name in clients_in(panel, quarter, []) if name not in aside]
         _check_folders(present)
         target = home / quarter
         own_reports(home, folder)
         made = _prepare(work, quarter, panel, prepared, key)
-        jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, quarter, target))
+        jobs = chain(study_jobs(key, quarter, target), client_jobs(work, made, names, target, asked))
         target.mkdir(exist_ok=True)
         plans = register(billing_plan(settings), target / "run.json")
         past = _past(target, tell)
@@ -366,11 +369,12 @@ def with_computers(panel: pd.DataFrame) -> pd.DataFrame:
     return exposed
 
 
-def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str, target: Path) -> Iterator[Job]:
+def client_jobs(work: Workspace, made: Study, names: Sequence[str], target: Path, asked: Asked) -> Iterator[Job]:
     """Write each client's review, without other clients' data, and yield its notebook."""
     if not names:
         return
     check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
+    quarter, _, notes = asked
     work = work.as_of(quarter)
     build = partial(
         build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches, earlier=made.before
@@ -380,18 +384,18 @@ def client_jobs(work: Workspace, made: Study, names: Sequence[str], quarter: str
             review = build(client=name)
         except NotEnoughData:
             continue
-        yield _client_job(review, name, target)
+        yield _client_job(review, name, target, notes)
 
 
-def _client_job(made: Review, name: str, target: Path) -> Job:
+def _client_job(made: Review, name: str, target: Path, notes: bool) -> Job:
     folder = f"clients/{slug(name)}"
     path = target / folder / "review.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = made.to_json(path.parent)
     write_whole(path, text)
-    given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx")
+    given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx", notes=notes)
     outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb", "xlsx", "csv"))
-    brand = [Path(file) for file in (made.brand.logo, made.brand.template) if file]
+    brand = [Path(file) for file in (made.brand.logo, made.brand.template, made.logo) if file]
     about = {"data": digest([text, *(file_digest(file) for file in brand if file.is_file())])}
     return Job("client", name, CLIENT, folder, "review", given, outputs, about=about)
 
