@@ -95,7 +95,7 @@ def main():
     made = rhem.study(work)
     target = scratch / "reports"
     clients = edition.clients_in(made.panel, QUARTER, ())
-    jobs = list(edition.client_jobs(work, made, clients, QUARTER, target))
+    jobs = list(edition.client_jobs(work, made, clients, target, (QUARTER, clients, True)))
     print(f"{len(jobs)} clients in service; simulated, read, fitted and reviewed in "
           f"{time.perf_counter() - begin:.0f} s; load average {os.getloadavg()[0]:.1f}")  # fmt: skip
     each = {}

@@ -95,12 +95,12 @@ def main():
     given = parser.parse_args()
     work = rhem.load("data/sample")
     panel = rhem.measure(work)
-    fit = rhem.fit_decay(panel)
+    fit, earlier = (rhem.fit_decay(rows) for rows in (panel, panel[panel["month"] < "2026-04-01"]))
     names = sorted(panel.loc[(panel["month"] >= "2026-04-01") & (panel["exposure"] > 0), "client"].unique())
     ours, bare, pages, paths = 0.0, 0.0, 0, []
     with tempfile.TemporaryDirectory() as folder:
         for i, name in enumerate(names[: given.decks]):
-            review = rhem.build_review(work, panel, fit, client=name, quarter="2026Q2")
+            review = rhem.build_review(work, panel, fit, client=name, quarter="2026Q2", earlier=earlier)
             paths.append(write(review, Path(folder) / f"{i}.pptx"))
             slides = read_shapes(paths[-1])
             pages += len(slides)

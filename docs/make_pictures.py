@@ -11,7 +11,7 @@ from rhem_lib.review import open_review
 
 PICTURES = Path(__file__).parent / "pictures"
 CLIENT, QUARTER = "Clover Credit Union", "2026Q2"
-SLIDES = 9
+SLIDES = 8
 
 
 def main() -> None:

@@ -129,7 +129,8 @@ def test_a_small_book_is_told_too(tmp_path, language, usable):
     panel, fit, test, hours = make_book()
     known = {"usable": usable, "gate": SimpleNamespace(declines=usable), "kinds": None}
     known["calendar"] = SimpleNamespace(verdict="none")
-    fit = SimpleNamespace(**vars(fit) | known, predict=fit.predict, month_draws=fit.month_draws, shape="exponential", text="The fit.",
+    fit = SimpleNamespace(**vars(fit) | known, predict=fit.predict, month_draws=fit.month_draws,
+                          shape="exponential", text="The fit.",
                           new_client=lambda size: SimpleNamespace(low=3 * size, high=9 * size))  # fmt: skip
     review = portfolio.compose_portfolio(facts(panel, fit, test, hours, Settings(name="M", language=language)))
     assert problems(write(review, tmp_path / "p.pptx")) == []
