@@ -23,6 +23,7 @@ WHY = {
 NO_COMPUTERS = "Hours, but no computers. `rhem check` names the lists of computers that arrived, and for whom."
 UNCHANGED = Difference(0.0, 0.0)
 LOW = 0.5  # of the goal; at or under that support is low, whatever it did since the quarter before
+CLASSIFIED = 0.9  # of the hours; with less, the range of the figure reaches to all open hours
 MOST = 2 / 3  # of a change that one of two parts explains, to be named alone
 LIKELY, UNLIKELY = 0.8, 0.2  # chance of a goal
 DEFECT_SHARE, DEFECT_TICKETS = 0.5, 3  # of a computer's hours, and its tickets, before a repair is proposed
@@ -325,10 +326,22 @@ def defects(f: Facts) -> list[str]:
     return f.computers.loc[bad, "name"].head(3).tolist()
 
 
+def share_classified(f: Facts) -> float:
+    """The share of the quarter's hours that could be classified."""
+    open_hours = float(f.in_quarter["unclassified_hours"].sum())
+    return f.now.hours / (f.now.hours + open_hours) if f.now.hours + open_hours > 0 else 1.0
+
+
+def level_range(f: Facts) -> Range:
+    """The quarter's figure by the chance of tickets; up to all open hours where too few could be classified."""
+    now, open_hours = f.now, float(f.in_quarter["unclassified_hours"].sum())
+    wider = 60 * open_hours / now.exposure if share_classified(f) < CLASSIFIED else 0.0
+    return Range(now.minutes, now.low, now.high + wider)
+
+
 def classified(f: Facts) -> tuple[str, float]:
     """Title of the data: the share of the hours that could be classified, and the months without a figure."""
-    open_hours = float(f.in_quarter["unclassified_hours"].sum())
-    share = f.now.hours / (f.now.hours + open_hours) if f.now.hours + open_hours > 0 else 1.0
+    share = share_classified(f)
     gaps = int((f.in_quarter["minutes"].isna() & (f.in_quarter["month"] >= f.months["month"].iloc[0])).sum())
     text = percent(np.floor(100 * share) / 100)
     if gaps:

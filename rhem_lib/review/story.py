@@ -21,7 +21,7 @@ def quarter(f: Facts) -> Section:
     rows = [
         ("before", _span(f, back=3), spread(f.before)),
         ("forecast", t("Our forecast"), f.forecast),
-        ("now", _span(f), spread(f.now)),
+        ("now", _span(f), claims.level_range(f)),
         ("ahead", t("Next forecast"), f.ahead),
     ]
     table = levels(rows, f.target, claims.goal_mark(f))

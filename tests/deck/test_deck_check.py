@@ -101,7 +101,9 @@ def sample_reviews(sample_work, sample_panel, sample_study):
     fit = sample_study.fit
     last = sample_panel[(sample_panel["month"] >= "2026-04-01") & (sample_panel["exposure"] > 0)]
     return [
-        rhem.build_review(sample_work, sample_panel, fit, client=name, quarter="2026Q2")
+        rhem.build_review(
+            sample_work, sample_panel, fit, client=name, quarter="2026Q2", earlier=sample_study.before
+        )
         for name in sorted(last["client"].unique())
     ]
 

@@ -246,6 +246,17 @@ def test_classified_share_is_never_rounded_up_and_names_missing_months():
     assert "1 month has no figure" in claims.classified(make_facts(gaps))[0]
 
 
+def test_range_of_the_figure_reaches_to_all_open_hours_where_a_tenth_is_open():
+    def high(share):
+        panel = make_panel()
+        panel.loc[panel.index[-3:], "unclassified_hours"] = share * panel["reactive_hours"]
+        f = make_facts(panel)
+        return claims.level_range(f).high - f.now.high, 60 * share * f.now.hours / f.now.exposure
+
+    assert high(0.05)[0] == 0
+    assert high(0.3)[0] == pytest.approx(high(0.3)[1])
+
+
 def test_small_and_young_clients_get_the_short_deck():
     keys = lambda **given: [s.key for s in make_review(make_panel(**given)).sections]  # noqa: E731
     assert keys(endpoints=9.0) == keys(months=3) == ["quarter", "minutes", "next", "causes", "counted"]

@@ -38,7 +38,7 @@ def facts(panel, fit, test, hours, settings=None):
 @pytest.fixture(scope="module")
 def sample_book(sample_work, sample_panel, sample_study):
     test, fit = sample_study.comparison, sample_study.fit
-    return build_portfolio(sample_work, sample_panel, fit, test, quarter="2026Q2")
+    return build_portfolio(sample_work, sample_panel, fit, test, quarter="2026Q2", earlier=sample_study.before)
 
 
 def test_the_level_is_pooled_and_the_excess_is_by_hand():
