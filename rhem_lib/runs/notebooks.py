@@ -66,7 +66,7 @@ def parameters_of(name: str) -> dict[str, Parameter]:
     Examples
     --------
     >>> list(parameters_of("10_client_review"))
-    ['source', 'client', 'quarter', 'deck']
+    ['source', 'client', 'quarter', 'deck', 'notes']
     """
     from papermill import inspect_notebook
 
