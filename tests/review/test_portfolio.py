@@ -166,7 +166,8 @@ def test_the_curve_names_no_typical_client_where_there_is_none(changes, title):
     panel, fit, test, account = make_book()
     known = {"usable": True, "gate": SimpleNamespace(declines=True), "kinds": None}
     known["calendar"] = SimpleNamespace(verdict="none")
-    fit = SimpleNamespace(**vars(fit) | known | changes, predict=fit.predict, shape="exponential", text="The fit.",
+    fit = SimpleNamespace(**vars(fit) | known | changes, predict=fit.predict,
+                          month_draws=fit.month_draws, shape="exponential", text="The fit.",
                           new_client=lambda size: SimpleNamespace(low=60.0, high=210.0))  # fmt: skip
     section = portfolio.curve(facts(panel, fit, test, account))
     assert section.title.startswith(title)
