@@ -81,6 +81,7 @@ class Scratch:
 def _forget(path: Path, lock: Any) -> None:
     shutil.rmtree(path, ignore_errors=True)
     lock.release(force=True)
+    shutil.rmtree(path, ignore_errors=True)  # where an open file cannot be removed
 
 
 def _sweep_scratch(path: Path) -> None:
@@ -89,7 +90,8 @@ def _sweep_scratch(path: Path) -> None:
 
     held = path / LOCK
     with suppress(OSError, Timeout):
-        if path.is_symlink() or path.stat().st_uid != os.getuid() or not held.is_file():
+        ours = not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
+        if path.is_symlink() or not ours or not held.is_file():
             return
         with FileLock(held, timeout=0):
             shutil.rmtree(path, ignore_errors=True)

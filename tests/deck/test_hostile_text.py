@@ -135,6 +135,7 @@ def test_figures_look_the_same_whatever_the_machine_says():
         ("No\u00adrd", "Nord"),
         ("\u202eNord", "Nord"),
         ("Nord\x07", "Nord"),
+        ("No\uffffrd", "Nord"),
         ("Nord\u00a0 Dental", "Nord Dental"),
         ("Nord\u2060Dental", "NordDental"),
         ("Nord\u200dX", "NordX"),

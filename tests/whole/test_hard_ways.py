@@ -20,9 +20,10 @@ pytestmark = pytest.mark.slow
 STUDY = ("01_data_account",)
 CODE = f"""
 from pathlib import Path
-from rhem_lib import cli, tasks
+from rhem_lib import cli
+from rhem_lib.runs import edition
 import sys
-tasks.STUDY = {STUDY!r}
+edition.STUDY = {STUDY!r}
 if __name__ == "__main__":
     sys.argv = ["rhem", "review", "data/small", "--quarter", "2026Q2"]
     cli.main()
