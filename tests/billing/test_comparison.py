@@ -252,3 +252,11 @@ def test_a_usual_method_that_did_not_converge_gives_no_number():
             return SimpleNamespace(converged=False)
 
     assert np.isnan(naive_methods._log_linear(Model())).all()
+
+
+@pytest.mark.parametrize(("onboarded", "refused"), [((0.0, 30.0), True), ((0.0, 1.0), False)])
+def test_speeds_are_compared_only_where_hours_fall_with_age(onboarded, refused):
+    """Everyone falls with the calendar; clients that joined together share that, so it makes no difference."""
+    world = replace(WORLDS["A1"], onboarded=onboarded, clients=30)
+    cohort = comparison.billing_cohort(fitted_months(simulate_world(world, seed=2)[0]))
+    assert bool(cohort.without_drift()[1]) == refused
