@@ -49,24 +49,24 @@ class World:
 
     clients: int = 40
     months: int = 36
-    onboarded: tuple[float, float] = (0.0, 30.0)
-    old_share: float = 0.0
-    old_onboarded: tuple[float, float] = (-84.0, -24.0)
-    drift: float = 0.0
-    recorded: float = 0.0
-    improving: float = 1.0
     start: float = 1.0
-    floor: float = 0.2
-    tau: float = 4.328
     sd: tuple[float, float, float] = (0.3, 0.3, 0.3)
+    floor: float = 0.2
+    shock_sd: float = 0.25
+    tau: float = 4.328
+    shock_memory: float = 0.2
+    onboarded: tuple[float, float] = (0.0, 30.0)
+    drift: float = 0.0
+    old_share: float = 0.0
+    recorded: float = 0.0
+    old_onboarded: tuple[float, float] = (-84.0, -24.0)
+    improving: float = 1.0
     hump: float = 0.0
+    late_fee: bool = False
     growth: float = 1.0
+    switch_when_bad: bool = False
     rounded: float = 0.0
     outage: tuple[float, float] = (1.0, 0.0)
-    late_fee: bool = False
-    switch_when_bad: bool = False
-    shock_sd: float = 0.25
-    shock_memory: float = 0.2
 
 
 NEVER = {"improving": 0.0}

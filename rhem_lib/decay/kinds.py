@@ -52,6 +52,10 @@ class Kinds:
     followed: tuple[int, int]
     target: Target
 
+    def summary(self) -> pd.DataFrame:
+        """Table, rounded."""
+        return self.table.round(3)
+
     @property
     def two(self) -> bool:
         """Whether clients fall into two groups by their own paths, and two kinds describe all better than one."""
@@ -77,10 +81,6 @@ class Kinds:
             f"{then[0]} minutes per endpoint and month at month {self.target.months}; the others do not, and "
             f"go from {first[1]} to {then[1]}. No client is like their average."
         )
-
-    def summary(self) -> pd.DataFrame:
-        """Table, rounded."""
-        return self.table.round(3)
 
 
 def two_kinds(fit: Fit, names: list[str], follows: pd.Series, draws: posterior.Draws, target: Target) -> Kinds:

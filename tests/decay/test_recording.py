@@ -15,16 +15,17 @@ def found(panel, declines=True):
     return check_recording(fitted_months(panel), declines=declines)
 
 
-@pytest.mark.parametrize(
-    ("world", "finding", "words"),
-    [
-        ("F", "hours per ticket", "Less may be written down from month to month, or tickets are solved faster"),
-        ("G", "rounded times", "All times are multiples of 15 minutes."),
-        ("D", "hump", "Hours rise before they fall"),
-        ("E", "growth", "a client falls more slowly than an endpoint does"),
-    ],
-)
-def test_each_fault_of_the_record_is_named(world, finding, words):
+FAULTS = {
+    "F": ("hours per ticket", "Less may be written down from month to month, or tickets are solved faster"),
+    "G": ("rounded times", "All times are multiples of 15 minutes."),
+    "D": ("hump", "Hours rise before they fall"),
+    "E": ("growth", "a client falls more slowly than an endpoint does"),
+}
+
+
+@pytest.mark.parametrize("world", FAULTS)
+def test_each_fault_of_the_record_is_named(world):
+    finding, words = FAULTS[world]
     check = found(simulate_world(world, seed=6)[0], declines=world != "F")
     assert check.found == (finding,)
     assert words in check.text
