@@ -286,15 +286,15 @@ def months_chart(place: ChartPlaceholder, section: Section) -> None:
 
 def _band_label(minutes: pd.Series, low: pd.Series, high: pd.Series) -> tuple[int, float] | None:
     """Return where in the normal range its name is farthest from the line: place and height, if anywhere."""
-    best, n = (0.0, 0, 0.0), len(minutes)
-    for i in range(NAME_WIDTH, n - NAME_WIDTH):
-        near = minutes.iloc[i - NAME_WIDTH : i + NAME_WIDTH + 1].dropna()
-        for share in (0.2, 0.35, 0.5, 0.65, 0.8):
-            height = low[i] + share * (high[i] - low[i])
-            clear = min(
-                float((near - height).abs().min()) if len(near) else np.inf, height - low[i], high[i] - height
-            )
-            best = max(best, (clear, i, height))
+    line, bottom, top = (values.to_numpy(float) for values in (minutes, low, high))
+    best, shares = (0.0, 0, 0.0), np.array([0.2, 0.35, 0.5, 0.65, 0.8])
+    for i in range(NAME_WIDTH, len(line) - NAME_WIDTH):
+        near = line[i - NAME_WIDTH : i + NAME_WIDTH + 1]
+        heights = bottom[i] + shares * (top[i] - bottom[i])
+        clear = np.minimum(heights - bottom[i], top[i] - heights)
+        if (known := near[np.isfinite(near)]).size:
+            clear = np.minimum(clear, np.abs(known - heights[:, None]).min(axis=1))
+        best = max(best, (float(clear.max()), i, float(heights[clear.argmax()])))
     return (best[1], best[2]) if best[0] > 0 else None
 
 
