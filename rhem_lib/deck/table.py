@@ -39,7 +39,7 @@ def fill(
     widths = [width * share for share in _shares(cells)]
     size = _fit(cells, widths, height)
     lines = next(n for n in (MOST_LINES, 2, 1) if n == 1 or _tall(cells, widths, size, n) <= height)
-    least = min(height / len(cells), tall)
+    heights = _heights(cells, widths, size, lines, height, tall)
     frame = place.insert_table(rows=len(cells), cols=len(heads))
     table = frame.table
     table._tbl.tblPr.find(qn("a:tableStyleId")).text = NO_STYLE
@@ -47,7 +47,7 @@ def fill(
     for c, column_width in enumerate(widths):
         table.columns[c].width = Emu(int(column_width))
     for r, row in enumerate(cells):
-        table.rows[r].height = Emu(int(max(_row_height(row, widths, size, lines), least if r else 0)))
+        table.rows[r].height = Emu(int(heights[r]))
         rule = "head" if r == 0 or r in strong else "row"
         for c, cell in enumerate(row):
             inner = (widths[c] - 2 * PADDING) / Pt(1)
@@ -86,6 +86,17 @@ def _row_height(row: Sequence[Cell], widths: Sequence[float], size: float, most:
     pairs = zip(row, inner, strict=True)
     lines = max(min(_lines(cell, w, size), most + (most if cell[1] else 0)) for cell, w in pairs)
     return Pt(lines * size * LINE_HEIGHT) + 2 * PADDING
+
+
+def _heights(
+    cells: Sequence[Sequence[Cell]], widths: Sequence[float], size: float, most: int, height: float, tall: float
+) -> list[float]:
+    """Heights of the rows: as their texts need, and the shorter ones as tall as the box leaves room for."""
+    needed = [_row_height(row, widths, size, most) for row in cells]
+    least = float(tall)
+    while least > min(needed) and sum(max(h, least) for h in needed[1:]) + needed[0] > height:
+        least *= 0.95
+    return [needed[0], *(max(h, least) for h in needed[1:])]
 
 
 def _tall(cells: Sequence[Sequence[Cell]], widths: Sequence[float], size: float, most: int) -> float:
