@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xlsxwriter
 
+from rhem_lib.errors import UNSEEN
 from rhem_lib.storage import write_whole
 
 if TYPE_CHECKING:
@@ -109,6 +110,6 @@ def _cell(sheet: Any, place: tuple[int, int], value: Any, date: Any) -> None:
     if isinstance(value, dt.date):
         sheet.write_datetime(*place, pd.Timestamp(value).to_pydatetime(), date)
     elif isinstance(value, str):
-        sheet.write_string(*place, value)
+        sheet.write_string(*place, UNSEEN.sub("", value))
     else:
         sheet.write_number(*place, float(value))
