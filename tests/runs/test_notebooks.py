@@ -161,7 +161,7 @@ def test_outputs_are_those_of_plain_papermill_pictures_included(name, tmp_path):
     from rhem_lib.runs import pool as jobs
 
     sample = str(NOTEBOOKS.parent / "data/sample")
-    given = {"workspace": sample}
+    given = {"workspace": sample, "quarter": ""}
     if name == "10_client_review":
         given = {"source": sample, "client": "", "quarter": "2026Q2", "deck": "review.pptx"}
     plain = tmp_path / "plain"
