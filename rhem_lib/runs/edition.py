@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,7 @@ def _edition(
         plans = register(billing_plan(settings), target / "run.json")
         past = _past(target, tell)
         records: dict[Named, Record] = {}
-        todo = _changed(jobs, {} if force else past, target, code, records)
+        todo = _changed(jobs, past, target, code, records, force=force, tell=tell)
         stopped = False
         try:
             for record in run_jobs(todo, target, workers=workers, tell=tell):
@@ -262,23 +262,38 @@ def _changed(
     target: Path,
     code: dict[str, Any],
     records: dict[Named, Record],
+    *,
+    force: bool,
+    tell: Callable,
 ) -> Iterator[Job]:
     """Yield the jobs to run, with their keys; record what is unchanged, to the last byte, as kept, in order."""
     for job in jobs:
         key = digest([job.parameters, job.about, code["code"]])
         before = past.get((job.kind, job.name))
-        finished = before is not None and before.status != "failed" and before.key == key
+        finished = not force and before is not None and before.status != "failed" and before.key == key
         hashes = before.hashes if before else {}
         kept = finished and all(_is_as_made(target / output, hashes.get(output)) for output in job.outputs)
         status = "kept" if kept else "waiting"
         record = Record(job.kind, job.name, status, list(job.outputs), key, hashes=hashes)
         records[job.kind, job.name] = record
         if not kept:
+            _keep_edited(job, hashes, target, tell)
             yield replace(job, key=key, about=job.about | code)
 
 
 def _is_as_made(path: Path, made: str | None) -> bool:
     return path.is_file() and file_digest(path) == made
+
+
+def _keep_edited(job: Job, made: dict[str, str], target: Path, tell: Callable) -> None:
+    """Rename a deck that was edited since it was made, so that the new one is not written over it."""
+    for output in set(job.outputs) & set(made):
+        path = target / output
+        if path.suffix == ".pptx" and path.is_file() and not _is_as_made(path, made[output]):
+            names = (path.with_name(f"{path.stem} edited {number}.pptx") for number in count(1))
+            other = next(name for name in names if not name.exists())
+            path.rename(other)
+            tell(f"{job.name}: its deck was edited since it was made, and is kept as {other.name}")
 
 
 def _table(records: list[Record]) -> pd.DataFrame:

@@ -170,10 +170,15 @@ def test_kept_means_the_same_bytes_and_force_reads_the_exports_again(made):
     before = edition.review(folder, "2026Q2", **QUIET)
     outputs = before.table.loc[before.table["kind"] == "client", "outputs"].iloc[0]
     deck = root / "reports/small/2026Q2" / next(one for one in outputs if one.endswith(".pptx"))
-    deck.write_bytes(deck.read_bytes() + b" ")
-    again = edition.review(folder, "2026Q2", **QUIET)
-    assert (again.table["status"] == "done").sum() == 1
-    lines = []
+    as_made, lines = deck.read_bytes(), []
+    for number in (1, 2):
+        deck.write_bytes(as_made + b" by hand")
+        again = edition.review(folder, "2026Q2", tell=lambda line, *_: lines.append(line))
+        assert (again.table["status"] == "done").sum() == 1
+        kept = deck.with_name(f"{deck.stem} edited {number}.pptx")
+        assert deck.read_bytes() == as_made and kept.read_bytes() == as_made + b" by hand"
+        assert any(line.endswith(f"is kept as {kept.name}") for line in lines)
+    lines.clear()
     edition.review(folder, "2026Q2", force=True, tell=lambda line, *_: lines.append(line))
     assert any(line.endswith(f"Reading {folder}") for line in lines)
 
