@@ -275,9 +275,7 @@ def _finish(made: Any) -> None:
 
 def main() -> None:
     """Run the command; a problem the user can mend is one message and exit code 2; Ctrl-C gives 130."""
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # matrices are small: threads cost a third more than they save
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they save
     # nbformat asks jsonschema for all formats; the grammar of one that no notebook has takes a second to build.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: what is finished is kept, and temporary folders go

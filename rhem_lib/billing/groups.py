@@ -85,7 +85,7 @@ class Cohort:
         plain = self._divided(np.exp(drift.log * month)) if drift.taken_out else self
         gate = decay.check_decline(plain.months()).with_drift(drift, taken_out=drift.taken_out)
         # Groups that joined at the same time share a drift, which then makes no difference between them.
-        return plain, "" if gate.declines or not drift.told else ONLY_CALENDAR
+        return plain, "" if gate.declines or not drift.identified else ONLY_CALENDAR
 
     def _divided(self, factor: Array | pd.Series) -> "Cohort":
         """The same with a factor on the hours taken out: see `Months.divided`."""

@@ -132,7 +132,7 @@ def calendar_of(drift: Drift, gate: Gate, month: pd.Series, odd: pd.DataFrame, t
     verdict = "none"
     if drift.taken_out:
         verdict = "drift"
-    elif gate.declines and not (drift.told and gate.with_drift(drift).declines):
+    elif gate.declines and not (drift.identified and gate.with_drift(drift).declines):
         verdict = "open"
     return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min())
 
@@ -195,9 +195,11 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
     slope = _slope(model, point, calendar, 0.0)
     variance = _variance(model, point, calendar)
     if not np.isfinite(variance):
-        return Drift(told=False, error=np.inf)
-    found = Drift(slope * variance, np.sqrt(variance), slope**2 * variance, told=onboarded.std() >= LEAST_SPREAD)
-    if not found.told or found.evidence < STRONG**2:
+        return Drift(identified=False, error=np.inf)
+    found = Drift(
+        slope * variance, np.sqrt(variance), slope**2 * variance, identified=onboarded.std() >= LEAST_SPREAD
+    )
+    if not found.identified or found.evidence < STRONG**2:
         return _followed(found, model, point, calendar)
     value = _value(model, point, calendar, 0.0)
     at, before, step = 0.0, slope, slope * variance

@@ -515,7 +515,7 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
         calendar = padded(usual, names, number[usual.index], 0.0)
     drift, plain = calendar_time.find_drift(core, calendar), core
     gate = plain_gate = decline_test.check_decline(months)
-    if drift.told and not drift.taken_out:
+    if drift.identified and not drift.taken_out:
         core = replace(core, doubt=drift)
     if drift.taken_out:
         months = months.divided(np.exp(drift.log * calendar))

@@ -38,7 +38,7 @@ class Drift:
 
     log, error : estimate and standard error
     evidence : 2 x the difference in log likelihood
-    told : whether clients joined at different times, so that it can be told from age
+    identified : whether clients joined at different times, which separates it from age
     taken_out : whether it is beyond doubt, and hours are to be divided by it
     coefficients, clients : derivatives of the coefficients (3,) and of every client's log parameters (clients, 3)
         in the drift
@@ -48,7 +48,7 @@ class Drift:
     log: float = 0.0
     error: float = 0.0
     evidence: float = 0.0
-    told: bool = True
+    identified: bool = True
     taken_out: bool = False
     coefficients: Array = field(default_factory=lambda: np.zeros(3))
     clients: Array = field(default_factory=lambda: np.zeros((1, 3)))

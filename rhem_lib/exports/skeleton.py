@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError, toml_text
 from rhem_lib.exports.files import Source, members, sources
 from rhem_lib.exports.profiles import NEEDED, normal_header, read_profiles
+from rhem_lib.storage import Scratch
 
 TABLES = ("time_entries", "tickets", "endpoints", "agreements")
 SAMPLES, BRIEF = 3, 24  # values shown of a column, and their characters
@@ -34,7 +34,7 @@ def profile_skeleton(path: Path) -> str:
 
     Examples
     --------
-    >>> file = Path(tempfile.mkdtemp(), "visits.csv")
+    >>> file = folder / "visits.csv"
     >>> _ = file.write_text("Customer,Date,Time spent,Mood\nNord,2026-05-04,90,good\n")
     >>> print("\n".join(profile_skeleton(file).splitlines()[-6:]))
     [tables.columns]
@@ -49,8 +49,7 @@ def profile_skeleton(path: Path) -> str:
     name = re.sub(r"\W+", "-", path.name.partition(".")[0].lower()).strip("-") or "mine"
     lines = [f"# Correct it and save it as profiles/{name}.toml in the workspace."]
     lines += [f"name = {toml_text(name)}", f"title = {toml_text(path.name.partition('.')[0])}"]
-    with tempfile.TemporaryDirectory(prefix="rhem-") as folder:
-        scratch = Path(folder)
+    with Scratch() as scratch:
         for label, part in members([path], path.parent, scratch, lambda _: False):
             for source in sources(part, label, scratch, lambda _: False):
                 lines += ["", *_table(source)]

@@ -74,7 +74,11 @@ def changes(folder: Path, since: str = "") -> Changes:
         client = names.get(normal_name(review.client), review.client)
         if review.quarter >= first:
             made.setdefault(client, {})[review.quarter] = review
-    pairs = [(client, *pair) for client, found in made.items() for pair in _neighbours(found)]
+    pairs = [
+        (client, *pair)
+        for client, found in made.items()
+        for pair in pairwise(found[quarter] for quarter in sorted(found))
+    ]
     if not pairs:
         raise NotEnoughData("there are not two editions to compare.", where=str(folder),
                             fix="Make them: `rhem review DIR --quarter 2026Q1`, then the next.")  # fmt: skip
@@ -89,11 +93,6 @@ def changes(folder: Path, since: str = "") -> Changes:
 def _names(settings: Settings) -> dict[str, str]:
     """Today's name of every client by its names of before, so that a ledger survives a change of name."""
     return {normal_name(alias): name for name, own in settings.clients.items() for alias in own.aliases}
-
-
-def _neighbours(found: dict[str, Review]) -> list[tuple[Review, Review]]:
-    ordered = [found[quarter] for quarter in sorted(found)]
-    return list(pairwise(ordered))
 
 
 def _restated(old: Review, new: Review) -> list[tuple]:
