@@ -121,9 +121,14 @@ def inline(frame: pd.DataFrame) -> str:
 
 
 def codes(con: duckdb.DuckDBPyConnection, rows: str, column: str) -> str:
-    """Return SQL of a column of text as codes (ENUM) of its values: they are joined and written faster."""
-    values = f"SELECT DISTINCT {column} FROM {rows} WHERE {column} IS NOT NULL"
-    con.execute(f"CREATE TYPE {column}_code AS ENUM ({values})")
+    """Return SQL of a column of text as codes (ENUM) of its values: they are joined and written faster.
+
+    A column without values stays text: nothing can be bound to a type without members.
+    """
+    values = f"FROM {rows} WHERE {column} IS NOT NULL"
+    if not con.execute(f"SELECT 1 {values} LIMIT 1").fetchall():
+        return column
+    con.execute(f"CREATE TYPE {column}_code AS ENUM (SELECT DISTINCT {column} {values})")
     return f"{column}::{column}_code"
 
 

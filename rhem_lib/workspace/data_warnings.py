@@ -183,6 +183,8 @@ def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_
         "FROM doubt ANTI JOIN shared USING (client, as_of) ORDER BY client, as_of",
     )
     rows = found.df()  # type: ignore[union-attr]
+    if rows.empty:
+        return
     profiles = files.drop_duplicates("path").set_index("path")["profile"]
     rows = rows[rows["part"].map(profiles) == rows["file"].map(profiles)]  # else `_two_systems` tells
     for client, earlier, day, part, file in rows.drop_duplicates("client").itertuples(index=False):
@@ -207,6 +209,8 @@ def _cut_lists(endpoints: Relation, settings: Settings) -> Iterator[Warning_]:
         .df()
     )
     rows = rows.merge(source_of_files(rows[["source_file", "month"]].drop_duplicates()), on="source_file")
+    if rows["source"].nunique() < 2:
+        return
     sums = rows.groupby(["client", "source", "month"])["n"].mean().rename("n").reset_index()
     all_ = sums.groupby(["client", "month"], as_index=False)["n"].sum()
     carried = settings.limits.carry_forward_months

@@ -139,6 +139,8 @@ def reconcile(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Acco
 def _reasons(quarantine: pd.DataFrame) -> pd.DataFrame:
     """Rows and hours per table and reason, with three places to look and the line that shows them all."""
     keys = ["table", "reason"]
+    if quarantine.empty:
+        return pd.DataFrame(columns=[*keys, "rows", "hours", "examples", "see"])
     found = quarantine.groupby(keys, as_index=False).agg(rows=("source_row", "size"), hours=("hours", "sum"))
     first = quarantine.groupby(keys).head(3)
     places = first["source_file"].str.rsplit("/", n=1).str[-1] + ":" + first["source_row"].astype(str)
