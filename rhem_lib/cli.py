@@ -171,7 +171,7 @@ def study(folder: Folder, workers: Workers = "2", force: Force = False, quiet: Q
 @app.command()
 def review(  # noqa: PLR0913  each is an option of the command
     folder: Folder,
-    quarter: Annotated[str, typer.Option(help="such as 2026Q2")],
+    quarter: Annotated[str, typer.Option(help="such as 2026Q2; by default the last complete one")] = "last",
     client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
     workers: Workers = "2",
     force: Force = False,
@@ -198,6 +198,59 @@ def changes(
 
     found = runs.changes(folder, since)
     typer.echo(found.table.to_json(orient="records", lines=True).rstrip() if as_json else found.text)
+
+
+Quarter = Annotated[str, typer.Option(help="such as 2026Q2; by default the last one that has decks")]
+
+
+@app.command()
+def approve(
+    folder: Folder,
+    clients: Annotated[
+        list[str] | None, typer.Argument(metavar="[CLIENT]...", help="whose decks were read")
+    ] = None,
+    quarter: Quarter = "last",
+    by: Annotated[str, typer.Option(help="who read them; by default the name of this user")] = "",
+) -> None:
+    """Mark decks as proof-read, as they are now; without a client, list what is approved."""
+    from rhem_lib import routine
+
+    typer.echo(routine.approve(folder, clients or [], quarter=quarter, by=by).text)
+
+
+@app.command()
+def deliver(
+    folder: Folder,
+    quarter: Quarter = "last",
+    client: Annotated[list[str] | None, typer.Option(help="only this client; may be repeated")] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="send, after the list of what goes to whom is confirmed")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="with --send: confirmed already, as for a scheduler")] = False,
+    again: Annotated[bool, typer.Option("--again", help="also decks that were sent already")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """One draft per client with its approved deck and PDF, to open in a mail program; nothing is sent unasked."""
+    from rhem_lib import routine
+
+    made = routine.draft(folder, quarter, client or [], again=again, tell=_teller(quiet))
+    typer.echo(made.text)
+    ready = int((made.table["state"] == "ready").sum())
+    if send and ready:
+        if not yes and not _attended():
+            raise ParameterError("nobody is here to confirm it, so nothing was sent.", fix="Add --yes to send.")
+        if yes or typer.confirm(f"Send {ready} mails?"):
+            made = routine.send(folder, made, _teller(quiet))
+            sent = int((made.table["state"] == "sent").sum())
+            typer.echo(f"{sent} sent, {int((made.table['state'] == 'failed').sum())} failed.")
+        else:
+            typer.echo("Nothing was sent.")
+    if not made.complete:
+        raise typer.Exit(1)
+
+
+def _attended() -> bool:
+    return sys.stdin.isatty()
 
 
 @app.command()

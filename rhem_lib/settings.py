@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -121,6 +122,27 @@ def known_secret(reference: str) -> str:
     return reference
 
 
+# A name, and an address of plain characters: nothing in it can end a header or start another.
+MAILBOX = re.compile(
+    r"(?:([^<>@\"\x00-\x1f\x7f-\x9f\u2028\u2029]*)<)?([\w.!#$%&'*+/=?^`{|}~-]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+)(>?)",
+    re.I | re.A,
+)
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def known_mailbox(text: str) -> str:
+    """Return a mail address, such as 'Ana Lopez <ana@example.com>', or raise a ValueError.
+
+    >>> known_mailbox("Ana Lopez <ana@example.com>")
+    'Ana Lopez <ana@example.com>'
+    """
+    found = MAILBOX.fullmatch(text.strip())
+    if not found or (found[1] is None) != (found[3] == "") or len(found[2]) > 254:
+        raise ValueError(f'{text!r} is not a mail address; write "name@example.com" or "Name <name@example.com>"')
+    return text.strip()
+
+
+Mailbox = Annotated[str, AfterValidator(known_mailbox)]
 Quarter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^\d{4}[Qq][1-4]$")]
 Language = Annotated[str, AfterValidator(known_language)]
 
@@ -240,6 +262,7 @@ class QuarterSettings(_Section):
     text: dict[SectionKey, Edit] = {}
     hide: list[SectionKey] = []
     meeting: dt.date | None = Field(None, description="day of the review meeting, for the cover")
+    message: list[str] = Field([], description="paragraphs of the mail with this quarter's deck")
 
 
 class BusinessHours(_Section):
@@ -264,6 +287,9 @@ class ClientSettings(_Section):
     business_hours: BusinessHours | None = None
     language: Language | None = None
     logo: str = Field("", description="of the client, for the pages of its deck")
+    contacts: list[Mailbox] = Field([], description="to whom its decks go")
+    copies: list[Mailbox] = Field([], description="who gets a copy")
+    message: list[str] = Field([], description="paragraphs of the mail with a deck, in place of the usual ones")
     goals: list[str] = []
     hide: list[SectionKey] = []
     quarters: dict[Quarter, QuarterSettings] = {}
@@ -328,6 +354,31 @@ class Engine(_Section):
         return address
 
 
+class Mail(_Section):
+    """The server that mail goes out by."""
+
+    server: str = Field(min_length=1)
+    port: int = Field(587, gt=0, le=65535)
+    tls: Literal["starttls", "tls", "none"] = Field("starttls", description="none: on this computer alone")
+    user: str = ""
+    password: Annotated[str, AfterValidator(known_secret)] = Field("", description="as env:NAME")
+    sender: Mailbox
+
+    @field_validator("tls")
+    @classmethod
+    def _encrypted(cls, tls: str, given: ValidationInfo) -> str:
+        if tls == "none" and given.data.get("server") not in LOOPBACK:
+            raise ValueError('decks do not go out unencrypted; write "starttls" or "tls"')
+        return tls
+
+
+class Notify(_Section):
+    """Where `rhem alerts --notify` goes."""
+
+    webhook: Annotated[str, AfterValidator(known_secret)] = Field("", description="address, as env:NAME")
+    mail: list[Mailbox] = []
+
+
 class Privacy(_Section):
     """What is kept of people: by default pseudonyms of technicians, and no free text."""
 
@@ -368,6 +419,8 @@ class Settings(_Section):
     systems: list[Systems] = []
     brand: Brand = Brand()
     value: Value = Value()
+    mail: Mail | None = None
+    notify: Notify = Notify()
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
 
@@ -472,6 +525,7 @@ def check_names(settings: Settings, known: Iterable[str]) -> None:
     """Raise a SettingsError with the nearest client if words for a review are of an unknown one."""
     there = set(known)
     for name, given in settings.clients.items():
-        if name not in there and not given.exclude and (given.goals or given.hide or given.quarters):
+        words = given.goals or given.hide or given.quarters or given.contacts or given.message
+        if name not in there and not given.exclude and words:
             fix = nearest(name, sorted(there), cutoff=0.0)
             raise SettingsError("there is no such client in the data.", where=f"client '{name}'", fix=fix)

@@ -107,7 +107,7 @@ def test_a_file_in_the_place_of_reports_is_one_sentence_and_the_advice_stays(
 
 
 def test_bad_usage_is_exit_code_2():
-    assert runner.invoke(app, ["review", "data/sample"]).exit_code == 2
+    assert runner.invoke(app, ["review"]).exit_code == 2
     assert runner.invoke(app, ["measure", "data/sample", "--out", "x.docx"]).exit_code == 2
 
 

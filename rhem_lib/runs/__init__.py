@@ -7,17 +7,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rhem_lib.runs.edition import review, study
+    from rhem_lib.runs.edition import last_quarter, review, study
     from rhem_lib.runs.ledger import Changes, changes
     from rhem_lib.runs.notebooks import NOTEBOOKS, names, parameters_of, title_of, working_copies
 
 # Of a name; the others are in notebooks.
-_MODULE = {"review": "edition", "study": "edition", "changes": "ledger", "Changes": "ledger"}
+_MODULE = {
+    "review": "edition",
+    "study": "edition",
+    "last_quarter": "edition",
+    "changes": "ledger",
+    "Changes": "ledger",
+}
 
 __all__ = [
     "NOTEBOOKS",
     "Changes",
     "changes",
+    "last_quarter",
     "names",
     "parameters_of",
     "review",

@@ -50,7 +50,8 @@ from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 Named = tuple[str, str]  # kind and name of an output
 # Names that Windows keeps for devices.
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-QUARTER = re.compile(r"^\d{4}Q[1-4]$")
+QUARTER = re.compile(r"^(\d{4}Q[1-4]|LAST)$")
+REST = pd.Timedelta(days=5)  # of a quarter that may have no work: its last weekend and holidays
 PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
 CLIENT = "10_client_review"
@@ -88,7 +89,7 @@ def study(folder: Path, *, workers: int | str = 2, force: bool = False, tell: Ca
 
 def review(  # noqa: PLR0913  each is an option of the command
     folder: Path,
-    quarter: str,
+    quarter: str = "last",
     *,
     clients: Sequence[str] = (),
     workers: int | str = 2,
@@ -104,7 +105,7 @@ def review(  # noqa: PLR0913  each is an option of the command
     folder : Path
         Workspace.
     quarter : str
-        Such as 2026Q2.
+        Such as 2026Q2; 'last' is the last one that is over and that the time entries cover to its end.
     clients : sequence of str, optional
         Only these; all active ones by default.
     workers : int or str
@@ -231,6 +232,9 @@ def _choose(
 
     Without a quarter it is the last of the data; `clients` is empty for all of them, None for the study alone.
     """
+    if quarter == "LAST":
+        quarter = last_quarter(work, dt.date.today())
+        tell(f"The last complete quarter is {quarter}")
     try:
         panel = measure(work.as_of(quarter) if quarter else work)
     except NotEnoughData:  # nothing came before it: the panel of all data says what there is
@@ -243,6 +247,19 @@ def _choose(
     for name, why in aside.items():
         tell(f"Not reviewed: {name}. {why}")
     return panel, quarter, names, aside
+
+
+def last_quarter(work: Workspace, today: dt.date) -> str:
+    """Return the last quarter that is over and that the time entries cover to its end, but for a few days.
+
+    Raises
+    ------
+    NotEnoughData
+        There is no time entry.
+    """
+    if pd.isna(work.last_day):
+        raise NotEnoughData("no time entry could be used.", fix="`rhem check` lists what was set aside, and why.")
+    return str(min(pd.Period(work.last_day + REST, "Q"), pd.Period(today, "Q")) - 1)
 
 
 def _prepare(work: Workspace, quarter: str, panel: pd.DataFrame, prepared: Path, key: str) -> Study:
@@ -389,7 +406,7 @@ def client_jobs(work: Workspace, made: Study, names: Sequence[str], target: Path
     if not names:
         return
     check_names(work.settings, [*work.clients["client"], *made.panel["client"]])
-    quarter, _, notes = asked
+    quarter, notes = target.name, asked[2]
     work = work.as_of(quarter)
     build = partial(
         build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches, earlier=made.before

@@ -74,6 +74,13 @@ class Workspace:
             f"{given.limits.seen_within_days} days of the snapshot. Metric version {schema.METRIC_VERSION}."
         )
 
+    @property
+    def last_day(self) -> pd.Timestamp:
+        """The last day with a time entry that is used; NaT without any."""
+        last = to_pandas(nw.from_native(self.time_entries).select(nw.col("worked_on").max())).iloc[0, 0]
+        until = self.settings.limits.data_until
+        return pd.Timestamp(last) if until is None else min(pd.Timestamp(last), pd.Timestamp(until))
+
     def as_of(self, quarter: str) -> "Workspace":
         """Return the workspace as it was at a quarter's end, without what was worked or listed later.
 

@@ -5,8 +5,10 @@ import os
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 
 from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Stopped
@@ -233,3 +235,31 @@ def test_stopping_keeps_what_is_finished_and_the_next_run_goes_on(edition):
     assert (again.table["status"] == "done").sum() <= 2
     assert deck.is_file()
     assert len(again.table) == len(made.table)
+
+
+@pytest.mark.parametrize(
+    ("last_day", "today", "quarter"),
+    [
+        ("2026-06-30", "2026-07-01", "2026Q2"),
+        ("2026-06-26", "2026-07-01", "2026Q2"),  # the last days had no work
+        ("2026-06-24", "2026-07-20", "2026Q1"),  # the quarter's end has not arrived
+        ("2026-06-28", "2026-06-29", "2026Q1"),  # it is not over
+        ("2026-12-31", "2026-07-20", "2026Q2"),  # entries dated ahead make no quarter
+        ("2026-08-15", "2026-08-16", "2026Q2"),
+    ],
+)
+def test_the_last_quarter_is_over_and_in_the_data(last_day, today, quarter):
+    work = SimpleNamespace(last_day=pd.Timestamp(last_day))
+    assert run.last_quarter(work, pd.Timestamp(today).date()) == quarter
+
+
+def test_without_entries_there_is_no_last_quarter():
+    with pytest.raises(NotEnoughData, match="no time entry could be used"):
+        run.last_quarter(SimpleNamespace(last_day=pd.NaT), pd.Timestamp("2026-07-20").date())
+
+
+def test_review_takes_the_last_quarter_by_default(sample_work):
+    said = []
+    panel, quarter, names, _ = run._choose(sample_work, "LAST", ["Birch Foods"], said.append)
+    assert (quarter, names, panel["month"].max()) == ("2026Q2", ["Birch Foods"], pd.Timestamp("2026-06-01"))
+    assert said[0] == "The last complete quarter is 2026Q2"
