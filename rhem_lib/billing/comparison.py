@@ -330,8 +330,9 @@ def _table(rows: pd.DataFrame, cohort: Cohort, cores: _Cores, seed: int) -> tupl
 def _power(core: decay.Fit, effect: Effect) -> Power:
     """What can be shown, and at best with ever more months of the same clients."""
     design = core.model.months.design
-    # However long they are watched, clients differ: that spread alone leaves this standard error.
-    least = float(core.sd[LOG_TAU] * np.sqrt(np.linalg.inv(design.T @ design)[GROUP, GROUP]))
+    # However long they are watched, clients differ: that spread alone leaves this standard error. A column without
+    # differences, as of sizes that are all equal, tells nothing.
+    least = float(core.sd[LOG_TAU] * np.sqrt(np.linalg.pinv(design.T @ design)[GROUP, GROUP]))
     bound = replace(effect, error=min(least, effect.error)).smallest
     return Power(effect.smallest, bound, len(design), cohorts.clients_needed(effect.error, len(design)))
 

@@ -103,4 +103,5 @@ def hour_limits(parts: pd.DataFrame, panel: pd.DataFrame, by: list[str]) -> pd.D
 def _gamma(probability: float, mean: pd.Series, variance: pd.Series) -> pd.Series:
     """Quantile of the gamma distribution with that mean and variance; NaN where the mean is 0."""
     scale = variance / mean.where(mean > 0)
-    return pd.Series(stats.gamma.ppf(probability, mean / scale, scale=scale), mean.index)
+    with np.errstate(invalid="ignore"):
+        return pd.Series(stats.gamma.ppf(probability, mean / scale, scale=scale), mean.index)

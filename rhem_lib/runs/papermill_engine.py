@@ -46,6 +46,8 @@ def execute(
         return f"{problem.ename}: {problem.evalue}"
     except CellTimeoutError:
         return f"It took longer than {seconds:g} seconds and was stopped."
-    except DeadKernelError:
-        return KERNEL_ENDED
+    except RuntimeError as problem:
+        if not isinstance(problem, DeadKernelError) and "Kernel died" not in str(problem):
+            raise
+        return KERNEL_ENDED  # in a cell, or before it answered for the first time
     return ""

@@ -71,7 +71,10 @@ def load(folder: str | Path, *, until: str = "", answers: Sequence[Any] | None =
     OutputError
         The disk has no room for the time entries.
     """
-    work = _open(Path(folder)) if (Path(folder) / PREPARED).is_file() else _made(Path(folder), answers)
+    folder = Path(folder)
+    # A workspace by mail may hold prepared tables, which would be its sender's figures: exports go before them.
+    prepared = (folder / PREPARED).is_file() and not (folder / "rhem.toml").exists()
+    work = _open(folder) if prepared else _made(folder, answers)
     return work.as_of(until) if until else work
 
 

@@ -260,3 +260,10 @@ def test_speeds_are_compared_only_where_hours_fall_with_age(onboarded, refused):
     world = replace(WORLDS["A1"], onboarded=onboarded, clients=30)
     cohort = comparison.billing_cohort(fitted_months(simulate_world(world, seed=2)[0]))
     assert bool(cohort.without_drift()[1]) == refused
+
+
+def test_sizes_that_are_all_equal_are_compared_as_well(panel):
+    alike = panel.assign(endpoints=20.0)
+    found = compare_billing(alike)
+    assert found.low < found.ratio < found.high
+    assert 0 < found.power.smallest_ratio < 1 and 0 < found.power.bound < 1

@@ -92,6 +92,99 @@ def test_killed_at_twenty_moments_nothing_is_half_written_and_nothing_finished_i
     assert whole(target) == len(list(target.glob("clients/*"))) + len(STUDY)
 
 
+def in_flight(begun):
+    """Kernels at work under a run, by the sockets' server that forked them."""
+    return [process for process in psutil.Process(begun.pid).children(recursive=True) if kind(process) == "kernel"]
+
+
+def kind(process):
+    """What a process of a run does: a worker, the parent of kernels, or a kernel (a fork of that parent)."""
+    try:
+        line, above = " ".join(process.cmdline()), " ".join(process.parent().cmdline())
+    except (psutil.Error, AttributeError):
+        return ""
+    server = "kernel_server" in line
+    return (
+        "kernel" if server and "kernel_server" in above else "parent" if server else "worker" * ("spawn" in line)
+    )
+
+
+def wait_for(what, begun, seconds=120):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and begun.poll() is None:
+        if found := what():
+            return found
+        time.sleep(0.02)
+    return None
+
+
+def test_killed_in_the_middle_of_notebooks_the_rerun_is_whole_and_sweeps(place, monkeypatch):
+    """Twelve kills, each while a notebook runs: what was finished stays, what was left behind goes."""
+    temporary = place / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    moments, target, kills = random.Random(2), place / "reports/small/2026Q2", 0
+    while kills < 12:
+        before = finished(target)
+        begun = start()
+        if wait_for(lambda begun=begun: in_flight(begun), begun) is None:
+            assert begun.wait() == 0, begun.stderr.read()
+            subprocess.run(["rm", "-r", str(target)], check=True)  # all done: start over
+            continue
+        time.sleep(moments.uniform(0, 2))
+        if in_flight(begun):
+            kills += 1
+        os.killpg(begun.pid, signal.SIGKILL)
+        begun.wait()
+        done = finished(target)
+        assert {path: done.get(path) for path in before} == before
+    last = start()
+    assert last.wait(600) == 0, last.stderr.read()
+    assert finished(target).items() >= before.items()
+    assert whole(target) == len(list(target.glob("clients/*"))) + len(STUDY)
+    assert not list(temporary.glob("rhem-*")), "the next run sweeps"
+
+
+@pytest.mark.parametrize("victim", ["worker", "parent"] * 3)
+def test_a_killed_worker_or_parent_of_kernels_costs_nothing(place, victim):
+    begun = start()
+    assert wait_for(lambda: in_flight(begun), begun)
+    victims = [
+        process for process in psutil.Process(begun.pid).children(recursive=True) if kind(process) == victim
+    ]
+    victims[0].kill()
+    assert begun.wait(600) == 0, begun.stderr.read()
+    target = place / "reports/small/2026Q2"
+    assert whole(target) == len(list(target.glob("clients/*"))) + len(STUDY)
+
+
+def test_a_whole_review_needs_no_network(place):
+    """In a network namespace of its own nothing but the computer itself can be reached."""
+    alone = ["unshare", "--user", "--map-root-user", "--net", sys.executable, "review.py"]
+    if subprocess.run([*alone[:4], "true"], capture_output=True, check=False).returncode:
+        pytest.skip("network namespaces cannot be made here")
+    done = subprocess.run(alone, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr
+    target = place / "reports/small/2026Q2"
+    assert whole(target) == len(list(target.glob("clients/*"))) + len(STUDY)
+
+
+def test_two_reviews_of_the_same_data_are_equal_to_the_byte(place):
+    """Decks, notebooks, pages and tables; records and the index hold times."""
+
+    def made():
+        assert start().wait(900) == 0
+        files = [path for path in (place / "reports/small/2026Q2").rglob("*") if path.is_file()]
+        timed = ("run.json", "index.html", ".run.json", ".log")
+        found = {path.relative_to(place): path.read_bytes() for path in files if not path.name.endswith(timed)}
+        subprocess.run(["rm", "-r", "reports"], check=True)
+        return found
+
+    first, second = made(), made()
+    assert first.keys() == second.keys()
+    assert [str(name) for name in first if first[name] != second[name]] == []
+
+
 def test_ctrl_c_says_what_is_kept_and_leaves_nothing_behind(place):
     begun = start()
     for line in begun.stderr:

@@ -46,3 +46,9 @@ def test_only_whole_tables_of_the_same_key_count_as_prepared(sample_work, tmp_pa
     assert is_prepared(tmp_path, "key") is None
     (tmp_path / "prepared.json").write_text('{"key": ')
     assert is_prepared(tmp_path, "key") is None
+
+
+def test_prepared_tables_inside_a_workspace_are_not_its_figures(sample_work, workspace):
+    folder = workspace({"time.csv": "entry_id,client,worked_on,hours\n1,Nord,2026-05-04,1\n"})
+    save(sample_work, folder, "key")
+    assert list(rhem.load(folder).clients["client"]) == ["Nord"]
