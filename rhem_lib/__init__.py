@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from rhem_lib import deck, figures, metric
     from rhem_lib.billing import compare_billing, compare_groups
     from rhem_lib.decay import fit_decay
+    from rhem_lib.deck import write_tables
     from rhem_lib.errors import RhemError
     from rhem_lib.metric import measure, pooled_rhem
     from rhem_lib.review import build_review
+    from rhem_lib.schema import flagged
     from rhem_lib.settings import Target
     from rhem_lib.studies import study
     from rhem_lib.workspace import load
@@ -29,7 +31,9 @@ _ROOM = {
     "build_review": "review",
     "RhemError": "errors",
     "Target": "settings",
+    "flagged": "schema",
     "study": "studies",
+    "write_tables": "deck",
 }
 
 __all__ = [
@@ -41,11 +45,13 @@ __all__ = [
     "deck",
     "figures",
     "fit_decay",
+    "flagged",
     "load",
     "measure",
     "metric",
     "pooled_rhem",
     "study",
+    "write_tables",
 ]
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import pandas as pd
 
-from rhem_lib.errors import InputError, ParameterError
+from rhem_lib.errors import InputError, ParameterError, one_of
 
 METRIC_VERSION = 2
 DAYS_PER_MONTH = 30.4375
@@ -253,6 +253,32 @@ def check(frame: pd.DataFrame, table: str) -> pd.DataFrame:
             what = "these values are not allowed here, or missing."
             raise InputError(what, where=f"table {table}, column '{name}'", count=len(wrong), examples=wrong)
     return checked
+
+
+def flagged(panel: pd.DataFrame, flag: str) -> pd.DataFrame:
+    """Return the rows of a panel that carry a flag (FLAGS, explained in the codebook).
+
+    Parameters
+    ----------
+    panel : DataFrame
+        From `measure`.
+    flag : str
+        Such as 'carried-endpoints'.
+
+    Raises
+    ------
+    ParameterError
+        There is no such flag.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> panel = rhem.measure(rhem.load("data/sample"))
+    >>> rhem.flagged(panel, "partial-month")["exposure"].gt(0).any().item()
+    True
+    """
+    one_of(flag, FLAGS, "flag")
+    return panel[panel["flags"].str.split().map(lambda flags: flag in flags).astype(bool)]
 
 
 def codebook() -> str:

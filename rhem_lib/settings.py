@@ -143,6 +143,7 @@ def known_mailbox(text: str) -> str:
 
 
 Mailbox = Annotated[str, AfterValidator(known_mailbox)]
+KeptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Quarter = Annotated[str, StringConstraints(to_upper=True, pattern=r"^\d{4}[Qq][1-4]$")]
 Language = Annotated[str, AfterValidator(known_language)]
 
@@ -414,6 +415,9 @@ class Settings(_Section):
     engine: Engine | None = None
     targets: Target = Target()
     rules: list[Rule] = []
+    keep: dict[KeptName, str | list[str]] = Field(
+        {}, description="columns of ticket and time files, by their headers"
+    )
     clients: dict[ClientName, ClientSettings] = {}
     files: list[FileSettings] = []
     systems: list[Systems] = []
@@ -460,6 +464,31 @@ def _read(path: Path, model: type[Any]) -> Any:
         return model.model_validate(read_toml(path))
     except ValidationError as problem:
         raise _explain(problem, path, model) from None
+
+
+def changed_settings(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Return settings with keys in place of others, validated as rhem.toml is; a section keeps its other keys.
+
+    Raises
+    ------
+    SettingsError
+        A key is unknown (the nearest is named), or a value cannot be used.
+
+    Examples
+    --------
+    >>> changed_settings(Settings(name="Acme"), {"limits": {"seen_within_days": 60}}).limits.seen_within_days
+    60
+    """
+    try:
+        return Settings.model_validate(_merged(settings.model_dump(exclude_unset=True), changes))
+    except ValidationError as problem:
+        raise _explain(problem, Path("with_settings"), Settings) from None
+
+
+def _merged(given: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(given[key], value) for key, value in changes.items()
+            if isinstance(value, dict) and isinstance(given.get(key), dict)}  # fmt: skip
+    return given | changes | both
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,17 @@ from pydantic import BaseModel
 
 from rhem_lib.billing import BillingComparison, compare_billing
 from rhem_lib.decay import DecayFit, fit_decay
-from rhem_lib.metric import PatchEffect, measure, patch_effect, why_unmeasured
+from rhem_lib.metric import (
+    PatchEffect,
+    cause_months,
+    last_periods,
+    measure,
+    patch_effect,
+    pooled_rhem,
+    why_moved,
+    why_unmeasured,
+)
+from rhem_lib.schema import FLAGS, flagged
 from rhem_lib.settings import Target
 from rhem_lib.storage import write_whole
 from rhem_lib.workspace import Workspace
@@ -51,6 +62,8 @@ class Study:
         Reactive work after patch windows.
     target : Target
         The claim under test, from `[targets]` of rhem.toml.
+    causes : DataFrame
+        The panel's hours and tickets by cause (`metric.cause_months`).
     before : DecayFit
         The fit without the panel's last quarter: what was expected of that quarter before it began.
     until : date, optional
@@ -62,6 +75,7 @@ class Study:
     comparison: BillingComparison
     patches: PatchEffect
     target: Target
+    causes: pd.DataFrame
     before: DecayFit
     until: dt.date | None = None
 
@@ -76,6 +90,106 @@ class Study:
         for name, found in (("fixed_fee_half_life_ratio", self.comparison), ("patch_ratio", self.patches)):
             table.loc[name] = (found.ratio, found.low, found.high)
         return table.round(3)
+
+    def questions(self) -> pd.DataFrame:
+        """Return what in this portfolio deserves a look, most hours at stake in the last year first.
+
+        Returns
+        -------
+        DataFrame
+            question; client, where it is about one; hours that are at stake; and the call that shows it, in which
+            `work` is the workspace and `study` this study. It asks about clients that are off their path or surely
+            above the target, months out of line, causes whose tickets rose beyond chance, and data that are thin.
+
+        Examples
+        --------
+        >>> import rhem_lib as rhem
+        >>> rhem.study(rhem.load("data/sample")).questions().columns.tolist()
+        ['question', 'client', 'hours', 'call']
+        """
+        year = self.panel["month"] > self.panel["month"].max() - pd.DateOffset(months=12)
+        recent = self.panel[year]
+        found = [*_left_path(self, recent), *_above_target(self, recent), *_odd_months(self, recent)]
+        found += [*_risen(self), *_thin_data(recent)]
+        table = pd.DataFrame(found, columns=["question", "client", "hours", "call"])
+        table = table.sort_values("hours", ascending=False, ignore_index=True)
+        return table.set_index(pd.RangeIndex(1, len(table) + 1, name="rank"))
+
+
+Question = tuple[str, str, float, str]
+FAR = 2.0  # times its curve, which the whole interval of a month must be beyond
+SMALL_SHARE = 0.02  # of unclassified hours, below which they decide little
+
+
+def _left_path(made: Study, recent: pd.DataFrame) -> Iterator[Question]:
+    for row in made.fit.changes.itertuples():
+        hours = recent.loc[
+            (recent["client"] == row.client) & (recent["month"] >= row.month), "reactive_hours"
+        ].sum()
+        text = (
+            f"What happened at {row.client} in {row.month:%Y-%m}? Since then it takes {row.ratio:.1f} times the "
+        )
+        call = f"rhem.figures.paths(study.fit, study.panel, [{row.client!r}])"
+        yield text + "hours that its months before pointed to.", row.client, hours * abs(1 - 1 / row.ratio), call
+
+
+def _above_target(made: Study, recent: pd.DataFrame) -> Iterator[Question]:
+    """Clients with time to come down, whose last quarter is above the target with its whole interval."""
+    quarter = recent[recent["month"] > recent["month"].max() - pd.DateOffset(months=3)]
+    goal = made.target.target_h
+    exposure, ages = (recent.groupby("client")[name] for name in ("exposure", "age_end"))
+    for row in pooled_rhem(quarter, by="client").itertuples():
+        if row.low > goal and not ages.max()[row.client] < made.target.months:
+            follows = made.fit.clients["follows"].get(row.client, "too-early")
+            text = f"Why is {row.client} at {60 * row.rhem_h:.0f} minutes, above {60 * goal:.0f}? It is {follows}."
+            call = f"rhem.metric.reactive_entries(work, {row.client!r}).groupby('category')['hours'].sum()"
+            yield text, row.client, (row.rhem_h - goal) * exposure.sum()[row.client], call
+
+
+def _odd_months(made: Study, recent: pd.DataFrame) -> Iterator[Question]:
+    """Months whose interval is above or below the client's curve by far."""
+    months = pooled_rhem(recent, by=["client", "month"]).merge(recent[["client", "month", "age_months"]])
+    for client, own in months[months["client"].isin(made.fit.clients.index)].groupby("client"):
+        curve = made.fit.predict(client, age_months=own["age_months"].tolist())["estimate"].to_numpy()
+        for row, usual in zip(own.itertuples(), curve, strict=True):
+            if row.low > FAR * usual or row.high < usual / FAR:
+                text = (
+                    f"What was {row.month:%Y-%m} at {client}? {row.reactive_hours:.1f} hours, where its curve has "
+                )
+                end = row.month + pd.offsets.MonthBegin(1)
+                span = f"worked_on >= '{row.month:%F}' and worked_on < '{end:%F}'"
+                call = f'rhem.metric.reactive_entries(work, {client!r}).query("{span}")'
+                usual_hours = usual * row.exposure
+                yield f"{text}{usual_hours:.1f}.", client, abs(row.reactive_hours - usual_hours), call
+
+
+def _risen(made: Study) -> Iterator[Question]:
+    if not (made.panel["exposure"] > 0).any():
+        return
+    before, after = last_periods(made.panel)
+    moved = why_moved(made.panel, made.causes, before=before, after=after)
+    for name, row in moved.causes[moved.causes["rise_p"] <= 0.05].iterrows():
+        text = f"Why did tickets of {name} rise from {before} to {after}, beyond chance?"
+        call = f"rhem.metric.why_moved(study.panel, study.causes, before={before!r}, after={after!r}).summary()"
+        yield text, "", abs(row["change"]) * moved.table["exposure"].iloc[1], call
+
+
+def _thin_data(recent: pd.DataFrame) -> Iterator[Question]:
+    """What is not covered, not divided or not classified."""
+    usual = recent.groupby("month")["reactive_hours"].sum().median()
+    for flag in ("coverage-gap", "thin-month"):
+        months = flagged(recent, flag)["month"].drop_duplicates().dt.strftime("%Y-%m")
+        if len(months):
+            text = f"Is the export whole? {', '.join(months)}: {FLAGS[flag]}"
+            yield text, "", usual * len(months), f"rhem.flagged(study.panel, {flag!r})"
+    lost = flagged(recent, "hours-without-exposure")
+    if len(lost):
+        text = f"Where are the computers of {', '.join(lost['client'].unique()[:3])}? Their hours are in no RHEM."
+        call = "rhem.flagged(study.panel, 'hours-without-exposure')"
+        yield text, "", lost["reactive_hours"].sum(), call
+    open_hours = recent["unclassified_hours"].sum()
+    if open_hours > SMALL_SHARE * recent["reactive_hours"].sum():
+        yield f"What are the {open_hours:.0f} unclassified hours?", "", open_hours, "print(work.account.advice)"
 
 
 def study(work: Workspace) -> Study:
@@ -115,6 +229,7 @@ def study_panel(work: Workspace, panel: pd.DataFrame) -> Study:
         comparison=compare_billing(measured, target=target),
         patches=patch_effect(work, panel),
         target=target,
+        causes=cause_months(work),
         before=fit_decay(measured[quarter < quarter.max()], target=target),
         until=work.settings.limits.data_until,
     )

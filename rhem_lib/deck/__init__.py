@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rhem_lib.deck.pdf import convert, forget_pdf, is_current
     from rhem_lib.deck.presentation import write
     from rhem_lib.deck.template import open_template
-    from rhem_lib.deck.workbook import csv_text, write_numbers
+    from rhem_lib.deck.workbook import csv_text, write_numbers, write_tables
 
 _MODULE = {
     "convert": "pdf",
@@ -20,9 +20,19 @@ _MODULE = {
     "open_template": "template",
     "write": "presentation",
     "write_numbers": "workbook",
+    "write_tables": "workbook",
 }
 
-__all__ = ["convert", "csv_text", "forget_pdf", "is_current", "open_template", "write", "write_numbers"]
+__all__ = [
+    "convert",
+    "csv_text",
+    "forget_pdf",
+    "is_current",
+    "open_template",
+    "write",
+    "write_numbers",
+    "write_tables",
+]
 
 
 def __getattr__(name: str) -> Any:

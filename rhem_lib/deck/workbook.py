@@ -1,7 +1,10 @@
 """Every number of a review as .xlsx and .csv beside its deck, safe to open in a spreadsheet."""
 
 import datetime as dt
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +12,7 @@ import pandas as pd
 import xlsxwriter
 
 from rhem_lib.errors import UNSEEN
-from rhem_lib.storage import write_whole
+from rhem_lib.storage import write_whole, writing
 
 if TYPE_CHECKING:
     from rhem_lib.review import Review
@@ -68,19 +71,54 @@ def write_numbers(review: "Review", path: str | Path) -> Path:
     path = Path(path).with_suffix(".xlsx")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path.with_suffix(".csv"), "\ufeff" + csv_text(numbers(review)))
-    with xlsxwriter.Workbook(str(path), PLAIN) as book:
-        end = pd.Period(review.quarter, freq="Q").end_time.floor("s").to_pydatetime()
-        book.set_properties({"title": f"{review.client}: {review.quarter}", "author": review.msp, "created": end})
+    end = pd.Period(review.quarter, freq="Q").end_time.floor("s").to_pydatetime()
+    _book(path, _tables(review), title=f"{review.client}: {review.quarter}", author=review.msp, created=end)
+    return path
+
+
+def write_tables(path: str | Path, **tables: Any) -> Path:
+    """Write tables and results into one workbook, a sheet each, safe to open in a spreadsheet.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its ending is replaced by .xlsx.
+    **tables : DataFrame, DuckDB relation, or result with a `summary()`
+        By the name of the sheet, of at most 31 characters; an index with a name becomes columns.
+
+    Examples
+    --------
+    >>> write_tables(folder / "mine.xlsx", panel=study.panel, fit=study.fit, clients=work.clients).name
+    'mine.xlsx'
+    """
+    path = Path(path).with_suffix(".xlsx")
+    frames, made = ((name, _frame(given)) for name, given in tables.items()), BytesIO()
+    _book(made, frames, title=path.stem)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, made.getvalue())
+    return path
+
+
+def _frame(given: Any) -> pd.DataFrame:
+    """Return a table: a relation is fetched, a result gives its summary, a named index becomes columns."""
+    table = given.df() if hasattr(given, "df") else given if hasattr(given, "columns") else given.summary()
+    table = pd.DataFrame(table)
+    return table.reset_index() if any(table.index.names) or table.index.dtype == "str" else table
+
+
+def _book(path: Path | BytesIO, tables: Iterable[tuple[str, pd.DataFrame]], **properties: Any) -> None:
+    with xlsxwriter.Workbook(path, PLAIN) as book:
+        book.set_properties(properties)
         bold, date = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
-        for name, table in _tables(review):
+        for name, table in tables:
             sheet = book.add_worksheet(name[:SHEET_NAME])
-            sheet.write_row(0, 0, list(table), bold)
+            sheet.write_row(0, 0, list(map(str, table)), bold)
             for r, row in enumerate(table.itertuples(index=False), 1):
                 for c, value in enumerate(row):
                     _cell(sheet, (r, c), value, date)
             sheet.freeze_panes(1, 0)
             sheet.autofit()
-    return path
 
 
 def _tables(review: "Review") -> Iterator[tuple[str, pd.DataFrame]]:
@@ -109,7 +147,7 @@ def _cell(sheet: Any, place: tuple[int, int], value: Any, date: Any) -> None:
         return
     if isinstance(value, dt.date):
         sheet.write_datetime(*place, pd.Timestamp(value).to_pydatetime(), date)
-    elif isinstance(value, str):
-        sheet.write_string(*place, UNSEEN.sub("", value))
-    else:
+    elif isinstance(value, Real) and math.isfinite(value):
         sheet.write_number(*place, float(value))
+    else:
+        sheet.write_string(*place, UNSEEN.sub("", str(value)))

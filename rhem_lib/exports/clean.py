@@ -4,9 +4,10 @@ Every raw row ends either in a canonical table or in quarantine with one reason,
 """
 
 import datetime as dt
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +27,8 @@ from rhem_lib.settings import Settings
 TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 # Columns of typed rows that no canonical table has.
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place, changed_at"
+GROUPS = {*"site location branch office building region team department dept group contract product".split()}
+KEYED = {"id", "recid", "uid", "guid"}
 FIRST_ROWS = 20_000  # in which the ways of writing of a file are found, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
@@ -54,6 +57,8 @@ class Cleaned:
         Negative entries, and their hours, that were dated back to the work that they correct.
     missing_columns : DataFrame
         path, table, column and others (how many files of its kind have it): columns that one file is without.
+    unread : mapping
+        Columns of ticket and time files that no profile reads and by which work can be measured, with a name each.
     names, spellings : sequence of str
         All clients, and all that files call them less case and blanks, once `unify` has been there.
     """
@@ -72,6 +77,7 @@ class Cleaned:
     repeats: Repeats
     corrections: tuple[int, float]
     missing_columns: pd.DataFrame
+    unread: Mapping[str, str] = field(default_factory=dict)
     names: Sequence[str] = ()
     spellings: Sequence[str] = ()
 
@@ -134,6 +140,7 @@ def clean_tables(
         repeats=repeats["time_entries"],
         corrections=corrections,
         missing_columns=missing_columns(raws),
+        unread=unread_columns(raws),
     )
 
 
@@ -206,6 +213,17 @@ def missing_columns(raws: list[RawTable]) -> pd.DataFrame:
                 if other.isdisjoint(serves.get(key, ())):  # else it has the column under another name
                     rows.append((label, table, name, counts[key]))
     return pd.DataFrame(rows, columns=["path", "table", "column", "others"])
+
+
+def unread_columns(raws: list[RawTable]) -> dict[str, str]:
+    """Return the columns that say where or by whom work is done and are not read, with a name for each."""
+    own = [raw for raw in raws if raw.spec.table in ("time_entries", "tickets")]
+    read = {normal_header(head) for raw in own for column in raw.spec.columns for head in raw.spec.headers(column)}
+    names = dict.fromkeys(name for raw in own for name in raw.header if normal_header(name) not in read)
+    named = {name: re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names}  # siteName is site_name
+    named = {name: re.sub("[^a-z0-9]+", "_", text).strip("_") for name, text in named.items()}
+    words = {name: {*key.split("_")} for name, key in named.items()}
+    return {name: named[name] for name in names if words[name] & GROUPS and not words[name] & KEYED}
 
 
 def empty_columns(con: Connection, table: str) -> list[str]:

@@ -14,7 +14,8 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rhem_lib.errors import InputError, together
+from rhem_lib import schema
+from rhem_lib.errors import InputError, SettingsError, together
 from rhem_lib.exports.damaged_lines import UNDAMAGED
 from rhem_lib.exports.database import query
 from rhem_lib.exports.files import Source, lock, members, of_rows, quote, scan, sources
@@ -136,7 +137,8 @@ def read_exports(
         key = (bool(as_of), help_.profile, help_.table, *source.header)
         if key not in known:
             try:
-                known[key] = _recognise(source, help_, profiles)
+                profile, specs = _recognise(source, help_, profiles)
+                known[key] = profile, [_keeping(spec, source.header, settings) for spec in specs]
             except InputError as problem:
                 unknown.append(problem)
                 continue
@@ -210,6 +212,26 @@ def _recognise(
     except InputError as problem:
         _check_objects(source, source.header)
         raise looked_below(problem, source.below, source.label, help_, profiles) from None
+
+
+def _keeping(spec: TableProfile, header: list[str], settings: Settings) -> TableProfile:
+    """Return a table of time entries or tickets with the columns of the header that rhem.toml keeps.
+
+    Raises
+    ------
+    SettingsError
+        One is called as a column of ours.
+    """
+    ours = {*schema.columns("time_entries"), *schema.columns("tickets"), "work_class", "rule"}
+    if taken := sorted(ours & settings.keep.keys()):
+        fix = "Give it another name."
+        raise SettingsError(f"'{taken[0]}' is a column already.", where="rhem.toml, [keep]", fix=fix)
+    if spec.table not in ("time_entries", "tickets"):
+        return spec
+    kept = spec.model_copy(update={"columns": settings.keep})
+    there = {normal_header(name) for name in header}
+    found = {c: kept.specs(c) for c in settings.keep if not there.isdisjoint(map(normal_header, kept.headers(c)))}
+    return spec.model_copy(update={"columns": spec.columns | found}) if found else spec
 
 
 def _heads(specs: list[TableProfile]) -> Iterator[str]:

@@ -8,6 +8,7 @@
 >>> axes = [figures.account(work.account), figures.rhem_by_month(panel), figures.decay(fit, panel)]
 >>> axes += [figures.half_lives(fit), figures.months_to_target(fit), figures.claim(fit.claim)]
 >>> axes += [figures.billing(comparison), figures.billing_ratios(comparison)]
+>>> axes += [figures.paths(fit, panel, ["Birch Foods", "River Insurance"])]
 >>> axes += [*figures.clients(fit, panel), *figures.forecasts(fit, panel, months=3)]
 >>> axes += [figures.definitions(metric.definitions(work))]
 >>> busy = metric.concentration(work, panel)
@@ -34,6 +35,7 @@ from rhem_lib.figures.plots import (
     hours_of_week,
     months_to_target,
     moved,
+    paths,
     recovery,
     review_causes,
     review_minutes,
@@ -41,7 +43,7 @@ from rhem_lib.figures.plots import (
     rhem_by_month,
 )  # fmt: skip
 from rhem_lib.figures.theme import png, style
-from rhem_lib.figures.widgets import explore_definition, explore_path
+from rhem_lib.figures.widgets import explore_definition, explore_pair, explore_path
 
 __all__ = [
     "account",
@@ -53,12 +55,14 @@ __all__ = [
     "decay",
     "definitions",
     "explore_definition",
+    "explore_pair",
     "explore_path",
     "forecasts",
     "half_lives",
     "hours_of_week",
     "months_to_target",
     "moved",
+    "paths",
     "png",
     "recovery",
     "review_causes",

@@ -1,7 +1,7 @@
 """Every figure: of all clients (data, measure, fall after onboarding, groups) and of one client's review."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -76,6 +76,8 @@ def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | No
     """Draw pooled minutes per calendar month (sum of hours / sum of exposure), and the clients' spread."""
     ax = axes(ax)
     served = panel[panel["exposure"] > 0]
+    if served.empty:
+        return say_missing(ax, f"No endpoint of {whose} was in service then.")
     months = pd.date_range(served["month"].min(), served["month"].max(), freq="MS")
     table = 60 * pooled_rhem(served, by="month").set_index("month")[["rhem_h", "low", "high"]].reindex(months)
     pooled = table["rhem_h"].clip(lower=0)
@@ -391,6 +393,29 @@ def path(fit: "DecayFit", panel: pd.DataFrame, client: str, *, target_h: float, 
     goal = f"{60 * target_h:.0f} minutes"
     title(ax, f"{short(client, 40)} comes down to {goal} in month {ages[over]:.0f}" if over < len(ages)
           else f"{short(client, 40)} does not come down to {goal} by month {ages[-1]:.0f}")  # fmt: skip
+    return ax
+
+
+@styled
+def paths(fit: "DecayFit", panel: pd.DataFrame, clients: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Draw months and curves of two or a few clients side by side, by age."""
+    ax = axes(ax, 7.5, 4)
+    served = panel[panel["exposure"] > 0]
+    for name, colour in zip(clients, (BLUE, ORANGE, GREEN, GREY), strict=False):
+        own = served[served["client"] == name]
+        ax.scatter(
+            own["age_months"], 60 * own["rhem_h"].clip(lower=0), s=12, color=colour, lw=0, label=short(name)
+        )
+        if fit.usable and name in fit.clients.index:
+            ages = np.linspace(0, own["age_months"].max(), 100)
+            curve(ax, ages, fit.predict(name, age_months=ages.tolist()), colour, lw=2)
+    level_line(ax, 60 * fit.target.target_h, "", ORANGE)
+    ax.set(ylim=(0, None), xlim=(0, None), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
+    ax.legend(frameon=False)
+    pooled = 60 * pooled_rhem(served, by="client").set_index("client")["rhem_h"]
+    title(
+        ax, " and ".join(f"{short(n)} {pooled.get(n, np.nan):.0f}" for n in clients) + " minutes over all months"
+    )
     return ax
 
 

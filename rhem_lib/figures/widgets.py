@@ -17,20 +17,53 @@ from rhem_lib.workspace import Workspace
 if TYPE_CHECKING:
     from rhem_lib.decay import DecayFit
 
-EVERYBODY = "all clients"
+EVERYBODY, EVERYTHING, ALL_MONTHS = "all clients", "all causes", "all months"
+WEIGHTS = (1.0, 1.5, 2.0, 3.0)  # of a server, against 1 of a workstation
 MINUTES = {"min": 5, "max": 60, "step": 5}  # targets that can be chosen
 
 
 def explore_definition(work: Workspace) -> Any:
-    """Show minutes by month under a preset, for all clients or one client."""
-    panel_of = cache(lambda preset: measure(work, preset=preset))
-    clients = sorted(panel_of(work.settings.preset)["client"].unique())
+    """Show minutes by month of a client, category and period, under a preset and a weight of servers."""
+    own = work.settings.endpoint_weights.get("server", 1.0)
 
-    def draw(client: str, preset: Any) -> Any:
-        panel = panel_of(preset)
-        return plots.rhem_by_month(panel if client == EVERYBODY else panel[panel["client"] == client], client)
+    @cache
+    def split(preset: Any, server: float) -> pd.DataFrame:
+        weights = {"server": server}
+        return measure(work.with_settings(endpoint_weights=weights), preset=preset, by="category")
 
-    return _panel(draw, client=[EVERYBODY, *clients], preset=[work.settings.preset, *PRESETS])
+    start = split(work.settings.preset, own)
+    months = start.loc[start["exposure"] > 0, "month"]
+    periods = sorted({*months.dt.to_period("Y").astype(str), *months.dt.to_period("Q").astype(str)}, reverse=True)
+
+    def draw(client: str, category: str, period: str, preset: Any, server: float) -> Any:
+        panel = split(preset, server)
+        panel = panel[(client == EVERYBODY) | (panel["client"] == client)]
+        panel = panel[(category == EVERYTHING) | (panel["category"] == category)]
+        if period != ALL_MONTHS:
+            panel = panel[panel["month"].dt.to_period(pd.Period(period).freqstr) == pd.Period(period)]
+        keys, sums = (
+            ["client", "month", "exposure"],
+            ["reactive_hours", "reactive_tickets", "unclassified_hours", "squared_hours"],
+        )
+        panel = panel.groupby(keys, as_index=False)[sums].sum()
+        panel["rhem_h"] = panel["reactive_hours"] / panel["exposure"].where(panel["exposure"] > 0)
+        whose = ", ".join(word for word in (client, category) if word != EVERYTHING)
+        return plots.rhem_by_month(panel, whose)
+
+    return _panel(
+        draw,
+        client=[EVERYBODY, *sorted(start["client"].unique())],
+        category=[EVERYTHING, *sorted(start["category"].unique())],
+        period=[ALL_MONTHS, *periods],
+        preset=[work.settings.preset, *PRESETS],
+        server=[own, *WEIGHTS],
+    )
+
+
+def explore_pair(fit: "DecayFit", panel: pd.DataFrame) -> Any:
+    """Show months and curves of two clients side by side."""
+    names = list(fit.clients.index)
+    return _panel(lambda client, other: plots.paths(fit, panel, [client, other]), client=names, other=names[::-1])
 
 
 def explore_path(fit: "DecayFit", panel: pd.DataFrame) -> Any:
@@ -63,4 +96,5 @@ def _panel(draw: Callable, **knobs: Any) -> Any:
     for knob in made.values():
         knob.observe(update, names="value")
     update()
-    return widgets.VBox([widgets.HBox(list(made.values())), figure])
+    row = widgets.Layout(flex_flow="row wrap")
+    return widgets.VBox([widgets.HBox(list(made.values()), layout=row), figure])

@@ -2,7 +2,6 @@
 
 from rhem_lib.metric.business_hours import business_share
 from rhem_lib.metric.causes import (
-    NOT_RECORDED,
     Concentration,
     cause_months,
     cause_names,
@@ -14,7 +13,7 @@ from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
 from rhem_lib.metric.intervals import hour_limits, pooled_rhem
 from rhem_lib.metric.measured import why_unmeasured
 from rhem_lib.metric.other_definitions import Definitions, definitions
-from rhem_lib.metric.panel import measure, reactive_entries
+from rhem_lib.metric.panel import NOT_RECORDED, measure, reactive_entries
 from rhem_lib.metric.patch_windows import PatchEffect, patch_effect
 from rhem_lib.metric.time_saved import TECHNICIAN, given_back, staff_hours, time_given_back
 

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rhem_lib.errors import one_of
-from rhem_lib.language import mark
-from rhem_lib.metric.panel import counted_entries, first_days
+from rhem_lib.metric.panel import NOT_RECORDED, counted_entries, hours_by
 from rhem_lib.workspace import Workspace, to_pandas
 
 ALARM = 0.05  # chance of calling any cause rising where none rose
 MIN_RISE_PROBLEMS = 5
-NOT_RECORDED = mark("Not recorded")
 HARDWARE = (
     r"(?i)\b(?:hardware|dis[ck]s?|drives?|ssd|batter(?:y|ies)|screens?|displays?|power suppl|motherboard|fan)\b"
 )
@@ -42,15 +40,11 @@ def cause_months(work: Workspace) -> pd.DataFrame:
     >>> rhem.metric.cause_months(rhem.load("data/sample")).columns.tolist()
     ['client', 'month', 'cause', 'hours', 'tickets']
     """
-    rows = counted_entries(work)
-    keys = ("category", "type")
-    hours = to_pandas(rows.group_by("client", "month", *keys).agg(nw.col("hours").sum()))
-    tickets = rows.filter(~nw.col("head").is_null(), nw.col("hours") > 0).group_by("client", "head")
-    firsts = tickets.agg(nw.col("month").min(), *(nw.col(key).min() for key in keys))
-    counts = to_pandas(firsts.group_by("client", "month", *keys).agg(nw.len().alias("tickets")))
-    table = pd.concat([hours, counts])
+    table = hours_by(work, "category", "type")
     table["cause"] = cause_names(table)
-    return first_days(table.groupby(["client", "month", "cause"], as_index=False)[["hours", "tickets"]].sum())
+    table = table.rename(columns={"reactive_hours": "hours", "reactive_tickets": "tickets"})
+    table = table[(table["hours"] != 0) | (table["tickets"] != 0)]
+    return table.groupby(["client", "month", "cause"], as_index=False)[["hours", "tickets"]].sum()
 
 
 def cause_names(rows: pd.DataFrame) -> pd.Series:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from rhem_lib.errors import one_of
+from rhem_lib.errors import ParameterError, one_of
 
 USUAL_TICKETS = 20  # tickets of the usual size that are added to those seen, so that a few do not decide
 SUMMED = ["exposure", "reactive_hours", "unclassified_hours", "reactive_tickets", "squared_hours"]
@@ -35,7 +35,7 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
     Raises
     ------
     ParameterError
-        The panel has no such column.
+        The panel has no such column, or was measured by one that is not named.
 
     Examples
     --------
@@ -45,9 +45,13 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
     [0.35, 0.27, 0.24]
     """
     exposed = panel[panel["exposure"] > 0]
+    names = [by] if isinstance(by, str) else list(by or [])
+    keys = exposed.columns.intersection(["client", "month", *names])
+    if {"client", "month"} <= {*keys} and exposed.duplicated(keys).any():
+        what = "this panel is split, so its exposure would count several times."
+        raise ParameterError(what, where="by", fix="Name the column it was measured by: by=['month', 'category'].")
     if by is None:
         return float(exposed["reactive_hours"].sum() / exposed["exposure"].sum()) if len(exposed) else float("nan")
-    names = [by] if isinstance(by, str) else list(by)
     periods = {n: exposed["month"].dt.to_period(PERIODS[n]).astype(str) for n in names if n in PERIODS}
     exposed = exposed.assign(**periods)
     for name in names:

@@ -6,6 +6,7 @@ client-months) is written once in narwhals, frame in, frame out; from there on, 
 month, everything is pandas.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -13,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib import schema
-from rhem_lib.errors import NotEnoughData, SettingsError
+from rhem_lib.errors import NotEnoughData, SettingsError, one_of
+from rhem_lib.language import mark
 from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
 from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Preset, Settings
@@ -24,10 +26,13 @@ NEARLY_NONE = 0.1  # share of the usual entries, below which what arrived is a r
 WHOLE = 20  # days of a month within the data, from which it says what is usual
 FEWEST_DAYS = 6  # usual working days a month, below which a month is not judged by its days
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
+NOT_RECORDED = mark("Not recorded")
+SINGLE = ("entry_id", "ticket_id", "parent_id", "client", "source_row")  # of entries; too fine to measure by
+PARTS = ("reactive_hours", "reactive_tickets", "unclassified_hours", "squared_hours")
 Window = tuple[pd.Timestamp, pd.Timestamp]
 
 
-def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
+def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = None) -> pd.DataFrame:
     """Return the panel of a workspace: one row per client and month (schema.Panel).
 
     Parameters
@@ -36,27 +41,39 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
         From `load`, or from `from_frames`: pandas, polars, DuckDB or Spark frames.
     preset : str, optional
         What counts as reactive; the workspace's own by default.
+    by : str, optional
+        A column of the clients (industry, or any other of clients.csv), which each row then has; or of the time
+        entries and their tickets (category, technician, a column that `[keep]` in rhem.toml keeps), by which the
+        hours are then split: a row per client, month and value. Exposure stays that of the client, so that the
+        parts add up to its RHEM; a value that no two clients share, such as a site, has rows at its client alone.
 
     Returns
     -------
     DataFrame
-        rhem_h [hours per endpoint per month] is NaN, never 0, where exposure is 0.
+        rhem_h [hours per endpoint per month] is NaN, never 0, where exposure is 0. Ask its column of flags by
+        `rhem.flagged`: `panel.flags` is an attribute of pandas.
 
     Raises
     ------
     NotEnoughData
         No time entry could be used.
     ParameterError
-        The preset is not known.
+        The preset or the column is not known.
 
     Examples
     --------
     >>> import rhem_lib as rhem
-    >>> panel = rhem.measure(rhem.load("data/sample"))
+    >>> work = rhem.load("data/sample")
+    >>> panel = rhem.measure(work)
     >>> panel.loc[panel["exposure"] == 0, "rhem_h"].isna().all().item()
     True
+    >>> causes = rhem.measure(work, by="category")
+    >>> rhem.pooled_rhem(causes, by=["year", "category"]).columns[:2].tolist()
+    ['year', 'category']
     """
-    entries = work.time_entries if preset is None else work.classified(preset)
+    if preset is not None:
+        work = replace(work, time_entries=work.classified(preset))
+    entries = work.time_entries
     days = to_pandas(
         nw.from_native(entries).lazy().select("worked_on").unique()
     )  # asked for once: entries are many
@@ -69,7 +86,34 @@ def measure(work: Workspace, *, preset: Preset | None = None) -> pd.DataFrame:
     panel = with_exposure(with_coverage(panel.merge(service, on="client"), days_worked(days), window))
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
-    return schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
+    panel = schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
+    return panel if by is None else split_panel(work, panel, by)
+
+
+def split_panel(work: Workspace, panel: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the panel with a column of the clients, or its hours split by one of the entries; see `measure`."""
+    schema_ = nw.from_native(work.time_entries).collect_schema()
+    entries = [name for name, kind in schema_.items() if name not in SINGLE and not kind.is_numeric()
+               and not kind.is_temporal()]  # fmt: skip
+    one_of(by, dict.fromkeys([*work.clients.columns, *panel, *entries]), "by")
+    if by in panel:
+        return panel
+    if by in work.clients:
+        return panel.merge(work.clients[["client", by]], on="client", how="left")
+    parts = hours_by(work, by)
+    parts[by] = parts[by].astype("str").fillna(NOT_RECORDED)
+    named = parts[parts[by] != NOT_RECORDED]
+    nested = (named.groupby(by)["client"].nunique() <= 1).all()
+    values = parts[["client", by]].drop_duplicates() if nested else parts[[by]].drop_duplicates()
+    rows = panel.drop(columns=["outside_hours", *PARTS])
+    rows = rows.merge(values, on="client") if nested else rows.merge(values, how="cross")
+    table = rows.merge(parts, on=["client", "month", by], how="left")
+    table[[*PARTS]] = table[[*PARTS]].fillna(0.0)
+    exposure = table["exposure"].where(table["exposure"] > 0)
+    table["rhem_h"] = table["reactive_hours"] / exposure
+    table["rhem_high_h"] = (table["reactive_hours"] + table["unclassified_hours"]) / exposure
+    table.insert(2, by, table.pop(by))
+    return table.sort_values(["client", "month", by], ignore_index=True)
 
 
 def coverage(entries: Any, settings: Settings) -> Window:
@@ -101,6 +145,36 @@ def counted_entries(work: Workspace) -> nw.LazyFrame:
     service = service_windows(work.clients, coverage(entries, work.settings))
     rows, inside = in_service(entries, alongside(entries, service))
     return rows.filter((nw.col("work_class") == "reactive") & inside)
+
+
+def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
+    """Return the panel's hours and tickets split by columns of the entries: client, month, the columns, PARTS.
+
+    A ticket counts once, as in the panel: in the month of its first reactive hour, with one value of each column.
+    """
+    service = service_windows(work.clients, coverage(work.time_entries, work.settings))
+    rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
+    reactive, loose = nw.col("work_class") == "reactive", nw.col("head").is_null()
+    hours, keys = nw.col("hours"), ["client", "month", *columns]
+    parts = {
+        "reactive_hours": (reactive, hours),
+        "unclassified_hours": (~reactive, hours),
+        "squares": (reactive & loose, hours * hours),
+    }
+    rows = rows.filter(inside, nw.col("work_class").is_in(["reactive", "unclassified"]))
+    sums = {name: nw.when(which).then(value).otherwise(0.0) for name, (which, value) in parts.items()}
+    totals = to_pandas(rows.with_columns(**sums).group_by(*keys).agg(*(nw.col(name).sum() for name in sums)))
+    begun = {name: nw.when(hours > 0).then(nw.col(name)) for name in columns} | {
+        "first": nw.when(hours > 0).then(nw.col("month"))
+    }
+    heads = rows.filter(reactive, ~loose).with_columns(**begun).group_by("client", "head")
+    tickets = heads.agg(hours.sum(), *(nw.col(name).min() for name in begun))
+    tickets = tickets.filter(~nw.col("first").is_null()).rename({"first": "month"})
+    sizes = nw.len().alias("reactive_tickets"), nw.col("squares").sum().alias("squared_hours")
+    counts = to_pandas(tickets.with_columns(squares=hours * hours).group_by(*keys).agg(*sizes))
+    table = totals.merge(counts, on=keys, how="outer").fillna(dict.fromkeys([*PARTS, "squares"], 0.0))
+    table["squared_hours"] += table.pop("squares")
+    return first_days(table)
 
 
 def monthly_hours(entries: Any, service: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """A workspace: canonical tables in frames of any engine (pandas, polars, DuckDB, Spark), which stay there."""
 
+import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,7 +15,7 @@ import pandas as pd
 from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, one_of
 from rhem_lib.exports import Profile, inline
-from rhem_lib.settings import Preset, Settings, masked, secret
+from rhem_lib.settings import Preset, Settings, changed_settings, masked, secret
 from rhem_lib.workspace.reconciliation import Account
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS, classify, rules_for
 
@@ -22,6 +23,11 @@ NEEDED = {
     "time_entries": ("client", "worked_on", "hours", "ticket_id"),
     "endpoints": ("client", "as_of", "count"),
     "clients": ("client",),
+}
+# Settings that no file is read by and no entry is classified by.
+LATE = {
+    *"name hours_are language endpoint_kinds endpoint_weights contracted_endpoints business_hours".split(),
+    *"patch_categories actions targets brand value".split(),
 }
 
 
@@ -47,6 +53,15 @@ class Workspace:
         Folder of the tables that are kept as files, for as long as a relation is in use.
     prepared : Path or None
         Folder that `load` opened the tables from, where `save` wrote them; a changed copy (`replace`) has none.
+    again : callable or None
+        Makes the workspace anew with other settings; see `with_settings`.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> work = rhem.load("data/sample")
+    >>> work.tickets.filter("priority IS NOT NULL").df().columns[:2].tolist()
+    ['ticket_id', 'client']
     """
 
     folder: Path
@@ -61,6 +76,7 @@ class Workspace:
     profiles: tuple[Profile, ...] = field(default=(), repr=False)
     files: Path | None = field(default=None, repr=False)
     prepared: Path | None = field(default=None, init=False, repr=False)
+    again: Callable[[Settings], "Workspace"] | None = field(default=None, repr=False, compare=False)
 
     @property
     def note(self) -> str:
@@ -94,10 +110,38 @@ class Workspace:
         last = (end - pd.Timedelta(days=1)).date()
         until = {"data_until": min(limits.data_until or last, last)}
         settings = self.settings.model_copy(update={"limits": limits.model_copy(update=until)})
-        entries, endpoints = _before(self.time_entries, "worked_on", end), _before(self.endpoints, "as_of", end)
-        cut = replace(self, settings=settings, time_entries=entries, endpoints=endpoints)
+        cut = _cut(replace(self, settings=settings), last)
         object.__setattr__(cut, "prepared", self.prepared)
         return cut
+
+    def with_settings(self, **changes: Any) -> "Workspace":
+        """Return the workspace under other settings, as if they were in rhem.toml, which is left as it is.
+
+        Parameters
+        ----------
+        **changes
+            Keys of rhem.toml: preset="incidents", endpoint_weights={"server": 2}, limits={"seen_within_days": 60}.
+            A section keeps the keys that are not given. What the files are read or the entries classified by
+            (rules, time_zone, files, ...) reads them again.
+
+        Raises
+        ------
+        SettingsError
+            A key is unknown (the nearest is named), or a value cannot be used.
+
+        Examples
+        --------
+        >>> import rhem_lib as rhem
+        >>> work = rhem.load("data/sample")
+        >>> servers = work.with_settings(endpoint_weights={"server": 2.0})
+        >>> rhem.pooled_rhem(rhem.measure(servers)) < rhem.pooled_rhem(rhem.measure(work))
+        True
+        """
+        settings = changed_settings(self.settings, changes)
+        if self.again is None or changes.keys() <= LATE:
+            return replace(self, settings=settings)
+        made, until = self.again(settings), settings.limits.data_until
+        return _cut(made, until) if until else made
 
     def classified(self, preset: Preset) -> Any:
         """Return the time entries under another preset.
@@ -114,6 +158,13 @@ class Workspace:
             raise InputError("entries with a work class of their own have no presets.", where="table tickets")
         entries = nw.from_native(self.time_entries).drop(*TICKET_COLUMNS, "work_class", "rule")
         return classify(entries.to_native(), self.tickets, rules, preset)
+
+
+def _cut(work: Workspace, last: dt.date) -> Workspace:
+    """Return the workspace without what was worked or listed after a day."""
+    end = pd.Timestamp(last) + pd.Timedelta(days=1)
+    entries, endpoints = _before(work.time_entries, "worked_on", end), _before(work.endpoints, "as_of", end)
+    return replace(work, time_entries=entries, endpoints=endpoints)
 
 
 def _before(frame: Any, column: str, end: pd.Timestamp) -> Any:
@@ -153,6 +204,7 @@ def from_frames(settings: Settings, frames: dict[str, Any], folder: Path = Path(
     return Workspace(
         folder, settings, entries, tickets, endpoints, _served(clients, settings),
         schema.check(agreements, "agreements"), quarantine, account,
+        again=lambda other: from_frames(other, frames, folder),
     )  # fmt: skip
 
 

@@ -39,8 +39,18 @@ def suggestions(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd
 
     Rules whose class the words tell come first, for of all rules in rhem.toml the first that matches counts.
     """
-    found = [*_rules(facts.time_entries), *_aliases(facts, clients, settings)]
+    found = [*_rules(facts.time_entries), *_aliases(facts, clients, settings), *_columns(facts, settings)]
     return pd.DataFrame(found, columns=["text", "toml", "hours"])
+
+
+def _columns(facts: Cleaned, settings: Settings) -> Iterator[tuple[str, str, float]]:
+    """Columns of the files that are not read and could be measured by."""
+    if facts.unread:
+        text = (
+            f"Columns that are not read: {', '.join(facts.unread)}. Keep one to measure by it (`rhem help keep`)."
+        )
+        lines = [f"{key} = {toml_text(name)}" for name, key in facts.unread.items()]
+        yield text, "\n".join([*([] if settings.keep else ["[keep]"]), *lines]), 0.0
 
 
 def _rules(entries: Relation) -> list[tuple[str, str, float]]:

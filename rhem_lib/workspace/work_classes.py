@@ -11,6 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
+from rhem_lib import schema
 from rhem_lib.errors import SettingsError, one_of
 from rhem_lib.exports import Profile
 from rhem_lib.settings import PRESETS, Preset, Rule, Settings, WorkClass
@@ -83,8 +84,11 @@ def decide(entries: Any, tickets: Any, rules: Sequence[LabelledRule]) -> Any:
     )
     last = len(rules)
     by_both = [item for item in numbered if item not in by_ticket and item not in by_entry]
-    facts = nw.from_native(tickets).select("ticket_id", *TICKET_COLUMNS)
-    work = _first_match(nw.from_native(entries), by_entry, "_by_entry", last)  # type: ignore[arg-type]
+    facts, work = nw.from_native(tickets), nw.from_native(entries)
+    known = {*schema.columns("tickets"), *work.collect_schema().names()}
+    kept = [name for name in facts.collect_schema().names() if name not in known]
+    facts = facts.select("ticket_id", *TICKET_COLUMNS, *kept)
+    work = _first_match(work, by_entry, "_by_entry", last)  # type: ignore[arg-type]
     facts = _first_match(facts, by_ticket, "_by_ticket", last)  # there are fewer tickets than entries
     joined = _first_match(work.join(facts, on="ticket_id", how="left"), by_both, "_by_both", last)
     places = ("_by_entry", "_by_ticket", "_by_both")

@@ -78,9 +78,9 @@ def load(folder: str | Path, *, until: str = "", answers: Sequence[Any] | None =
     return work.as_of(until) if until else work
 
 
-def _made(folder: Path, answers: Sequence[Any] | None) -> Workspace:
-    """Read, clean and classify a workspace folder."""
-    settings = read_settings(folder)
+def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = None) -> Workspace:
+    """Read, clean and classify a workspace folder, under its own settings or those given."""
+    settings = given or read_settings(folder)
     if settings.engine:
         return open_spark(settings, folder)
     check_aliases(settings)
@@ -109,7 +109,7 @@ def _made(folder: Path, answers: Sequence[Any] | None) -> Workspace:
     account = reconcile(replace(cleaned, time_entries=entries, tickets=tickets), clients, settings)
     return Workspace(
         folder, settings, entries, tickets, cleaned.endpoints, clients, agreements, cleaned.quarantine,
-        account, profiles, scratch,
+        account, profiles, scratch, again=lambda other: _made(folder, None, other),
     )  # fmt: skip
 
 
@@ -291,6 +291,7 @@ def _open(folder: Path) -> Workspace:
         account=Account(**{name: frame[f"account_{name}"] for name in ACCOUNT}),
         profiles=tuple(Profile.model_validate(given) for given in facts["profiles"]),
         files=folder,
+        again=lambda other: _made(folder / facts["workspace"], None, other),
     )
     object.__setattr__(work, "prepared", folder)
     return work

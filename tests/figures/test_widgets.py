@@ -33,13 +33,32 @@ def test_client_and_target_move_the_figure(fit, sample_panel):
     assert len(set(seen)) == 3
 
 
-def test_preset_and_client_move_the_figure(sample_work):
+def test_every_knob_moves_the_figure(sample_work):
     knobs, figure = knobs_and_figure(widgets.explore_definition(sample_work))
     assert set(knobs["preset"].options) == {"unscheduled", "incidents", "all-support"}
     assert knobs["preset"].value == sample_work.settings.preset
+    seen = [bytes(figure.value)]
+    turns = {
+        "preset": "all-support",
+        "server": 3.0,
+        "client": "Birch Foods",
+        "category": "Email",
+        "period": "2026",
+    }
+    for name, value in turns.items():
+        knobs[name].value = value
+        seen.append(bytes(figure.value))
+    assert len(set(seen)) == len(turns) + 1 == len(knobs) + 1
+
+
+def test_two_clients_are_drawn_side_by_side(fit, sample_panel):
+    knobs, figure = knobs_and_figure(widgets.explore_pair(fit, sample_panel))
     before = bytes(figure.value)
-    knobs["preset"].value = "all-support"
+    knobs["other"].value = fit.clients.index[3]
     assert bytes(figure.value) != before
+    ax = plots.paths(fit, sample_panel, ["Birch Foods", "Summit Dental"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Birch Foods", "Summit Dental"]
+    assert "Birch Foods" in title_of(ax) and "Summit Dental" in title_of(ax)
 
 
 def test_the_title_says_when_the_target_is_reached(fit, sample_panel):
