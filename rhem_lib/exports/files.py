@@ -7,6 +7,7 @@ be split into the header's number of cells is kept apart with its reason.
 import codecs
 import datetime as dt
 import gzip
+import json
 import os
 import re
 import shutil
@@ -110,13 +111,14 @@ def lock(con: duckdb.DuckDBPyConnection, files: Iterable[Path], folders: Iterabl
 
 
 def inline(frame: pd.DataFrame) -> str:
-    """Return SQL of the rows of a small frame, for a connection that is locked."""
+    """Return SQL of the rows of a small frame, for a connection that is locked: a text of JSON for each column."""
     kinds = {"i": "BIGINT", "f": "DOUBLE", "M": "TIMESTAMP", "b": "BOOLEAN"}
     columns = []
     for name in frame:
-        cells = ("NULL" if pd.isna(cell) else quote(str(cell)) for cell in frame[name])
+        texts = frame[name].astype("str").astype(object).where(frame[name].notna(), None)
+        cells = quote(json.dumps(texts.tolist()))
         kind = kinds.get(frame[name].dtype.kind, "VARCHAR")
-        columns.append(f"unnest([{', '.join(cells)}]::{kind}[]) AS {identifier(name)}")
+        columns.append(f"unnest(from_json({cells}, '[\"VARCHAR\"]')::{kind}[]) AS {identifier(name)}")
     return f"SELECT {', '.join(columns)}"
 
 

@@ -19,7 +19,7 @@ from rhem_lib.language import mark
 from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
 from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Preset, Settings
-from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, to_pandas
+from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, kept, to_pandas
 
 COVERED = 1 / 3  # share of the usual working days that a covered month has at least
 NEARLY_NONE = 0.1  # share of the usual entries, below which what arrived is a rest, as a second system's
@@ -71,15 +71,14 @@ def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = N
     >>> rhem.pooled_rhem(causes, by=["year", "category"]).columns[:2].tolist()
     ['year', 'category']
     """
+    days, entries = work.days, work.time_entries
     if preset is not None:
-        work = replace(work, time_entries=work.classified(preset))
-    entries = work.time_entries
-    days = to_pandas(
-        nw.from_native(entries).lazy().select("worked_on").unique()
-    )  # asked for once: entries are many
+        entries = work.classified(preset)
+        work = replace(work, time_entries=entries)
     window = coverage(days, work.settings)
     service = service_windows(work.clients, window)
-    hours = monthly_hours(entries, service)
+    joined = preset is not None or (work.files is None and work.tickets is not None)
+    hours = monthly_hours(entries, service, joined=joined)
     panel = service_months(service, window).merge(hours, on=["client", "month"], how="outer")
     panel = panel[panel["client"].isin(work.clients["client"])]
     panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
@@ -116,10 +115,9 @@ def split_panel(work: Workspace, panel: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.sort_values(["client", "month", by], ignore_index=True)
 
 
-def coverage(entries: Any, settings: Settings) -> Window:
-    """First and last day that the export covers."""
-    day = nw.col("worked_on")
-    first, last = to_pandas(nw.from_native(entries).select(day.min().alias("a"), day.max().alias("b"))).iloc[0]
+def coverage(days: pd.DataFrame, settings: Settings) -> Window:
+    """First and last day that the export covers, of the days with entries."""
+    first, last = days["worked_on"].min(), days["worked_on"].max()
     if pd.isna(first):
         raise NotEnoughData("no time entry could be used.", fix="`rhem check` lists what was set aside, and why.")
     until = settings.limits.data_until
@@ -142,7 +140,7 @@ def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
 def counted_entries(work: Workspace) -> nw.LazyFrame:
     """Reactive entries on days in service, with month and head: what the panel's reactive_hours are the sum of."""
     entries = work.time_entries
-    service = service_windows(work.clients, coverage(entries, work.settings))
+    service = service_windows(work.clients, coverage(work.days, work.settings))
     rows, inside = in_service(entries, alongside(entries, service))
     return rows.filter((nw.col("work_class") == "reactive") & inside)
 
@@ -152,7 +150,7 @@ def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
 
     A ticket counts once, as in the panel: in the month of its first reactive hour, with one value of each column.
     """
-    service = service_windows(work.clients, coverage(work.time_entries, work.settings))
+    service = service_windows(work.clients, coverage(work.days, work.settings))
     rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
     reactive, loose = nw.col("work_class") == "reactive", nw.col("head").is_null()
     hours, keys = nw.col("hours"), ["client", "month", *columns]
@@ -177,28 +175,33 @@ def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
     return first_days(table)
 
 
-def monthly_hours(entries: Any, service: pd.DataFrame) -> pd.DataFrame:
+def monthly_hours(entries: Any, service: pd.DataFrame, *, joined: bool = False) -> pd.DataFrame:
     """Hours and reactive tickets per client and month; a frame of any engine in, a pandas frame out.
 
     Reactive hours count on days in service; those outside are kept apart as `outside_hours`. A ticket counts
     once, in the month of its first reactive hour, and a child counts with its parent; `squared_hours` is the sum
-    over these tickets of their hours squared, an entry without a ticket standing alone.
+    over these tickets of their hours squared, an entry without a ticket standing alone. Entries that are `joined`
+    with their tickets whenever they are asked for are asked for once.
     """
-    numbered = service.reset_index(drop=True).rename_axis("number").reset_index()
+    numbered = service[["client", "start", "stop"]].reset_index(drop=True).rename_axis("number").reset_index()
     work, inside = in_service(entries, alongside(entries, numbered))
-    is_reactive, is_open = nw.col("work_class") == "reactive", nw.col("work_class") == "unclassified"
-    counted, loose = is_reactive & inside, nw.col("head").is_null()
+    reactive, open_ = nw.col("work_class") == "reactive", nw.col("work_class") == "unclassified"
+    marks = {"counted": reactive & inside, "outside": reactive & ~inside, "open": open_ & inside}
+    rows = work.select(nw.col("number").cast(nw.Int32), "month", "worked_on", "hours", "head", **marks)
+    if joined:
+        rows = nw.from_native(kept(rows)).lazy()
+    counted, loose = nw.col("counted"), nw.col("head").is_null()
     parts = {
         "reactive_hours": (counted, nw.col("hours")),
-        "outside_hours": (is_reactive & ~inside, nw.col("hours")),
-        "unclassified_hours": (is_open & inside, nw.col("hours")),
+        "outside_hours": (nw.col("outside"), nw.col("hours")),
+        "unclassified_hours": (nw.col("open"), nw.col("hours")),
         "loose_squares": (counted & loose, nw.col("hours") * nw.col("hours")),
     }
     sums = {name: nw.when(which).then(value).otherwise(0.0) for name, (which, value) in parts.items()}
-    totals = work.with_columns(**sums).group_by("number", "month")
+    totals = rows.with_columns(**sums).group_by("number", "month")
     hours = to_pandas(totals.agg(*(nw.col(name).sum() for name in sums), nw.len().alias("entries")))
     first = nw.when(nw.col("hours") > 0).then(nw.col("worked_on"))
-    heads = work.filter(counted, ~loose).with_columns(first=first).group_by("number", "head")
+    heads = rows.filter(counted, ~loose).with_columns(first=first).group_by("number", "head")
     tickets = heads.agg(nw.col("first").min(), nw.col("hours").sum()).filter(~nw.col("first").is_null())
     squares = tickets.with_columns(month=month_number("first"), squares=nw.col("hours") * nw.col("hours"))
     sizes = nw.len().alias("reactive_tickets"), nw.col("squares").sum().alias("ticket_squares")

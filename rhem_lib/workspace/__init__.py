@@ -1,7 +1,7 @@
 """Canonical tables -> classified entries, with the account that reconciles to the last entry."""
 
 from rhem_lib.workspace.data_warnings import COLLAPSE, USUAL_ENTRIES
-from rhem_lib.workspace.frames import Workspace, alongside, from_frames, spark_state, to_pandas
+from rhem_lib.workspace.frames import Workspace, alongside, from_frames, kept, spark_state, to_pandas
 from rhem_lib.workspace.reconciliation import Account
 from rhem_lib.workspace.workspace import is_prepared, load, save
 
@@ -13,6 +13,7 @@ __all__ = [
     "alongside",
     "from_frames",
     "is_prepared",
+    "kept",
     "load",
     "save",
     "spark_state",

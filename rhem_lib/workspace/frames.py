@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ class Workspace:
         entries are classified: they have the columns of their ticket, `work_class` and `rule`. `tickets` is None
         where the entries came with a work class of their own.
     clients, agreements, quarantine : DataFrame
-    account : Account
-        Where every row and hour went.
+    reconciled : callable
+        Of the account.
     profiles : tuple of Profile
         Of the files read; their rules classify as well.
     files : Path or None
@@ -72,11 +73,21 @@ class Workspace:
     clients: pd.DataFrame = field(repr=False)
     agreements: pd.DataFrame = field(repr=False)
     quarantine: pd.DataFrame = field(repr=False)
-    account: Account = field(repr=False)
+    reconciled: Callable[[], Account] = field(repr=False)
     profiles: tuple[Profile, ...] = field(default=(), repr=False)
     files: Path | None = field(default=None, repr=False)
     prepared: Path | None = field(default=None, init=False, repr=False)
     again: Callable[[Settings], "Workspace"] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def account(self) -> Account:
+        """Where every row and hour went."""
+        return self.reconciled()
+
+    @cached_property
+    def days(self) -> pd.DataFrame:
+        """Days with time entries (worked_on), each once."""
+        return to_pandas(nw.from_native(self.time_entries).lazy().group_by("worked_on").agg(nw.len()))
 
     @property
     def note(self) -> str:
@@ -112,6 +123,7 @@ class Workspace:
         settings = self.settings.model_copy(update={"limits": limits.model_copy(update=until)})
         cut = _cut(replace(self, settings=settings), last)
         object.__setattr__(cut, "prepared", self.prepared)
+        vars(cut)["days"] = self.days[self.days["worked_on"] < end]
         return cut
 
     def with_settings(self, **changes: Any) -> "Workspace":
@@ -200,12 +212,15 @@ def from_frames(settings: Settings, frames: dict[str, Any], folder: Path = Path(
     if "agreements" in frames:
         agreements = to_pandas(_with_missing(frames["agreements"], _dtypes("agreements")))
     quarantine = pd.DataFrame(columns=schema.columns("quarantine"), dtype=str).astype({"hours": float})
-    account = _account(entries, {name: frame for name, frame in frames.items() if name != "quarantine"}, clients)
-    return Workspace(
+    days = _days(_completed("time_entries", frames["time_entries"]))
+    counted = {name: frame for name, frame in frames.items() if name != "quarantine"}
+    work = Workspace(
         folder, settings, entries, tickets, endpoints, _served(clients, settings),
-        schema.check(agreements, "agreements"), quarantine, account,
+        schema.check(agreements, "agreements"), quarantine, lambda: _account(entries, counted, clients),
         again=lambda other: from_frames(other, frames, folder),
     )  # fmt: skip
+    vars(work)["days"] = days
+    return work
 
 
 def large_tables(settings: Settings, frames: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -221,20 +236,27 @@ def large_tables(settings: Settings, frames: dict[str, Any]) -> tuple[Any, Any, 
     return entries, tickets, endpoints
 
 
-def _account(entries: Any, frames: dict[str, Any], clients: pd.DataFrame) -> Account:
-    """Return where the hours of frames went; nothing is set aside, so cells that are needed must be there."""
-    needed = NEEDED["time_entries"][:3]
+def _days(entries: Any) -> pd.DataFrame:
+    """Return the days with entries of a frame, once its cells are found to be there: nothing is set aside."""
+    rows, needed = nw.from_native(entries).lazy(), NEEDED["time_entries"][:3]
+    classed = [name for name in ("work_class",) if name in rows.collect_schema().names()]
     empty = nw.any_horizontal(*(nw.col(name).is_null() for name in needed), ignore_nulls=True)
-    rows = nw.from_native(entries).lazy().with_columns(empty=nw.when(empty).then(nw.lit(1)).otherwise(nw.lit(0)))
-    sums = (nw.col("hours").sum(), nw.col("empty").sum(), nw.len().alias("rows"))
-    found = to_pandas(rows.group_by("client", "work_class").agg(*sums))
+    rows = rows.with_columns(empty=nw.when(empty).then(nw.lit(1)).otherwise(nw.lit(0)))
+    found = to_pandas(rows.group_by("worked_on", *classed).agg(nw.col("empty").sum()))
     if found["empty"].any():
         raise InputError("a cell that is needed is empty.", where="table time_entries",
                          count=int(found["empty"].sum()), fix=f"Fill {', '.join(needed)}.")  # fmt: skip
-    unknown = found.loc[~found["work_class"].isin(schema.WORK_CLASSES), "work_class"]
-    if len(unknown):
-        raise InputError("a work class is unknown.", where="table time_entries, column 'work_class'",
-                         examples=unknown.unique(), fix=f"Known: {', '.join(schema.WORK_CLASSES)}.")  # fmt: skip
+    unknown = set(found["work_class"]) - {*schema.WORK_CLASSES} if classed else set()
+    if unknown:
+        where, fix = "table time_entries, column 'work_class'", f"Known: {', '.join(schema.WORK_CLASSES)}."
+        raise InputError("a work class is unknown.", where=where, examples=sorted(map(str, unknown)), fix=fix)
+    return found[["worked_on"]].drop_duplicates(ignore_index=True)
+
+
+def _account(entries: Any, frames: dict[str, Any], clients: pd.DataFrame) -> Account:
+    """Return where the hours of frames went."""
+    sums = nw.col("hours").sum(), nw.len().alias("rows")
+    found = to_pandas(nw.from_native(entries).lazy().group_by("client", "work_class").agg(*sums))
     table = found.groupby("work_class")[["hours", "rows"]].sum().reindex([*schema.WORK_CLASSES, "quarantined"])
     table = table.fillna(0).astype({"rows": int})
     table["hours"] = [Decimal(repr(round(hours, 9))) for hours in table["hours"].tolist()]
@@ -339,13 +361,19 @@ def alongside(frame: Any, small: pd.DataFrame) -> Any:
     native = nw.to_native(frame, pass_through=True)
     engine = nw.from_native(native).implementation
     if engine.is_duckdb():
-        return native.query("large", inline(small)).set_alias("small")
+        return native.query("large", inline(small)).materialize().set_alias("small")
     if engine.is_spark_like():
         return native.sparkSession.createDataFrame(small)
     if engine.is_polars():
         polars = nw.from_native(small, eager_only=True).to_polars()
         return polars.lazy() if hasattr(native, "collect") else polars
     return small
+
+
+def kept(frame: Any) -> Any:
+    """Return the frame with its rows worked out now, where DuckDB would do so anew for every question."""
+    native = nw.to_native(frame, pass_through=True)
+    return native.materialize() if hasattr(native, "materialize") else native
 
 
 def _dtypes(table: str) -> dict[str, str]:

@@ -109,7 +109,7 @@ def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = 
     account = reconcile(replace(cleaned, time_entries=entries, tickets=tickets), clients, settings)
     return Workspace(
         folder, settings, entries, tickets, cleaned.endpoints, clients, agreements, cleaned.quarantine,
-        account, profiles, scratch, again=lambda other: _made(folder, None, other),
+        lambda: account, profiles, scratch, again=lambda other: _made(folder, None, other),
     )  # fmt: skip
 
 
@@ -283,12 +283,13 @@ def _open(folder: Path) -> Workspace:
     settings = Settings.model_validate(facts["settings"])
     frame = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet") if path.stem not in RELATIONS}
     large = large_tables(settings, spark_tables(settings)) if settings.engine else _open_relations(folder)
+    account = Account(**{name: frame[f"account_{name}"] for name in ACCOUNT})
     work = Workspace(
         folder / facts["workspace"],
         settings,
         **dict(zip(RELATIONS, large, strict=True)),
         **{name: frame[name] for name in FRAMES},
-        account=Account(**{name: frame[f"account_{name}"] for name in ACCOUNT}),
+        reconciled=lambda: account,
         profiles=tuple(Profile.model_validate(given) for given in facts["profiles"]),
         files=folder,
         again=lambda other: _made(folder / facts["workspace"], None, other),

@@ -232,6 +232,14 @@ def test_warns_of_hours_whose_client_is_not_listed():
     assert "that the table clients does not list, so they are in no panel: C3." in work.account.advice
 
 
+def test_the_account_of_frames_is_asked_for_when_it_is_read_and_days_end_with_the_quarter():
+    work = from_frames(SETTINGS, made(0))
+    assert "account" not in vars(work) and work.account is work.account
+    cut = work.as_of("2024Q1")
+    held = cut.time_entries["worked_on"].drop_duplicates()
+    assert 0 < len(cut.days) < len(work.days) and set(cut.days["worked_on"]) == set(held)
+
+
 def test_an_empty_cell_or_an_unknown_work_class_is_an_error():
     frames = made(0)
     time = frames["time_entries"]
