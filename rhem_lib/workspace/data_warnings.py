@@ -1,6 +1,7 @@
 """What to be wary of in the data; nothing here changes a number."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import duckdb
 import pandas as pd
@@ -52,11 +53,31 @@ MISSING = {
 }
 
 
-def warnings(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+class ByClient(NamedTuple):
+    """What the tables hold of each client: hours, reactive hours, and the kinds of its endpoints, if any."""
+
+    hours: dict[str, float]
+    reactive: dict[str, float]
+    kinds: dict[str, set[str]]
+
+
+def by_client(facts: Cleaned) -> ByClient:
+    """Ask the tables once for what warnings and suggestions compare."""
+    entries = facts.time_entries.aggregate("client, sum(hours), sum(hours) FILTER (work_class = 'reactive')")
+    sums = entries.fetchall()
+    kinds = facts.endpoints.aggregate("client, list(DISTINCT kind) FILTER (count > 0)").fetchall()
+    return ByClient(
+        {client: hours for client, hours, _ in sums},
+        {client: reactive or 0.0 for client, _, reactive in sums},
+        {client: {*(found or ())} for client, found in kinds},
+    )
+
+
+def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: Settings) -> pd.DataFrame:
     """Return reasons for doubt, by client and month where they apply: code, text, client, month."""
     files = facts.files
-    found = [*_file_warnings(facts, settings), *_client_warnings(facts, clients)]
-    found += _kind_warnings(facts.endpoints, clients, settings)
+    found = [*_file_warnings(facts, settings), *_client_warnings(clients, known)]
+    found += _kind_warnings(clients, known, settings)
     found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
     found += _new_values(facts.time_entries, settings)
     for profile, note in (
@@ -98,8 +119,10 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         ("endpoints", facts.endpoints, "as_of"),
     ):
         yield from _two_systems(rows, files, day, noun, settings)
-    yield from _parted_lists(facts.endpoints, files)
-    yield from _cut_lists(facts.endpoints, settings)
+    lists = _lists(facts.endpoints, settings)
+    if lists.duplicated(["client", "month"]).any():
+        yield from _parted_lists(facts.endpoints, files)
+    yield from _cut_lists(lists.dropna(subset="n"), settings)
 
 
 def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
@@ -199,15 +222,15 @@ def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_
         yield "parted-list", text, client, day[:7]
 
 
-def _cut_lists(endpoints: Relation, settings: Settings) -> Iterator[Warning_]:
+def _lists(endpoints: Relation, settings: Settings) -> pd.DataFrame:
+    """Client, file, month (a number) and n, the endpoints that count there on one day; NaN where none does."""
+    counts = f"FILTER (kind IN ({', '.join(map(quote, settings.endpoint_kinds))}))"
+    n = f"sum(count) {counts} / count(DISTINCT as_of) {counts}"
+    return endpoints.aggregate(f"client, source_file, 12 * year(as_of) + month(as_of) - 1 AS month, {n} AS n").df()
+
+
+def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
     """Lists that end before, or begin after, the others of their clients, whose endpoints are fewer there."""
-    kinds = ", ".join(map(quote, settings.endpoint_kinds))
-    month = "12 * year(as_of) + month(as_of) - 1"
-    rows = (
-        endpoints.filter(f"kind IN ({kinds})")
-        .aggregate(f"client, source_file, {month} AS month, sum(count) / count(DISTINCT as_of) AS n")
-        .df()
-    )
     rows = rows.merge(source_of_files(rows[["source_file", "month"]].drop_duplicates()), on="source_file")
     if rows["source"].nunique() < 2:
         return
@@ -237,10 +260,8 @@ def _cut_lists(endpoints: Relation, settings: Settings) -> Iterator[Warning_]:
             yield "cut-list", text, "", month
 
 
-def _client_warnings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:
-    counted = {name for (name,) in facts.endpoints.project("client").distinct().fetchall()}
-    sums = facts.time_entries.aggregate("client, sum(hours) FILTER (work_class = 'reactive')").fetchall()
-    worked = {client: hours or 0.0 for client, hours in sums}
+def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning_]:
+    counted, worked = known.kinds, known.reactive
     stand_ins = {"agreement": "taken from the first agreement", "first snapshot": "taken from the first snapshot"}
     for row in clients.itertuples():
         name = str(row.client)
@@ -326,12 +347,11 @@ def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
             yield "new-value", text, "", str(first)
 
 
-def _kind_warnings(endpoints: Relation, clients: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
+def _kind_warnings(clients: pd.DataFrame, known: ByClient, settings: Settings) -> Iterator[Warning_]:
     """Clients with endpoints of which none is of a kind that counts."""
-    kinds = endpoints.filter("count > 0").aggregate("client, list(DISTINCT kind)").fetchall()
-    known = set(clients["client"])
-    for client, found in sorted(kinds):
-        if client in known and not {*settings.endpoint_kinds} & {*found}:
+    for client in sorted(known.kinds.keys() & {*clients["client"]}):
+        found = known.kinds[client]
+        if found and not {*settings.endpoint_kinds} & found:
             counting = " and ".join(settings.endpoint_kinds)
             text = f"{client} has endpoints, but none of a kind that counts ({counting}), so it has no RHEM."
             yield "no-endpoints", text, client, ""

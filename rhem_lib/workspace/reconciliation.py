@@ -9,7 +9,7 @@ import pandas as pd
 from rhem_lib import schema
 from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Settings
-from rhem_lib.workspace.data_warnings import warnings
+from rhem_lib.workspace.data_warnings import by_client, warnings
 from rhem_lib.workspace.rule_suggestions import suggestions
 
 
@@ -124,6 +124,7 @@ def reconcile(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Acco
     table = pd.DataFrame({"hours": Decimal(0), "rows": 0}, index=[*schema.WORK_CLASSES, "quarantined", "read"])
     for work_class, hours, rows in sums:
         table.loc[work_class] = [hours, rows]
+    known = by_client(facts)
     aside = (facts.quarantine["table"] == "time_entries").sum()
     table.loc["quarantined"] = [facts.hours_aside, aside]
     table.loc["read"] = [facts.hours_read, facts.rows_read]
@@ -131,8 +132,8 @@ def reconcile(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Acco
         table=table.astype({"rows": int}).rename_axis("work_class"),
         files=facts.files.drop(columns=["note", "hidden"]),
         quarantine=_reasons(facts.quarantine),
-        warnings=warnings(facts, clients, settings),
-        suggestions=suggestions(facts, clients, settings),
+        warnings=warnings(facts, clients, known, settings),
+        suggestions=suggestions(facts, clients, known, settings),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from rhem_lib.errors import toml_text
 from rhem_lib.exports import Cleaned
 from rhem_lib.settings import Rule, Settings, normal_name
+from rhem_lib.workspace.data_warnings import ByClient
 from rhem_lib.workspace.work_classes import condition
 
 SHOWN = 12
@@ -34,12 +35,12 @@ Relation = duckdb.DuckDBPyRelation
 Key = tuple[tuple[str, str], ...]  # columns with the value that a rule asks for
 
 
-def suggestions(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def suggestions(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: Settings) -> pd.DataFrame:
     """Return what to settle: text, the TOML that settles it, hours at stake.
 
     Rules whose class the words tell come first, for of all rules in rhem.toml the first that matches counts.
     """
-    found = [*_rules(facts.time_entries), *_aliases(facts, clients, settings), *_columns(facts, settings)]
+    found = [*_rules(facts.time_entries), *_aliases(facts, clients, known, settings), *_columns(facts, settings)]
     return pd.DataFrame(found, columns=["text", "toml", "hours"])
 
 
@@ -123,13 +124,17 @@ def _meets_others(entries: Relation, key: Key) -> bool:
     return bool(met.head(1).to_native().fetchall())
 
 
-def _aliases(facts: Cleaned, clients: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, str, float]]:
+def _aliases(
+    facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: Settings
+) -> Iterator[tuple[str, str, float]]:
     """Names that may be one client, with the one section that joins them; never joined unasked."""
     joins = [
-        *_spellings(facts, clients),
-        *_near_names(facts, clients),
+        *_spellings(clients, known),
+        *_near_names(clients, known),
         *_families(facts.parents, clients, settings),
     ]
+    if not joins:
+        return
     above: dict[str, str] = {}
 
     def top(name: str) -> str:
@@ -160,34 +165,31 @@ def _section(client: str, names: list[str], settings: Settings) -> str:
     )
 
 
-def _spellings(facts: Cleaned, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:
+def _spellings(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list[str], str, float]]:
     """Names that differ in dots and in how the form of the company is written; the one with most hours stays."""
-    worked = dict(facts.time_entries.aggregate("client, sum(hours)").fetchall())
     alike: dict[str, list[str]] = {}
-    for name in sorted(clients["client"], key=lambda name: -worked.get(name, 0.0)):
+    for name in sorted(clients["client"], key=lambda name: -known.hours.get(name, 0.0)):
         words = re.findall(r"[^\W_]+", name.casefold().replace(".", "").replace("&", " and "))
         alike.setdefault(" ".join(FORMS.get(word, word) for word in words), []).append(name)
     for name, *others in alike.values():
         if others:
-            hours = sum(worked.get(other, 0.0) for other in others)
+            hours = sum(known.hours.get(other, 0.0) for other in others)
             names = f"'{name}' and {' and '.join(map(repr, others))}"
             text = f"{names} are one name written differently ({hours:,.1f} hours)."
             yield name, others, text, hours
 
 
-def _near_names(facts: Cleaned, clients: pd.DataFrame) -> Iterator[tuple[str, list[str], str, float]]:
+def _near_names(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list[str], str, float]]:
     """Names with hours alone, each with the name with endpoints alone that is most like it; best pairs first."""
-    counted = {name for (name,) in facts.endpoints.project("client").distinct().fetchall()}
-    worked = dict(facts.time_entries.aggregate("client, sum(hours)").fetchall())
-    known = set(clients["client"])
-    lonely = sorted((counted - set(worked)) & known)
+    worked, counted, listed = known.hours, known.kinds, set(clients["client"])
+    lonely = sorted((counted.keys() - worked.keys()) & listed)
     if not lonely:
         return
     from rapidfuzz import fuzz, process, utils
 
     pairs = [
         (-likeness, -worked[name], name, near)
-        for name in (set(worked) - counted) & known
+        for name in (worked.keys() - counted.keys()) & listed
         for near, likeness, _ in process.extract(
             name, lonely, scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=LIKENESS, limit=None
         )
