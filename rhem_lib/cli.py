@@ -107,6 +107,47 @@ def _write_quarantine(work: Any) -> Path:
 
 
 @app.command()
+def pull(
+    folder: Folder,
+    only: Annotated[str, typer.Option(metavar="TABLE", help="one table, such as endpoints")] = "",
+    full: Annotated[bool, typer.Option("--full", help="everything again, in place of what is stored")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object instead of text")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch what changed since the last pull from the systems that rhem.toml names."""
+    from rhem_lib.pull import pull_sources
+
+    try:
+        pulled = pull_sources(folder, only=only, full=full, tell=_pull_teller(quiet))
+    except KeyboardInterrupt:
+        raise Stopped("stopped; the same command goes on where this one was.") from None
+    typer.echo(json.dumps(pulled.as_json(), indent=1) if as_json else pulled.text)
+    raise typer.Exit(1 if pulled.failed else 0)
+
+
+def _pull_teller(quiet: bool) -> Any:
+    """A bar of records on a terminal, a line per list in a pipe."""
+    seen: dict[str, Any] = {}
+
+    def tell(system: str, name: str, number: int, total: int) -> None:
+        if quiet:
+            return
+        label = f"{system} {name}"
+        if label not in seen and not sys.stderr.isatty():
+            typer.echo(f"Reading {label}", err=True)
+            seen[label] = None
+        elif sys.stderr.isatty():
+            from tqdm import tqdm
+
+            bar = seen.setdefault("bar", tqdm(unit=" records", dynamic_ncols=True))
+            bar.set_description(label, refresh=False)
+            bar.n, bar.total = number, total or None
+            bar.refresh()
+
+    return tell
+
+
+@app.command()
 def profiles(
     folder: Annotated[
         Path | None,

@@ -129,6 +129,10 @@ class ParameterError(RhemError):
     """A function, command or notebook was given a value that it does not take."""
 
 
+class SourceError(RhemError):
+    """A system does not give its records, or not all of them."""
+
+
 class OutputError(RhemError):
     """Reports cannot be written where they should be."""
 

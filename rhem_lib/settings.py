@@ -317,6 +317,31 @@ class FileSettings(_Section):
     skip: bool = False  # a sheet or a list beside others that is of no use
 
 
+class Source(_Section):
+    """A system that `rhem pull` reads, by its profile; a secret is the variable SYSTEM_NAME unless it is given.
+
+    `first` is the day from which on records are read the first time; by default three years back.
+    """
+
+    system: str
+    url: str = ""
+    secrets: dict[str, Annotated[str, AfterValidator(known_secret)]] = {}
+    share: float = Field(0.25, gt=0, le=1, description="of the vendor's limit on requests that a pull may use")
+    first: dt.date | None = None
+    skip: list[str] = Field([], description="tables that are not pulled, as endpoints where an RMM has them")
+
+    @field_validator("url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        host = url.partition("://")[2].partition("/")[0]
+        here = host.partition(":")[0] in ("localhost", "127.0.0.1") or host.startswith("[::1]")
+        if url and not (url.startswith("https://") or (here and url.startswith("http://"))):
+            raise ValueError("an address starts with https://, for secrets are sent to it")
+        if "@" in host or "?" in url or "#" in url:
+            raise ValueError('an address holds no secrets; write them as secrets = { name = "env:NAME" }')
+        return url.rstrip("/")
+
+
 class Systems(_Section):
     """Systems, by their profiles, of which each holds a part: no fact is in two of them."""
 
@@ -421,6 +446,7 @@ class Settings(_Section):
     clients: dict[ClientName, ClientSettings] = {}
     files: list[FileSettings] = []
     systems: list[Systems] = []
+    sources: list[Source] = []
     brand: Brand = Brand()
     value: Value = Value()
     mail: Mail | None = None

@@ -129,7 +129,7 @@ def check_refusal(error: str) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, what: str = "another run is writing these reports.") -> Iterator[None]:
     """Hold a folder for one run, else raise an OutputError; the lock ends with the process.
 
     A folder that was made for it and is still empty goes again.
@@ -142,7 +142,7 @@ def alone(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout:
         fix = "Wait for it to end, or stop it, and run the command again."
-        raise OutputError("another run is writing these reports.", where=str(folder), fix=fix) from None
+        raise OutputError(what, where=str(folder), fix=fix) from None
     try:
         with lock:
             yield

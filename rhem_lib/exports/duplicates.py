@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rhem_lib.exports.files import quote
-from rhem_lib.exports.match_profile import day_of_name
+from rhem_lib.exports.match_profile import PULLED, day_of_name
 from rhem_lib.exports.profiles import GONE
 from rhem_lib.settings import Settings, normal_name
 
@@ -70,7 +70,7 @@ def file_ages(saved: Mapping[str, int]) -> pa.Table:
     Table
         source_file, age: a number that rises, and is the same for files of one time.
     """
-    days = {label: day_of_name(label)[0] for label in saved}
+    days = {name: pulled["at"] if (pulled := PULLED.match(name)) else day_of_name(name)[0] for name in saved}
     named = all(days.values())
     copies = {label: max(map(int, COPY.findall(label)), default=0) for label in saved}
     times = {label: (days[label] if named else f"{when:012}", copies[label]) for label, when in saved.items()}

@@ -21,6 +21,9 @@ WORK = {normal_header(name) for name in (
     "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
 )}  # fmt: skip
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
+PULLED = re.compile(  # what `rhem pull` stored: the system, and the table after the time of the pull
+    r"exports/(?P<profile>[^/]+)/(?P<at>20\d\d-\d\d-\d\dT\d{6})/(?P<table>[a-z_]+)-"
+)
 ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
 MONTHS = "jan feb mar|mär apr may|mai jun jul aug sep oct|okt nov dec|dez".split()
 WORD = (  # a whole one: maintenance-2026 is no May
@@ -162,7 +165,9 @@ def file_settings(label: str, settings: Settings) -> FileSettings:
     before one that skips its workbook.
     """
     told = [entry for entry in settings.files if _speaks_of(entry, label)]
-    keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in told)))
+    pulled = PULLED.match(label)
+    known = {"profile": pulled["profile"], "table": pulled["table"]} if pulled else {}
+    keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in told), known))
     skip = any(entry.skip for entry in told if entry.path == told[0].path)
     return FileSettings.model_validate(keys | {"path": label, "skip": skip})
 

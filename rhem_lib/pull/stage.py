@@ -1,0 +1,147 @@
+"""Pages of a pull: staged beside the exports, resumed after a kill, and published by one rename.
+
+`<workspace>/.pull/<system>/` holds the pages and, in .progress.json, what is done and where the next page is. When
+every list is whole the folder becomes `exports/<system>/<time>/`, with a record of the pull in .pull.json.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+STAGED, RECORD, PROGRESS = ".pull", ".pull.json", ".progress.json"
+KEPT = timedelta(days=2)  # after which a pull that was left off begins anew
+
+
+@dataclass(frozen=True)
+class Read:
+    """One list, or one span of it, that was read whole, and the proof of it."""
+
+    list: str
+    start: str
+    records: int
+    pages: int
+    proof: str
+
+
+class Stage:
+    """The staged pages of one system.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the workspace.
+    system : str
+        Its profile.
+    plan : str
+        What is asked for: pages staged for another plan are of no use.
+    now : datetime
+        Start of the pull, where none is resumed.
+    """
+
+    def __init__(self, folder: Path, system: str, plan: str, now: datetime) -> None:
+        self.folder = folder / STAGED / system
+        self.state: dict[str, Any] = {}
+        if (self.folder / PROGRESS).is_file():
+            self.state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+        fresh = self.state.get("plan") != plan or now - datetime.fromisoformat(self.state["started"]) > KEPT
+        self.resumed = not fresh
+        if fresh:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            self.state = {"plan": plan, "started": now.isoformat(), "requests": 0, "done": [], "now": {}}
+
+    @property
+    def started(self) -> datetime:
+        """When the pull began, however often it was resumed."""
+        return datetime.fromisoformat(self.state["started"])
+
+    @property
+    def done(self) -> list[Read]:
+        """What is whole."""
+        return [Read(**read) for read in self.state["done"]]
+
+    def pages(self, stem: str) -> list[Path]:
+        """Return the staged pages of a list or a span of it, in order."""
+        return sorted(self.folder.glob(f"{stem}-p[0-9]*.json"))
+
+    def times(self) -> Iterator[float]:
+        """Yield when the staged pages were asked for."""
+        yield from (page.stat().st_mtime for page in self.folder.glob("*-p[0-9]*.json"))
+
+    def keep(self, stem: str, number: int, content: bytes) -> None:
+        """Store a page as it was received, whole or not at all."""
+        _write(self.folder / f"{stem}-p{number:05}.json", content)
+
+    def note(self, requests: int, **now: Any) -> None:
+        """Remember where reading stands."""
+        self.state |= {"requests": requests, "now": now}
+        _write(self.folder / PROGRESS, json.dumps(self.state).encode())
+
+    def finish(self, read: Read, requests: int) -> None:
+        """Remember that a list is whole."""
+        self.state["done"].append(asdict(read))
+        self.note(requests)
+
+    def publish(self, home: Path, local: datetime) -> None:
+        """Make the staged pages exports, all at once, in a folder named after the local time."""
+        record = {key: self.state[key] for key in ("started", "requests", "done")}
+        _write(self.folder / RECORD, json.dumps(record, indent=1).encode())
+        home.mkdir(parents=True, exist_ok=True)
+        while (target := home / f"{local:%Y-%m-%dT%H%M%S}").exists():
+            local += timedelta(seconds=1)
+        os.rename(self.folder, target)
+        _settle(home)
+        (target / PROGRESS).unlink()
+
+
+def earlier_pulls(home: Path) -> dict[Path, dict[str, Any]]:
+    """Return the records of the pulls of a system by their folders, oldest first."""
+    records = sorted(home.glob(f"*/{RECORD}"))
+    return {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in records}
+
+
+def drop_replaced(home: Path, cumulative: set[str]) -> None:
+    """Remove pages that a later pull holds again.
+
+    A list or span of the same start is replaced; of a `cumulative` list, which holds all that changed since its
+    start, also one that started later.
+    """
+    newer: set[tuple[str, str]] = set()
+    for folder, record in reversed(earlier_pulls(home).items()):
+        reads = {(read["list"], read["start"]) for read in record["done"]}
+        for name, start in reads:
+            later = name in cumulative and any(other == name and at <= start for other, at in newer)
+            if later or (name, start) in newer:
+                for page in folder.glob(f"{stem_of(name, start)}-p[0-9]*.json"):
+                    page.unlink()
+        newer |= reads
+
+
+def stem_of(name: str, start: str) -> str:
+    """Return how the pages of a list, or of a span of it, are called."""
+    return f"{name}-{start.replace(':', '') or 'all'}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is whole even after a power cut."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
+
+
+def _settle(folder: Path) -> None:
+    """Make renames in a folder last, where the system has such a thing."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
