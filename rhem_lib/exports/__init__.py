@@ -3,20 +3,15 @@
 from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed, empty_columns
 from rhem_lib.exports.client_names import agreement_table, check_aliases, client_table, unify
 from rhem_lib.exports.files import codes, connect, identifier, inline, lock, quote, quote_path
-from rhem_lib.exports.live_lists import Api, ApiList, SignIn, Zone
-from rhem_lib.exports.match_profile import day_of_name, source_of_files
+from rhem_lib.exports.match_profile import day_of_name, is_pulled, source_of_files
 from rhem_lib.exports.profiles import Profile, read_profiles
 from rhem_lib.exports.skeleton import profile_skeleton
 from rhem_lib.exports.text_tables import read_exports, read_queries
 from rhem_lib.exports.typed_tables import null_columns
 
 __all__ = [
-    "Api",
-    "ApiList",
     "Cleaned",
     "Profile",
-    "SignIn",
-    "Zone",
     "agreement_table",
     "check_aliases",
     "clean_tables",
@@ -28,6 +23,7 @@ __all__ = [
     "empty_columns",
     "identifier",
     "inline",
+    "is_pulled",
     "lock",
     "null_columns",
     "profile_skeleton",

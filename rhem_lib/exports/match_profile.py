@@ -172,6 +172,15 @@ def file_settings(label: str, settings: Settings) -> FileSettings:
     return FileSettings.model_validate(keys | {"path": label, "skip": skip})
 
 
+def is_pulled(label: str) -> bool:
+    """Whether a file is a page that `rhem pull` stored, of a list that is proven whole.
+
+    >>> is_pulled("exports/syncro/2026-11-28T051908/tickets-tickets-all-p00001.json")
+    True
+    """
+    return PULLED.match(label) is not None
+
+
 def skipped(label: str, settings: Settings) -> bool:
     """Whether rhem.toml skips a file, and no entry of it asks for a part of that file (a sheet, a member)."""
     part = any(entry.path.startswith(f"{label}/") and not entry.skip for entry in settings.files)

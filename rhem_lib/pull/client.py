@@ -18,7 +18,8 @@ import httpx2
 import stamina
 
 from rhem_lib.errors import SettingsError, SourceError
-from rhem_lib.exports import Api, Profile, SignIn, Zone
+from rhem_lib.exports import Profile
+from rhem_lib.interfaces import Api, SignIn, Zone
 from rhem_lib.settings import Source, masked, secret
 
 MARK = re.compile(r"\{(\w+)\}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rhem_lib.errors import SourceError
-from rhem_lib.exports import ApiList
+from rhem_lib.interfaces import ApiList
 from rhem_lib.pull.client import MARK, Client, dig, fill, keys_of, list_of
 from rhem_lib.pull.stage import Read, Stage, stem_of
 

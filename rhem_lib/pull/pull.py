@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from rhem_lib.errors import ParameterError, SettingsError, SourceError, nearest, one_of
-from rhem_lib.exports import Api, ApiList, Profile, read_profiles
+from rhem_lib.exports import Profile, read_profiles
+from rhem_lib.interfaces import Api, ApiList
 from rhem_lib.pull.client import Client, Clock, Pace, list_of, secrets_of
 from rhem_lib.pull.pages import Span, read_whole
 from rhem_lib.pull.stage import STAGED, Read, Stage, drop_replaced, earlier_pulls

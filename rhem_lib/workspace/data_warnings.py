@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import leave_out, say, toml_text
-from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files
+from rhem_lib.exports import Cleaned, day_of_name, is_pulled, quote, source_of_files
 from rhem_lib.settings import Settings, normal_name
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
@@ -98,6 +98,8 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
             yield "missing-table", f"{text}{more}.", "", ""
     yield from _repeat_warnings(facts)
     for row in facts.missing_columns.itertuples():
+        if is_pulled(row.path):  # interfaces leave empty fields out
+            continue
         text = (
             f"{row.path} is without '{row.column}', which {row.others} other files of its kind have: rules that "
             "ask for it find nothing there. Export it again with that column."
@@ -108,7 +110,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
         if not rows:
             yield "empty-file", f"{path} has a header and no rows.", "", ""
-        elif rows % PAGE == 0:
+        elif rows % PAGE == 0 and not is_pulled(path):
             yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
     hidden = files.loc[files["hidden"] != "", ["path", "hidden"]].drop_duplicates()
     for path, what in hidden.itertuples(index=False):

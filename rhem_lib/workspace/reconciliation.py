@@ -83,8 +83,9 @@ class Account:
         return pd.DataFrame({"rows": self.table["rows"], "hours": hours.round(2), "share_percent": share})
 
     def received(self) -> pd.DataFrame:
-        """Files and rows per archive (or file), profile and table."""
-        container = self.files["path"].str.replace(r"(\.zip)/.*", r"\1", regex=True)
+        """Files and rows per archive, system that was pulled from, or file, by profile and table."""
+        pulled = r"(^exports/[^/]+)/\d{4}-\d\d-\d\dT\d{6}/.*"
+        container = self.files["path"].str.replace(rf"(?:(\.zip)/.*|{pulled})", r"\1\2", regex=True)
         groups = self.files.assign(received=container).groupby(["received", "profile", "table"], sort=False)
         return groups.agg(files=("path", "size"), rows=("rows", "sum")).reset_index()
 

@@ -19,7 +19,7 @@ empty cell, * a wildcard), or without values when it is filled and no no. A tabl
 where its column `of` says of which; found by the columns `names_by`, joined by /, if not by the column itself. Its
 column `parent`, the id or name of the account above, becomes a suggestion. `note` is what an analyst must know of
 the table. `missing` lists what stands for nothing, such as `?`. `distinct` reads facts repeated on many rows once;
-`extras` keeps columns that no canonical name claims, save those of people (PERSONAL). `[api]`: see `live_lists`.
+`extras` keeps columns that no canonical name claims, save those of people (PERSONAL). `[api]`: see `interfaces`.
 """
 
 import re
@@ -39,8 +39,8 @@ from pydantic import (
 
 from rhem_lib import schema
 from rhem_lib.errors import SettingsError
-from rhem_lib.exports.live_lists import Api
 from rhem_lib.exports.value_formats import DATES, OWN_FORMAT, RESAVED
+from rhem_lib.interfaces import Api
 from rhem_lib.settings import Rule, read_toml
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
