@@ -11,12 +11,12 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import stamina
-from pull.facts import CLIENTS, ENCODE, SETTINGS, entries, stamp
-from pull.fakes import BASES, SECRET, SECRETS, Fake, FakeClock, Row, answer, cut, status
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
 import rhem_lib as rhem
+from pull.facts import CLIENTS, ENCODE, SETTINGS, entries, stamp
+from pull.fakes import BASES, SECRET, SECRETS, Fake, FakeClock, Row, answer, cut, status
 from rhem_lib.cli import app
 from rhem_lib.errors import OutputError, ParameterError, SettingsError
 from rhem_lib.exports import read_profiles
