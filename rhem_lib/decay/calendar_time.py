@@ -21,15 +21,16 @@ from scipy.stats import norm
 from rhem_lib.decay import mixed_model, posterior, quadrature
 from rhem_lib.decay.client_months import padded
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.decline_test import Gate
+from rhem_lib.decay.decline_test import Gate, check_decline
 from rhem_lib.decay.laplace import Model, Point, evaluate
 from rhem_lib.decay.mixed_model import Drift, Fit
 from rhem_lib.decay.residuals import expected, residuals
-from rhem_lib.decay.season import newton_step
+from rhem_lib.decay.season import harmonics, newton_step
 from rhem_lib.settings import Target
 
 STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
-ROUNDS, STEPS_END, LARGEST_STEP, DIFFERENCE = 8, 3e-4, 0.03, 1e-4
+ROUNDS, STEPS_END, LARGEST_STEP, MOST_DRIFT, DIFFERENCE = 8, 3e-4, 0.03, 0.1, 1e-4
+MONTHS_FOR_WAVE, LONGEST_STEP = 24, 3.0
 LEAST_SPREAD = (
     2.0  # months, standard deviation of onboarding: below it only the curve's bend tells age from calendar
 )
@@ -178,9 +179,12 @@ def drift_of(fit: Fit, rows: pd.DataFrame, names: list[str]) -> tuple[Drift, pd.
 
 
 def find_drift(fit: Fit, calendar: Array) -> Drift:
-    """Return the common drift per calendar month, with all curves free to follow.
+    """Return the common drift per calendar month, with all curves free to follow and a yearly wave taken out.
 
-    From the score at no drift; where that is beyond doubt, by secant steps to the maximum of the likelihood.
+    From the score at no drift; where that is beyond doubt, by secant steps to the maximum of the likelihood. A
+    curve can take up a drift and a drift a curve, so that the likelihood has two hills: the other is that of the
+    drift which alone explains what the gate sees. The search starts from the higher one; while the other is not
+    ruled out, the standard error covers both.
 
     Parameters
     ----------
@@ -189,20 +193,67 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
     calendar : array (clients, months)
         Calendar months since the first of the data.
     """
-    months, model = fit.slow.months, fit.slow
+    model = _without_wave(fit, calendar)
     point = mixed_model.maximise(model, fit.point.theta, gain=1e-8)
-    onboarded = calendar[:, 0] - months.age_start[:, 0]
     slope = _slope(model, point, calendar, 0.0)
     variance = _variance(model, point, calendar)
     if not np.isfinite(variance):
         return Drift(identified=False, error=np.inf)
-    found = Drift(
-        slope * variance, np.sqrt(variance), slope**2 * variance, identified=onboarded.std() >= LEAST_SPREAD
-    )
-    if not found.identified or found.evidence < STRONG**2:
-        return _followed(found, model, point, calendar)
+    joined = calendar[:, 0] - model.months.age_start[:, 0]
+    apart = bool(joined.std() >= LEAST_SPREAD)
+    found = Drift(slope * variance, np.sqrt(variance), slope**2 * variance, identified=apart)
+    if not found.identified:
+        return _followed(found, model, point, calendar, slope)
     value = _value(model, point, calendar, 0.0)
-    at, before, step = 0.0, slope, slope * variance
+    rival, other = _rival(model, point, calendar, found)
+    other_gain = 2 * (_value(model, other, calendar, rival) - value)
+    if max(found.evidence, other_gain) >= STRONG**2:
+        at, top = (rival, other) if other_gain > found.evidence else (0.0, point)
+        at, top, error = _climb(model, top, calendar, at, variance)
+        found = Drift(at, error, 2 * (_value(model, top, calendar, at) - value))
+        # The likelihood knows little of shocks that last; the error over clients does.
+        if min(found.evidence, (at / error) ** 2) >= STRONG**2:
+            return _taken_out(_covering(found, rival, other_gain), model, top, calendar)
+    return _covering(_followed(found, model, point, calendar, slope), rival, other_gain)
+
+
+def _without_wave(fit: Fit, calendar: Array) -> Model:
+    """The model without a yearly wave, which passes for a drift; as it is where the data span under two years."""
+    model, harmonic = fit.slow, harmonics(calendar + 1)
+    if calendar.max() < MONTHS_FOR_WAVE - 1:
+        return model
+    try:
+        step = newton_step(model, fit.point, np.dstack([calendar, harmonic]))[0]
+    except np.linalg.LinAlgError:
+        return model
+    return replace(model, months=model.months.divided(np.exp(harmonic @ np.clip(step[1:], -0.5, 0.5))))
+
+
+def _rival(model: Model, point: Point, calendar: Array, found: Drift) -> tuple[float, Point]:
+    """The drift that explains all of a fall or rise between first and last months, with curves anew.
+
+    The same as `found` where there is no change to explain.
+    """
+    gate = check_decline(model.months)
+    if not (gate.declines or found.evidence >= STRONG**2) or gate.lag <= 0:
+        return 0.0, point
+    at = float(np.clip(gate.log_ratio / gate.lag, -MOST_DRIFT, MOST_DRIFT))
+    moved = without(model, calendar, at)
+    theta = np.r_[mixed_model.starting_values(moved)[:-5], point.theta[-5:]]
+    return at, mixed_model.maximise(moved, theta, gain=1e-8)
+
+
+def _covering(found: Drift, rival: float, gain: float) -> Drift:
+    """The drift, its error such that the interval takes in the rival where that is not ruled out."""
+    reach = norm.ppf(0.975)
+    open_still = found.evidence - gain < reach**2
+    return replace(found, error=max(found.error, abs(found.log - rival) / reach)) if open_still else found
+
+
+def _climb(model: Model, point: Point, calendar: Array, at: float, variance: float) -> tuple[float, Point, float]:
+    """From a drift and the curves there to the maximum over both, by secant steps; with the standard error."""
+    before = _slope(model, point, calendar, at)
+    step = before * variance
     for _ in range(ROUNDS):
         step = float(np.clip(step, -LARGEST_STEP, LARGEST_STEP))
         at += step
@@ -212,22 +263,30 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
         before, step = slope, slope * variance
         if abs(step) < STEPS_END:
             break
-    gain = 2 * (_value(model, point, calendar, at) - value)
-    error = float(np.sqrt(max(variance, _variance(without(model, calendar, at), point, calendar))))
-    # The likelihood knows little of shocks that last; the error over clients does.
-    if min(gain, (at / error) ** 2) < STRONG**2:
-        return _followed(Drift(at, error, gain), model, point, calendar)
-    moved = mixed_model.maximise(without(model, calendar, at + error), point.theta, gain=1e-8)
+    own = _variance(without(model, calendar, at), point, calendar)
+    return at, point, float(np.sqrt(max(variance, own)))
+
+
+def _taken_out(found: Drift, model: Model, point: Point, calendar: Array) -> Drift:
+    """The drift beyond doubt, with what coefficients and clients do as it moves."""
+    moved = mixed_model.maximise(without(model, calendar, found.log + found.error), point.theta, gain=1e-8)
     centres = [model.centre(x.theta) + x.modes for x in (point, moved)]
-    coefficients = (moved.theta[:-5] - point.theta[:-5]) / error
-    onboarded = calendar[:, 0] + 1 - months.age_end[:, 0]
-    return Drift(at, error, gain, True, True, coefficients, (centres[1] - centres[0]) / error, onboarded)
+    coefficients = (moved.theta[:-5] - point.theta[:-5]) / found.error
+    onboarded = calendar[:, 0] + 1 - model.months.age_end[:, 0]
+    clients = (centres[1] - centres[0]) / found.error
+    return replace(found, taken_out=True, coefficients=coefficients, clients=clients, onboarded=onboarded)
 
 
-def _followed(found: Drift, model: Model, point: Point, calendar: Array) -> Drift:
-    """The drift with what the coefficients would do if it were taken out."""
+def _followed(found: Drift, model: Model, point: Point, calendar: Array, slope: float) -> Drift:
+    """The drift with what the coefficients would do if it were taken out.
+
+    Curves that took up a part of it give that back slowly, so the step is lengthened by the slope where it ends.
+    """
     moved = mixed_model.maximise(without(model, calendar, found.log), point.theta, gain=1e-7)
-    return replace(found, coefficients=(moved.theta[:-5] - point.theta[:-5]) / (found.log or 1.0))
+    left = _slope(model, moved, calendar, found.log) / (slope or 1.0)
+    longer = 1 / max(1 - left, 1 / LONGEST_STEP)
+    coefficients = (moved.theta[:-5] - point.theta[:-5]) / (found.log or 1.0)
+    return replace(found, log=found.log * longer, error=found.error * np.sqrt(longer), coefficients=coefficients)
 
 
 def without(model: Model, calendar: Array, drift: float) -> Model:

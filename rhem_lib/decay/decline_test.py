@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import t as student
 
+from rhem_lib.decay import tweedie
 from rhem_lib.decay.client_months import Months
 from rhem_lib.decay.curves import Array
 from rhem_lib.decay.mixed_model import Drift, Fit
@@ -20,6 +21,7 @@ EARLY_MONTHS, LATE_MONTHS = 3, 4
 CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
 ROUNDING = 1e-9
 FROM_START = 3.0  # months of age: a client seen younger is seen from the start
+FISHER_ROUNDS, LOG_RANGE = 25, 8.0
 YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 
 
@@ -85,9 +87,7 @@ def check_decline(months: Months) -> Gate:
     ratio, early, late = first_and_last(months)
     middle = (months.age_start + months.age_end) / 2
     ages = [(middle * part).sum(1) / part.sum(1) for part in (late, early)]
-    # What there is to see between two ages: fixed beforehand, since a curve fitted to the same hours would look
-    # where chance makes them fall.
-    late_share, early_share = (1 / (1 + age / YOUNG_MONTHS) for age in ages)
+    late_share, early_share = map(_to_see, ages)
     weight = (early_share - late_share) / (
         CLIENT_VARIANCE + SAMPLING_VARIANCE / np.sqrt(early.sum(1) * late.sum(1))
     )
@@ -101,6 +101,46 @@ def check_decline(months: Months) -> Gate:
     p_value = 2 * student.sf(abs(mean) / error, df) if error > 0 else float(mean == 0)
     mean, reach = float(mean), float(reach)
     return Gate(mean, mean - reach, mean + reach, float(p_value), float(lag), seen, float(df))
+
+
+def _to_see(age: Array) -> Array:
+    """Share of a decline that is still to be seen at an age.
+
+    Fixed beforehand, since a curve fitted to the same hours would look where chance makes them fall.
+    """
+    return 1 / (1 + age / YOUNG_MONTHS)
+
+
+def own_falls(fit: Fit) -> Array:
+    """One-sided p-value that a client falls, from its own months alone, (clients,).
+
+    Signed root of the likelihood ratio of a log rate that follows what there is to see against one that stays, at
+    the fitted dispersions, with no help from other clients: a small client among large falling ones leans on them.
+    Divided by the client's own scatter where that is greater, with t for its months.
+    """
+    months = fit.slow.months
+    precision = months.used / fit.slow.dispersion(fit.point.theta)[0]
+    total = precision.sum(1, keepdims=True)
+    mean = np.maximum((precision * months.rate).sum(1, keepdims=True) / total, ROUNDING)
+    share = _to_see((months.age_start + months.age_end) / 2)
+    share = share - (precision * share).sum(1, keepdims=True) / total
+    path = np.stack([np.ones_like(share), share], axis=-1)
+    at = np.zeros((len(mean), 2))
+    for _ in range(FISHER_ROUNDS):
+        rate = mean * np.exp(np.clip(np.einsum("ntk,nk->nt", path, at), -LOG_RANGE, LOG_RANGE))
+        score = np.einsum("ntk,nt->nk", path, precision * (months.rate - rate) / np.sqrt(rate))
+        weight = np.einsum("ntk,nt,ntl->nkl", path, precision * np.sqrt(rate), path) + ROUNDING * np.eye(2)
+        step = np.linalg.solve(weight, score[..., None])[..., 0]
+        at = at + step / np.maximum(np.abs(step).max(1, keepdims=True), 1.0)
+    gain = (tweedie.fit_term(months.rate, rate, precision) - tweedie.fit_term(months.rate, mean, precision)).sum(1)
+    df = np.maximum(months.used.sum(1) - 2, 1)
+    scatter = np.maximum((precision * (months.rate - rate) ** 2 / rate**1.5).sum(1) / df, 1.0)
+    if fit.drift is not None:
+        by_month = fit.drift.month(months.age_end.T).T
+        along = np.einsum("nt,nt,nt->n", share, precision * np.sqrt(rate), by_month)
+        scatter = scatter + (fit.drift.error * along) ** 2 / weight[:, 1, 1]
+    root = np.sign(at[:, 1]) * np.sqrt(2 * np.maximum(gain, 0) / scatter)
+    return np.asarray(student.sf(root, df))
 
 
 def first_and_last(months: Months) -> tuple[Array, Array, Array]:

@@ -19,7 +19,7 @@ from rhem_lib.decay.decline_test import Gate
 from rhem_lib.decay.forecast import NewClient, draw_months, forecast_months, forecast_new
 from rhem_lib.decay.kinds import Kinds, two_kinds
 from rhem_lib.decay.misfit import Misfit, check_misfit
-from rhem_lib.decay.recording import RecordingCheck, check_recording
+from rhem_lib.decay.recording import RecordingCheck, after_hump, check_recording
 from rhem_lib.decay.season import Season, find_wave
 from rhem_lib.decay.target_check import WHO, Claim, Sight, check_claim, clients_left
 from rhem_lib.errors import ParameterError, one_of
@@ -30,6 +30,7 @@ ALLOTTED = 1e-9  # relative spread of rates
 SHAPES = ("exponential", "hyperbolic", "linear", "step", "flat")
 SHAPE_MARGIN = 4.0
 TAUS_TO_SEE_FLOOR = 2.5
+LEVELS = ["start_h", "floor_h"]  # beside that at the target's month
 MONTH_DRAWS = 10_000
 ONE_SEASON = 2  # calendar months of onboarding
 
@@ -213,7 +214,7 @@ class DecayFit:
         if (months.age_end * months.used).max() < TAUS_TO_SEE_FLOOR * tau:
             text.append("No client was followed long enough to see its floor, so that is a guess.")
         if not self._start_seen:
-            who = f"No client was seen in its first {first:.0f} months"
+            who = f"No client's first {first:.0f} months are in the fit"
             who = who if not self.gate.seen else f"Only {self.gate.seen} clients were seen from the start"
             text.append(f"{who}, so the start is a guess.")
         elif self.gate.seen < len(months.used) / 2:
@@ -373,6 +374,7 @@ class DecayFit:
         if self.core is None:
             raise ParameterError(f"there is no fit: {self.missing}.", where="misfit")
         rows = fitted_months(panel)
+        rows = after_hump(rows) if self.recording and "hump" in self.recording.found else rows
         if "month" in rows:
             rows = rows[~rows["month"].isin(self.calendar.standouts["month"])]
         return check_misfit(self.core, rows[rows["client"].isin(self.names)], list(self.names), seed)
@@ -447,6 +449,9 @@ def fit_decay(
     if missing := _missing(rows):
         return _refusal(rows, target, missing, left_out)
     made = _fitted(rows, season)
+    recording = check_recording(rows, declines=made.gate.declines)
+    if "hump" in recording.found and not _missing(later := after_hump(rows).reset_index(drop=True)):
+        rows, made = later, _fitted(later, season)
     core, names, gate, rng = made.core, made.names, made.gate, np.random.default_rng(seed)
     shapes = mixed_model.compare_shapes(core, SHAPES, target.months)
     population, typical, draws = tables.population(core, target, rng)
@@ -460,15 +465,16 @@ def fit_decay(
         changes = changes.merge(known.drop_duplicates(["client", "age_months"]), how="left")
     kinds = two_kinds(core, names, clients["follows"], draws, target)
     shown = WHO if not kinds.two else {who: name for who, name in WHO.items() if who != "typical"}
+    population.loc[[*LEVELS, target.level_column], ["low", "mean_low"]] *= recording.least
     calendar = made.calendar(population, target)
-    sight = Sight(gate.declines, gate.seen, shown, calendar.verdict)
+    sight = Sight(gate.declines, gate.seen, shown, calendar.verdict, recording.least)
     claim = check_claim(core, draws, typical, population, left, target, sight)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan
         clients.loc[~clients["falls"], [c for c in clients if c.startswith(("half_life", "months_to"))]] = np.nan
     return DecayFit(
         population, clients.sort_index(), shapes, gate, target, "", tuple(names), core, claim, changes, made.wave,
-        left_out, calendar, kinds, check_recording(rows, declines=gate.declines), observed,
+        left_out, calendar, kinds, recording, observed,
     )  # fmt: skip
 
 

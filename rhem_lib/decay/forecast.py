@@ -16,7 +16,7 @@ from rhem_lib.decay.laplace import split
 from rhem_lib.decay.mixed_model import Drift, Fit
 
 DRAWS, NEW_DRAWS, COVERAGE = 2000, 20_000, (0.05, 0.95)
-USUAL_DRIFT = 0.01  # log per month, standard deviation
+USUAL_DRIFT = 0.03  # log per month, standard deviation: drifts of up to 3 % a month are usual
 MOST = 2.0  # times the highest month seen: where little is known, a drawn path may run off
 
 

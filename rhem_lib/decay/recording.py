@@ -17,6 +17,7 @@ COLUMNS = ["finding", "value", "low", "high", "p_value"]
 STEPS, LEAST_MONTHS, IN_STEPS = (0.5, 0.25), 30, 0.98
 LAST_MONTHS = 12  # of the data, for the level that rounding adds to
 FIRST_AGE, LATER_AGES = 1.5, (2.0, 5.0)  # months: before a hump, and on it
+HUMP_MONTHS = 3.0  # left out where there is one
 GROWTH, LEAST_TICKETS, LEAST_CLIENTS = 1.5, 5.0, 4
 STEEP_MONTHS, LEAST_CHANGE = 6.0, -0.003
 LOG_VARIANCE = 0.1  # of a client's log ratios, beside chance
@@ -30,12 +31,15 @@ class RecordingCheck:
     ----------
     table : DataFrame, one row per finding
         finding (hours per ticket, rounded times, hump, growth), value with low and high (95 %), p_value.
-        Values are the change of hours per ticket per month beyond that of tickets, the most minutes per endpoint
-        and month that rounding adds, and the ratios of hours in months 3 to 5 to those of the first, and of
-        endpoints in the end to those of the beginning.
+        Values are the change of hours per ticket per month beyond that of tickets, the minutes per endpoint and
+        month that rounding up adds (high: at most), and the ratios of hours in months 3 to 5 to those of the
+        first, and of endpoints in the end to those of the beginning.
+    least : float
+        Share of the hours that was worked at least: under 1 where every ticket may have been rounded up.
     """
 
     table: pd.DataFrame
+    least: float = 1.0
 
     @property
     def found(self) -> tuple[str, ...]:
@@ -56,13 +60,14 @@ _WORDS = {
     ),
     "rounded times": lambda row: (
         "All times are multiples of "
-        f"{row.p_value:.0f} minutes. If every ticket was rounded up, levels are at most {row.value:.1f} "
-        "minutes per endpoint and month too high; they cannot be too low for that."
+        f"{row.p_value:.0f} minutes. If every ticket was rounded up, levels are about {row.value:.1f} and at most "
+        f"{row.high:.1f} minutes per endpoint and month too high, for which the lower limits allow; they cannot "
+        "be too low for that."
     ),
     "hump": lambda row: (
         f"Hours rise before they fall: months 3 to 5 are at {row.value:.0%} of the first (95 % interval "
-        f"{row.low:.0%} to {row.high:.0%}). Perhaps the first months are not all written down; the start and "
-        "the half-life are those of a curve that falls from the first day, and not to be relied on."
+        f"{row.low:.0%} to {row.high:.0%}). Perhaps the first months are not all written down. Those before "
+        f"month {HUMP_MONTHS + 1:.0f} are left out of the fit, so that the curve is that of the fall."
     ),
     "growth": lambda row: (
         f"The typical client's endpoints grew to {row.value:.1f} times those of its beginning. Where new "
@@ -72,10 +77,25 @@ _WORDS = {
 
 
 def check_recording(rows: pd.DataFrame, *, declines: bool) -> RecordingCheck:
-    """Look for signs in fitted months; a hump only before a decline."""
+    """Look for signs in fitted months; for a hump only before a decline."""
     checks = (_per_ticket, _rounded, *([_hump] if declines else []), _growth)
     found = [line for line in (check(rows) for check in checks) if line is not None]
-    return RecordingCheck(pd.DataFrame(found, columns=COLUMNS))
+    table = pd.DataFrame(found, columns=COLUMNS)
+    most = table.loc[table["finding"] == "rounded times", "high"].sum()
+    late = _last_year(rows)
+    level = 60 * late["reactive_hours"].sum() / late["exposure"].sum()
+    return RecordingCheck(table, max(1 - most / level, 0.0) if level > 0 else 1.0)
+
+
+def after_hump(rows: pd.DataFrame) -> pd.DataFrame:
+    """The months after a hump; of clients that have too few of them, all."""
+    short = rows.groupby("client")["age_end"].transform("max") < 2 * HUMP_MONTHS
+    return rows[short | (rows["age_start"] >= HUMP_MONTHS)]
+
+
+def _last_year(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each client's last months."""
+    return rows[rows["age_end"] > rows.groupby("client")["age_end"].transform("max") - LAST_MONTHS]
 
 
 def _mean(values: Array, chance: Array) -> tuple[float, float, float, float]:
@@ -128,15 +148,17 @@ def _per_ticket(rows: pd.DataFrame) -> tuple | None:
 def _rounded(rows: pd.DataFrame) -> tuple | None:
     """Hours of all months are multiples of a step: at most a step a ticket, at the tickets of the last year."""
     hours = rows.loc[rows["reactive_hours"] > 0, "reactive_hours"].to_numpy(float)
-    if len(hours) < LEAST_MONTHS:
+    if len(hours) < LEAST_MONTHS or "reactive_tickets" not in rows or not rows["reactive_tickets"].sum() > 0:
         return None
     for step in STEPS:
         if np.isclose(hours / step, np.round(hours / step), atol=1e-6).mean() < IN_STEPS:
             continue
-        late = rows[rows["age_end"] > rows.groupby("client")["age_end"].transform("max") - LAST_MONTHS]
-        tickets = late["reactive_tickets"].sum() if "reactive_tickets" in late else np.nan
-        most = 60 * step * tickets / late["exposure"].sum()
-        return "rounded times", most, 0.0, most, 60 * step
+        late = _last_year(rows)
+        tickets = max(late["reactive_tickets"].sum(), 1.0)
+        each, most = late["reactive_hours"].sum() / tickets, 60 * step * tickets / late["exposure"].sum()
+        # Exponential tickets of mean m, rounded up, have a mean of step / (1 - exp(-step / m)).
+        usual = most * (each / step + 1 / np.log1p(-step / each)) if each > step else most
+        return "rounded times", usual, 0.0, most, 60 * step
     return None
 
 

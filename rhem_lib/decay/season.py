@@ -34,7 +34,7 @@ class Season:
 
     def factor(self, calendar_month: ArrayLike) -> Array:
         """Factor of calendar months 1 to 12."""
-        return np.exp(_harmonic(np.asarray(calendar_month, float)) @ np.array(self.wave))
+        return np.exp(harmonics(np.asarray(calendar_month, float)) @ np.array(self.wave))
 
     @property
     def text(self) -> str:
@@ -46,7 +46,8 @@ class Season:
         )
 
 
-def _harmonic(month: Array) -> Array:
+def harmonics(month: Array) -> Array:
+    """Sine and cosine of the year at calendar months, (..., 2)."""
     angle = 2 * np.pi * (month - 1) / 12
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
 
@@ -62,7 +63,7 @@ def find_wave(months: Months, calendar_month: Array) -> Season:
     calendar_month : array (clients, months), 1 to 12
     """
     wave = np.zeros(2)
-    harmonic = _harmonic(calendar_month)
+    harmonic = harmonics(calendar_month)
     model = Model(months)
     point = mixed_model.maximise(model)
     for _ in range(ROUNDS):

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, norm
+from scipy.stats import false_discovery_control
 
 from rhem_lib.decay import curves, mixed_model, posterior
 from rhem_lib.decay.curves import Array
+from rhem_lib.decay.decline_test import own_falls
 from rhem_lib.settings import Target
 
 MONTHS_TO_FOLLOW = 6
@@ -14,7 +15,7 @@ TOO_NOISY = 3.0  # times the noise of all clients: no path to be seen
 POPULATION_DRAWS = 4000
 CLIENT_DRAWS, FEWEST_DRAWS, MOST_DRAWN = 1000, 200, 4_000_000
 LONGEST_MONTHS = 1200.0
-FALSE_DISCOVERY, TINY = 0.05, 1e-12
+FALSE_DISCOVERY = 0.05
 
 POPULATION_COLUMNS = ["estimate", "low", "high", "mean_estimate", "mean_low", "mean_high"]
 
@@ -90,9 +91,7 @@ def clients(
     table["months"] = months.used.sum(axis=1).astype(int)
     change, error = _change(core, eta, covariance)
     table["follows"] = _follows(core, np.isin(names, changed), change, core.quantile * error)
-    # A client's own evidence is its months, of which there are many, and not the clients around it: no t.
-    p_values = 2 * norm.sf(np.abs(change) / np.maximum(error, TINY))
-    table["falls"] = (false_discovery_control(p_values) <= FALSE_DISCOVERY) & (change < 0)
+    table["falls"] = (false_discovery_control(own_falls(core)) <= FALSE_DISCOVERY) & (change < 0)
     return table
 
 

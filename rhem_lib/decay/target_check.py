@@ -29,13 +29,15 @@ WHO = {"typical": "the typical client", "mean": "the mean of the clients", "port
 class Sight:
     """Whether hours fall with age at all, how many clients were seen from the start, and of whom to speak.
 
-    And whether everyone's drift by calendar time was taken out (drift) or cannot be told from age (open).
+    And whether everyone's drift by calendar time was taken out (drift) or cannot be told from age (open), and
+    which share of the hours was worked at least.
     """
 
     declines: bool
     seen: int
     who: dict[str, str]
     calendar: str = "none"
+    least: float = 1.0
 
     @property
     def start(self) -> bool:
@@ -179,8 +181,10 @@ def check_claim(
     for of, weight in weights.items():
         starts = posterior.interval(start @ weight, own_start @ weight)
         shares = posterior.order_statistics((level <= target.target_h) @ weight, 0.5, 0.025, 0.975)
-        rows["start_h", of] = [*starts, starts[0]]
-        rows["level_h", of] = [*posterior.interval(level @ weight, own @ weight), _median(own_stayed @ weight)]
+        shares[2] = posterior.order_statistics((level * sight.least <= target.target_h) @ weight, 0.975)[0]
+        middle, low, high = posterior.interval(level @ weight, own @ weight)
+        rows["start_h", of] = [starts[0], starts[1] * sight.least, starts[2], starts[0]]
+        rows["level_h", of] = [middle, low * sight.least, high, _median(own_stayed @ weight)]
         rows["share_at_target", of] = [*shares, _median((stayed <= target.target_h) @ weight)]
     table = pd.DataFrame.from_dict(rows, "index", columns=[*names, "if_stayed"], dtype=float)
     order = pd.MultiIndex.from_product([["start_h", "level_h", "share_at_target"], WHO], names=["quantity", "of"])

@@ -8,9 +8,9 @@ import pytest
 from scenarios import SCENARIOS, simulate_panel
 from worlds import WORLDS, simulate_world
 
-from rhem_lib.decay import calendar_time
+from rhem_lib.decay import calendar_time, mixed_model
 from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
-from rhem_lib.decay.decline_test import check_decline
+from rhem_lib.decay.decline_test import check_decline, own_falls
 from rhem_lib.decay.fit import fit_decay
 
 
@@ -124,6 +124,45 @@ def test_one_client_that_falls_keeps_its_half_life_among_flat_ones():
     assert own["half_life_months_low"] < truth["tau_months"].item() * np.log(2) < own["half_life_months_high"]
     assert fit.clients["half_life_months"].notna().sum() == 1
     assert "By themselves 1 fall beyond doubt, and have a half-life: Falling Ltd." in fit.text
+
+
+def test_a_small_flat_client_does_not_lean_on_large_falling_ones():
+    """Its own months are all that counts: they are the same in both portfolios, and so is its evidence."""
+    small = simulate_world(replace(WORLDS["C0"], clients=1), seed=12)[0].assign(client="Small")
+    evidence = []
+    for world in ("C0", "C100"):
+        others = simulate_world(replace(WORLDS[world], clients=9), seed=4)[0]
+        rows = fitted_months(pd.concat([others, small]))
+        names = client_order(rows)
+        p_values = own_falls(mixed_model.fit(lay_out(rows, names)))
+        evidence.append(p_values[names.index("Small")])
+        others_fall = np.median(np.delete(p_values, names.index("Small"))) < 0.01
+        assert others_fall == (world == "C100")
+    assert evidence[0] == pytest.approx(evidence[1], abs=0.1)
+    assert min(evidence) > 0.05
+
+
+def test_a_yearly_wave_is_no_drift(monkeypatch):
+    """A wave over 27 months, which alone looks like a trend, moves the drift only where it is left in."""
+    rows = fitted_months(simulate_panel(replace(SCENARIOS["S4"], clients=20, season=0.0), seed=3))
+    rows = rows[rows["month"] < rows["month"].min() + pd.DateOffset(months=27)]
+    wave = 1 + 0.4 * np.cos(2 * np.pi * (rows["month"].dt.month - 1) / 12)
+    names = client_order(rows)
+
+    def drift(hours):
+        months = rows.assign(reactive_hours=hours)
+        return calendar_time.drift_of(mixed_model.fit(lay_out(months, names)), months, names)[0].log
+
+    plain, waved = drift(rows["reactive_hours"]), drift(rows["reactive_hours"] * wave)
+    monkeypatch.setattr(calendar_time, "MONTHS_FOR_WAVE", 100)
+    left_in = drift(rows["reactive_hours"] * wave)
+    assert abs(waved - plain) < abs(left_in - plain) / 3
+
+
+def test_the_error_of_a_drift_covers_a_rival_that_is_not_ruled_out():
+    found = mixed_model.Drift(log=0.0, error=0.005, evidence=4.0)
+    assert calendar_time._covering(found, -0.02, gain=1.0).error == pytest.approx(0.02 / 1.96, rel=1e-3)
+    assert calendar_time._covering(found, -0.02, gain=0.1).error == 0.005
 
 
 def test_calendar_months_by_hand():

@@ -329,7 +329,9 @@ def test_a_client_that_rises_past_the_target_does_not_reach_it(panel):
 
 def test_a_start_that_nobody_was_seen_at_is_called_a_guess(panel):
     late = [one_client(f"c{i}", 0.1 + 0.5 * np.exp(-np.arange(20 + i) / 8), first_age=24.0) for i in range(8)]
-    assert "No client was seen in its first 24 months, so the start is a guess." in fit_decay(pd.concat(late)).text
+    assert (
+        "No client's first 24 months are in the fit, so the start is a guess." in fit_decay(pd.concat(late)).text
+    )
     assert "guess" not in fit_decay(simulate_panel("S1", seed=1)).text
 
 

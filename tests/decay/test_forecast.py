@@ -155,7 +155,7 @@ def test_a_client_of_no_endpoints_or_without_a_fit_is_refused(panel):
 def test_a_drift_that_may_be_none_bends_and_widens_what_is_far(panel):
     fit = fit_decay(panel)
     core = replace(fit.core, doubt=None)
-    doubtful = replace(core, doubt=Drift(log=0.02, error=0.01))
+    doubtful = replace(core, doubt=Drift(log=0.02, error=0.03))
     plain, bent = (forecast_months(x, 3, 12) for x in (core, doubtful))
     grown = (bent["rhem_h"] / plain["rhem_h"]).to_numpy()
     assert grown[0] == pytest.approx(np.exp(0.5 * 0.02 * 0.5), abs=0.03)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scenarios import SCENARIOS, simulate_panel
 from worlds import WORLDS, simulate_world
@@ -41,7 +42,34 @@ def test_the_bound_of_rounding_is_a_quarter_hour_a_ticket():
     panel = simulate_world("G", seed=2)[0]
     line = found(panel).table.set_index("finding").loc["rounded times"]
     late = panel[panel["age_end"] > panel.groupby("client")["age_end"].transform("max") - 12]
-    assert line["value"] == pytest.approx(15 * late["reactive_tickets"].sum() / late["exposure"].sum())
+    assert line["high"] == pytest.approx(15 * late["reactive_tickets"].sum() / late["exposure"].sum())
+    # What rounding up added is known here: the same work without it.
+    worked = simulate_world(replace(WORLDS["G"], rounded=0.0), seed=2)[0].loc[late.index]
+    added = 60 * (late["reactive_hours"].sum() - worked["reactive_hours"].sum()) / late["exposure"].sum()
+    assert line["value"] == pytest.approx(added, rel=0.1)
+
+
+def test_lower_limits_allow_for_rounding_up():
+    world = replace(WORLDS["G"], clients=12, months=24, onboarded=(0.0, 12.0))
+    panel, truth = simulate_world(world, seed=5)
+    fit = fit_decay(panel)
+    level = (truth["floor_h"] + (truth["start_h"] - truth["floor_h"]) * np.exp(-12 / truth["tau_months"])).mean()
+    found = fit.population.loc["rhem_12_h"]
+    assert found["mean_low"] < level < found["mean_high"]
+    assert found["mean_low"] == pytest.approx(fit.claim.table.loc[("level_h", "mean"), "low"])
+    plain = fit_decay(panel.assign(reactive_hours=panel["reactive_hours"] * (1 + 1e-3)))
+    assert plain.recording.least == 1
+    assert plain.population.loc["rhem_12_h", "mean_low"] > level
+
+
+def test_the_months_of_a_hump_are_left_out_of_the_fit():
+    panel, truth = simulate_world(replace(WORLDS["D"], clients=24, hump=0.95), seed=6)
+    fit = fit_decay(panel)
+    level = (truth["floor_h"] + (truth["start_h"] - truth["floor_h"]) * np.exp(-12 / truth["tau_months"])).mean()
+    assert "Those before month 4 are left out of the fit" in fit.text
+    assert "goes from" not in fit.claim.text
+    assert fit.population.loc["rhem_12_h", "mean_low"] < level < fit.population.loc["rhem_12_h", "mean_high"]
+    assert fit.misfit(panel).text
 
 
 def test_less_and_less_written_down_reads_as_a_warning_in_the_finding():
