@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Matrices are small here: threads of the algebra library cost a third more than they save.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup review test test-browser test-slow lint lock audit codebook vendors messages pictures accuracy sample clean
+.PHONY: help setup review test test-browser test-slow lint lock audit docs guide codebook vendors messages pictures accuracy sample clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -69,6 +69,12 @@ messages: $(VENV)/.runtime ## bring rhem_lib/locale/*.po up to date with the mes
 	$(BIN)/pybabel -q extract -k t -k mark -k count:2,3 --no-location -o $(VENV)/messages.pot rhem_lib
 	for po in rhem_lib/locale/*.po; do $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  -w 110 -i $(VENV)/messages.pot -o $$po -l $$(basename $$po .po); done
+
+guide: $(VENV)/.dev ## write docs/guide/reference/settings.md from rhem_lib/settings.py and docs/settings.toml
+	$(BIN)/python docs/make_guide.py
+
+docs: $(VENV)/.dev guide ## build the guide to docs/_build/html, its figures and examples made anew; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 40 minutes; `benchmarks/accuracy.py --only billing` makes one section)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py --workers $(WORKERS)

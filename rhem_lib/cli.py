@@ -305,6 +305,21 @@ def notebooks() -> None:
             typer.echo(f"  {key}: {parameter.kind} = {parameter.default!r}  {parameter.help}")
 
 
+@app.command("help")
+def help_(
+    topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="a warning, a key of rhem.toml, a page")] = "",
+) -> None:
+    """What the guide says of TOPIC; without one, its pages."""
+    from rhem_lib.runs import GUIDE, help_on
+
+    pages = ", ".join(path.stem for path in sorted(GUIDE.rglob("*.md")) if path.stem != "index")
+    typer.echo(
+        help_on(topic)
+        if topic
+        else f"Pages: {pages}.\nAlso each warning of `rhem check`, and each key of rhem.toml."
+    )
+
+
 @app.command()
 def lab(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path("data/sample"),

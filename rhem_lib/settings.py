@@ -560,7 +560,8 @@ def _explain(problem: ValidationError, path: Path, model: type[Any]) -> Settings
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         hint = nearest(first["loc"][-1], sorted(_known_keys(model, first["loc"])), cutoff=0.5)
-        return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=hint)
+        fix = f"{hint} `rhem help settings` lists all."
+        return SettingsError(f"'{key}' is not a setting.", where=str(path), fix=fix)
     reason = first["msg"].removeprefix("Value error, ")
     return SettingsError(f"'{key}' cannot be used: {reason}.", where=str(path))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rhem_lib.runs.edition import last_quarter, review, study
+    from rhem_lib.runs.guide import GUIDE, help_on
     from rhem_lib.runs.ledger import Changes, changes
     from rhem_lib.runs.notebooks import NOTEBOOKS, names, parameters_of, title_of, working_copies
 
@@ -18,12 +19,16 @@ _MODULE = {
     "last_quarter": "edition",
     "changes": "ledger",
     "Changes": "ledger",
+    "GUIDE": "guide",
+    "help_on": "guide",
 }
 
 __all__ = [
+    "GUIDE",
     "NOTEBOOKS",
     "Changes",
     "changes",
+    "help_on",
     "last_quarter",
     "names",
     "parameters_of",

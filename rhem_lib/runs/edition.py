@@ -75,7 +75,8 @@ class Run:
         words = [f"{made} made", *([f"{kept} unchanged and kept"] if kept else [])]
         words += [f"{len(self.failed)} failed ({', '.join(self.failed)})"] if self.failed else []
         words += [f"{self.without_pdf} decks without the PDF that was asked for"] if self.without_pdf else []
-        return f"{', '.join(words)}. Open {self.folder / 'index.html'}"
+        shown = "it leads to the study, the portfolio deck, and each client's page and deck"
+        return f"{', '.join(words)}. Open {self.folder / 'index.html'}: {shown}."
 
     def summary(self) -> pd.DataFrame:
         """Status and seconds per output."""
@@ -245,7 +246,9 @@ def _choose(
     aside = not_reviewed(panel, work.clients, quarter)
     names = [name for name in clients_in(panel, quarter, clients) if name not in aside]
     for name, why in aside.items():
-        tell(f"Not reviewed: {name}. {why}")
+        tell(f"Not reviewed: {name}: {why}")
+    ahead = f"{len(STUDY)} notebooks about all clients, then {len(names)} client reviews of {quarter}"
+    tell(f"Making {ahead}. A run that is stopped goes on with the same command")
     return panel, quarter, names, aside
 
 

@@ -73,6 +73,8 @@ class Account:
     def advice(self) -> str:
         """Warnings, then what would settle most hours, each with the lines for rhem.toml."""
         lines = [f"Warning ({row.code}): {row.text}" for row in self.warnings.itertuples()]
+        if lines:
+            lines.append(f"`rhem help {self.warnings['code'].iloc[0]}` says what to do, and so for each code.")
         lines += [f"\nSuggestion: {row.text} In rhem.toml:\n{row.toml}" for row in self.suggestions.itertuples()]
         return "\n".join(lines).strip() or "No warning and no suggestion."
 

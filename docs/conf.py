@@ -1,0 +1,54 @@
+"""The guide: `make docs` builds it to docs/_build/html, and any warning is an error."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import make_guide  # noqa: E402
+
+import rhem_lib as rhem  # noqa: E402
+from rhem_lib import studies  # noqa: E402
+from rhem_lib.workspace import save  # noqa: E402
+
+project, author, release = "RHEM", "RHEM contributors", rhem.__version__
+html_title = "RHEM guide"
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "vendors.md", "guide/howto/systems-list.md"]
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_nav_level": 2,
+}
+html_sidebars = {"index": []}
+html_show_sourcelink = False
+html_static_path = ["guide/static"]
+html_css_files = ["guide.css"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+default_role = "code"
+numpydoc_show_class_members = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+suppress_warnings = ["myst.header"]
+nb_execution_mode = "force"
+nb_execution_timeout = 900
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+
+# Pages run where data/sample is the sample as an edition has prepared it, so that each opens it in a moment.
+LAB = HERE / "_build" / "lab"
+os.environ |= {"RHEM_GUIDE": str(LAB), "RHEM_TRUTH": str(HERE.parent / "data/sample/truth.json")}
+
+
+def setup(app: object) -> None:
+    """Write the pages that come from the code, and prepare the sample once."""
+    make_guide.write_pages()
+    prepared = LAB / "data" / "sample"
+    work = rhem.load(HERE.parent / "data" / "sample")
+    studies.store(rhem.study(work), prepared)
+    save(work, prepared, "guide")
