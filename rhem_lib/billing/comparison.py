@@ -24,6 +24,7 @@ from rhem_lib.billing.under_recording import Recording
 from rhem_lib.settings import DEFAULT_TARGET, Target, as_target
 
 DRAWS = 2000
+MOVED = 0.25  # standard errors
 LEVELS = [n + end for n in ("start_h", "floor_h", "half_life_months") for end in ("", "_low", "_high")]
 OWNER = {
     "faster": "Fixed-fee clients improve faster than hourly clients of the same size",
@@ -276,10 +277,13 @@ class _Cores:
         """The row that makes a finding flip, if one does."""
         if self.by_year is None:
             return ""
-        answers = {}
-        for name, core in ((checks.NO_YEAR, self.without), (checks.BY_YEAR, self.by_year)):
-            found = cohorts.effect_of(core)
-            answers[name] = cohorts.verdict(found.low, found.high)
+        fits = {checks.NO_YEAR: self.without, checks.BY_YEAR: self.by_year}
+        found = {name: cohorts.effect_of(core) for name, core in fits.items()}
+        answers = {name: cohorts.verdict(effect.low, effect.high) for name, effect in found.items()}
+        # A limit that passes 1 while the estimate stays is chance: the year turns what it moves.
+        moved = abs(np.log(found[checks.BY_YEAR].ratio / found[checks.NO_YEAR].ratio))
+        if not checks.years_differ(self.cohort) and moved < MOVED * found[checks.NO_YEAR].error:
+            return ""
         found_in = [name for name, answer in answers.items() if answer in ("faster", "slower")]
         turned = len(set(answers.values())) > 1 and bool(found_in)
         return next(name for name in answers if name not in found_in[:1]) if turned else ""

@@ -225,11 +225,16 @@ def test_the_year_of_onboarding_is_in_the_primary_model_where_the_groups_differ_
         ((0.8, 1.3), (0.6, 0.9), "no clear difference", sensitivity.NO_YEAR),
         ((0.6, 0.9), (1.1, 1.4), "no clear difference", sensitivity.BY_YEAR),
         ((0.8, 1.3), (0.7, 1.2), "no clear difference", ""),
+        ((0.6, 0.99), (0.61, 1.01), "faster", ""),
     ],
 )
 def test_a_finding_that_the_year_of_onboarding_turns_is_withheld(monkeypatch, without, by_year, verdict, flips):
     ratios = {"without": without, "by_year": by_year}
-    monkeypatch.setattr(cohorts, "effect_of", lambda name: cohorts.Effect(1.0, *ratios[name], 0.5, 0.1, 2.8))
+
+    def effect(name):
+        return cohorts.Effect(np.sqrt(np.prod(ratios[name])), *ratios[name], 0.5, 0.1, 2.8)
+
+    monkeypatch.setattr(cohorts, "effect_of", effect)
     monkeypatch.setattr(sensitivity, "years_differ", lambda cohort: False)
     cores = comparison._Cores(None, "without", "by_year")
     assert cores.flips == flips
