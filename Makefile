@@ -76,7 +76,7 @@ guide: $(VENV)/.dev ## write docs/guide/reference/settings.md from rhem_lib/sett
 docs: $(VENV)/.dev guide ## build the guide to docs/_build/html, its figures and examples made anew; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
-accuracy: $(VENV)/.dev ## write docs/accuracy.md (about 40 minutes; `benchmarks/accuracy.py --only billing` makes one section)
+accuracy: $(VENV)/.dev ## write docs/accuracy.md (about an hour on two idle cores; `benchmarks/accuracy.py --only billing` makes one section)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/accuracy.py --workers $(WORKERS)
 
 pictures: $(VENV)/.runtime ## draw the pictures of the README again (needs LibreOffice and poppler)
