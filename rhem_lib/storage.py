@@ -28,6 +28,7 @@ FIXES = {
     errno.EEXIST: MOVE,
     errno.ENOSPC: f"Make room, and {AGAIN}",
     errno.EDQUOT: f"Make room, and {AGAIN}",
+    errno.EXDEV: "Keep exports/ on the disk of its workspace.",
     errno.EROFS: ELSEWHERE,
     errno.EACCES: ELSEWHERE,
     errno.EPERM: ELSEWHERE,

@@ -70,6 +70,7 @@ def read_whole(client: Client, span: Span, stage: Stage, tell: Tell) -> Read:
             stage.finish(read, client.pace.count)
             return read
         have, counted, at = len(at.seen), at.totals[-1:], Pass(number=number + 1, before=at.found)
+        _note(client, span, stage, at)
         for page in stage.pages(span.stem):
             page.unlink()
     count = f" and {counted[0]:,} are counted" if counted else ""
@@ -81,7 +82,7 @@ def read_whole(client: Client, span: Span, stage: Stage, tell: Tell) -> Read:
 
 
 def _resumed(span: Span, stage: Stage, path: str) -> Pass:
-    """Where the reading of a span stands: its stored pages, and what progress.json says of the next."""
+    """Where the reading of a span stands: its stored pages, and what the notes say of the next."""
     now = stage.state["now"]
     pages = stage.pages(span.stem)
     if now.get("stem") != span.stem:
@@ -113,15 +114,21 @@ def _read_pass(client: Client, span: Span, stage: Stage, at: Pass, tell: Tell) -
         if records:
             if not at.totals and at.seen.issuperset(keys):
                 raise _repeats(client, span)
-            at.pages, at.after, at.seen = at.pages + 1, keys[-1], at.seen | set(keys)
+            at.pages, at.after = at.pages + 1, keys[-1]
+            at.seen.update(keys)
             stage.keep(span.stem, at.pages, answer.content)
-        at.next_link = {"link": answer.next_link, "next": str(dig(answer.body, api.next_url) or "")}.get(
-            api.paging, ""
+        at.next_link = (
+            answer.next_link if api.paging == "link" else str(dig(answer.body, api.next_url or "-") or "")
         )
         tell(wanted.name, len(at.seen), at.totals[-1] if at.totals else 0)
         if wanted.once or _ended(api.paging, at, records):
             return
-        stage.note(client.pace.count, stem=span.stem, at={**vars(at), "seen": []})
+        _note(client, span, stage, at)
+
+
+def _note(client: Client, span: Span, stage: Stage, at: Pass) -> None:
+    """Remember where the reading stands; what was seen is in the pages."""
+    stage.note(client.pace.count, stem=span.stem, at={**vars(at), "seen": []})
 
 
 def _ended(paging: str, at: Pass, records: list[dict[str, Any]]) -> bool:

@@ -22,6 +22,11 @@ from rhem_lib.storage import alone, writing
 FIRST_MONTHS = 36  # that the first pull reads
 OVERLAP = timedelta(days=1)  # before the last pull, from which changes are read again: clocks differ
 LOST = 20  # records of a list that do not all vanish from one pull to the next
+FIRST_LIST = (
+    "this is the first list of its devices, and earlier months have no RHEM without one: put lists of theirs into "
+    "exports/, or numbers by agreement into clients.csv (contracted_endpoints)."
+)
+NO_LIST = "No later pull can give it: the month takes the list before, up to 2 months; after that it has no RHEM."
 COLUMNS = ["system", "list", "start", "records", "pages", "proof"]
 Job = tuple[Source, Profile, Api, list[ApiList]]
 
@@ -40,12 +45,15 @@ class Pulled:
         Why a system gave nothing, by its name.
     missing : list of tuple
         System and month without a list of its devices, between the first such list and now.
+    first_lists : list
+        Systems whose list of devices is the first.
     """
 
     table: pd.DataFrame
     requests: pd.DataFrame
     failed: dict[str, str]
     missing: list[tuple[str, str]]
+    first_lists: list[str]
 
     @property
     def text(self) -> str:
@@ -55,17 +63,17 @@ class Pulled:
             own = self.table[self.table["system"] == row.system]
             sums = own.groupby("list", sort=False)["records"].sum()
             parts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in sums.items())
-            share = f"{row.requests / row.limit:.1%} of {row.limit:,} {'assumed ' * row.assumed}in {row.per:,} s"
+            limit = f"{'an assumed ' * row.assumed}{row.limit:,} in {row.per:,} s"
+            share = f"{row.requests / row.limit:.1%} of {limit}"
             again = ", resumed" if row.resumed else ""
             lines.append(
                 f"{row.system}: {parts}. All of it is proven; {row.requests:,} requests ({share}){again}."
             )
         lines += [f"{system} failed: {why}" for system, why in self.failed.items()]
-        for system, month in self.missing:
-            lines.append(
-                f"{system}: no list of devices was pulled in {month}, and no later pull can give it: the month "
-                "takes the list before, up to 2 months; after that it has no RHEM."
-            )
+        lines += [f"{system}: {FIRST_LIST}" for system in self.first_lists]
+        lines += [
+            f"{system}: no list of devices was pulled in {month}. {NO_LIST}" for system, month in self.missing
+        ]
         return "\n".join(lines)
 
     def summary(self) -> pd.DataFrame:
@@ -139,7 +147,11 @@ def pull_sources(
             drop_replaced(home, {one.name for one in job[3] if one.read == "changed"})
     rows = [{"system": system, **vars(read)} for system, read in reads]
     used = pd.DataFrame(requests, columns=["system", "requests", "limit", "per", "assumed", "share", "resumed"])
-    return Pulled(pd.DataFrame(rows, columns=COLUMNS), used, failed, _missing(folder, jobs, clock.now()))
+    held = {job[0].system: _months_with_list(folder, job) for job in jobs}
+    now = f"{clock.now():%Y-%m}"
+    missing = [(system, month) for system, months in held.items() for month in _gaps(months, now)]
+    first = [system for system, months in held.items() if len(months) == 1 and now in months]
+    return Pulled(pd.DataFrame(rows, columns=COLUMNS), used, failed, missing, first)
 
 
 def _jobs(settings: Settings, profiles: dict[str, Profile], only: str) -> list[Job]:
@@ -243,15 +255,18 @@ def _usage(job: Job, count: int, resumed: bool) -> tuple[Any, ...]:
     return source.system, count, api.limit, api.per, api.assumed, source.share, resumed
 
 
-def _missing(folder: Path, jobs: list[Job], now: datetime) -> list[tuple[str, str]]:
-    """Months without a list of devices, of each system that gives one, between the first and now."""
-    found = []
-    for source, _, _, lists in jobs:
-        names = [one.name for one in lists if one.read == "snapshot"]
-        reads = [
-            r for record in earlier_pulls(folder / "exports" / source.system).values() for r in record["done"]
-        ]
-        held = {read["start"][:7] for read in reads if read["list"] in names}
-        months = pd.period_range(min(held), f"{now:%Y-%m}", freq="M") if held else []
-        found += [(source.system, str(month)) for month in months if str(month) not in held]
-    return found
+def _months_with_list(folder: Path, job: Job) -> set[str]:
+    """Months in which a list of a system's devices was pulled."""
+    names = [one.name for one in job[3] if one.read == "snapshot"]
+    pulls = earlier_pulls(folder / "exports" / job[0].system).values()
+    return {read["start"][:7] for pull in pulls for read in pull["done"] if read["list"] in names}
+
+
+def _gaps(months: set[str], now: str) -> list[str]:
+    """Months that are missing between the first and now.
+
+    >>> _gaps({"2026-07", "2026-09"}, "2026-10")
+    ['2026-08', '2026-10']
+    """
+    every = pd.period_range(min(months), now, freq="M") if months else []
+    return [str(month) for month in every if str(month) not in months]

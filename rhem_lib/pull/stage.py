@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rhem_lib.storage import PART, sweep
+
 STAGED, RECORD, PROGRESS = ".pull", ".pull.json", ".progress.json"
 KEPT = timedelta(days=2)  # after which a pull that was left off begins anew
 
@@ -50,6 +52,7 @@ class Stage:
             self.state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
         fresh = self.state.get("plan") != plan or now - datetime.fromisoformat(self.state["started"]) > KEPT
         self.resumed = not fresh
+        sweep(self.folder)
         if fresh:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
@@ -129,7 +132,7 @@ def stem_of(name: str, start: str) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that is whole even after a power cut."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{PART}")
     with part.open("wb") as stream:
         stream.write(content)
         stream.flush()

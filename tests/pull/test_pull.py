@@ -1,12 +1,15 @@
 """Pulls against vendors on loopback: whole, resumed, paced, and equal to the same facts as files."""
 
+import itertools
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -122,7 +125,9 @@ def test_a_pull_gives_the_hours_of_the_same_facts_as_files(msp, clock, tmp_path,
 @pytest.mark.parametrize("system", RMM)
 def test_a_list_of_devices_is_a_dated_snapshot(msp, clock, system):
     folder, fake = msp(system, cap=7)
-    pull_sources(folder, clock=clock)
+    assert (
+        "the first list of its devices, and earlier months have no RHEM" in pull_sources(folder, clock=clock).text
+    )
     (folder / "exports" / "time.csv").write_text("client,worked_on,hours\nNord Dental,2026-10-01,1\n")
     found = rhem.load(folder).endpoints.df()
     assert len(found) == 30 and set(found["client"]) == set(CLIENTS)
@@ -132,7 +137,7 @@ def test_a_list_of_devices_is_a_dated_snapshot(msp, clock, system):
     clock.sleep(70 * 86400)
     fake.expire()
     later = pull_sources(folder, clock=clock, only="endpoints")
-    assert later.missing == [(system, "2026-11")] and "no later pull can give it" in later.text
+    assert later.missing == [(system, "2026-11")] and "No later pull can give it" in later.text
     assert len(stored(folder, system, "endpoints-*")) == 60
 
 
@@ -423,6 +428,36 @@ def test_two_pulls_of_one_workspace_do_not_run_together(msp, clock):
     folder, _ = msp("ninjaone")
     with alone(folder / ".pull"), pytest.raises(OutputError, match="another pull of this workspace is running"):
         pull_sources(folder, clock=clock)
+
+
+@pytest.mark.parametrize("moment", ["os.fsync", "os.rename", "Path.unlink"])
+def test_a_pull_that_dies_while_it_is_published_is_whole_or_not_there(msp, clock, moment, monkeypatch):
+    """In turn at every call of the moment, from the first to the last of a pull that replaces another's pages."""
+    folder, _ = msp("connectwise")
+    pull_sources(folder, clock=clock)
+    place = Path if moment == "Path.unlink" else os
+    name, whole = moment.partition(".")[2], sorted(stored(folder, "connectwise", "*"), key=str)
+    real, calls = getattr(place, name), itertools.count(1)
+    for at in itertools.count(1):
+        calls = itertools.count(1)
+
+        def dies(*given, at=at, calls=calls, **more):
+            if next(calls) == at:
+                raise KeyboardInterrupt
+            return real(*given, **more)
+
+        monkeypatch.setattr(place, name, dies)
+        try:
+            pull_sources(folder, clock=clock, full=True)
+            died = False
+        except KeyboardInterrupt:
+            died = True
+        monkeypatch.setattr(place, name, real)
+        found = stored(folder, "connectwise", "*")
+        assert {str(one) for one in whole} == {str(one) for one in found}
+        if not died:
+            break
+    assert at > 1 and sorted(found, key=str) == whole  # and nothing is there twice
 
 
 @pytest.mark.slow
