@@ -74,7 +74,7 @@ def write_bare(slides, path):
 
 def write_fresh(review, path):
     """Our deck as a new process writes it: no line of it measured before."""
-    fit_text.wrap.cache_clear()
+    fit_text._wrap.cache_clear()
     write(review, path)
 
 

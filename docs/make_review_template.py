@@ -71,7 +71,7 @@ LAYOUTS = {
         Box("Title", "ctrTitle", 0, (left(0), 4.3, wide(8), 3.6), 44, "bg1", bold=True, anchor="b"),
         Box("Subtitle", "subTitle", 1, (left(0), 8.2, wide(8), 1.2), 24, "bg1"),
         Box("Prepared by", "body", 10, (left(0), 10.2, wide(8), 2.6), 16, "bg1"),
-        Box("Agenda", "body", 11, (left(8), 3.6, wide(4), 11.5), 16, "bg1"),
+        Box("Agenda", "body", 11, (left(8), 3.6, wide(4), 11.5), 18, "bg1"),
     ),
     "Quarter": (
         Box("Number", "body", 10, (left(0), 3.8, wide(4), 3.9), 88, "accent1", bold=True, anchor="ctr"),
@@ -196,6 +196,7 @@ def main(path: Path) -> None:
             shapes = [
                 panel_xml("Ground", 40, (0, 0, WIDTH + 0.01, HEIGHT), "tx2"),
                 panel_xml("Accent", 41, (left(0), 3.0, 1.2, 0.2), "accent1"),
+                panel_xml("Rule", 42, (left(8), 3.0, wide(4), 0.03), "accent5"),
             ]
         else:
             boxes = (TITLE, *boxes, FOOTER, NUMBER)

@@ -17,7 +17,7 @@ from importlib.resources import files
 
 import numpy as np
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -86,6 +86,12 @@ def mark(message: str) -> str:
     return message
 
 
+SPELLED = (
+    mark("zero"), mark("one"), mark("two"), mark("three"), mark("four"), mark("five"), mark("six"), mark("seven"),
+    mark("eight"), mark("nine"), mark("ten"),
+)  # fmt: skip
+
+
 def t(message: str, **values: object) -> str:
     """Return a message in the language in force, with its {values} put in.
 
@@ -100,10 +106,11 @@ def t(message: str, **values: object) -> str:
 
 
 def count(value: float, one: str, many: str, **values: object) -> str:
-    """Return the message for one or for many, with {n} and its {values} put in."""
+    """Return the message for one or for many, with {n} and its {values} put in; {word}, {Word}: n in letters."""
     n = number(value)
     text = _messages(locale().language).ngettext(one, many, 1 if n == "1" else 2)
-    return text.format(n=n, **_written(values))
+    word = _messages(locale().language).gettext(SPELLED[int(n)]) if n.isdigit() and int(n) < len(SPELLED) else n
+    return text.format(n=n, word=word, Word=sentence_case(word), **_written(values))
 
 
 def _written(values: dict[str, object]) -> dict[str, object]:
@@ -159,6 +166,11 @@ def month(day: dt.date) -> str:
 def day(when: dt.date) -> str:
     """Return a day, as short as the language writes it."""
     return str(format_date(when, "medium", locale=locale()))
+
+
+def short_day(when: dt.date) -> str:
+    """Return a day without its year, for dates that are near."""
+    return str(format_skeleton("MMMd", dt.datetime(when.year, when.month, when.day), locale=locale()))
 
 
 def sentence_case(text: str) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -249,6 +250,28 @@ class Action(_Section):
     done: bool | dt.date = Field(False, description="true, or the day on which it was done")
 
 
+class Goal(_Section):
+    """What a client wants to achieve, and where that is."""
+
+    goal: str = Field(min_length=1)
+    state: Literal["", "reached", "on-the-way", "at-risk"] = ""
+    helped: str = Field("", description="how support helped")
+    next: str = Field("", description="next step")
+
+
+def _as_goal(given: Any) -> Any:
+    """Take a text for a goal without a state."""
+    return {"goal": given} if isinstance(given, str) else given
+
+
+class Page(_Section):
+    """A page of one's own, before the appendix."""
+
+    title: str = Field(min_length=1)
+    paragraphs: list[str] = []
+    picture: str = Field("", description="PNG or JPEG, named from the workspace")
+
+
 class Edit(_Section):
     """Words in place of the computed ones."""
 
@@ -260,6 +283,7 @@ class QuarterSettings(_Section):
     """What an analyst adds to one quarter's review of a client."""
 
     actions: list[Action] = []
+    pages: list[Page] = []
     text: dict[SectionKey, Edit] = {}
     hide: list[SectionKey] = []
     meeting: dt.date | None = Field(None, description="day of the review meeting, for the cover")
@@ -291,7 +315,7 @@ class ClientSettings(_Section):
     contacts: list[Mailbox] = Field([], description="to whom its decks go")
     copies: list[Mailbox] = Field([], description="who gets a copy")
     message: list[str] = Field([], description="paragraphs of the mail with a deck, in place of the usual ones")
-    goals: list[str] = []
+    goals: list[Annotated[Goal, BeforeValidator(_as_goal)]] = []
     hide: list[SectionKey] = []
     quarters: dict[Quarter, QuarterSettings] = {}
 

@@ -20,9 +20,11 @@ from pptx.enum.chart import XL_CHART_TYPE, XL_TICK_LABEL_POSITION, XL_TICK_MARK
 from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.shapes.placeholder import ChartPlaceholder, PlaceholderGraphicFrame
-from pptx.util import Pt
+from pptx.slide import Slide
+from pptx.util import Emu, Pt
 
 from rhem_lib.deck.fit_text import plain
+from rhem_lib.deck.places import Places
 from rhem_lib.deck.workbook import PLAIN
 from rhem_lib.language import month_name, month_span, number, t
 from rhem_lib.review import Section
@@ -32,10 +34,9 @@ BRAND, MIDDLE, WARNING, BAND = "accent1", "accent2", "accent3", "accent6"
 PALE, SHADE = ("accent1", 40), ("accent1", 20)  # tints, in percent
 HATCHED = "hatched"
 MOST_LABELS, AGE_LABELS = 12, 6  # month labels along the axis; months between two labels of an age axis
+LABEL = 16  # points, of a range
 MOST_CHARACTERS, MOST_BARS = 26, 10  # of a bar's name; bars of causes
-ROOM = 1.3  # top of the axis over the highest value, for labels
-NAME_WIDTH = 2  # months that the name of the range takes to each side
-CLOSE = 0.08  # of the axis: labels nearer than this would touch
+ROOM, ROOM_ABOVE = 1.3, 1.12  # top of the axis over the highest value, for labels of bars and of lines
 Paint = str | tuple[str, int]
 Line = tuple[Paint, float, str]  # colour, points, dash
 
@@ -50,6 +51,19 @@ class ChartData(CategoryChartData):
         with xlsxwriter.Workbook(made, {"in_memory": True, **PLAIN}) as book:
             self._workbook_writer._populate_worksheet(book, book.add_worksheet())
         return made.getvalue()
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a chart goes on a slide whose layout has no placeholder for it: left, top, width, height."""
+
+    slide: Slide
+    box: tuple[int, int, int, int]
+
+    def insert_chart(self, kind: XL_CHART_TYPE, data: CategoryChartData) -> Any:
+        """Add the chart, as a placeholder does."""
+        left, top, width, height = map(Emu, self.box)
+        return self.slide.shapes.add_chart(kind, left, top, width, height, data)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -113,8 +127,9 @@ def _rich(label: Label) -> str:
     """Return the text of a label; without wrapping, which renderers do at will."""
     runs = []
     for i, text in enumerate(label.lines):
-        bold, size = (1, label.size) if label.bold and not i else (int(label.bold), label.size - 2 * bool(i))
-        face = f'<a:rPr lang="en-US" b="{bold}" sz="{size * 100}">{_paint(label.colour)}</a:rPr>'
+        colour = GREY if i and label.colour == INK else label.colour
+        face = f'<a:rPr lang="en-US" b="{int(label.bold and not i)}" sz="{label.size * 100 - 200 * bool(i)}">'
+        face += f"{_paint(colour)}</a:rPr>"
         runs.append(f"<a:p><a:pPr><a:defRPr/></a:pPr><a:r>{face}<a:t>{escape(plain(text))}</a:t></a:r></a:p>")
     return f'<c:rich><a:bodyPr wrap="none"/><a:lstStyle/>{"".join(runs)}</c:rich>'
 
@@ -164,7 +179,7 @@ def _dress(element: Any, series: Series) -> None:
 
 
 def combine(
-    place: ChartPlaceholder,
+    place: ChartPlaceholder | Room,
     categories: Sequence[Any],
     series: Sequence[Series],
     top: float,
@@ -241,100 +256,113 @@ def _step(top: float) -> float:
     return float(next(m * scale for m in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7.5, 10) if m * scale * 4 >= top))
 
 
-def months_chart(place: ChartPlaceholder, section: Section) -> None:
-    """Minutes by month with gaps, normal range, this quarter shaded, goal, forecast; labelled directly."""
+def months_chart(place: ChartPlaceholder, section: Section) -> bool:
+    """Minutes by month with gaps, normal range, this quarter shaded, goal, forecast; labelled directly.
+
+    Returns whether the normal range runs above the scale.
+    """
     rows = section.table if section.table is not None else pd.DataFrame()
     known, ahead = rows["kind"] == "month", rows["kind"] == "ahead"
     minutes, last = rows["minutes"].where(known), int(np.flatnonzero(known & rows["minutes"].notna())[-1])
-    goal = float(rows["target"].iloc[0])
-    step = _step(ROOM * max(minutes.max(), rows["minutes"].max(), goal))
-    top = 4 * step
-    series = []
-    if rows.loc[known, "normal_low"].notna().any():
-        low, high = (rows[f"normal_{end}"].ffill().bfill().clip(upper=top) for end in ("low", "high"))
-        series += [Series(t("Normal range, from"), low, "area"),
-                   Series(t("Normal range, width"), high - low, "area", fill=BAND)]  # fmt: skip
-        if found := _band_label(minutes, low, high):
-            name = {found[0]: Label((t("Normal range"),), "ctr", GREY, bold=False)}
-            heights = np.where(np.arange(len(rows)) == found[0], found[1], np.nan)
-            series.append(Series(t("Normal range"), heights, labels=name))
+    step = _step(ROOM_ABOVE * max(rows["minutes"].max(), float(rows["target"].iloc[0])))
+    top, dashed = 4 * step, rows["minutes"].where(ahead)
+    dashed[last] = minutes[last]  # so that it connects
+    shares, size = (0.035, 0.02, 0.81, 0.89), (place.width / Pt(1), place.height / Pt(1))
+    free = Places((shares[2] * size[0], shares[3] * size[1]), top, [minutes, dashed, rows["target"]])
     quarter = rows["quarter"] & known
     inside = np.flatnonzero(quarter)
     span = month_span(*rows["month"].iloc[inside[[0, -1]]])
+    out = known & rows["normal_high"].notna() & (minutes > rows["normal_high"])
     names = {int(inside[len(inside) // 2]): Label((span,), "inEnd")}
-    series.append(Series(t("This quarter"), np.where(quarter, top, np.nan), "bar", fill=SHADE, labels=names))
-    ends = _end_labels(rows, ahead, goal, top)
-    series.append(Series(t("Goal"), rows["target"], line=(INK, 1.5, "sysDot"), labels=ends["goal"]))
+    free.taken.append(free.box(inside.mean(), top, (span,), 14, "b"))
+    ends = _end_labels(rows, free)
+    peaks = _peak_labels(rows, out, free)
+    numbers = _month_labels(minutes, quarter & ~out, free)
+    series = [
+        *_band(rows, known, free),
+        Series(t("This quarter"), np.where(quarter, top, np.nan), "bar", fill=SHADE, labels=names),
+        Series(t("Goal"), rows["target"], line=(INK, 1.5, "sysDot"), labels=ends["goal"]),
+    ]
     if ahead.any():
-        dashed = rows["minutes"].where(ahead)
-        dashed[last] = minutes[last]  # so that it connects
         series.append(Series(t("Forecast"), dashed, line=(BRAND, 2.5, "dash"), labels=ends["ahead"]))
-    out = known & (rows["normal_high"].notna() & (minutes > rows["normal_high"]))
     series.append(Series(t("Minutes per computer"), minutes, line=(BRAND, 3, ""), marker=("circle", 6, BRAND),
-                         labels=_month_labels(rows, minutes, quarter & ~out)))  # fmt: skip
+                         labels=numbers))  # fmt: skip
     if out.any():
         series.append(Series(t("Above the normal range"), minutes.where(out), marker=("circle", 12, WARNING),
-                             labels=_peak_labels(rows, out)))  # fmt: skip
-    chart, frame = combine(place, rows["month"].dt.date.tolist(), series, top, (0.035, 0.02, 0.81, 0.89), gap=0)
-    chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
-    chart.value_axis.major_unit, chart.value_axis.has_major_gridlines = step, True
-    chart.value_axis.major_gridlines.format.line.color.rgb = RGBColor(0xDD, 0xE3, 0xE9)
+                             labels=peaks))  # fmt: skip
+    chart, frame = combine(place, rows["month"].dt.date.tolist(), series, top, shares, gap=0)
+    _gridlines(chart, step)
     _month_axis(chart, len(rows))
     text = f"{section.title}. {' '.join(section.paragraphs)}"
     describe(frame, t("Chart: minutes by month"), t("Line chart. {text}", text=text))
+    return bool((rows["normal_high"] > top).any())
 
 
-def _band_label(minutes: pd.Series, low: pd.Series, high: pd.Series) -> tuple[int, float] | None:
-    """Return where in the normal range its name is farthest from the line: place and height, if anywhere."""
-    line, bottom, top = (values.to_numpy(float) for values in (minutes, low, high))
-    best, shares = (0.0, 0, 0.0), np.array([0.2, 0.35, 0.5, 0.65, 0.8])
-    for i in range(NAME_WIDTH, len(line) - NAME_WIDTH):
-        near = line[i - NAME_WIDTH : i + NAME_WIDTH + 1]
-        heights = bottom[i] + shares * (top[i] - bottom[i])
-        clear = np.minimum(heights - bottom[i], top[i] - heights)
-        if (known := near[np.isfinite(near)]).size:
-            clear = np.minimum(clear, np.abs(known - heights[:, None]).min(axis=1))
-        best = max(best, (float(clear.max()), i, float(heights[clear.argmax()])))
-    return (best[1], best[2]) if best[0] > 0 else None
+def _gridlines(chart: Chart, step: float) -> None:
+    """Pale lines with their values, a step apart."""
+    chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
+    chart.value_axis.major_unit, chart.value_axis.has_major_gridlines = step, True
+    chart.value_axis.major_gridlines.format.line.color.rgb = RGBColor(0xDD, 0xE3, 0xE9)
 
 
-def _end_labels(rows: pd.DataFrame, ahead: pd.Series, goal: float, top: float) -> dict[str, dict[int, Label]]:
-    """Label goal and forecast at the right edge; one above the other where they would touch."""
-    end, line = len(rows) - 1, t("Goal {n}", n=number(goal))
-    if not ahead.any():
-        value = float(rows["minutes"].iloc[-1])
-        away = "r" if not abs(value - goal) <= CLOSE * top else "b" if value >= goal else "t"
-        return {"goal": {end: Label((line,), away)}, "ahead": {}}
-    first, final = (month_name(when) for when in rows.loc[ahead, "month"].iloc[[0, -1]])
-    value = float(rows.loc[ahead, "minutes"].iloc[-1])
-    text = (t("{first} to {last}", first=first, last=final), str(rows.loc[ahead, "label"].iloc[-1]))
-    if abs(value - goal) > 2 * CLOSE * top:
-        return {"goal": {end: Label((line,), "r")}, "ahead": {end: Label(text, "r", BRAND)}}
-    return {"goal": {end: Label((line,), "b" if value >= goal else "t")}, "ahead": {end: Label(text, "r", BRAND)}}
+def _band(rows: pd.DataFrame, known: pd.Series, free: Places) -> list[Series]:
+    """The normal range, named inside itself where its name touches neither its edges nor a line."""
+    if rows.loc[known, "normal_low"].isna().all():
+        return []
+    low, high = (rows[f"normal_{end}"].ffill().bfill() for end in ("low", "high"))
+    name, edges = (t("Normal range"),), Places(free.size, free.top, [low, high])
+    spots = [
+        (float(clear), i, height)
+        for share in (0.5, 0.65, 0.35, 0.8, 0.2)
+        for i, height in enumerate(low + share * (high.clip(upper=free.top) - low))
+        if not free.cost(box := free.box(i, height, name, 14, "ctr")) + edges.cost(box)
+        for clear in [min(height - low[i], min(high[i], free.top) - height)]
+    ]
+    drawn = [Series(t("Normal range, from"), low, "area"),
+             Series(t("Normal range, width"), high - low, "area", fill=BAND)]  # fmt: skip
+    if spots:
+        _, i, height = max(spots)
+        heights = np.where(np.arange(len(rows)) == i, height, np.nan)
+        drawn.append(Series(name[0], heights, labels={i: Label(name, "ctr", GREY, bold=False)}))
+    return drawn
 
 
-def _month_labels(rows: pd.DataFrame, minutes: pd.Series, chosen: pd.Series) -> dict[int, Label]:
-    """Numbers of the quarter's months: over a peak, under a dip, else on the side where the line is not."""
-    drawn, found = rows["minutes"], {}
-    for i in np.flatnonzero(chosen & minutes.notna()):
-        before, after = (drawn[k] if 0 <= k < len(drawn) else np.nan for k in (i - 1, i + 1))
-        up, down = minutes[i] >= np.nan_to_num(before), minutes[i] >= np.nan_to_num(after)
-        place = "t" if up and down else "b" if not up and not down else "l" if up else "r"
-        found[int(i)] = Label((number(minutes[i]),), place, BRAND)
+def _end_labels(rows: pd.DataFrame, free: Places) -> dict[str, dict[int, Label]]:
+    """Label goal and forecast at the right edge; the goal above or below its line where they would touch."""
+    end, ahead, goal = len(rows) - 1, rows["kind"] == "ahead", float(rows["target"].iloc[0])
+    line, value = (t("Goal {n}", n=number(goal)),), float(rows["minutes"].iloc[-1])
+    text: tuple[str, ...] = (" ",)
+    if ahead.any():
+        first, final = (month_name(when) for when in rows.loc[ahead, "month"].iloc[[0, -1]])
+        text = (t("{first} to {last}", first=first, last=final), str(rows.loc[ahead, "label"].iloc[-1]))
+    forecast, named = (free.box(end, at, lines, 14, "r") for at, lines in ((value, text), (goal, line)))
+    touch = forecast[1] < named[3] and named[1] < forecast[3]
+    place = "r" if not touch else "b" if value >= goal else "t"
+    free.taken.append(free.box(end, goal, line, 14, place))
+    return {"goal": {end: Label(line, place)}, "ahead": {end: Label(text, "r", BRAND)} if ahead.any() else {}}
+
+
+def _month_labels(minutes: pd.Series, chosen: pd.Series, free: Places) -> dict[int, Label]:
+    """Numbers of the quarter's months, where the lines are not."""
+    found = {}
+    for i in np.flatnonzero(chosen & minutes.notna()).tolist():
+        text = (number(minutes[i]),)
+        found[i] = Label(text, free.put(i, minutes[i], text, 14, "tbrl"), BRAND)
     return found
 
 
-def _peak_labels(rows: pd.DataFrame, out: pd.Series) -> dict[int, Label]:
-    """Months above their range by name, this quarter's with their cause; neighbours get one label."""
-    found, places = {}, np.flatnonzero(out)
-    for i in places:
+def _peak_labels(rows: pd.DataFrame, out: pd.Series, free: Places) -> dict[int, Label]:
+    """Months above their range by name, the quarter's highest with its cause; neighbours get one label."""
+    found, places = {}, np.flatnonzero(out).tolist()
+    highest = rows["minutes"].where(out & rows["quarter"]).idxmax() if (out & rows["quarter"]).any() else -1
+    for i in sorted(places, key=lambda i: -rows["minutes"][i]):
         beside = [k for k in places if 0 < abs(k - i) <= 2 and rows["minutes"][k] > rows["minutes"][i]]
         if beside and not rows["quarter"][i]:
             continue
-        name = f"{month_name(rows['month'][i])} {number(rows['minutes'][i])}"
-        cause = str(rows["label"][i])
-        place = "l" if i > len(rows) - 6 else "r" if i < 2 else "t"
-        found[int(i)] = Label((name, cause) if cause else (name,), place, WARNING)
+        value, cause = number(rows["minutes"][i]), str(rows["label"][i])
+        name = value if beside else f"{month_name(rows['month'][i])} {value}"
+        lines = (name, cause) if cause and i == highest else (name,)
+        found[i] = Label(lines, free.put(i, rows["minutes"][i], lines, 14, "tlrb"), WARNING)
     return found
 
 
@@ -342,18 +370,20 @@ def ages_chart(place: ChartPlaceholder, section: Section) -> None:
     """The path of a typical client by age, with its band and the goal."""
     rows = section.table if section.table is not None else pd.DataFrame()
     goal = float(rows["target"].iloc[0])
-    top = 4 * _step(ROOM * max(float(rows["expected_high"].max()), goal))
-    end = len(rows) - 1
+    top, end = 4 * _step(ROOM_ABOVE * max(float(rows["expected_high"].max()), goal)), len(rows) - 1
+    shares, start = (0.035, 0.02, 0.85, 0.89), float(rows["expected"].iloc[0])
+    size = (shares[2] * place.width / Pt(1), shares[3] * place.height / Pt(1))
+    free = Places(size, top, [rows[c] for c in ("expected", "expected_high", "target")])
     series = [
         Series(t("From"), rows["expected_low"], "area"),
         Series(t("Expected range"), rows["expected_high"] - rows["expected_low"], "area", fill=BAND),
         Series(t("Goal"), rows["target"], line=(INK, 1.5, "sysDot"),
                labels={end: Label((t("Goal {n}", n=number(goal)),), "r")}),
         Series(t("Expected path"), rows["expected"], line=(BRAND, 3, ""),
-               labels={0: Label((number(rows["expected"].iloc[0]),), "r", BRAND)}),
+               labels={0: Label((number(start),), free.put(0, start, (number(start),), 14, "rt"), BRAND)}),
     ]  # fmt: skip
     ages = [f"{age:.0f}" if age % AGE_LABELS == 0 else " " for age in rows["age_months"]]
-    chart, frame = combine(place, ages, series, top, (0.035, 0.02, 0.85, 0.89))
+    chart, frame = combine(place, ages, series, top, shares)
     chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
     chart.value_axis.major_unit = top / 4
     _set(chart, {"tickLblSkip": 1}, before="noMultiLvlLbl")
@@ -392,8 +422,11 @@ def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: 
     low, value, high = (np.append(rows[c].to_numpy(float), np.nan) for c in ("low", "value", "high"))
     base = np.clip(low, 0, None)
     top = ROOM * max(float(np.nanmax(high)), float(np.nan_to_num(goal)), 1.0)
+    label = 2.4 * LABEL / (0.84 * place.height / Pt(1)) * top  # height of two lines
+    crossed = (high < goal) & (goal < high + label)  # the label would lie on the line: it goes above
+    top = max(top, float(np.nanmax(np.where(crossed, goal, high))) + label)
     texts = {
-        i: Label((number(v), t("{low} to {high}", low=float(a), high=float(b))), "t", INK, 16)
+        i: Label((number(v), t("{low} to {high}", low=float(a), high=float(b))), "t", INK, LABEL)
         for i, (v, a, b) in enumerate(zip(value[:-1], low, high, strict=False))
     }
     series = [
@@ -401,7 +434,7 @@ def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: 
         Series(t("To the estimate"), value - base, "bar", fill=LIGHT, points=fills),
         Series(t("From the estimate"), high - value, "bar", fill=LIGHT, points=fills),
         Series(t("Estimate"), value, marker=("dash", 22, INK)),
-        Series(t("Range"), high, labels=texts),
+        Series(t("Range"), np.where(crossed, goal, high), labels=texts),
     ]
     items = [*rows["item"], " "]
     if np.isfinite(goal):
@@ -412,6 +445,25 @@ def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: 
     _, frame = combine(place, [plain(item) for item in items], series, top, (0.0, 0.02, 1.0, 0.84), gap=70)
     figures = "; ".join(
         f"{row.item}: {number(row.value)} ({number(row.low)}-{number(row.high)})" for row in rows.itertuples()
+    )
+    describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
+
+
+def forecasts_chart(room: Room, rows: pd.DataFrame, title: str) -> None:
+    """Forecasts as hatched ranges, and what came as dots; the quarters in order."""
+    low, high, came = (rows[c].to_numpy(float) for c in ("low", "high", "came"))
+    texts = {i: Label((number(v),), "r", BRAND) for i, v in enumerate(came.tolist())}
+    series = [
+        Series(t("From"), np.clip(low, 0, None), "bar"),
+        Series(t("Forecast"), high - np.clip(low, 0, None), "bar", fill=HATCHED,
+               points=dict.fromkeys(range(len(rows)), HATCHED)),
+        Series(t("What came"), came, marker=("circle", 10, BRAND), labels=texts),
+    ]  # fmt: skip
+    top = 1.1 * max(float(high.max()), float(came.max()), 1.0)
+    _, frame = combine(room, rows["name"].map(plain).tolist(), series, top, (0.0, 0.02, 1.0, 0.76), gap=500)
+    figures = "; ".join(
+        f"{row.name}: {number(row.low)}-{number(row.high)}, {number(row.came)}"
+        for row in rows.itertuples(index=False)
     )
     describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
 

@@ -2,6 +2,9 @@
 
 import importlib.util
 import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -19,11 +22,28 @@ MEASURED_AT = 100  # points
 JOINER = "\N{ZERO WIDTH JOINER}"  # holds emoji and Indic letters together
 SHORT = 0.3  # of the width: a last line under it looks like a slip
 SAFETY = 0.97  # share of the width used, for the small differences between renderers
+ARIAL = ("Arial",)
+_faces: ContextVar[tuple[str, ...]] = ContextVar("faces", default=ARIAL)
+
+
+@contextmanager
+def measured_in(faces: Sequence[str]) -> Iterator[None]:
+    """Measure every text inside the block in the widest of some faces."""
+    token = _faces.set(tuple(dict.fromkeys(faces)) or ARIAL)
+    try:
+        yield
+    finally:
+        _faces.reset(token)
 
 
 @cache
-def _face(bold: bool) -> ImageFont.FreeTypeFont:
-    """Return Arial or a face of its widths where installed, else the wider DejaVu of matplotlib."""
+def _face(name: str, bold: bool) -> ImageFont.FreeTypeFont:
+    """Return the face, for Arial also one of its widths; where there is none the wider DejaVu of matplotlib."""
+    if (name,) != ARIAL:
+        from matplotlib.font_manager import FontProperties, findfont
+
+        style = FontProperties(family=[name, "DejaVu Sans"], weight="bold" if bold else "normal")
+        return ImageFont.truetype(findfont(style), MEASURED_AT)  # DejaVu, which is wide, where it is not installed
     spec = importlib.util.find_spec("matplotlib")
     bundled = Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf" if spec else Path()
     for name in (*FACES[bold], str(bundled / FACES[bold][-1])):
@@ -35,12 +55,24 @@ def _face(bold: bool) -> ImageFont.FreeTypeFont:
 
 
 @cache
-def _char_width(char: str, bold: bool) -> float:
+def _char_width(char: str, bold: bool, faces: tuple[str, ...]) -> float:
     if unicodedata.combining(char) or unicodedata.category(char) in ("Cf", "Mn"):
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":
         return float(MEASURED_AT)
-    return float(_face(bold).getlength(char))
+    return max(float(_face(name, bold).getlength(char)) for name in faces)
+
+
+def line_height() -> float:
+    """Return the height of a line over the font size, in the faces in force."""
+    return _line_height(_faces.get())
+
+
+@cache
+def _line_height(faces: tuple[str, ...]) -> float:
+    if faces == ARIAL:
+        return LINE_HEIGHT
+    return max(LINE_HEIGHT, *(sum(_face(name, False).getmetrics()) / MEASURED_AT for name in faces))
 
 
 def plain(text: str) -> str:
@@ -51,12 +83,17 @@ def plain(text: str) -> str:
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width in points of a text on one line."""
-    return sum(_char_width(char, bold) for char in text) * size / MEASURED_AT
+    faces = _faces.get()
+    return sum(_char_width(char, bold, faces) for char in text) * size / MEASURED_AT
+
+
+def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
+    """Lines of a text in a box `width` points wide; words wider than the box are broken."""
+    return _wrap(text, width, size, bold, _faces.get())
 
 
 @lru_cache(maxsize=4096)  # a table asks for the same cells at every size it tries, and again when it is written
-def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Lines of a text in a box `width` points wide; words wider than the box are broken."""
+def _wrap(text: str, width: float, size: float, bold: bool, _: tuple[str, ...]) -> list[str]:
     lines, current = [], ""
     for word in _pieces(text, width * SAFETY, size, bold):
         trial = f"{current} {word}" if current else word
@@ -83,7 +120,7 @@ def _pieces(text: str, width: float, size: float, bold: bool) -> list[str]:
 def text_height(paragraphs: list[str], width: float, size: float, bold: bool = False) -> float:
     """Height in points of wrapped paragraphs."""
     lines = sum(len(wrap(text, width, size, bold)) for text in paragraphs)
-    return size * (LINE_HEIGHT * lines + SPACE_AFTER * max(len(paragraphs) - 1, 0))
+    return size * (line_height() * lines + SPACE_AFTER * max(len(paragraphs) - 1, 0))
 
 
 def fit_size(
@@ -105,6 +142,17 @@ def shorten(text: str, box: tuple[float, float], size: float, bold: bool = False
         if text_height([cut], box[0], size, bold) <= box[1]:
             return cut
     return "…"
+
+
+def cut(texts: list[str], box: tuple[float, float], size: float, bold: bool = False) -> list[str]:
+    """Return the texts, all cut to as many lines as let them fit the box (width, height) together."""
+    if len(texts) == 1:
+        return [shorten(texts[0], box, size, bold)]
+    most = max((len(wrap(text, box[0], size, bold)) for text in texts), default=1)
+    while most > 1 and text_height(texts, box[0], size, bold) > box[1]:
+        most -= 1
+        texts = [shorten(text, (box[0], most * size * line_height()), size, bold) for text in texts]
+    return texts
 
 
 def balanced(text: str, width: float, size: float, bold: bool = False) -> str:

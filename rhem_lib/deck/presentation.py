@@ -4,11 +4,12 @@ Titles and sentences come with the sections, from the room `review`; here they a
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.oxml import parse_xml
@@ -19,12 +20,18 @@ from pptx.slide import Slide
 from pptx.util import Cm, Emu, Pt
 
 from rhem_lib.deck import charts, fit_text, table, template
-from rhem_lib.language import day, mark, number, percent, sentence_case, speaking, t
+from rhem_lib.errors import SettingsError
+from rhem_lib.language import count, day, mark, number, sentence_case, speaking, t
 from rhem_lib.review import Review, Section
 from rhem_lib.settings import Brand
 
 SMALLEST = {"Title": 18, "Footer": 9, "Number": 40, "Note": 8}
 SMALLEST_BODY, USUAL, LONGEST_HEAD = 10, 18.0, 40
+HALF = 0.48  # of a page, for a picture beside paragraphs
+HEAD = Cm(0.75)  # line above a chart
+LEAD = ("found", "action", "goal", "question")  # columns in bold
+Write = Callable[..., None]
+Box = tuple[int, int, int, int]
 LAYOUT = {
     "quarter": "Quarter", "months": "Chart", "ages": "Chart", "why": "Two charts", "worth": "Two charts",
     "promises": "Table over text", "plan": "Table", "table": "Table and text", "text": "Text",
@@ -78,13 +85,13 @@ def write(review: Review, path: Path, brand: Brand | None = None, *, notes: bool
     deck = template.open_template(brand)
     if review.logo:
         template.check_logo(review.logo)
-    with speaking(review.language):
+    with speaking(review.language), fit_text.measured_in(template.faces(deck)):
         _cover(deck, review, brand, notes)
         for section in review.sections:
             if section.shown:
                 _section(deck, review, section, brand, notes)
     _properties(deck, review)
-    template.save(deck, Path(path))
+    template.save(deck, Path(path), review.language)
     return Path(path)
 
 
@@ -95,7 +102,7 @@ def _cover(deck: Deck, review: Review, brand: Brand, notes: bool) -> None:
     when = [t("Review meeting, {day}", day=day(pd.Timestamp(review.meeting)))] if review.meeting else []
     put(places["Prepared by"], [*when, t("Prepared by {msp}", msp=review.msp)])
     shown = [s for s in review.sections if s.shown]
-    lines = [f"{i}   {t(AGENDA[s.key])}" for i, s in enumerate(shown, 2) if s.key in AGENDA and not s.appendix]
+    lines = [f"{i}   {_agenda(s)}" for i, s in enumerate(shown, 2) if not s.appendix]
     last = t("Appendix")
     appendix = [f"{i}   {last}" for i, s in enumerate(shown, 2) if s.appendix][:1]
     put(places["Agenda"], [t("Today"), *lines, *appendix], strong=(0,))
@@ -103,7 +110,16 @@ def _cover(deck: Deck, review: Review, brand: Brand, notes: bool) -> None:
         note(cover, t("Send the deck a day or two before the meeting."))
     logos = [(path, name, i) for i, (path, name) in enumerate(_logos(review, brand)) if path]
     for path, name, i in logos:
-        _logo(cover, path, name, (1.633 + 6.2 * i, 15.6, 5.0, 1.6), white=True)
+        box = (Cm(1.633 + 6.2 * i), Cm(15.6), Cm(5.0), Cm(1.6))
+        _picture(cover, path, t("Logo of {msp}", msp=name), box, white=True)
+
+
+def _agenda(section: Section) -> str:
+    """A line of the agenda; with the number of decisions where some are asked for."""
+    line = t(AGENDA[section.key]) if section.key in AGENDA else section.title
+    rows = section.table if section.key == "next" and section.table is not None else pd.DataFrame({"decision": []})
+    asked = int(rows["decision"].sum())
+    return count(asked, "{line}: one decision", "{line}: {word} decisions", line=line) if asked else line
 
 
 def _logos(review: Review, brand: Brand) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -111,13 +127,12 @@ def _logos(review: Review, brand: Brand) -> tuple[tuple[str, str], tuple[str, st
     return (brand.logo, review.msp), (review.logo, review.client)
 
 
-def _logo(on: Slide, path: str, name: str, box: tuple[float, float, float, float], white: bool = False) -> None:
-    """A picture as large as fits its box (left, top, widest, highest, in cm); `white` on a dark ground."""
-    left, top, widest, highest = (Cm(v) for v in box)
-    picture: Any = on.shapes.add_picture(path, left, top)
-    scale = min(widest / picture.width, highest / picture.height)
+def _picture(on: Slide, path: str, text: str, box: Box, white: bool = False) -> None:
+    """A picture as large as fits its box (left, top, widest, highest); `white` on a dark ground."""
+    picture: Any = on.shapes.add_picture(path, Emu(box[0]), Emu(box[1]))
+    scale = min(box[2] / picture.width, box[3] / picture.height)
     picture.width, picture.height = Emu(int(picture.width * scale)), Emu(int(picture.height * scale))
-    picture._pic.nvPicPr.cNvPr.set("descr", t("Logo of {msp}", msp=name))
+    picture._pic.nvPicPr.cNvPr.set("descr", text)
     if white:
         geometry = picture._pic.spPr.find(qn("a:prstGeom"))
         geometry.addnext(parse_xml(f'<a:solidFill {nsdecls("a")}><a:schemeClr val="bg1"/></a:solidFill>'))
@@ -125,38 +140,40 @@ def _logo(on: Slide, path: str, name: str, box: tuple[float, float, float, float
 
 def _section(deck: Deck, review: Review, section: Section, brand: Brand, notes: bool) -> None:
     """One slide, by the section's layout."""
-    kind = section.layout if section.table is not None else "text"
+    kind, footnote = section.layout if section.table is not None else "text", section.footnote
     rows = section.table if section.table is not None else pd.DataFrame()
     places = slide(deck, LAYOUT[kind], review, section, brand, notes)
     for name, head in zip(HEADS.get(LAYOUT[kind], ()), section.charts, strict=False):
-        put(places[name], [head], heads=True)
+        put(places[name], [head], heads=True, unit=True)
+    write = partial(put, whole=section.title if section.edited else "")
     left, right = section.paragraphs[: section.left], section.paragraphs[section.left :]
     match kind:
         case "quarter":
-            _quarter(places, review, section, rows)
+            _quarter(places, review, section, rows, write)
         case "months":
-            charts.months_chart(places["Chart"], section)
+            over = charts.months_chart(places["Chart"], section)
+            footnote += " " + t("At its highest it runs above the scale.") if over and not section.edited else ""
         case "ages":
             charts.ages_chart(places["Chart"], section)
         case "why":
             charts.bridge_chart(places["Left chart"], rows[rows["kind"] == "bridge"], section.charts[0])
             charts.change_chart(places["Right chart"], rows[rows["kind"] == "cause"], section.charts[1])
-            boxes(places, left, right)
+            boxes(places, left, right, write)
         case "worth":
             _worth(places, section, rows)
-            boxes(places, left, right)
+            boxes(places, left, right, write)
         case "promises":
-            _fill(places["Table"], section, rows, tall=Cm(1.8))
-            boxes(places, section.paragraphs[:1], section.paragraphs[1:])
+            _promises(places, section, rows)
+            boxes(places, left, right, write)
         case "plan":
-            _fill(places["Table"], section, rows, tall=Cm(3.2))
+            _fill(places["Table"], section, rows, tall=min(Cm(6), places["Table"].height // (len(rows) + 1)))
         case "table":
-            _fill(places["Table"], section, rows, tall=Cm(1.4))
-            put(places["Body"], section.paragraphs, heads=True, own_line=True)
+            _fill(places["Table"], section, rows, tall=min(Cm(2.6), places["Table"].height // (len(rows) + 1)))
+            write(places["Body"], section.paragraphs, heads=True, own_line=True)
         case _:
-            put(places["Body"], section.paragraphs)
-    if section.footnote:
-        put(places["Note"], [section.footnote])
+            _text(places["Body"], section, write)
+    if footnote:
+        write(places["Note"], [footnote])
     else:
         remove(places["Note"])
 
@@ -166,13 +183,48 @@ def _worth(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None
     for name, kind, now, head in zip(
         ("Left chart", "Right chart"), ("pace", "hours"), (-1, 0), section.charts, strict=True
     ):
-        part = rows[rows["kind"] == kind]
+        part = rows[(rows["kind"] == kind) & (rows["value"] > 0)]
         kinds = ["before"] * len(part)
         kinds[now] = "now"
         charts.ranges_chart(places[name], part.assign(kind=kinds), head)
 
 
-def _quarter(places: dict[str, Any], review: Review, section: Section, rows: pd.DataFrame) -> None:
+def _promises(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None:
+    """The table of promises; below it, where there are any, our forecasts against what came."""
+    _fill(places["Table"], section, rows[rows["kind"] == "promise"], tall=Cm(1.8))
+    history = rows[rows["kind"] == "forecast"]
+    if len(history):
+        head = places.pop("Left text")
+        left, top, width, height = head.left, head.top, head.width, head.height
+        _place(head, (left, top, width, HEAD))
+        put(head, section.charts, heads=True, unit=True)
+        room = charts.Room(head.part.slide, (left, top + HEAD, width, height - HEAD))
+        charts.forecasts_chart(room, history, section.charts[0])
+
+
+def _text(place: Any, section: Section, write: Write) -> None:
+    """Paragraphs, and a picture beside them or in their place."""
+    if not section.picture:
+        write(place, section.paragraphs)
+        return
+    template.check_logo(section.picture)
+    slide, left, top, width, height = place.part.slide, place.left, place.top, place.width, place.height
+    beside = int(HALF * width) if section.paragraphs else 0
+    box = (left + width - (beside or width), top, beside or width, height)
+    _picture(slide, section.picture, t("Picture: {title}", title=section.title), box)
+    if section.paragraphs:
+        _place(place, (left, top, beside, height))
+        write(place, section.paragraphs)
+    else:
+        remove(place)
+
+
+def _place(shape: Any, box: Box) -> None:
+    """Move a shape: left, top, width, height."""
+    shape.left, shape.top, shape.width, shape.height = (Emu(v) for v in box)
+
+
+def _quarter(places: dict[str, Any], review: Review, section: Section, rows: pd.DataFrame, write: Write) -> None:
     """The number with its range and goal, the chart of levels, and three boxes."""
     put(places["Number"], [number(review.minutes)])
     levels, goal = rows[rows["key"] != "goal"], rows[rows["key"] == "goal"].iloc[0]
@@ -188,15 +240,16 @@ def _quarter(places: dict[str, Any], review: Review, section: Section, rows: pd.
     shown = levels.assign(value=levels["minutes"], kind=kinds).dropna(subset=["low"])
     charts.ranges_chart(places["Chart"], shown, section.charts[0], float(goal["minutes"]))
     for i, text in enumerate(section.paragraphs[:3], 1):
-        put(places[f"Box {i}"], [text], heads=True, own_line=True)
+        write(places[f"Box {i}"], [text], heads=True, own_line=True)
     for i in range(len(section.paragraphs) + 1, 4):
         remove(places[f"Box {i}"])
 
 
-def boxes(places: dict[str, Any], left: Sequence[str], right: Sequence[str]) -> None:
-    """Two texts below two charts."""
+def boxes(places: dict[str, Any], left: Sequence[str], right: Sequence[str], write: Write) -> None:
+    """Two texts below two charts, or beside one."""
     for name, texts in (("Left text", left), ("Right text", right)):
-        put(places[name], texts, heads=True) if texts else remove(places[name])
+        if name in places:
+            write(places[name], texts, heads=True) if texts else remove(places[name])
 
 
 def remove(place: Any) -> None:
@@ -206,31 +259,14 @@ def remove(place: Any) -> None:
 
 def _fill(place: Any, section: Section, rows: pd.DataFrame, tall: int = 0) -> None:
     """The columns that have a heading; sums bold, second lines grey, decisions tinted; rows grow to `tall`."""
-    records = rows.astype(object).to_dict("records")
-    cells = [[_cell(record, column) for column in section.heads] for record in records]
+    records, cells = rows.to_dict("records"), replace(section, table=rows).cells
     strong = [i for i, record in enumerate(records) if record.get("kind") == "result"]
     asked = [list(section.heads).index("decision")] if "decision" in section.heads else []
     tinted = [(i, c) for i, record in enumerate(records) for c in asked if record["decision"]]
     title = t("Table: {title}", title=section.title)
-    table.fill(place, list(section.heads.values()), cells, title, strong=strong, tinted=tinted, tall=tall)
-
-
-def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
-    """A cell's text and its second line."""
-    value = record[column]
-    second = {"found": "evidence", "action": "detail"}.get(column, "")
-    if column == "decision":
-        return (t("□ Yes   □ No") if value else t("none needed")), ""
-    if column == "saves":
-        if not np.isfinite(value):
-            return "–", ""
-        spread = t("{low} to {high}", low=float(record["saves_low"]), high=float(record["saves_high"]))
-        return t("{minutes}", minutes=float(value)), spread
-    if isinstance(value, pd.Timestamp):
-        return day(value), ""
-    if not isinstance(value, float):
-        return str(value), str(record.get(second, ""))
-    return (percent(value) if column == "share" else number(value)), ""
+    lead = [i for i, column in enumerate(section.heads) if column in LEAD]
+    heads = list(section.heads.values())
+    table.fill(place, heads, cells, title, strong=strong, lead=lead, tinted=tinted, tall=tall)
 
 
 def _properties(deck: Deck, review: Review) -> None:
@@ -274,7 +310,7 @@ def slide(
     """A slide with title, footer, logos, number and notes; the caller fills the other placeholders."""
     made, places = add(deck, layout_name)
     title = t("Appendix: {title}", title=section.title) if section.appendix else section.title
-    put(places["Title"], [title], balance=True)
+    put(places["Title"], [title], balance=True, whole=section.title if section.edited else "")
     what = t("{What} review, {period}", What=sentence_case(review.noun), period=review.period)
     layout: Any = made.slide_layout
     logos = _logos(review, brand)
@@ -289,32 +325,34 @@ def slide(
                 put(shape, [f"{what}  ·  {review.client}"])
     for (path, name), left in zip(logos, (1.633, 26.4), strict=True):
         if path:
-            _logo(made, path, name, (left, 17.9, 3.2, 0.8))
+            _picture(made, path, t("Logo of {msp}", msp=name), (Cm(left), Cm(17.9), Cm(3.2), Cm(0.8)))
     if notes:
         note(made, section.notes or t("The figures behind this slide are in the workbook beside the deck."))
     return places
 
 
-def put(
+def put(  # noqa: PLR0913  each is a way to write
     place: Any,
     paragraphs: Sequence[str],
     *,
     heads: bool = False,
     own_line: bool = False,
+    unit: bool = False,
     balance: bool = False,
     strong: Sequence[int] = (),
     warn: bool = False,
+    whole: str = "",
 ) -> None:
     """Write paragraphs at the largest size that fits; text too long for the smallest is cut.
 
-    With `heads`, what comes before the first ": " is bold, on a line of its own if asked; `strong` paragraphs are
-    bold, and the last has the warning colour with `warn`. A balanced text ends in no lone word.
+    With `heads`, what comes before the first ": " is bold, on a line of its own if asked, and with `unit` the rest
+    is grey; `strong` paragraphs are bold, and the last has the warning colour with `warn`. A balanced text ends in
+    no lone word. On the slide `whole`, whose words are a person's, text that does not fit is an error.
     """
     base = place._base_placeholder  # asked once: each of its properties would look it up again
     usual, bold, indent = style(base)
-    box = ((base.width - indent) / Pt(1), base.height / Pt(1))
-    if place.name == "Footer":
-        box = (place.width / Pt(1), box[1])
+    sized = place if place._element.spPr.find(qn("a:xfrm")) is not None else base
+    box = ((sized.width - indent) / Pt(1), sized.height / Pt(1))
     smallest = min(SMALLEST.get(place.name, SMALLEST_BODY), usual or USUAL)
     texts = [fit_text.plain(text) or "–" for text in paragraphs]
     parts = [_head(text) if heads else ("", text) for text in texts]
@@ -324,8 +362,14 @@ def put(
         ]
     lines = [f"{head}: {text}" if head else text.removesuffix("\0") for head, text in parts]
     size = fit_text.fit_size(lines, box, usual or USUAL, smallest, bold or heads)
-    if len(parts) == 1:
-        parts = [(parts[0][0], fit_text.shorten(parts[0][1], box, size, bold or heads))]
+    if whole:
+        _check_room(lines, box, size, bold or heads, whole)
+    parts = [
+        (head, text)
+        for (head, _), text in zip(
+            parts, fit_text.cut([text for _, text in parts], box, size, bold or heads), strict=True
+        )
+    ]
     if balance:
         parts = [("", fit_text.balanced(parts[0][1], box[0], size, bold))]
     frame, given = place.text_frame, size if size != usual else None
@@ -333,13 +377,24 @@ def put(
     for i, (head, text) in enumerate(parts):
         paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
         if head:
-            _run(paragraph, f"{head}: ", given, bold=True)
+            _run(paragraph, head + ("  " if unit else ": "), given, bold=True)
         if text.endswith("\0"):  # a head on its own line
             _run(paragraph, text.removesuffix("\0"), given, bold=True, colour=MSO_THEME_COLOR.ACCENT_1)
             paragraph.space_after = Pt(0)
             continue
         colour = MSO_THEME_COLOR.ACCENT_3 if warn and i == len(parts) - 1 else None
-        _run(paragraph, text, given, bold=True if i in strong else None, colour=colour)
+        _run(paragraph, text, given, bold=True if i in strong else None,
+             colour=MSO_THEME_COLOR.ACCENT_4 if unit and head else colour)  # fmt: skip
+
+
+def _check_room(lines: list[str], box: tuple[float, float], size: float, bold: bool, page: str) -> None:
+    """Refuse words of a person that do not fit even small, by the paragraph at which the room ends."""
+    for n, line in enumerate(lines, 1):
+        if fit_text.text_height(lines[:n], box[0], size, bold) > box[1]:
+            shown = f"'{line[:60]}{'…' * (len(line) > 60)}' on the page '{fit_text.plain(page)[:60]}'"
+            what = f"this text does not fit, not even at {size:.0f} points: {shown} (paragraph {n})."
+            before = f" or the {n - 1} before it" if n > 1 else ""
+            raise SettingsError(what, where="text or pages of a client", fix=f"Shorten it{before}.")
 
 
 def _head(text: str) -> tuple[str, str]:

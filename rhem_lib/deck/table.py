@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
 from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml import parse_xml
@@ -12,7 +13,7 @@ from pptx.table import _Cell
 from pptx.util import Emu, Pt
 
 from rhem_lib.deck.charts import describe
-from rhem_lib.deck.fit_text import LINE_HEIGHT, SAFETY, plain, shorten, text_width, wrap
+from rhem_lib.deck.fit_text import SAFETY, line_height, plain, shorten, text_width, wrap
 
 NUMBER = re.compile(r"^([\s,.%-]*\d[\d,.%-]*[\s,.%-]*|–)$")
 LARGEST, SMALLEST, SECOND = 16, 10, 2  # points; how much smaller the second line of a cell is
@@ -23,20 +24,24 @@ Cell = tuple[str, str]  # text, and a second line in grey
 RULES = {"head": (15875, "tx1"), "row": (9525, "accent5"), "sum": (15875, "tx1")}
 
 
-def fill(
+def fill(  # noqa: PLR0913  each is a way to show rows or cells
     place: TablePlaceholder,
     heads: Sequence[str],
     rows: Sequence[Sequence[Cell]],
     alt_text: str,
     *,
     strong: Sequence[int] = (),
+    lead: Sequence[int] = (),
     tinted: Sequence[tuple[int, int]] = (),
     tall: int = 0,
 ) -> None:
-    """Fill a table placeholder; `strong` rows are sums, `tinted` cells wait for an answer; rows grow to `tall`."""
+    """Fill a table placeholder; rows grow to `tall`.
+
+    `strong` rows are sums, `lead` columns bold, `tinted` cells wait for an answer.
+    """
     left, top, width, height = place.left, place.top, place.width, place.height
     cells = [[(plain(a), plain(b)) for a, b in row] for row in ([(head, "") for head in heads], *rows)]
-    widths = [width * share for share in _shares(cells)]
+    widths = _widths(cells, width)
     size = _fit(cells, widths, height)
     lines = next(n for n in (MOST_LINES, 2, 1) if n == 1 or _tall(cells, widths, size, n) <= height)
     heights = _heights(cells, widths, size, lines, height, tall)
@@ -51,9 +56,11 @@ def fill(
         rule = "head" if r == 0 or r in strong else "row"
         for c, cell in enumerate(row):
             inner = (widths[c] - 2 * PADDING) / Pt(1)
-            texts = [shorten(text, (inner, lines * size * LINE_HEIGHT), size, bold=True) for text in cell if text]
+            texts = [
+                shorten(text, (inner, lines * size * line_height()), size, bold=True) for text in cell if text
+            ]
             made = table.cell(r, c)
-            _write(made, texts or [""], size, strong=r == 0 or r - 1 in strong or bool(cell[1]),
+            _write(made, texts or [""], size, strong=r == 0 or r - 1 in strong or c in lead or bool(cell[1]),
                    align=PP_ALIGN.RIGHT if numeric[c] else PP_ALIGN.LEFT, rule=rule, head=r == 0)  # fmt: skip
             if (r - 1, c) in tinted:
                 _tint(made)
@@ -65,13 +72,28 @@ def fill(
     describe(frame, alt_text, f"{alt_text}. {rest}")
 
 
-def _shares(cells: Sequence[Sequence[Cell]]) -> list[float]:
-    """Return each column's share of the width, by the root of its longest text: few lines wrap."""
-    columns = list(zip(*cells, strict=True))
-    weights = [
-        max(text_width(text, LARGEST, True) for pair in column for text in pair) ** 0.5 for column in columns
-    ]
-    return [weight / sum(weights) for weight in weights]
+def _widths(cells: Sequence[Sequence[Cell]], width: float) -> list[float]:
+    """Return the columns' widths: what their texts take, the widest cut to one level where that is too much.
+
+    Heads may wrap, so of a head its longest word counts; what is left over goes to all alike.
+    """
+    columns = zip(*cells, strict=True)
+    natural = np.array([_natural(head, body) for head, *body in columns])
+    level = np.sort(natural)
+    for k, least in enumerate(level):  # the columns narrower than the level keep their width
+        rest = (width - level[:k].sum()) / (len(level) - k)
+        if least > rest:
+            return np.minimum(natural, rest).tolist()
+    spare = (width - natural.sum()) / len(natural)
+    return (natural + spare).tolist()
+
+
+def _natural(head: Cell, body: Sequence[Cell]) -> float:
+    """Return the width in EMU at which no text of a column wraps."""
+    texts = [(word, LARGEST) for word in (*head[0].split(), head[0][: len(head[0]) // 2 + 2])]  # in two lines
+    texts += [(text, LARGEST - SECOND * k) for pair in body for k, text in enumerate(pair)]
+    widest = max((text_width(text, size, True) for text, size in texts), default=0.0)
+    return Pt(widest / SAFETY + 1) + 2 * PADDING
 
 
 def _lines(cell: Cell, width: float, size: float) -> float:
@@ -85,7 +107,7 @@ def _row_height(row: Sequence[Cell], widths: Sequence[float], size: float, most:
     inner = [(width - 2 * PADDING) / Pt(1) for width in widths]
     pairs = zip(row, inner, strict=True)
     lines = max(min(_lines(cell, w, size), most + (most if cell[1] else 0)) for cell, w in pairs)
-    return Pt(lines * size * LINE_HEIGHT) + 2 * PADDING
+    return Pt(lines * size * line_height()) + 2 * PADDING
 
 
 def _heights(

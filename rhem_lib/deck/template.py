@@ -41,11 +41,14 @@ TEXT_CONTRAST, GROUND_CONTRAST = 4.5, 9.0
 MOST_PIXELS, MOST_BYTES = 40_000_000, 300_000_000
 ACTIVE = re.compile(r"vbaProject|vbaData|activeX|/embeddings/.*\.(?!xlsx)|oleObject|ctrlProps", re.IGNORECASE)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+SPOKEN = re.compile(r"ppt/(slides|charts|notesSlides)/[^/]+\.xml")
+RUN = re.compile(rb"<a:r>(?!<a:rPr)")
+LANG = re.compile(rb'<a:rPr(?: lang="[^"]*")?')
 CREATED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
 
 
 def open_template(brand: Brand) -> Deck:
-    """Return the MSP's template if the brand names one, else ours in the brand's colour."""
+    """Return the MSP's template if the brand names one, else ours, in the brand's colour."""
     for key, value in (("template", brand.template), ("logo", brand.logo)):
         if value and not Path(value).is_file():
             raise SettingsError("there is no such file.", where=f"brand.{key}", examples=[value])
@@ -75,7 +78,18 @@ def open_template(brand: Brand) -> Deck:
             where=brand.template,
             fix="Start from rhem_lib/templates/review.pptx and change its looks, not its names.",
         )
+    if brand.colour != Brand().colour:
+        _paint(deck, brand.colour, ground=False)
     return deck
+
+
+def faces(deck: Deck) -> list[str]:
+    """Return the typefaces of headings and body of a deck's theme."""
+    return re.findall(r'<a:(?:major|minor)Font>\s*<a:latin typeface="([^"]+)"', _theme(deck).blob.decode("utf-8"))
+
+
+def _theme(deck: Deck) -> Any:
+    return deck.slide_master.part.part_related_by(RELATIONSHIP_TYPE.THEME)
 
 
 def check_logo(path: str) -> None:
@@ -152,36 +166,40 @@ def darken(colour: str, ratio: float, against: str) -> str:
     return "000000"
 
 
-def _paint(deck: Deck, colour: str) -> None:
-    """Brand colour as first accent and, darker, as ground and titles; always readable."""
-    theme = deck.slide_master.part.part_related_by(RELATIONSHIP_TYPE.THEME)
-    brand = colour.removeprefix("#")
-    shades = {"accent1": darken(brand, TEXT_CONTRAST, CARD), "dk2": GROUND}
-    if contrast(brand, "FFFFFF") >= LIGHT_BRAND:
-        shades["dk2"] = darken(brand, GROUND_CONTRAST, "FFFFFF")
+def _paint(deck: Deck, colour: str, ground: bool = True) -> None:
+    """Brand colour as first accent and, darker, as ground of the cover; always readable."""
+    theme, brand = _theme(deck), colour.removeprefix("#")
+    shades = {"accent1": darken(brand, TEXT_CONTRAST, CARD)}
+    if ground:
+        dark = contrast(brand, "FFFFFF") >= LIGHT_BRAND
+        shades["dk2"] = darken(brand, GROUND_CONTRAST, "FFFFFF") if dark else GROUND
     xml = theme.blob.decode("utf-8")
     for name, shade in shades.items():
-        xml = re.sub(rf"<a:{name}>.*?</a:{name}>", f'<a:{name}><a:srgbClr val="{shade}"/></a:{name}>', xml)
+        new = f'<a:{name}><a:srgbClr val="{shade}"/></a:{name}>'
+        xml = re.sub(rf"<a:{name}>.*?</a:{name}>", new, xml, flags=re.DOTALL)
     theme._blob = xml.encode("utf-8")
 
 
-def save(deck: Deck, path: Path) -> None:
-    """Write the deck with fixed dates, so that the same review gives the same bytes."""
+def save(deck: Deck, path: Path, language: str) -> None:
+    """Write the deck in its language with fixed dates, so that the same review gives the same bytes."""
     made = io.BytesIO()
     deck.save(made)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, _settle(made.getvalue(), keep_core=True))
+    write_whole(path, _settle(made.getvalue(), language))
 
 
-def _settle(package: bytes, keep_core: bool) -> bytes:
-    """Copy a zip package with fixed dates, workbooks inside it too."""
+def _settle(package: bytes, language: str = "") -> bytes:
+    """Copy a zip package with fixed dates, workbooks inside it too; every text of a deck has its language."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             content = old.read(name)
             if name.endswith(".xlsx"):
-                content = _settle(content, keep_core=False)
-            elif name == "docProps/core.xml" and not keep_core:
+                content = _settle(content)
+            elif language and SPOKEN.match(name):
+                content = RUN.sub(rb"<a:r><a:rPr/>", content)
+                content = LANG.sub(rb'<a:rPr lang="' + language.encode() + rb'"', content)
+            elif name == "docProps/core.xml" and not language:
                 content = CREATED.sub(rb"\g<1>1980-01-01T00:00:00Z", content)
             entry = zipfile.ZipInfo(name, ZIP_DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED

@@ -444,7 +444,7 @@ def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
     """Draw minutes per computer by month with gaps, the normal range, the forecast, and the target."""
     ax = axes(ax, 8, 4)
     section, table = review["minutes"], review["minutes"].table
-    if table is None:
+    if table is None or len(table) == 1:
         return say_missing(ax, section.title)
     with speaking(review.language):
         goal, ahead = t("{line}-minute line", line=number(review.target_minutes)), t("Forecast")

@@ -10,7 +10,7 @@ from rhem_lib.metric.causes import (
     concentration,
 )
 from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
-from rhem_lib.metric.intervals import hour_limits, pooled_rhem
+from rhem_lib.metric.intervals import hour_limits, month_spread, pooled_rhem
 from rhem_lib.metric.measured import why_unmeasured
 from rhem_lib.metric.other_definitions import Definitions, definitions
 from rhem_lib.metric.panel import NOT_RECORDED, measure, reactive_entries
@@ -35,6 +35,7 @@ __all__ = [
     "hour_limits",
     "last_periods",
     "measure",
+    "month_spread",
     "patch_effect",
     "pooled_rhem",
     "reactive_entries",

@@ -104,6 +104,26 @@ def hour_limits(parts: pd.DataFrame, panel: pd.DataFrame, by: list[str]) -> pd.D
     return pd.DataFrame({"low_hours": low.fillna(0.0), "high_hours": high}, index=sums.index)
 
 
+def month_spread(panel: pd.DataFrame) -> float:
+    """Return how much months of one client differ beyond the chance of their tickets, as a share of their level.
+
+    The squared bends of three months that follow each other, less what chance brings, over all clients: a fall in
+    a straight line is no spread.
+
+    >>> round(month_spread(rhem.measure(rhem.load("data/sample"))), 1)
+    0.3
+    """
+    rows = panel[(panel["exposure"] > 0) & panel["rhem_h"].notna()].sort_values(["client", "month"])
+    last = rows.shift(2)
+    joined = (last["client"] == rows["client"]) & (last["month"] + pd.DateOffset(months=2) == rows["month"])
+    level, chance = rows["rhem_h"], rows["squared_hours"] / rows["exposure"] ** 2
+    bend = level - 2 * level.shift(1) + level.shift(2)
+    by_chance = chance + 4 * chance.shift(1) + chance.shift(2)
+    beyond = float((bend**2 - by_chance)[joined].sum())
+    scale = float((3 * level.shift(1) * (level + level.shift(2)))[joined].sum())
+    return float(np.sqrt(max(beyond, 0.0) / scale)) if scale > 0 else 0.0
+
+
 def _gamma(probability: float, mean: pd.Series, variance: pd.Series) -> pd.Series:
     """Quantile of the gamma distribution with that mean and variance; NaN where the mean is 0."""
     scale = variance / mean.where(mean > 0)

@@ -60,8 +60,8 @@ def _causes(f: Facts) -> Iterator[Action]:
         given = {"cause": f.cause(row["name"]), "n": row["problems"]}
         rose = t("{cause} rose more than chance explains", **given)
         found = rose if row["rose"] else t("{cause} took more than usual", **given)
-        evidence = t("{n} tickets; {minutes} a computer and month, usual {usual}",
-                     n=row["problems"], minutes=number(row["minutes"]), usual=row["usual"])  # fmt: skip
+        evidence = t("{n} tickets; {took} minutes, usual {usual}",
+                     n=row["problems"], took=row["minutes"], usual=row["usual"])  # fmt: skip
         saves = (row["excess"], row["excess_low"], row["excess_high"])
         yield Action(found, evidence, _wording(f, row["name"], row["problems"]), _where(f, row["name"]),
                      row["name"], saves, decision=bool(row["rose"]))  # fmt: skip
@@ -88,9 +88,9 @@ def _computers(f: Facts) -> Iterator[Action]:
     bad, three = claims.defects(f), claims.few_computers(f)
     if bad:
         yield Action(
-            count(len(bad), "{n} computer has hardware tickets most of its time",
-                  "{n} computers have hardware tickets most of their time"),
-            ", ".join(bad), t("Repair or replace"), ", ".join(bad), decision=True,
+            count(len(bad), "One computer needs us mostly for its hardware",
+                  "{Word} computers need us mostly for their hardware"), ", ".join(bad),
+            count(len(bad), "Repair or replace one computer", "Repair or replace {word} computers"), decision=True,
         )  # fmt: skip
     elif three:
         names = ", ".join(f.computers["name"].head(3))

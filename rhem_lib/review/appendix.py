@@ -59,7 +59,7 @@ def causes(f: Facts) -> Section | None:
         "Minutes per computer and month. Usual: the year before, pooled. A ticket counts once, a child with "
         "its parent."
     )
-    return Section("causes", sentence_case(claims.top_cause(f)), _boxes(f), table, layout="table", heads=heads,
+    return Section("causes", sentence_case(claims.top_causes(f)), _boxes(f), table, layout="table", heads=heads,
                    footnote=note, appendix=True)  # fmt: skip
 
 

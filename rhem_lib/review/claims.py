@@ -215,6 +215,7 @@ def outside(f: Facts) -> tuple[str, pd.DataFrame]:
     if above.empty and below.empty:
         n = len(served)
         title = count(n, "The month was in its normal range", "All {n} months were in their normal range")
+        title = t("Both months were in their normal range") if n == 2 else title
         top = served.loc[[served["minutes"].idxmax()]]
         return _with_cause(f, title, top), above
     rows = above if len(above) else below
@@ -291,6 +292,16 @@ def top_cause(f: Facts, inside: bool = False) -> str:
         return t("the cause of the work was not recorded")
     cause, share = known[["name", "share"]].iloc[0]
     return t("{cause} took the most time, {share}", cause=f.cause(cause, inside), share=float(share))
+
+
+def top_causes(f: Facts) -> str:
+    """The two largest named causes and their share together."""
+    known = f.causes[(f.causes["name"] != NOT_RECORDED) & (f.causes["hours"] > 0)].head(2)
+    if len(known) < 2:
+        return top_cause(f)
+    first, second = (f.cause(name, inside=True) for name in known["name"])
+    return t("{first} and {second} took {share} of the time", first=first, second=second,
+             share=float(known["share"].sum()))  # fmt: skip
 
 
 def together(f: Facts) -> str:

@@ -1,7 +1,7 @@
 """The numbers of one client's quarter, from the panel, the decay fits and the client's entries."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,15 @@ import pandas as pd
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.language import locale, mark, month, sentence_case, t
-from rhem_lib.metric import NOT_RECORDED, PatchEffect, cause_names, cause_table, computer_table, hour_limits
+from rhem_lib.metric import (
+    NOT_RECORDED,
+    PatchEffect,
+    cause_names,
+    cause_table,
+    computer_table,
+    hour_limits,
+    month_spread,
+)
 from rhem_lib.review.certainty import Z95, Difference
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
@@ -24,7 +32,12 @@ SMALL, YOUNG = 10, 3.0  # computers and months, below which a client gets the sh
 WEEKS = 52 / 12  # in a month
 Z90 = 1.645
 PREDICTION = (0.05, 0.95)
-PLAIN = {"line of business app": mark("Business software"), "password": mark("Passwords")}
+PLAIN = {
+    "line of business app": mark("Business software"),
+    "password": mark("Passwords"),
+    "server": mark("Servers"),
+    "workstation": mark("Workstations"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,10 @@ class Range:
         """Whether there is such a number."""
         return bool(np.isfinite(self.value))
 
+    def times(self, factor: float) -> "Range":
+        """Return the range times 1 or -1."""
+        return self if factor > 0 else Range(-self.value, -self.high, -self.low)
+
 
 UNKNOWN = Range(np.nan, np.nan, np.nan)
 
@@ -49,6 +66,7 @@ class Level:
     """Some months, pooled: `minutes` per computer a month = 60 x sum of hours / sum of exposure.
 
     `low` to `high` is the 95 % interval by the chance of tickets (`hour_limits`), `se` its standard error.
+    `spread` is how much single months differ beyond that, as a share (`month_spread`).
     """
 
     label: str
@@ -58,6 +76,7 @@ class Level:
     tickets: float
     low: float
     high: float
+    spread: float = 0.0
 
     @property
     def minutes(self) -> float:
@@ -89,10 +108,29 @@ class Level:
         return Difference(self.minutes - before.minutes, error)
 
     def hours_given_back(self, start: "Level") -> Range:
-        """Return the hours that this took less than at the pace of the start, with a 95 % range."""
+        """Return the hours that this took less than at the pace of the start, with a 95 % range.
+
+        A start of two or three months is one draw of such months: their spread is in the range, too.
+        """
         spared = start.minutes * self.exposure / 60 - self.hours
-        error = Z95 * float(np.hypot(start.se, self.se)) * self.exposure / 60
+        months = [level.spread * level.minutes / np.sqrt(level.months) for level in (start, self)]
+        error = Z95 * float(np.linalg.norm([start.se, self.se, *months])) * self.exposure / 60
         return Range(spared, spared - error, spared + error)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What an earlier edition printed: hours and exposure of its quarter, its forecast of the next."""
+
+    quarter: str
+    hours: float
+    exposure: float
+    ahead: Range = UNKNOWN
+
+    @property
+    def minutes(self) -> float:
+        """Minutes per computer a month, as printed."""
+        return 60 * self.hours / self.exposure if self.exposure > 0 else np.nan
 
 
 @dataclass(frozen=True)
@@ -130,6 +168,8 @@ class Facts:
     causes : DataFrame
         As `cause_table`, with minutes_before, change_se, usual (minutes in the four quarters before), excess
         (minutes of work a week above usual, with excess_low and excess_high, 90 %).
+    past : tuple of Past
+        What earlier editions printed, oldest first.
     """
 
     client: str
@@ -155,6 +195,7 @@ class Facts:
     causes: pd.DataFrame
     computers: pd.DataFrame
     patches: PatchEffect | None = None
+    past: tuple[Past, ...] = ()
 
     @property
     def own(self) -> ClientSettings:
@@ -340,7 +381,7 @@ def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughDat
 def _levels_of(panel: pd.DataFrame, client: str, served: pd.DataFrame) -> Callable[[str, pd.Series], Level | None]:
     """Return the function that pools some months in service; None where there are none."""
     sums = ["exposure", "reactive_hours", "reactive_tickets", "squared_hours"]
-    history = panel.loc[panel["exposure"] > 0, ["client", *sums]]
+    history, spread = panel.loc[panel["exposure"] > 0, ["client", *sums]], month_spread(panel)
 
     def level(label: str, chosen: pd.Series) -> Level | None:
         total = served.loc[chosen, sums].sum()
@@ -348,7 +389,8 @@ def _levels_of(panel: pd.DataFrame, client: str, served: pd.DataFrame) -> Callab
             return None
         limits = hour_limits(total.to_frame().T.assign(client=client), history, ["client"]).iloc[0]
         ends = (60 * limits / total["exposure"]).tolist()
-        return Level(label, int(chosen.sum()), *total[sums[:3]].tolist(), *ends)
+        months = Level(label, int(chosen.sum()), *total[sums[:3]].tolist(), *ends)
+        return replace(months, spread=spread)
 
     return level
 

@@ -1,16 +1,54 @@
-"""Promises from quarter to quarter: kept or open, and whether their cause fell; open ones are carried over."""
+"""From quarter to quarter: promises and whether their cause fell, forecasts against what came, restatements."""
 
 import datetime as dt
 
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import day, number, t
+from rhem_lib.language import month_span, number, short_day, t
 from rhem_lib.review.certainty import Difference
-from rhem_lib.review.facts import Facts
+from rhem_lib.review.facts import Facts, Past
+from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import Action
 
 COLUMNS = ["promise", "owner", "due", "state", "said", "cause", "effect", "before", "now"]
+RESTATED = 0.05  # minutes; less is not seen in a deck
+MOST_FORECASTS = 6
+
+
+def pooled(months: pd.DataFrame, quarter: str) -> Past:
+    """Return a quarter's hours and exposure as its months have them now."""
+    start, end = quarter_bounds(quarter)
+    inside = months[months["month"].between(start, end, inclusive="left")]
+    return Past(quarter, *inside[["reactive_hours", "exposure"]].sum().tolist())
+
+
+def moved(past: Past, months: pd.DataFrame) -> Past | None:
+    """Return an earlier edition's quarter as it is now; None where its figure did not move."""
+    now = pooled(months, past.quarter)
+    return now if abs(now.minutes - past.minutes) >= RESTATED else None
+
+
+def restated(f: Facts) -> str:
+    """Say which figures that were printed are others now, and why."""
+    pairs = [(old, now) for old in f.past if (now := moved(old, f.months))]
+    figures = ", ".join(t("{quarter} is {now} now, was {before}", quarter=old.quarter, now=now.minutes,
+                          before=old.minutes) for old, now in pairs)  # fmt: skip
+    if not figures:
+        return t("Restated: No figure that you saw before has changed.") if f.past else ""
+    return t("Restated: {figures}; records were added or corrected.", figures=figures)
+
+
+def scored(f: Facts) -> pd.DataFrame:
+    """Return the forecasts of earlier editions against what came: name, value, low, high, came; oldest first."""
+    rows = []
+    for old in f.past:
+        quarter = str(pd.Period(old.quarter, "Q") + 1)
+        came, (start, _) = pooled(f.months, quarter).minutes, quarter_bounds(quarter)
+        if old.ahead.known and np.isfinite(came) and start <= f.start:
+            name = f"{month_span(start, start + pd.DateOffset(months=2))} {start:%y}"
+            rows.append((name, old.ahead.value, old.ahead.low, old.ahead.high, came))
+    return pd.DataFrame(rows[-MOST_FORECASTS:], columns=["name", "value", "low", "high", "came"])
 
 
 def promises(f: Facts) -> pd.DataFrame:
@@ -41,7 +79,9 @@ def _done(action: Action, by: pd.Timestamp) -> bool:
 def _row(f: Facts, action: Action) -> list[object]:
     done = _done(action, f.end)
     late = not done and action.due < f.end.date()
-    said = t("● Kept") if done else t("○ Open since {due}", due=day(action.due)) if late else t("○ On the way")
+    said = (
+        t("● Kept") if done else t("○ Open since {due}", due=short_day(action.due)) if late else t("○ On the way")
+    )
     state = "kept" if done else "late" if late else "open"
     cause, effect, before, now = _effect(f, action.cause)
     return [action.action, action.owner, pd.Timestamp(action.due), state, said, cause, effect, before, now]

@@ -57,7 +57,7 @@ class PortfolioFacts:
     months : DataFrame, one row per calendar month: month, minutes, computers, clients; of all clients
     same : DataFrame, month and minutes of the clients that were in service a year ago and are now
     clients : DataFrame, one row per client in service, in order of need: client, minutes, before, forecast_low,
-        forecast_high, follows, change (Difference), excess (hours above the target line in the quarter)
+        forecast_high, follows, change (Difference), excess (hours above the goal in the quarter)
     change_se : standard error of the change from the quarter before, over clients
     stayed : minutes a year ago and now of the clients in service at both times; NaN without any
     inferred : clients whose onboarding date is not given
@@ -349,7 +349,7 @@ def directions(b: PortfolioFacts) -> Section:
     table["forecast"] = [_span(*pair) for pair in table[["forecast_low", "forecast_high"]].to_numpy()]
     heads = {"client": t("Client"), "before": t("Minutes before"), "minutes": t("Minutes now"),
              "forecast": t("Forecast"), "direction": t("Direction"),
-             "excess": t("Hours above the line")}  # fmt: skip
+             "excess": t("Hours above the goal")}  # fmt: skip
     more = len(b.clients) - len(table)
     note = t("Those that rose or came in above their forecast first.")
     if more > 0:
@@ -363,23 +363,23 @@ def _span(low: float, high: float) -> str:
 
 
 def above_the_line(b: PortfolioFacts) -> Section:
-    """Where the hours above the target line go."""
+    """Where the hours above the goal go."""
     over = b.clients[b.clients["excess"] > 0].sort_values("excess", ascending=False)
     if over.empty:
-        title = t("No client is above the {line}-minute line", line=b.target)
+        title = t("No client is above the goal of {line} minutes", line=b.target)
         return Section("above", title, (t("There is no excess to work on this quarter."),))
     top, whole = over.head(3), over["excess"].sum()
-    title = count(len(top), "{n} client takes {share} of the hours above the line",
-                  "{n} clients take {share} of the hours above the line",
+    title = count(len(top), "{n} client takes {share} of the hours above the goal",
+                  "{n} clients take {share} of the hours above the goal",
                   share=top["excess"].sum() / whole)  # fmt: skip
     table = over.head(MOST_NAMED)[["client", "minutes", "excess"]].reset_index(drop=True)
     boxes = (
-        t("Above the line: {hours} hours this quarter, {share} of all.", hours=whole, share=whole / b.now.hours),
-        t("New clients: They usually start above the line; compare with their forecast."),
-        t("Shown: {n} of {all} clients above the line.", n=float(len(table)), all=float(len(over))),
+        t("Above the goal: {hours} hours this quarter, {share} of all.", hours=whole, share=whole / b.now.hours),
+        t("New clients: They usually start above the goal; compare with their forecast."),
+        t("Shown: {n} of {all} clients above the goal.", n=float(len(table)), all=float(len(over))),
     )
-    notes = t("Hours above the line = (minutes - line) x computers x months, over clients above it.")
-    heads = {"client": t("Client"), "minutes": t("Minutes"), "excess": t("Hours above the line")}
+    notes = t("Hours above the goal = (minutes - goal) x computers x months, over clients above it.")
+    heads = {"client": t("Client"), "minutes": t("Minutes"), "excess": t("Hours above the goal")}
     return Section("above", title, boxes, table, notes, "table", heads=heads)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ from rhem_lib.language import speaking, t
 from rhem_lib.metric import PatchEffect, reactive_entries, why_unmeasured
 from rhem_lib.review import appendix, story
 from rhem_lib.review.claims import not_reviewed
-from rhem_lib.review.facts import Facts, Fits, gather, noun, words
+from rhem_lib.review.facts import UNKNOWN, Facts, Fits, Past, Range, gather, noun, words
+from rhem_lib.review.ledger import pooled
 from rhem_lib.review.section import Section, spell
 from rhem_lib.schema import METRIC_VERSION, quarter_bounds
 from rhem_lib.settings import Brand, Edit, Settings
 from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load
 
-FORMAT = 4
+FORMAT = 5
 WRITERS = (
     story.quarter,
     story.minutes_by_month,
@@ -83,6 +84,14 @@ class Review:
         return "\n\n".join((self["quarter"].title + ".", *self["quarter"].paragraphs))
 
     @property
+    def printed(self) -> Past:
+        """The figure of the quarter and the forecast of the next, for later editions."""
+        levels = self["quarter"].table
+        ahead = levels[levels["key"] == "ahead"] if levels is not None else pd.DataFrame()
+        spread = Range(*ahead[["minutes", "low", "high"]].iloc[0].tolist()) if len(ahead) else UNKNOWN
+        return replace(pooled(self.table, self.quarter), ahead=spread)
+
+    @property
     def story(self) -> str:
         """Every sentence of the review, section by section, to proof-read."""
         titles = [s.title if s.shown else f"{s.title} (no slide)" for s in self.sections]
@@ -110,12 +119,23 @@ class Review:
         """
         document: dict[str, Any] = {"format": FORMAT, **vars(self)}
         document["table"] = _pack(self.table)
-        here = _placed(self.brand, lambda file: Path(os.path.relpath(file, folder)).as_posix())
-        document["brand"] = (here if folder else self.brand).model_dump()
-        if folder and self.logo:
-            document["logo"] = Path(os.path.relpath(self.logo, folder)).as_posix()
-        document["sections"] = [{**vars(s), "table": _pack(s.table)} for s in self.sections]
+        placed = self.placed(lambda file: Path(os.path.relpath(file, folder)).as_posix()) if folder else self
+        document |= {"brand": placed.brand.model_dump(), "logo": placed.logo}
+        document["sections"] = [{**vars(s), "table": _pack(s.table)} for s in placed.sections]
         return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+
+    @property
+    def files(self) -> list[Path]:
+        """Files of the brand, the client's logo, pictures of pages."""
+        named = [self.brand.logo, self.brand.template, self.logo, *(s.picture for s in self.sections)]
+        return [Path(name) for name in named if name]
+
+    def placed(self, place: Callable[[str], str]) -> "Review":
+        """Return the review with its files named as `place` says."""
+        brand = {key: place(name) for key in ("logo", "template") if (name := getattr(self.brand, key))}
+        sections = tuple(replace(s, picture=place(s.picture)) if s.picture else s for s in self.sections)
+        return replace(self, brand=self.brand.model_copy(update=brand), sections=sections,
+                       logo=place(self.logo) if self.logo else "")  # fmt: skip
 
     @classmethod
     def from_json(cls, text: str) -> "Review":
@@ -146,7 +166,7 @@ class Review:
             ) from None
 
 
-def build_review(
+def build_review(  # noqa: PLR0913  what one edition knows
     work: Workspace,
     panel: pd.DataFrame,
     fit: DecayFit,
@@ -155,6 +175,7 @@ def build_review(
     quarter: str,
     patches: PatchEffect | None = None,
     earlier: DecayFit | None = None,
+    past: Sequence[Review] = (),
 ) -> Review:
     """Return every number and sentence of one client's quarter; read and write nothing.
 
@@ -174,6 +195,8 @@ def build_review(
         What patch windows cost over all clients (`patches.patch_effect`); without it they are left out.
     earlier : DecayFit, optional
         The fit without the quarter (`Study.before`), from which it was forecast; made here if it is not given.
+    past : sequence of Review
+        The client's earlier editions: what they forecast is scored, what is another figure now is named.
 
     Raises
     ------
@@ -196,7 +219,8 @@ def build_review(
         raise NotEnoughData(why, where=client)
     fits = Fits(*fits_of(work, panel, fit, earlier, quarter), patches)
     facts = gather(work.settings, panel, fits, reactive_entries(work, client), client=client, quarter=quarter)
-    return brand_of(compose(facts), work.folder)
+    before = sorted((old for old in past if old.quarter < facts.quarter), key=lambda old: old.quarter)
+    return brand_of(compose(replace(facts, past=tuple(old.printed for old in before))), work.folder)
 
 
 def fits_of(
@@ -256,19 +280,15 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
 
 def brand_of(review: Review, folder: Path) -> Review:
     """Return the review with the paths of its brand's files, which start at the folder."""
-    logo = str((folder / review.logo).resolve()) if review.logo else ""
-    return replace(review, brand=_placed(review.brand, lambda file: str((folder / file).resolve())), logo=logo)
-
-
-def _placed(brand: Brand, place: Callable[[str], str]) -> Brand:
-    files = {key: getattr(brand, key) for key in ("logo", "template")}
-    return brand.model_copy(update={key: place(name) for key, name in files.items() if name})
+    return review.placed(lambda file: str((folder / file).resolve()))
 
 
 def compose(f: Facts) -> Review:
     """Return the review that the facts make, in the client's language."""
     language = f.own.language or f.settings.language
     with speaking(language):
+        written = [_edited(section, f) for write in WRITERS if (section := write(f)) is not None]
+        main = sum(not section.appendix for section in written)
         return Review(
             **of_settings(f.settings, language),
             client=f.client,
@@ -276,7 +296,7 @@ def compose(f: Facts) -> Review:
             period=spell(f),
             minutes=f.now.minutes,
             status=f.follows,
-            sections=tuple(_edited(section, f) for write in WRITERS if (section := write(f)) is not None),
+            sections=(*written[:main], *story.pages(f), *written[main:]),
             table=f.months,
             meeting=f"{f.edition().meeting or ''}",
             logo=f.own.logo,
@@ -300,15 +320,19 @@ def of_settings(settings: Settings, language: str) -> dict[str, Any]:
 def _edited(section: Section, f: Facts) -> Section:
     """Return the section as the analyst edited it; what was replaced is nowhere in the deck."""
     edit = f.edition().text.get(section.key, Edit())  # type: ignore[call-overload]
-    shown = section.key not in (*f.own.hide, *f.edition().hide)
+    shown = section.shown and section.key not in (*f.own.hide, *f.edition().hide)
     if not (edit.title or edit.paragraphs):
         return replace(section, shown=shown)
-    title, paragraphs = edit.title or section.title, tuple(edit.paragraphs) or section.paragraphs
-    if section.layout == "plan" and edit.paragraphs:  # its table, and the count in its title, are replaced
-        title = edit.title or paragraphs[0]
-        return replace(section, title=title, paragraphs=paragraphs, table=None, layout="text", shown=shown)
-    left = min(section.left, len(paragraphs)) if edit.paragraphs else section.left
-    return replace(section, title=title, paragraphs=paragraphs, left=left, shown=shown)
+    paragraphs = tuple(edit.paragraphs) or section.paragraphs
+    section = replace(section, title=edit.title or section.title, paragraphs=paragraphs, shown=shown, edited=True)
+    if not edit.paragraphs:
+        return section
+    if section.layout == "plan":  # its table, and the count in its title, are replaced
+        title = edit.title or story.step_title(len(paragraphs))
+        return replace(section, title=title, table=None, layout="text")
+    if section.layout == "months":  # the chart fills the page but for the line below it
+        return replace(section, footnote=" ".join(paragraphs))
+    return replace(section, left=min(section.left, len(paragraphs)))
 
 
 def _pack(frame: pd.DataFrame | None) -> dict[str, Any] | None:

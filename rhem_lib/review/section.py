@@ -1,10 +1,12 @@
 """A section of a review, and the words that all sections share."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from rhem_lib.language import month_name, t
+from rhem_lib.language import month_name, number, percent, short_day, t
 from rhem_lib.review.facts import Facts
 
 
@@ -23,7 +25,7 @@ class Section:
         For the speaker: the evidence, and how sure we are.
     layout : str
         quarter: a number, a chart of levels, three boxes. months, ages: a line. why, worth: two charts, two boxes.
-        promises: table, chart, box. plan: a wide table. table: table and boxes. text: paragraphs alone.
+        promises: table, chart, box. plan: a wide table. table: table and boxes. text: paragraphs, a picture.
     charts : tuple of str
         Head and unit of each chart, as "Head: unit".
     heads : dict of str
@@ -32,8 +34,10 @@ class Section:
         One line below: what ranges are, what is left out.
     left : int
         How many of the paragraphs are in the left of two boxes.
-    appendix, shown : bool
-        A section that is not shown has no slide.
+    appendix, shown, edited : bool
+        A section that is not shown has no slide. The words of one that is edited are a person's.
+    picture : str
+        A file beside the paragraphs.
 
     Examples
     --------
@@ -53,6 +57,34 @@ class Section:
     left: int = 0
     appendix: bool = False
     shown: bool = True
+    edited: bool = False
+    picture: str = ""
+
+    @property
+    def cells(self) -> list[list[tuple[str, str]]]:
+        """The cells of the columns that have a heading, as a reader sees them: text, and a second line."""
+        rows = pd.DataFrame() if self.table is None else self.table.astype(object)
+        shown = rows[rows["kind"] != "forecast"] if "kind" in rows else rows  # those are in a chart
+        records = shown.to_dict("records")
+        return [[_cell(record, column) for column in self.heads] for record in records]
+
+
+def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
+    """A cell's text and its second line."""
+    value = record[column]
+    second = {"found": "evidence", "action": "detail"}.get(column, "")
+    if column == "decision":
+        return (t("□ Yes   □ No") if value else t("none needed")), ""
+    if column == "saves":
+        if not np.isfinite(value):
+            return "–", ""
+        spread = t("{low} to {high}", low=float(record["saves_low"]), high=float(record["saves_high"]))
+        return t("{minutes}", minutes=float(value)), spread
+    if isinstance(value, pd.Timestamp):
+        return short_day(value), ""
+    if not isinstance(value, float):
+        return str(value), str(record.get(second, ""))
+    return (percent(value) if column == "share" else number(value)), ""
 
 
 def spell(f: Facts) -> str:

@@ -3,15 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import count, day, locale, mark, month_span, number, sentence_case, t
+from rhem_lib.language import count, locale, mark, month_span, number, sentence_case, short_day, t
 from rhem_lib.metric import NOT_RECORDED, TECHNICIAN, split, staff_hours
-from rhem_lib.review import actions, claims
+from rhem_lib.review import actions, claims, ledger
 from rhem_lib.review.facts import Facts, Level, Range
-from rhem_lib.review.ledger import promises as promised
 from rhem_lib.review.section import Section, spell
 
 NO_RANGE = Range(np.nan, np.nan, np.nan)
 TEN = 10  # computers, of which tickets are counted
+STATES = {
+    "reached": mark("● Reached"),
+    "on-the-way": mark("○ On the way"),
+    "at-risk": mark("▲ At risk"),
+    "": mark("□ Holds   □ Changed"),
+}
 
 
 def quarter(f: Facts) -> Section:
@@ -55,6 +60,8 @@ def _span(f: Facts, back: int = 0) -> str:
 def _people(f: Facts) -> str:
     """What the quarter was for those who work there."""
     n, each = f.now.tickets, f.now.minutes_per_ticket
+    if not n and f.now.hours > 0:
+        return t("Your people: They had no new ticket; the time went into earlier ones.")
     if not n:
         return t("Your people: They needed no help with their computers.")
     said = count(n, "Your people: They had {n} ticket.", "Your people: They had {n} tickets.")
@@ -71,7 +78,7 @@ def _people(f: Facts) -> str:
 
 def _did(f: Facts) -> str:
     """What became of our promises; where there were none, what took the time."""
-    made = promised(f)
+    made = ledger.promises(f)
     if len(made):
         kept, open_ones = made[made["state"] == "kept"], made[made["state"] != "kept"]
         said = t("What we did: We kept {kept} of {n} promises.", kept=len(kept), n=len(made))
@@ -81,7 +88,7 @@ def _did(f: Facts) -> str:
         return t("What we did: Nothing needed our help.")
     two = f.causes[f.causes["name"] != NOT_RECORDED].head(2)
     if len(two) < 2:
-        return t("What took the time: {top}.", top=claims.top_cause(f))
+        return t("What took the time: {top}.", top=sentence_case(claims.top_cause(f)))
     first, second = two[["name", "share"]].to_numpy().tolist()
     return t("What took the time: {first} took {one} and {second} {two}.", first=f.cause(first[0]),
              one=_percent(first[1]), second=f.cause(second[0], inside=True), two=_percent(second[1]))  # fmt: skip
@@ -92,12 +99,13 @@ def _percent(share: float) -> str:
 
 
 def _need(f: Facts) -> str:
-    """How many decisions the last page asks for, and which comes first."""
+    """Which decisions the last page asks for."""
     asked = [a for a in actions.proposed(f) if a.decision] if not f.edition().actions else []
     if not asked:
         return t("What we need: Nothing today; no decision is open.")
-    return count(len(asked), "What we need: {n} decision: {first}.",
-                 "What we need: {n} decisions; first: {first}.", first=_lower(asked[0].action))  # fmt: skip
+    listed = "; ".join(_lower(a.action) for a in asked)
+    return count(len(asked), "What we need: One decision: {listed}.",
+                 "What we need: {Word} decisions: {listed}.", listed=listed)  # fmt: skip
 
 
 def _lower(text: str) -> str:
@@ -127,6 +135,9 @@ def minutes_by_month(f: Facts) -> Section:
         paragraphs.append(
             count(gaps, "{n} month of the quarter has no figure.", "{n} months of the quarter have no figure.")
         )
+    if len(table) == 1:  # a lone dot is no chart
+        title = t("There is one month so far, so there is no course to show yet")
+        return Section("minutes", title, tuple(filter(None, paragraphs)), table, shown=False)
     unit = t("{What} by month: minutes per computer", **f.words)
     notes = f"{claims.evidence(f, spell(f))} {band}"
     return Section(
@@ -162,7 +173,7 @@ def why(f: Facts) -> Section | None:
         t("Together: {change}", change=claims.together(f)),
     )  # fmt: skip
     charts = (t("Tickets and fixes: minutes per computer and month"),
-              t("Where the change came from: change in minutes per computer"))  # fmt: skip
+              t("Where it came from: change in minutes"))  # fmt: skip
     note = t("Parts add up to the change in both charts. A ticket counts once, in the month of its first work.")
     return Section("why", claims.why(f, by_number, by_time), (*left, *filter(None, right)), table,
                    claims.evidence(f, spell(f)), "why", charts, footnote=note, left=len(left))  # fmt: skip
@@ -178,22 +189,37 @@ def _top(f: Facts) -> str:
 
 
 def promises(f: Facts) -> Section | None:
-    """What was promised, done or open, and whether its cause fell; none where nothing was promised."""
-    made = promised(f)
+    """What was promised, done or open, and whether its cause fell; our forecasts scored; figures restated."""
+    made, history, restated = ledger.promises(f), ledger.scored(f), ledger.restated(f)
     if made.empty:
         return None
     kept, open_ones = int((made["state"] == "kept").sum()), made[made["state"] != "kept"]
-    title = t("We kept {kept} of {n} promises", kept=kept, n=len(made))
+    title = count(len(made), "We kept {kept} of {n} promise", "We kept {kept} of {n} promises", kept=number(kept))
     if len(open_ones):
         first = open_ones.iloc[0]
         title = t("{title}; still open: {action} ({owner}, due {due})", title=title, action=first["promise"],
-                  owner=first["owner"], due=day(first["due"]))  # fmt: skip
-    paragraphs = (claims.forecast(f.now.minutes, f.forecast)[1], claims.outlook(f))
+                  owner=first["owner"], due=short_day(first["due"]))  # fmt: skip
+    paragraphs = [t("This quarter: {came}", came=claims.forecast(f.now.minutes, f.forecast)[1]),
+                  t("Next quarter: {outlook}", outlook=claims.outlook(f)), restated]  # fmt: skip
     heads = {"promise": t("Promise"), "owner": t("Owner"), "due": t("Due"), "said": t("State"),
              "cause": t("Its cause"), "effect": t("What it changed")}  # fmt: skip
     note = t("Its cause: minutes per computer and month in the quarter before and in this one.")
     notes = t("Open promises are carried over until they are closed.")
-    return Section("promises", title, paragraphs, made, notes, "promises", heads=heads, footnote=note)
+    head, left = _scores(history), 2
+    if head:
+        note, left = f"{note} {t('Ranges of forecasts: 90 %.')}", 0
+    table = pd.concat([made.assign(kind="promise"), history.assign(kind="forecast")], ignore_index=True)
+    return Section("promises", title, tuple(filter(None, paragraphs)), table, notes, "promises", head, heads,
+                   footnote=note, left=left)  # fmt: skip
+
+
+def _scores(history: pd.DataFrame) -> tuple[str, ...]:
+    """Return the head of the chart of forecasts; nothing without any."""
+    if history.empty:
+        return ()
+    held, n = int(history["came"].between(history["low"], history["high"]).sum()), len(history)
+    head = count(n, "{held} of {n} forecast held", "{held} of {n} forecasts held", held=held)
+    return (t("{head}: hatched: forecast; dot: what came", head=head),)
 
 
 def worth(f: Facts) -> Section | None:
@@ -209,22 +235,23 @@ def worth(f: Facts) -> Section | None:
         ("hours", t("this year"), f.year),
         ("hours", t("since then"), f.since),
     ]
-    rows += [(kind, item, s.hours_given_back(f.first)) for kind, item, s in spans if s is not None]
+    less = 1.0 if f.now.minutes < f.first.minutes else -1.0
+    rows += [(kind, item, s.hours_given_back(f.first).times(less)) for kind, item, s in spans if s is not None]
     shown = [(kind, sentence_case(item), r.value, r.low, r.high) for kind, item, r in rows if r.known]
     table = pd.DataFrame(shown, columns=["kind", "item", "value", "low", "high"])
-    now = f.now.hours_given_back(f.first)
+    now = f.now.hours_given_back(f.first).times(less)
+    fewer = less > 0
     left = (
         t("Your start: measured, not assumed: {minutes} in {start}.", minutes=f.first.minutes, start=started),
         t("This quarter: at that pace it takes {would} hours; it took {hours}.",
           would=f.first.minutes * f.now.exposure / 60, hours=f.now.hours),
     )  # fmt: skip
-    right = [t("Hours given back: {value} this quarter ({low} to {high}).",
-               value=now.value, low=now.low, high=now.high)]  # fmt: skip
-    right.append(_staff(f, now) if f.settings.hours_are == TECHNICIAN else "")
-    charts = (
-        t("Your pace: minutes per computer and month"),
-        t("Hours given back: {hours}", hours=t(f.settings.hours_are)),
-    )
+    said = mark("Hours given back: {value} this quarter ({low} to {high}).") if fewer else mark(
+        "More hours: {value} this quarter ({low} to {high}).")  # fmt: skip
+    right = [t(said, value=now.value, low=now.low, high=now.high)]
+    right.append(_staff(f, now) if fewer and f.settings.hours_are == TECHNICIAN else "")
+    head = mark("Hours given back: {hours}") if fewer else mark("More hours than at that pace: {hours}")
+    charts = (t("Your pace: minutes per computer and month"), t(head, hours=t(f.settings.hours_are)))
     note = t("Ranges: 95 %. Since then: all months after {start}.", start=started)
     return Section("worth", title, (*left, *filter(None, right)), table, claims.evidence(f, spell(f)), "worth",
                    charts, footnote=note, left=len(left))  # fmt: skip
@@ -257,13 +284,12 @@ def next_steps(f: Facts) -> Section:
         notes = t("The data suggest: {actions}.", actions="; ".join(a.action for a in made) or "–")
         given = [actions.Action(a.why, "", a.action, cause=a.cause) for a in agreed]
         table = actions.table_of(given, due).assign(owner=[a.owner for a in agreed], due=[a.due for a in agreed])
-        title = count(len(given), "We plan {n} action for next quarter, with owner and date",
-                      "We plan {n} actions for next quarter, each with owner and date")  # fmt: skip
+        title = count(len(given), "We plan one action for next quarter, with owner and date",
+                      "We plan {word} actions for next quarter, each with owner and date")  # fmt: skip
     heads = {"found": t("What we found"), "action": t("What we propose"), "saves": t("Saves a week"),
              "owner": t("Owner"), "due": t("By"), "decision": t("Your decision")}  # fmt: skip
     if not len(table):
-        title = t("No action is needed: nothing stands above its usual level")
-        return Section("next", title, (claims.outlook(f), claims.goal(f)), notes=notes, layout="text")
+        return _nothing_to_do(f, notes)
     if table["saves"].isna().all():
         heads.pop("saves")
     note = t("Saves: minutes of {what} a week above the cause's own level of the year before, for {n} computers; "
@@ -274,25 +300,69 @@ def next_steps(f: Facts) -> Section:
                    footnote=note if "saves" in heads else "")  # fmt: skip
 
 
+def _nothing_to_do(f: Facts, notes: str) -> Section:
+    """What was looked at, where nothing is proposed."""
+    found = {
+        t("Causes of the work"): t(
+            "None took {least} minutes a week more than usual", least=actions.LEAST_MINUTES
+        ),
+        t("Next quarter"): claims.outlook(f),
+        t("Goal"): claims.goal(f),
+    }
+    table = pd.DataFrame({"question": list(found), "found": list(found.values()), "decision": False})
+    heads = {"question": t("What we looked at"), "found": t("What we found")}
+    title = t("No action is needed: nothing is above its usual level")
+    return Section("next", title, (claims.outlook(f), claims.goal(f)), table, notes, "plan", heads=heads)
+
+
 def _next_title(made: list[actions.Action]) -> str:
     middle, low, high = actions.total(made)
     asked = sum(a.decision for a in made)
     if np.isfinite(middle):
         n = sum(bool(np.isfinite(a.saves[0])) for a in made)
-        title = count(n, "{n} fix could save about {middle} minutes a week ({low} to {high})",
-                      "{n} fixes could save about {middle} minutes a week ({low} to {high})",
+        title = count(n, "One fix could save about {middle} minutes a week ({low} to {high})",
+                      "{Word} fixes could save about {middle} minutes a week ({low} to {high})",
                       middle=middle, low=low, high=high)  # fmt: skip
+    elif made and asked == len(made):
+        return count(asked, "One step for next quarter needs your decision",
+                     "{Word} steps for next quarter need your decision")  # fmt: skip
     else:
-        title = count(len(made), "We propose {n} step for next quarter", "We propose {n} steps for next quarter")
+        title = step_title(len(made))
     if not asked:
-        return title
-    return count(asked, "{title}; {n} needs your decision", "{title}; {n} need your decision", title=title)
+        return t("{title}; nothing needs your decision", title=title)
+    return count(asked, "{title}; one step needs your decision", "{title}; {word} steps need your decision",
+                 title=title)  # fmt: skip
+
+
+def step_title(steps: int) -> str:
+    """Return a title that only counts the steps."""
+    return count(steps, "We propose one step for next quarter", "We propose {word} steps for next quarter")
 
 
 def goals(f: Facts) -> Section | None:
-    """What the client wants to achieve, in its own words; None where nothing is written down."""
+    """What the client wants to achieve, in its own words, and where that is; None where nothing is given."""
     given = f.own.goals
     if not given:
         return None
-    title = count(len(given), "This is the goal that we work for", "These are the {n} goals that we work for")
-    return Section("goals", title, tuple(given), notes=t("Ask whether the goals still hold."))
+    title = count(len(given), "This is the goal that we work for; does it still hold?",
+                  "These are the {n} goals that we work for; do they still hold?")  # fmt: skip
+    by_state = {state: [g.goal for g in given if g.state == state] for state in STATES}
+    if any(g.state for g in given):
+        title = count(len(given), "We reached {reached} of {n} goal", "We reached {reached} of {n} goals",
+                      reached=len(by_state["reached"]))  # fmt: skip
+        late, going = by_state["at-risk"], by_state["on-the-way"]
+        if late or going:
+            said = mark("{title}; at risk: {goal}") if late else mark("{title}; on the way: {goal}")
+            title = t(said, title=title, goal=(late or going)[0])
+    table = pd.DataFrame([{"goal": g.goal, "said": t(STATES[g.state]), "helped": g.helped, "step": g.next,
+                           "state": g.state} for g in given])  # fmt: skip
+    names = {"goal": t("Your goal"), "said": t("State"), "helped": t("How support helped"), "step": t("Next step")}
+    heads = {column: head for column, head in names.items() if (table[column] != "").any()}
+    return Section("goals", title, tuple(g.goal for g in given), table, t("Ask whether the goals still hold."),
+                   "plan", heads=heads)  # fmt: skip
+
+
+def pages(f: Facts) -> list[Section]:
+    """Pages of one's own."""
+    return [Section(f"page {i}", page.title, tuple(page.paragraphs), picture=page.picture, edited=True)
+            for i, page in enumerate(f.edition().pages, 1)]  # fmt: skip

@@ -28,6 +28,7 @@ from rhem_lib.exports import read_queries
 from rhem_lib.metric import measure
 from rhem_lib.review import Review, build_review, not_reviewed
 from rhem_lib.runs import page
+from rhem_lib.runs.ledger import editions
 from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
 from rhem_lib.runs.pool import Job, Record, run_jobs
 from rhem_lib.schema import METRIC_VERSION
@@ -171,7 +172,7 @@ def _edition(
         facts = code | {"data": key, "plans": plans, "not_reviewed": aside}
         _save_run(target, quarter, folder, facts, everything)
         without_pdf = _pdfs(done, target, tell) if pdf and not stopped else 0
-        title, shown = f"{folder.resolve().name}, {quarter}", target / "index.html"
+        title, shown = f"{settings.name}, {quarter}", target / "index.html"
         page.index(_table(everything), shown, title=title, not_reviewed=aside, edition=key, present=present)
     if stopped:
         what = f"stopped; {len(done)} of {len(records)} notebooks are finished and kept."
@@ -414,9 +415,10 @@ def client_jobs(work: Workspace, made: Study, names: Sequence[str], target: Path
     build = partial(
         build_review, work, made.panel, made.fit, quarter=quarter, patches=made.patches, earlier=made.before
     )
+    before = editions(target.parent, work.settings)
     for name in names:
         try:
-            review = build(client=name)
+            review = build(client=name, past=list(before.get(name, {}).values()))
         except NotEnoughData:
             continue
         yield _client_job(review, name, target, notes)
@@ -430,8 +432,7 @@ def _client_job(made: Review, name: str, target: Path, notes: bool) -> Job:
     write_whole(path, text)
     given = dict(source="review.json", client=name, quarter=made.quarter, deck="review.pptx", notes=notes)
     outputs = tuple(f"{folder}/review.{kind}" for kind in ("html", "pptx", "ipynb", "xlsx", "csv"))
-    brand = [Path(file) for file in (made.brand.logo, made.brand.template, made.logo) if file]
-    about = {"data": digest([text, *(file_digest(file) for file in brand if file.is_file())])}
+    about = {"data": digest([text, *(file_digest(file) for file in made.files if file.is_file())])}
     return Job("client", name, CLIENT, folder, "review", given, outputs, about=about)
 
 

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from rhem_lib.errors import NotEnoughData
+from rhem_lib.errors import InputError, NotEnoughData
 from rhem_lib.language import number
-from rhem_lib.review import Review
+from rhem_lib.review import Review, moved
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import Settings, normal_name, read_settings
 from rhem_lib.storage import find_reports
 
 COLUMNS = ["client", "quarter", "kind", "item", "before", "now", "text"]
-RESTATED = 0.05  # minutes; less is not seen in a deck
+LEAST = 0.05  # hours or computer-months; less is not seen in a deck
 
 
 @dataclass(frozen=True)
@@ -67,13 +66,10 @@ def changes(folder: Path, since: str = "") -> Changes:
     first = since.strip().upper()
     if first:
         quarter_bounds(first)
-    names = _names(read_settings(folder))
-    made: dict[str, dict[str, Review]] = {}
-    for path in sorted(find_reports(folder).glob("[0-9]*Q[1-4]/clients/*/review.json")):
-        review = Review.from_json(path.read_text(encoding="utf-8"))
-        client = names.get(normal_name(review.client), review.client)
-        if review.quarter >= first:
-            made.setdefault(client, {})[review.quarter] = review
+    made = {
+        client: {quarter: review for quarter, review in found.items() if quarter >= first}
+        for client, found in editions(find_reports(folder), read_settings(folder)).items()
+    }
     pairs = [
         (client, *pair)
         for client, found in made.items()
@@ -90,49 +86,52 @@ def changes(folder: Path, since: str = "") -> Changes:
     return Changes(pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _names(settings: Settings) -> dict[str, str]:
-    """Today's name of every client by its names of before, so that a ledger survives a change of name."""
-    return {normal_name(alias): name for name, own in settings.clients.items() for alias in own.aliases}
+def editions(home: Path, settings: Settings) -> dict[str, dict[str, Review]]:
+    """Return the reviews that were made before, by client under today's name, and by quarter."""
+    names = {normal_name(alias): name for name, own in settings.clients.items() for alias in own.aliases}
+    made: dict[str, dict[str, Review]] = {}
+    for path in sorted(home.glob("[0-9]*Q[1-4]/clients/*/review.json")):
+        try:
+            review = Review.from_json(path.read_text(encoding="utf-8"))
+        except InputError:  # of another version of this software
+            continue
+        made.setdefault(names.get(normal_name(review.client), review.client), {})[review.quarter] = review
+    return made
 
 
 def _restated(old: Review, new: Review) -> list[tuple]:
     """The earlier edition's quarter, as it was printed and as its months are now."""
-    start, end = quarter_bounds(old.quarter)
-    inside = [r.table[r.table["month"].between(start, end, inclusive="left")] for r in (old, new)]
-    sums = [months[["reactive_hours", "exposure"]].sum() for months in inside]
-    hours, computers = (np.array([s[name] for s in sums]) for name in ("reactive_hours", "exposure"))
-    before, now = 60 * hours / np.where(computers > 0, computers, np.nan)
-    if not abs(now - before) >= RESTATED:
+    past = old.printed
+    now = moved(past, new.table)
+    if now is None:
         return []
-    parts = (("hours", hours), ("computer-months", computers))
-    moved = [f"{what} {number(a, 1)}, now {number(b, 1)}" for what, (a, b) in parts if abs(a - b) >= RESTATED]
-    figures = f"restates {old.quarter}: {number(before)} minutes, now {number(now)}"
-    text = f"{figures}; records were added or corrected ({'; '.join(moved)})"
-    return [("restated", old.quarter, before, now, text)]
+    parts = (("hours", past.hours, now.hours), ("computer-months", past.exposure, now.exposure))
+    by = [f"{what} {number(a, 1)}, now {number(b, 1)}" for what, a, b in parts if abs(a - b) >= LEAST]
+    figures = f"restates {old.quarter}: {number(past.minutes)} minutes, now {number(now.minutes)}"
+    text = f"{figures}; records were added or corrected ({'; '.join(by)})"
+    return [("restated", old.quarter, past.minutes, now.minutes, text)]
 
 
 def _forecast(old: Review, new: Review) -> list[tuple]:
     """What the earlier edition forecast of the quarter that followed it, against what came."""
-    levels = old["quarter"].table
-    ahead = levels[levels["key"] == "ahead"] if levels is not None else pd.DataFrame()
-    if ahead.empty or pd.Period(new.quarter, "Q") != pd.Period(old.quarter, "Q") + 1:
+    ahead = old.printed.ahead
+    if not ahead.known or pd.Period(new.quarter, "Q") != pd.Period(old.quarter, "Q") + 1:
         return []
-    value, low, high = ahead[["minutes", "low", "high"]].iloc[0]
-    held = "held" if low <= new.minutes <= high else "did not hold"
-    said = f"forecast {number(value)} ({number(low)} to {number(high)}), {number(new.minutes)} came: it {held}"
-    return [("forecast", new.quarter, float(value), new.minutes, said)]
+    held = "held" if ahead.low <= new.minutes <= ahead.high else "did not hold"
+    spread = f"{number(ahead.value)} ({number(ahead.low)} to {number(ahead.high)})"
+    return [("forecast", new.quarter, ahead.value, new.minutes,
+             f"forecast {spread}, {number(new.minutes)} came: it {held}")]  # fmt: skip
 
 
 def _promises(new: Review) -> list[tuple]:
     """Promises kept and open, and what became of their cause."""
-    table = next((s.table for s in new.sections if s.key == "promises"), None)
-    if table is None:
-        return []
+    tables = [s.table for s in new.sections if s.key == "promises" and s.table is not None]
     return [
         (
             "promise", row.promise, row.before, row.now,
             f"promise '{row.promise}' ({row.owner}, due {row.due:%Y-%m-%d}): {row.state}; its cause: "
             f"{str(row.effect).lower()}",
         )
-        for row in table.itertuples()
+        for table in tables
+        for row in table[table["kind"] == "promise"].itertuples()
     ]  # fmt: skip

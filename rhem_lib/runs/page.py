@@ -1,6 +1,7 @@
 """Executed notebook -> self-contained HTML page for readers; cover page of a run for the analyst."""
 
 import ast
+import base64
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -15,11 +16,12 @@ import pandas as pd
 from rhem_lib import __version__
 from rhem_lib.deck import is_current
 from rhem_lib.errors import InputError
-from rhem_lib.language import number
+from rhem_lib.language import number, sentence_case, speaking, t
 from rhem_lib.schema import METRIC_VERSION
 from rhem_lib.storage import file_digest, write_whole
 
 LANGUAGE = "en"
+DRAWN = {"review_minutes": "minutes", "review_parts": "why", "review_causes": "causes"}  # function: section
 PATHS = {"decaying": "falling", "flat": "level", "irregular": "up and down", "too-early": "too early to tell"}
 EMPTY: Mapping[str, str] = MappingProxyType({})
 NAMES = {".html": "page", ".pptx": "deck", ".pdf": "PDF", ".xlsx": "numbers", ".ipynb": "notebook"}
@@ -59,10 +61,52 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
         else:
             cell.metadata.setdefault("alt", f"Figure: {heading}")
     body, _ = _exporter().from_notebook_node(notebook)
+    body = body.replace('<div class="output_html', '<div tabindex="0" class="output_html')  # it may scroll
     name = "" if title in headings else title
     page = _template("page.html").render(lang=LANGUAGE, title=title, name=name, body=body, made=_made(notebook))
     write_whole(Path(html_path), page)
     return Path(html_path)
+
+
+def client(review_path: Path, notebook_path: Path, html_path: Path) -> Path:
+    """Write a client's page from its review, in its language: what the deck shows, and nothing else.
+
+    Pictures are those of the executed notebook.
+    """
+    from rhem_lib.review import open_review  # heavy, and the pages of the study do without
+
+    review = open_review(review_path)
+    pictures = _pictures(json.loads(notebook_path.read_text(encoding="utf-8"))["cells"])
+    with speaking(review.language):
+        what = t("{What} review, {period}", What=sentence_case(review.noun), period=review.period)
+        sections = [(s, s.cells if s.heads else [], pictures.get(s.key, ""), _data_uri(s.picture))
+                    for s in review.sections if s.shown]  # fmt: skip
+        page = _template("client.html").render(
+            lang=review.language, title=review.client, what=what, sections=sections, appendix=t("Appendix"),
+            logos=[(_data_uri(path), t("Logo of {msp}", msp=name))
+                   for path, name in ((review.brand.logo, review.msp), (review.logo, review.client)) if path],
+            prepared=t("Prepared by {msp}", msp=review.msp), made=[],
+        )  # fmt: skip
+    write_whole(html_path, page)
+    return html_path
+
+
+def _pictures(cells: list[dict[str, Any]]) -> dict[str, str]:
+    """The pictures of an executed notebook as data URIs, by the section that they show."""
+    found = {}
+    for cell in cells:
+        name = next((key for word, key in DRAWN.items() if word in "".join(cell["source"])), "")
+        for png in [o["data"]["image/png"] for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]:
+            found[name] = "data:image/png;base64," + "".join(png).replace("\n", "")
+    return found
+
+
+def _data_uri(path: str) -> str:
+    """A picture's file as a data URI; nothing for none."""
+    if not path:
+        return ""
+    kind = "jpeg" if Path(path).suffix.lower() in (".jpg", ".jpeg") else Path(path).suffix[1:].lower() or "png"
+    return f"data:image/{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
 
 
 @cache
@@ -82,7 +126,9 @@ def _clean(markup: str) -> str:
     """Return a cell's HTML with text, headings, links and tables only; data may hold anything."""
     import bleach
 
-    return bleach.clean(UNWANTED.sub("", markup), tags=TAGS, attributes=ATTRIBUTES, strip=True)
+    return bleach.clean(UNWANTED.sub("", markup), tags=TAGS, attributes=ATTRIBUTES, strip=True).replace(
+        "<th></th>", "<td></td>"
+    )
 
 
 @cache
@@ -186,7 +232,8 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
         low, high = (number(float(expected[c].iloc[0])) for c in ("low", "high"))
         numbers |= {"expected": f"{low} to {high}", "expected_value": f"{float(expected['minutes'].iloc[0]):.6f}"}
     tables = {s.key: s.table for s in review.sections if s.table is not None}
-    open_ones = int((tables["promises"]["state"] != "kept").sum()) if "promises" in tables else 0
+    promised = tables.get("promises", pd.DataFrame(columns=["kind", "state"]))
+    open_ones = int(((promised["kind"] == "promise") & (promised["state"] != "kept")).sum())
     asked = int(tables["next"]["decision"].sum()) if "next" in tables else 0
     above = bool(len(expected)) and review.minutes > float(expected["high"].iloc[0])
     need = 2.0 * above + open_ones + review.minutes / max(review.target_minutes, 1.0)

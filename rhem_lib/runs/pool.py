@@ -150,7 +150,9 @@ def _run(job: Job, folder: Path) -> str:
         error = error or _without_pictures(json.loads(made.read_text(encoding="utf-8")))
         text = settled(made.read_text(encoding="utf-8"), error)
     write_whole(folder / f"{job.stem}.ipynb", text)
-    if not error:
+    if not error and job.kind == "client":
+        page.client(folder / job.parameters["source"], folder / f"{job.stem}.ipynb", folder / f"{job.stem}.html")
+    elif not error:
         page.write(folder / f"{job.stem}.ipynb", folder / f"{job.stem}.html", title=job.name)
     return error
 

@@ -13,14 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from deck_check import problems
+from PIL import Image
 from pptx import Presentation
+from pptx.util import Cm, Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
-from rhem_lib.deck import fit_text, template
+from rhem_lib.deck import fit_text, table, template
+from rhem_lib.deck.places import Places
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import SettingsError
 from rhem_lib.language import number, percent
-from rhem_lib.settings import Brand, Settings, Value
+from rhem_lib.settings import Brand, QuarterSettings, Settings, Value
 
 NAMES = (
     "../../etc/passwd",
@@ -285,8 +288,6 @@ def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path):
 
 
 def test_logo_stands_on_the_cover(tmp_path):
-    from PIL import Image
-
     Image.new("RGB", (400, 90), "white").save(tmp_path / "logo.png")
     path = write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo=str(tmp_path / "logo.png")))
     picture = next(s for s in Presentation(path).slides[0].shapes if s.shape_type == 13)
@@ -302,6 +303,112 @@ def test_text_is_measured():
     assert "".join(fit_text.wrap("W" * 50, 100, 10)) == "W" * 50
     assert fit_text.fit_size(["word " * 100], (200, 100), 30, 10) < 30
     assert fit_text.shorten("word " * 100, (200, 24), 10).endswith("…")
+
+
+def edited(**given):
+    quarter = QuarterSettings(**given)
+    return make_review(settings=Settings(name="M", clients={"Harbour Dental": {"quarters": {"2026Q2": quarter}}}))
+
+
+def test_edited_text_that_does_not_fit_names_page_and_paragraph(tmp_path):
+    texts = ["Short.", "The printer failed again. " * 90]
+    with pytest.raises(SettingsError, match=r"'The printer failed.*on the page 'Printers' \(paragraph 2\)"):
+        write(edited(text={"why": {"title": "Printers", "paragraphs": texts}}), tmp_path / "d.pptx")
+    with pytest.raises(SettingsError, match=r"does not fit.*\(paragraph 1\)"):
+        write(edited(text={"minutes": {"title": "A long title " * 30}}), tmp_path / "d.pptx")
+    fits = edited(text={"why": {"title": "Printers", "paragraphs": texts[:1]}})
+    assert problems(write(fits, tmp_path / "d.pptx")) == []
+
+
+def test_a_page_of_ones_own_has_its_picture_and_is_on_the_agenda(tmp_path):
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "plan.png")
+    page = {
+        "title": "We move on August 8",
+        "paragraphs": ["Ana is on site."],
+        "picture": str(tmp_path / "plan.png"),
+    }
+    path = write(edited(pages=[page, {"title": "Only words", "paragraphs": ["One."]}]), tmp_path / "d.pptx")
+    assert problems(path) == []
+    slides = list(Presentation(path).slides)
+    own = next(s for s in slides if s.shapes.title.text_frame.text == "We move on August 8")
+    picture = next(s for s in own.shapes if s.shape_type == 13)
+    assert picture._element.nvPicPr.cNvPr.get("descr") == "Picture: We move on August 8"
+    assert slides.index(own) < next(
+        i for i, s in enumerate(slides) if "Appendix" in s.shapes.title.text_frame.text
+    )
+    agenda = next(s for s in slides[0].placeholders if s.name == "Agenda").text_frame.text
+    assert "We move on August 8" in agenda and "Only words" in agenda
+    with pytest.raises(SettingsError, match="cannot be opened as a picture"):
+        write(edited(pages=[{**page, "picture": "nowhere.png"}]), tmp_path / "e.pptx")
+
+
+def own_template(path, *, major, minor):
+    deck = Presentation(str(files("rhem_lib") / "templates" / "review.pptx"))
+    theme = template._theme(deck)
+    named = iter((major, minor))
+    xml = re.sub(
+        '<a:latin typeface="Arial"/>', lambda _: f'<a:latin typeface="{next(named)}"/>', theme.blob.decode()
+    )
+    theme._blob = xml.encode()
+    deck.save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("major", "minor"),
+    [("DejaVu Serif", "DejaVu Serif"), ("DejaVu Sans", "DejaVu Sans"), ("DejaVu Sans Mono", "DejaVu Sans"),
+     ("Arial", "DejaVu Serif"), ("No Such Face", "DejaVu Sans")],
+)  # fmt: skip
+def test_templates_with_other_faces_are_measured_in_them(tmp_path, major, minor):
+    brand = Brand(template=own_template(tmp_path / "own.pptx", major=major, minor=minor))
+    for name in ("usual", "gaps", NAMES[3]):
+        path = write(REVIEWS[name], tmp_path / "d.pptx", brand)
+        with fit_text.measured_in([major, minor]):
+            assert problems(path) == []
+
+
+def test_a_wide_face_takes_more_room_than_arial():
+    text, arial = "Support was 26 minutes", fit_text.text_width("Support was 26 minutes", 20)
+    with fit_text.measured_in(["DejaVu Sans"]):
+        assert fit_text.text_width(text, 20) > 1.05 * arial
+        assert len(fit_text.wrap("word " * 40, 200, 20)) > 0
+    assert fit_text.text_width(text, 20) == arial
+
+
+def test_a_brand_colour_is_applied_to_a_template_of_ones_own(tmp_path):
+    own = own_template(tmp_path / "own.pptx", major="Arial", minor="Arial")
+    accents = {}
+    for name, brand in (("given", Brand(template=own, colour="#7a0019")), ("none", Brand(template=own))):
+        with zipfile.ZipFile(write(REVIEWS["new"], tmp_path / "d.pptx", brand)) as package:
+            theme = package.read("ppt/theme/theme1.xml").decode()
+        accents[name] = re.search(r'<a:accent1><a:srgbClr val="(\w+)"', theme)[1]
+    assert accents == {"given": "7A0019", "none": "0B5FA5"}
+
+
+def test_every_text_of_a_deck_has_its_language(tmp_path):
+    path = write(replace(REVIEWS["usual"], language="de"), tmp_path / "d.pptx")
+    with zipfile.ZipFile(path) as package:
+        for name in package.namelist():
+            if re.match("ppt/(slides|charts|notesSlides)/[^/]+xml$", name):
+                text = package.read(name).decode()
+                assert set(re.findall(r'<a:rPr lang="([^"]*)"', text)) <= {"de"}, name
+                assert not re.search("<a:r>(?!<a:rPr lang)", text), name
+
+
+def test_labels_keep_clear_of_lines_and_of_each_other():
+    peak = np.array([2.0, 2.0, 9.0, 2.0, 2.0])
+    free = Places((400, 200), 12, [peak])
+    assert free.put(2, 9.0, ("September 9",), 14, "btlr") == "t"
+    assert free.put(2, 9.0, ("again",), 14, "tb") == "b"  # above is taken
+    assert Places((400, 200), 10, [peak]).put(2, 9.0, ("9",), 14, "tlr") in "lr"  # no room above
+
+
+def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
+    cells = [[("Action", ""), ("By", "")], [("words " * 40, ""), ("Jul 31", "")]]
+    wide, narrow = table._widths(cells, Cm(20))
+    assert (
+        wide + narrow == pytest.approx(Cm(20)) and len(fit_text.wrap("Jul 31", narrow / Pt(1) - 10, 16, True)) == 1
+    )
 
 
 @pytest.mark.slow

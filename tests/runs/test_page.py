@@ -13,6 +13,7 @@ from review_data import make_panel, make_review
 from rhem_lib.errors import InputError
 from rhem_lib.runs import page
 from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.settings import Settings
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FRAME = pd.DataFrame({"client": ["<b onclick=x()>A</b>"], "minutes": [14.0]})
@@ -99,6 +100,27 @@ def test_page_says_how_it_was_made(notebook, tmp_path):
 def test_client_name_stands_on_the_page_once(notebook, tmp_path):
     assert read(page.write(notebook, tmp_path / "a.html", title="Contoso")).all("p")[0] == {"class": "name"}
     assert {"class": "name"} not in read(page.write(notebook, tmp_path / "b.html", title="How fast?")).all("p")
+
+
+def test_clients_page_is_in_its_language_and_shows_what_the_deck_shows(tmp_path):
+    settings = Settings(
+        name="M <IT>",
+        language="de",
+        clients={"Harbour Dental": {"hide": ["worth"], "goals": [{"goal": "Umzug", "state": "at-risk"}]}},
+    )
+    review = make_review(settings=settings)
+    (tmp_path / "review.json").write_text(review.to_json(tmp_path), encoding="utf-8")
+    cell = picture()
+    cell["source"] = "rhem.figures.review_parts(review);"
+    write_notebook(v4.new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+    made = page.client(tmp_path / "review.json", tmp_path / "n.ipynb", tmp_path / "r.html")
+    reader, text = read(made), made.read_text(encoding="utf-8")
+    assert reader.all("html")[0]["lang"] == "de" and len(reader.all("img")) == 1
+    shown = "".join(reader.text)
+    assert review["why"].title in shown and review["worth"].title not in shown
+    assert "▲ Gefährdet" in shown and "Ihr Ziel" in shown and "Erstellt von M <IT>" in shown
+    assert review["why"].notes not in shown and "<script" not in text and "http" not in text
+    assert reader.all("img")[0]["alt"] == review["why"].title
 
 
 def test_what_is_no_notebook_is_refused(tmp_path):
