@@ -111,7 +111,7 @@ def month_spread(panel: pd.DataFrame) -> float:
     a straight line is no spread.
 
     >>> round(month_spread(rhem.measure(rhem.load("data/sample"))), 1)
-    0.3
+    0.2
     """
     rows = panel[(panel["exposure"] > 0) & panel["rhem_h"].notna()].sort_values(["client", "month"])
     last = rows.shift(2)
