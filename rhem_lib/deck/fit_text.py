@@ -16,6 +16,7 @@ FACES = {
     False: ("arial.ttf", "Arial.ttf", "LiberationSans-Regular.ttf", "DejaVuSans.ttf"),
     True: ("arialbd.ttf", "Arial Bold.ttf", "LiberationSans-Bold.ttf", "DejaVuSans-Bold.ttf"),
 }
+ENDINGS = {False: ("-Regular", "", "R"), True: ("-Bold", " Bold", "bd", "b")}  # of the files of a face
 LINE_HEIGHT = 1.2  # of the font size; Arial's own is 1.15
 SPACE_AFTER = 0.5  # of the font size, after each paragraph, as the template sets it
 MEASURED_AT = 100  # points
@@ -39,16 +40,14 @@ def measured_in(faces: Sequence[str]) -> Iterator[None]:
 @cache
 def _face(name: str, bold: bool) -> ImageFont.FreeTypeFont:
     """Return the face, for Arial also one of its widths; where there is none the wider DejaVu of matplotlib."""
-    if (name,) != ARIAL:
-        from matplotlib.font_manager import FontProperties, findfont
-
-        style = FontProperties(family=[name, "DejaVu Sans"], weight="bold" if bold else "normal")
-        return ImageFont.truetype(findfont(style), MEASURED_AT)  # DejaVu, which is wide, where it is not installed
     spec = importlib.util.find_spec("matplotlib")
     bundled = Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf" if spec else Path()
-    for name in (*FACES[bold], str(bundled / FACES[bold][-1])):
+    stems = (name.replace(" ", ""), name, name.replace(" ", "").lower())
+    own = [f"{stem}{ending}.ttf" for stem in stems for ending in ENDINGS[bold]] if (name,) != ARIAL else []
+    likes = [*own, *(FACES[bold] if (name,) == ARIAL else FACES[bold][-1:]), str(bundled / FACES[bold][-1])]
+    for file in likes:
         try:
-            return ImageFont.truetype(name, MEASURED_AT)
+            return ImageFont.truetype(file, MEASURED_AT)
         except OSError:
             continue
     raise RhemError("no font was found to measure text with.", fix="Install the Liberation or DejaVu fonts.")

@@ -364,27 +364,29 @@ def put(  # noqa: PLR0913  each is a way to write
     size = fit_text.fit_size(lines, box, usual or USUAL, smallest, bold or heads)
     if whole:
         _check_room(lines, box, size, bold or heads, whole)
-    parts = [
-        (head, text)
-        for (head, _), text in zip(
-            parts, fit_text.cut([text for _, text in parts], box, size, bold or heads), strict=True
-        )
-    ]
+    texts = fit_text.cut([text for _, text in parts], box, size, bold or heads)
     if balance:
-        parts = [("", fit_text.balanced(parts[0][1], box[0], size, bold))]
-    frame, given = place.text_frame, size if size != usual else None
-    frame.clear()
-    for i, (head, text) in enumerate(parts):
+        texts = [fit_text.balanced(texts[0], box[0], size, bold)]
+    written = [(head, text) for (head, _), text in zip(parts, texts, strict=True)]
+    colours = [MSO_THEME_COLOR.ACCENT_4 if unit and head else None for head, _ in written]
+    colours[-1] = MSO_THEME_COLOR.ACCENT_3 if warn else colours[-1]
+    place.text_frame.clear()
+    _paragraphs(place.text_frame, written, size if size != usual else None, colours, strong)
+
+
+def _paragraphs(
+    frame: Any, parts: list[tuple[str, str]], size: float | None, colours: list[Any], strong: Sequence[int]
+) -> None:
+    """Write paragraphs; a head is bold, before its text or, where that ends in a null, on a line of its own."""
+    for i, ((head, text), colour) in enumerate(zip(parts, colours, strict=True)):
         paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
         if head:
-            _run(paragraph, head + ("  " if unit else ": "), given, bold=True)
-        if text.endswith("\0"):  # a head on its own line
-            _run(paragraph, text.removesuffix("\0"), given, bold=True, colour=MSO_THEME_COLOR.ACCENT_1)
+            _run(paragraph, head + ("  " if colour == MSO_THEME_COLOR.ACCENT_4 else ": "), size, bold=True)
+        if text.endswith("\0"):
+            _run(paragraph, text.removesuffix("\0"), size, bold=True, colour=MSO_THEME_COLOR.ACCENT_1)
             paragraph.space_after = Pt(0)
-            continue
-        colour = MSO_THEME_COLOR.ACCENT_3 if warn and i == len(parts) - 1 else None
-        _run(paragraph, text, given, bold=True if i in strong else None,
-             colour=MSO_THEME_COLOR.ACCENT_4 if unit and head else colour)  # fmt: skip
+        else:
+            _run(paragraph, text, size, bold=True if i in strong else None, colour=colour)
 
 
 def _check_room(lines: list[str], box: tuple[float, float], size: float, bold: bool, page: str) -> None:

@@ -35,10 +35,7 @@ def fill(  # noqa: PLR0913  each is a way to show rows or cells
     tinted: Sequence[tuple[int, int]] = (),
     tall: int = 0,
 ) -> None:
-    """Fill a table placeholder; rows grow to `tall`.
-
-    `strong` rows are sums, `lead` columns bold, `tinted` cells wait for an answer.
-    """
+    """Fill a table placeholder: `strong` rows, `lead` columns, `tinted` cells; rows grow to `tall`."""
     left, top, width, height = place.left, place.top, place.width, place.height
     cells = [[(plain(a), plain(b)) for a, b in row] for row in ([(head, "") for head in heads], *rows)]
     widths = _widths(cells, width)
@@ -55,17 +52,14 @@ def fill(  # noqa: PLR0913  each is a way to show rows or cells
         table.rows[r].height = Emu(int(heights[r]))
         rule = "head" if r == 0 or r in strong else "row"
         for c, cell in enumerate(row):
-            inner = (widths[c] - 2 * PADDING) / Pt(1)
-            texts = [
-                shorten(text, (inner, lines * size * line_height()), size, bold=True) for text in cell if text
-            ]
+            room = ((widths[c] - 2 * PADDING) / Pt(1), lines * size * line_height())
+            texts = [shorten(text, room, size, bold=True) for text in cell if text]
             made = table.cell(r, c)
             _write(made, texts or [""], size, strong=r == 0 or r - 1 in strong or c in lead or bool(cell[1]),
                    align=PP_ALIGN.RIGHT if numeric[c] else PP_ALIGN.LEFT, rule=rule, head=r == 0)  # fmt: skip
+            made.margin_left = PADDING if c else Emu(0)
             if (r - 1, c) in tinted:
                 _tint(made)
-            if c == 0:
-                made.margin_left = 0
     frame.left, frame.top, frame.width = left, top, width
     frame.height = Emu(sum(row.height for row in table.rows))
     rest = "; ".join(", ".join(text for pair in row for text in pair if text) for row in rows)

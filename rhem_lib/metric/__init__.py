@@ -15,11 +15,10 @@ from rhem_lib.metric.measured import why_unmeasured
 from rhem_lib.metric.other_definitions import Definitions, definitions
 from rhem_lib.metric.panel import NOT_RECORDED, measure, reactive_entries
 from rhem_lib.metric.patch_windows import PatchEffect, patch_effect
-from rhem_lib.metric.time_saved import TECHNICIAN, given_back, staff_hours, time_given_back
+from rhem_lib.metric.time_saved import given_back, staff_hours, time_given_back
 
 __all__ = [
     "NOT_RECORDED",
-    "TECHNICIAN",
     "Concentration",
     "Definitions",
     "Moved",
