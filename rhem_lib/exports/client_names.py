@@ -76,8 +76,8 @@ def unify(con: duckdb.DuckDBPyConnection, cleaned: Cleaned, settings: Settings) 
     for name, rows in tables.items():
         canonical = coded if name == "time_entries" else "canonical"
         tables[name] = (
-            f"SELECT t.* REPLACE (n.canonical AS client) FROM ({rows}) t "
-            f"LEFT JOIN (SELECT spelling, {canonical} AS canonical FROM client_names) n ON n.spelling = t.client"
+            f"SELECT t.* REPLACE (n.value AS client) FROM ({rows}) t "
+            f"LEFT JOIN {_once('client_names', 'spelling', canonical)} n ON n.spelling = t.client"
         )
     if not settings.privacy.technician_names:
         tables["time_entries"] = _without_people(con, tables["time_entries"])
@@ -92,10 +92,15 @@ def _without_people(con: duckdb.DuckDBPyConnection, entries: str) -> str:
     people = "SELECT DISTINCT technician FROM typed_time_entries"
     con.execute(f"CREATE TABLE people AS SELECT technician, {STAND_IN} AS stand_in FROM ({people})")
     return (
-        f"SELECT t.* REPLACE (p.stand_in AS technician) FROM ({entries}) t "
-        f"LEFT JOIN (SELECT technician, {codes(con, 'people', 'stand_in')} AS stand_in FROM people) p "
+        f"SELECT t.* REPLACE (p.value AS technician) FROM ({entries}) t "
+        f"LEFT JOIN {_once('people', 'technician', codes(con, 'people', 'stand_in'))} p "
         "ON p.technician = t.technician"
     )
+
+
+def _once(table: str, key: str, value: str) -> str:
+    """SQL of a value by key: grouped, so that the engine leaves out a join that nobody reads."""
+    return f"(SELECT {key}, any_value({value}) AS value FROM {table} GROUP BY {key})"
 
 
 def agreement_table(cleaned: Cleaned) -> pd.DataFrame:

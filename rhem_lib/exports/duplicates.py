@@ -146,16 +146,19 @@ def _mark_sums(con: Connection) -> None:
 
     Of a file with two others, two such columns are asked for: half hours add up by chance.
     """
-    blank = ("ticket_id", "technician", "work_type", f"nullif(keyed, {ROW})")
+    number = f"CASE WHEN starts_with(keyed, source_file) THEN nullif(keyed, {ROW}) ELSE keyed END"
+    blank = ("ticket_id", "technician", "work_type", number)
     counted = ", ".join(f"count({sql}) AS c{i}" for i, sql in enumerate(blank))
     without = " + ".join(f"(c{i} = n - 1 AND {sql} IS NULL)::INT" for i, sql in enumerate(blank))
+    con.execute(  # by place, as only the last rows are then read once more
+        "CREATE OR REPLACE TABLE last_rows AS SELECT part, max(place) AS place, count(*) AS n, "
+        f"sum(hours) AS total, {counted} FROM typed_time_entries WHERE reason IS NULL "
+        "GROUP BY part, source_file HAVING n > 2"
+    )
     con.execute(
         "CREATE OR REPLACE TABLE repeats AS SELECT part, place, 'total-row' AS reason "
-        "FROM typed_time_entries JOIN (SELECT source_file, max(source_row) AS source_row, count(*) AS n, "
-        f"sum(hours) AS total, {counted} "
-        "FROM typed_time_entries WHERE reason IS NULL GROUP BY source_file HAVING n > 2) "
-        "USING (source_file, source_row) "
-        f"WHERE reason IS NULL AND abs(2 * hours - total) < 1e-6 AND {without} >= IF(n > 3, 1, 2)"
+        "FROM typed_time_entries JOIN last_rows USING (part, place) "
+        f"WHERE abs(2 * hours - total) < 1e-6 AND {without} >= IF(n > 3, 1, 2)"
     )
     _mark(con)
 

@@ -496,7 +496,7 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
 def _number_text(cell: str) -> str:
     """SQL of a number by which rows are joined, without what lists and spreadsheets add: 5 732 943, #12, 12.0."""
     odd = f"contains({cell}, ' ') OR strlen({cell}) <> length({cell})"
-    odd += f" OR starts_with({cell}, '#') OR ends_with({cell}, '.0')"
+    odd += f" OR {cell} < '$' OR ends_with({cell}, '.0')"  # to compare is faster than to look for a #
     bare = f"regexp_replace({cell}, '^#\\s*|\\.0$', '', 'g')"
     grouped = f"regexp_full_match({bare}, '\\d{{1,3}}([ \u00a0\u202f]\\d{{3}})+')"
     plain = f"CASE WHEN {grouped} THEN regexp_replace({bare}, '[ \u00a0\u202f]', '', 'g') ELSE {bare} END"
@@ -557,15 +557,10 @@ def _bare(cell: str) -> str:
     Few cells start with a sign before "(", or end in a blank: all others are left alone, which is faster. NULL, as
     database tools write an empty cell, is empty, and so is #N/A, as a spreadsheet writes what it cannot compute.
     """
-    guarded = f"starts_with({cell}, '''')"
-    text = f"CASE WHEN {guarded} THEN regexp_replace({cell}, '^''([=+@-])', '\\1') ELSE {cell} END"
+    failed = f"regexp_full_match({cell}, '#(N/A|REF!|VALUE!|NAME\\?|DIV/0!|NULL!|NUM!)')"
+    text = f"CASE WHEN {failed} THEN NULL ELSE regexp_replace({cell}, '^''([=+@-])', '\\1') END"
     rare = f"{cell} < '(' OR ends_with({cell}, ' ')"
-    failed = (
-        f"starts_with({cell}, '#') AND regexp_full_match({cell}, '#(N/A|REF!|VALUE!|NAME\\?|DIV/0!|NULL!|NUM!)')"
-    )
-    return (
-        f"CASE WHEN {failed} THEN NULL WHEN {rare} THEN nullif(trim({text}), '') ELSE nullif({cell}, 'NULL') END"
-    )
+    return f"CASE WHEN {rare} THEN nullif(trim({text}), '') ELSE nullif({cell}, 'NULL') END"
 
 
 def _known(cell: str, missing: list[str]) -> str:

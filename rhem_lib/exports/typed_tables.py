@@ -41,6 +41,10 @@ OF_PERSON = "|(.+ totals?|totals?:? .+)"  # in the place of a technician
 SUMMED = ("worked_on", "opened_at", "ticket_id", "device_id")  # what a sum has none of
 NAMES = ("entry_id", "ticket_id", "client", "technician", "worked_on", "work_type")
 PEOPLE = ("technician",)
+NUMBERED = ("entry_id", "ticket_id", "worked_on")
+# Comparisons are many times faster than ILIKE and a part of a text.
+LIKE_TOTAL = ["contains({0}, 'ota')", "contains({0}, 'OTA')"]
+LIKE_TOTAL += [f"{{0}} BETWEEN '{word}' AND '{word}~'" for word in ("Ges", "Zwi", "Sum", "Som")]
 BRIEF = 60  # characters of a cell that quarantine shows
 NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
 UNREADABLE = (
@@ -356,9 +360,11 @@ def _no_facts(raw: RawTable) -> list[Case]:
         for c, name in heads
     )
     bare = " OR ".join(f"{c} IS NULL" for c in SUMMED if c in raw.headers) or "false"
-    total = " OR ".join(  # few cells pass the quick tests: most start with a digit
-        f"CASE WHEN {c} < 'G' AND NOT (ends_with({c}, 'otal') OR ends_with({c}, 'OTAL')) THEN false "
-        f"WHEN {c} ILIKE '%tota%' OR {c}[:3] IN ('Ges', 'Zwi', 'Sum', 'Som') "
+    facts = [f"new_{c}" if c in SUMMED[:2] else c for c in NAMES + SUMMED if c in raw.headers]
+    whole = " AND ".join(f"{c} IS NOT NULL" for c in facts) if len(facts) > 2 else "false"
+    total = " OR ".join(  # few cells pass the quick tests, and no number or day of a row that is whole is a total
+        f"CASE WHEN {whole if c in NUMBERED else 'false'} THEN false "
+        f"WHEN {' OR '.join(test.format(c) for test in LIKE_TOTAL)} "
         f"THEN regexp_full_match(lower({c}), '{TOTAL}{OF_PERSON * (c in PEOPLE)}') "
         f"OR (({bare}) AND regexp_full_match(lower({c}), '{SUM_OF}')) ELSE false END"
         for c in marks

@@ -187,8 +187,8 @@ def _date_way(text: str, family: str) -> str:
         zoned = f"strlen({text}) > 19 AND regexp_matches({text}, '{ZONE}')"  # and offsets
         instant = f"try_cast(replace(replace({text}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ)"
         told = (
-            f"WHEN {half} THEN {clock} WHEN {zoned} THEN timezone('UTC', {instant}) "
-            f"ELSE try_cast({text} AS TIMESTAMP)"
+            f"WHEN strlen({text}) <= 10 THEN try_cast({text} AS TIMESTAMP) WHEN {half} THEN {clock} "
+            f"WHEN {zoned} THEN timezone('UTC', {instant}) ELSE try_cast({text} AS TIMESTAMP)"
         )
         read = f"greatest(CASE {told} END, {NO_YEAR})"
         return f"nullif({read}, {NO_YEAR})"  # 12-11-24 is no day of the year 12
