@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 done but some clients failed (named), 2 bad usage or input (nothing written).
 """
 
+import datetime as dt
 import errno
 import json
 import os
@@ -70,15 +71,17 @@ def check(
     folder: Folder,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object instead of text")] = False,
 ) -> None:
-    """What arrived, what was kept, set aside and why; hours reconciled; suggestions."""
+    """What arrived, what was kept, set aside and why; hours reconciled; suggestions; what is still missing."""
+    from rhem_lib.routine import still_missing
     from rhem_lib.settings import check_names
     from rhem_lib.workspace import load
 
     work = load(folder)
     check_names(work.settings, work.clients["client"])
-    account = work.account
+    account, missing = work.account, still_missing(work)
     if as_json:
-        typer.echo(json.dumps(account.as_json(), indent=1))
+        lacks = missing.table.drop(columns="clients").to_dict("records")
+        typer.echo(json.dumps(account.as_json() | {"missing": lacks}, indent=1))
         return
     typer.echo(account.text + "\n")
     typer.echo(account.received().to_string(index=False) + "\n")
@@ -92,6 +95,7 @@ def check(
         except OutputError as problem:  # the advice does not depend on it
             typer.echo(f"Every row of it, in Python: {load_line}. {problem}")
     typer.echo("\n" + account.advice)
+    typer.echo("\nStill missing, most costly first:\n" + missing.text)
 
 
 def _write_quarantine(work: Any) -> Path:
@@ -239,6 +243,68 @@ def changes(
 
     found = runs.changes(folder, since)
     typer.echo(found.table.to_json(orient="records", lines=True).rstrip() if as_json else found.text)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder of the workspace, made if need be")],
+    name: Annotated[str, typer.Option(help="of your company")] = "",
+    time_zone: Annotated[str, typer.Option(help="such as America/New_York")] = "",
+    system: Annotated[
+        list[str] | None, typer.Option(help="a system in use, as in `rhem profiles`; repeated")
+    ] = None,
+) -> None:
+    """Begin a workspace, or complete one with clients.csv once exports are there; nothing is written over."""
+    from rhem_lib import routine
+
+    own = folder.resolve().name.replace("-", " ").replace("_", " ").title()
+    if _attended() and not (folder / "rhem.toml").exists():
+        name = name or typer.prompt("Name of your company", default=own)
+        time_zone = time_zone or typer.prompt("Time zone", default=routine.local_zone())
+        if system is None:
+            given = typer.prompt("Systems in use, as in `rhem profiles`, with commas between", default="none")
+            system = [one.strip() for one in given.split(",") if one.strip() not in ("", "none")]
+    typer.echo(routine.start(folder, name or own, time_zone or routine.local_zone(), system or []).text)
+
+
+@app.command()
+def due(
+    folder: Folder,
+    on: Annotated[str, typer.Option(metavar="DAY", help="as of a day such as 2026-07-03; today by default")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object instead of text")] = False,
+) -> None:
+    """What should have arrived or been done and has not; exit code 1 if anything is due."""
+    from rhem_lib import routine
+
+    try:
+        found = routine.due(folder, dt.date.fromisoformat(on) if on else None)
+    except ValueError:
+        raise ParameterError(f"'{on}' is not a day.", where="--on", fix="Write it like 2026-07-03.") from None
+    typer.echo(json.dumps(found.as_json(), indent=1) if as_json else found.text)
+    if len(found.table):
+        raise typer.Exit(1)
+
+
+@app.command()
+def alerts(
+    folder: Folder,
+    month: Annotated[str, typer.Option(help="such as 2026-06; by default the last whole one of the data")] = "",
+    notify: Annotated[
+        bool, typer.Option("--notify", help="also to [notify] of rhem.toml, if there are any")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object instead of text")] = False,
+) -> None:
+    """Between quarters: clients clearly above their expected path, a cause that rose, data that stopped."""
+    from rhem_lib import routine
+    from rhem_lib.review import find_alerts
+    from rhem_lib.workspace import load
+
+    work = load(folder)
+    found = find_alerts(work, month)
+    typer.echo(json.dumps(found.as_json(), indent=1, allow_nan=False) if as_json else found.text)
+    if notify and len(found.table):
+        went = routine.notify(work.settings, f"{work.settings.name}: {found.title}", found.table["text"].tolist())
+        typer.echo(f"Sent to {', '.join(went)}", err=True)
 
 
 Quarter = Annotated[str, typer.Option(help="such as 2026Q2; by default the last one that has decks")]

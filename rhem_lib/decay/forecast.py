@@ -135,6 +135,20 @@ def draw_months(
     return draw_hours(rate, dispersion, rng) * seen.scale
 
 
+def draw_near(fit: Fit, client: int, middle: Array, weight: Array, rng: np.random.Generator, size: int) -> Array:
+    """Observed rates of months beside those seen, of the client at that place, (size, months).
+
+    Its path is that of its level with its error, one for all months: a curve drawn by its parameters may run off
+    where these are not known, as of a client that is flat, and a rare month could then not be told from it.
+    """
+    level = np.log(posterior.own_level(fit, client, middle))
+    error = (level[:, 2] - level[:, 1]) / (2 * fit.quantile)
+    rate = np.exp(level[:, 0] + error * rng.standard_normal((size, 1))) / fit.model.months.scale
+    _, _, phi, kappa = split(fit.point.theta)
+    noise = _noise(fit, rng, np.array([client]), size)[:, 0]
+    return draw_hours(rate, noise * (phi / weight + kappa * np.sqrt(rate)), rng) * fit.model.months.scale
+
+
 def _doubtful(drift: Drift, rng: np.random.Generator, size: int) -> Array:
     """Draws of a drift that may be none, (size, 1): shrunk towards it by how large drifts usually are."""
     known = USUAL_DRIFT**2 / (USUAL_DRIFT**2 + drift.error**2)

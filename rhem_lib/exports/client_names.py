@@ -159,7 +159,10 @@ def client_table(cleaned: Cleaned, agreements: pd.DataFrame, settings: Settings)
                                        errors="ignore"))  # fmt: skip
     clients["onboarding_source"] = "unknown"
     given = clients["onboarded_on"].notna()
-    clients.loc[given, "onboarding_source"] = "clients"
+    stated = clients.get(
+        OWN + "onboarding_source", pd.Series("", clients.index)
+    )  # of a list that `rhem new` wrote
+    clients.loc[given, "onboarding_source"] = stated.where(stated.isin(schema.DATE_SOURCES), "clients")[given]
     first = cleaned.endpoints.aggregate("client, min(as_of) AS first").df().set_index("client")["first"]
     fallbacks = [("agreement", agreements.groupby("client")["start"].min()), ("first snapshot", first)]
     for source, dates in fallbacks:

@@ -258,9 +258,14 @@ class Facts:
 
     def cause(self, name: str, inside: bool = False) -> str:
         """Return a cause as a reader sees it, at the start of a sentence or inside it."""
-        plain = t(NOT_RECORDED) if name == NOT_RECORDED else t(PLAIN.get(name.casefold(), "{name}"), name=name)
-        lower = inside and locale().language == "en" and plain[1:2].islower()
-        return plain[:1].lower() + plain[1:] if lower else plain
+        return plain_cause(name, inside)
+
+
+def plain_cause(name: str, inside: bool = False) -> str:
+    """Return a cause as a reader sees it, at the start of a sentence or inside it."""
+    plain = t(NOT_RECORDED) if name == NOT_RECORDED else t(PLAIN.get(name.casefold(), "{name}"), name=name)
+    lower = inside and locale().language == "en" and plain[1:2].islower()
+    return plain[:1].lower() + plain[1:] if lower else plain
 
 
 def noun(hours_are: str) -> str:

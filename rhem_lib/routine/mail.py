@@ -86,6 +86,41 @@ def connected(given: Mail) -> Iterator[smtplib.SMTP]:
         yield server
 
 
+def notify(settings: Settings, title: str, lines: Sequence[str]) -> list[str]:
+    """Send some lines to the webhook and by the mail of [notify]; return where they went.
+
+    Parameters
+    ----------
+    settings : Settings
+    title : str
+    lines : sequence of str
+
+    Raises
+    ------
+    SettingsError
+        rhem.toml has no [notify], or mail is asked for without [mail].
+    OutputError
+        The webhook or the mail server refuses.
+
+    Examples
+    --------
+    >>> notify(settings, "June 2026: 1 alert", ["..."])  # doctest: +SKIP
+    ['env:TEAMS_WEBHOOK']
+    """
+    given = settings.notify
+    if not (given.webhook or given.mail):
+        fix = 'Add to rhem.toml:\n[notify]\nwebhook = "env:TEAMS_WEBHOOK"\nmail = ["ops@example.com"]'
+        raise SettingsError("nobody is named to notify.", where="rhem.toml", fix=fix)
+    if given.mail:
+        server = mail_settings(settings)
+        mail = message_to(server.sender, given.mail, " ".join(title.split()), "\n".join([title, "", *lines]))
+        with connected(server) as open_server:
+            open_server.send_message(mail)
+    if given.webhook:
+        send_card(given.webhook, title, lines)
+    return [*given.mail, *([given.webhook] if given.webhook else [])]
+
+
 def send_card(reference: str, title: str, lines: Sequence[str]) -> None:
     """Post an Adaptive Card to the webhook that a reference (env:NAME) names; its texts are shown as they are.
 

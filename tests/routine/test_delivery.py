@@ -1,5 +1,6 @@
 """Approved decks as mails: to the right person, in the right language, equal to the byte; nothing unasked."""
 
+import datetime
 import email
 import json
 import socket
@@ -15,7 +16,8 @@ from typer.testing import CliRunner
 from rhem_lib import cli
 from rhem_lib.deck import pdf
 from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, SettingsError
-from rhem_lib.routine import approve, decks, delivery, draft, send
+from rhem_lib.routine import approve, decks, delivery, draft, due, send
+from rhem_lib.routine.approvals import record
 from rhem_lib.settings import Settings, read_settings
 from rhem_lib.storage import own_reports
 
@@ -306,3 +308,17 @@ def test_a_delivery_says_what_goes_to_whom(mine):
     assert "[Nord 2026Q2.pptx, Nord 2026Q2.pdf]" in made.text
     assert made.summary().columns.tolist() == ["client", "state", "to", "why"]
     assert delivery.Delivery(made.quarter, made.table[made.table["state"] == "ready"]).complete
+
+
+def test_decks_to_read_and_to_send_are_due(mine):
+    (mine / "exports").mkdir()
+    time = "client,worked_on,hours\n" + "".join(f"Nord,2026-0{month}-27,1\n" for month in range(1, 7))
+    (mine / "exports" / "time.csv").write_text(time)
+    (mine / "exports" / "pcs.csv").write_text("client,as_of,count\nNord,2026-06-30,10\n")
+    day = datetime.date(2026, 7, 2)
+    assert due(mine, day).table["kind"].tolist() == ["approve"]
+    approve(mine, list(CLIENTS))
+    assert due(mine, day).table["kind"].tolist() == ["deliver"]
+    for deck in decks(mine).table["deck"]:
+        record(deck, "sent.json", by="me")
+    assert due(mine, day).table.empty

@@ -1,0 +1,76 @@
+"""What a workspace still lacks, in the order of what it costs: the hours that a gap keeps out of the answer."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rhem_lib.errors import NotEnoughData
+from rhem_lib.metric import measure
+from rhem_lib.workspace import Workspace
+
+NAMED = 5
+LACKS = {
+    "no-endpoints": "have no computers beside them, so no RHEM: export a list of computers for each month",
+    "coverage-gap": "are in months that the export hardly covers, so they do not count: export these months again",
+    "no-age": "are of clients without a start, so they are in no curve: give onboarded_on in clients.csv",
+    "inferred-onboarding": "are of clients whose start is a guess (agreement or list): confirm it in clients.csv",
+    "no-billing": "are of clients whose billing is unknown, so they are in no comparison: give it in clients.csv",
+}
+ASIDE = {
+    "unclassified": "could not be classified, so only the upper bound has them: see the suggestions above",
+    "quarantined": "were set aside: the reasons are above",
+}
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is missing, most costly first; `table` has code, hours, clients (list) and text."""
+
+    table: pd.DataFrame
+
+    @property
+    def text(self) -> str:
+        """A line for each."""
+        return "\n".join(self.table["text"]) or "Nothing is missing."
+
+    def summary(self) -> pd.DataFrame:
+        """Return code and hours, rounded."""
+        return self.table[["code", "hours"]].round(1)
+
+
+def still_missing(work: Workspace) -> Missing:
+    """Return what a workspace still lacks, with the hours that it costs, most first.
+
+    Parameters
+    ----------
+    work : Workspace
+
+    Examples
+    --------
+    >>> still_missing(rhem.load("data/sample")).summary()  # doctest: +SKIP
+    """
+    hours = work.account.table["hours"].astype(float)
+    aside = {code: hours[code] for code in ASIDE if hours[code]}
+    rows: list[tuple] = [(code, lost, [], f"{lost:,.1f} hours {ASIDE[code]}.") for code, lost in aside.items()]
+    try:
+        panel = measure(work)
+    except NotEnoughData as problem:
+        return Missing(_ordered([("no-time", hours["read"], [], str(problem)), *rows]))
+    worked = panel[panel["reactive_hours"] != 0]
+    flags = worked["flags"].str.split()
+    held = {code: flags.map(lambda own, code=code: code in own).astype(bool) for code in LACKS}
+    held["no-age"] = worked["age_start"].isna() & (worked["exposure"] > 0)
+    held["inferred-onboarding"] &= ~held["no-age"]
+    held["no-billing"] = worked["billing"].isna()
+    for code, which in held.items():
+        lost = worked[which].groupby("client")["reactive_hours"].sum().sort_values(ascending=False)
+        if len(lost):
+            names = ", ".join(lost.index[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
+            text = f"{lost.sum():,.1f} reactive hours {LACKS[code]} ({names})."
+            rows.append((code, float(lost.sum()), lost.index.tolist(), text))
+    return Missing(_ordered(rows))
+
+
+def _ordered(rows: list[tuple]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["code", "hours", "clients", "text"])
+    return table.sort_values("hours", ascending=False, kind="stable", ignore_index=True)
