@@ -19,7 +19,6 @@ from rhem_lib.simulate.msp import PHI, SHOCK_SD, make_book
 
 CLIENTS, MONTHS, LOOKS_A_BOOK = 40, 36, 6
 DOUBLED = {"more tickets": (2.0, 1.0), "longer tickets": (1.0, 2.0), "both, half each": (2**0.5, 2**0.5)}
-EVERY = 3  # looks of which one is made again with doubled work
 CAUSES = 6
 
 
@@ -32,7 +31,7 @@ def drawn(panel: pd.DataFrame, shock: np.ndarray, world: str, rng: np.random.Gen
     return panel.assign(reactive_tickets=tickets, reactive_hours=hours)
 
 
-def looks(seed: int, world: str) -> Iterator[dict]:
+def looks(seed: int, world: str, every: int) -> Iterator[dict]:
     """One row per month looked at: clients, false alarms by kind, and the share named of those doubled."""
     rng = np.random.default_rng([7, seed])
     book = make_book(CLIENTS, MONTHS, 1000 + seed).panel.sort_values(["client", "month"], ignore_index=True)
@@ -47,7 +46,7 @@ def looks(seed: int, world: str) -> Iterator[dict]:
         rose = [c for c, own in seen.groupby("client") if _rose(own, this, share[c], rng)]
         row = {"world": world, "seed": seed, "looks": watched, "above": len(above),
                "cause": len(rose), "named": len({*above["client"], *rose})}  # fmt: skip
-        for kind, (more, longer) in DOUBLED.items() if number % EVERY == 0 else ():
+        for kind, (more, longer) in DOUBLED.items() if every and number % every == 0 else ():
             late = book["month"].isin(months[place - 1 : place + 1])
             part = drawn(book[late], shock[late], world, rng, more, longer)
             found = above_path(pd.concat([seen[~seen["month"].isin(part["month"])], part]), this)[0]
@@ -82,7 +81,7 @@ def summary(table: pd.DataFrame) -> str:
         for kind in ("named", "above", "cause"):
             rate, error = 240 * total[kind] / total["looks"], 240 * np.sqrt(max(total[kind], 1)) / total["looks"]
             lines.append(f"  {kind}: {rate:.2f} (standard error {error:.2f}) false alarms for 20 clients and year")
-        for kind in DOUBLED:
+        for kind in set(DOUBLED) & set(rows):
             for part, whole, who in (
                 (kind, f"{kind}, of", "all clients"),
                 (f"{kind}, 15+", f"{kind}, 15+ of", "clients of 15 computers or more"),
@@ -99,12 +98,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--looks", type=int, default=2400)
     parser.add_argument("--worlds", nargs="+", default=["product", "shocks"])
+    parser.add_argument("--seed", type=int, default=0, help="of the first book")
+    parser.add_argument("--every", type=int, default=3, help="months of which one is also doubled; 0: none")
     given, start = parser.parse_args(), time.time()
     rows: list[dict] = []
     for world in given.worlds:
-        seed = 0
+        seed = given.seed
         while sum(row["looks"] for row in rows if row["world"] == world) < given.looks:
-            rows += looks(seed, world)
+            rows += looks(seed, world, given.every)
             seed += 1
             print(f"\n{time.time() - start:.0f} s\n{summary(pd.DataFrame(rows))}", flush=True)
 

@@ -251,7 +251,7 @@ def new(
     name: Annotated[str, typer.Option(help="of your company")] = "",
     time_zone: Annotated[str, typer.Option(help="such as America/New_York")] = "",
     system: Annotated[
-        list[str] | None, typer.Option(help="a system in use, as in `rhem profiles`; repeated")
+        list[str] | None, typer.Option(help="a system in use (`rhem profiles`), or NAME=ADDRESS; repeated")
     ] = None,
 ) -> None:
     """Begin a workspace, or complete one with clients.csv once exports are there; nothing is written over."""

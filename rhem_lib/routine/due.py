@@ -11,6 +11,7 @@ import narwhals as nw
 import pandas as pd
 
 from rhem_lib.errors import NotEnoughData
+from rhem_lib.pull import earlier_pulls
 from rhem_lib.routine.approvals import decks
 from rhem_lib.runs import last_quarter
 from rhem_lib.storage import find_reports
@@ -32,7 +33,7 @@ class Due:
     ----------
     day : date
     table : DataFrame
-        kind (data, list, review, approve, deliver), what (a system or a quarter), since (the day from
+        kind (data, list, pull, review, approve, deliver), what (a system or a quarter), since (the day from
         which it is due), text.
     """
 
@@ -68,7 +69,7 @@ def due(folder: Path, today: dt.date | None = None) -> Due:
     """
     day = today or dt.date.today()
     work = load(folder)
-    rows = [*_data(work, day), *_quarter(work, folder, day)]
+    rows = [*_data(work, day), *_pulls(work, day), *_quarter(work, folder, day)]
     return Due(day, pd.DataFrame(rows, columns=COLUMNS))
 
 
@@ -95,6 +96,17 @@ def _data(work: Workspace, day: dt.date) -> Iterator[tuple[str, str, dt.date, st
                 by = f"{now.end_time:%Y-%m-%d}"
                 text = f"{system}: take the list of computers of {now} by {by}; it cannot be made later."
                 yield "list", str(system), day, text
+
+
+def _pulls(work: Workspace, day: dt.date) -> Iterator[tuple[str, str, dt.date, str]]:
+    """Systems of rhem.toml that were not pulled since the month began."""
+    since = day.replace(day=1) + dt.timedelta(days=GRACE)
+    for source in work.settings.sources:
+        pulls = earlier_pulls(work.folder / "exports" / source.system)
+        last = max((record["started"][:10] for record in pulls.values()), default="")
+        if day >= since and last < f"{day:%Y-%m-01}":
+            seen = f"the last pull was on {last}" if last else "it was never pulled"
+            yield "pull", source.system, since, f"{source.system}: {seen}. `rhem pull {work.folder.as_posix()}`"
 
 
 def _quarter(work: Workspace, folder: Path, day: dt.date) -> Iterator[tuple[str, str, dt.date, str]]:

@@ -16,10 +16,18 @@ LACKS = {
     "inferred-onboarding": "are of clients whose start is a guess (agreement or list): confirm it in clients.csv",
     "no-billing": "are of clients whose billing is unknown, so they are in no comparison: give it in clients.csv",
 }
-ASIDE = {
-    "unclassified": "could not be classified, so only the upper bound has them: see the suggestions above",
-    "quarantined": "were set aside: the reasons are above",
-}
+UNSORTED = "could not be classified, so only the upper bound has them: see the suggestions above"
+ASIDE = "of work were set aside, deleted rows and rows said twice apart: the reasons are above"
+AGAIN = [
+    "duplicate",
+    "superseded",
+    "total-row",
+    "repeated-header",
+    "deleted-entry",
+    "deleted-ticket",
+    "merged-ticket",
+    "spam-ticket",
+]  # reasons by which no work is lost
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,10 @@ def still_missing(work: Workspace) -> Missing:
     --------
     >>> still_missing(rhem.load("data/sample")).summary()  # doctest: +SKIP
     """
-    hours = work.account.table["hours"].astype(float)
-    aside = {code: hours[code] for code in ASIDE if hours[code]}
-    rows: list[tuple] = [(code, lost, [], f"{lost:,.1f} hours {ASIDE[code]}.") for code, lost in aside.items()]
+    hours, quarantine = work.account.table["hours"].astype(float), work.account.quarantine
+    lost = quarantine.loc[~quarantine["reason"].isin(AGAIN), "hours"].sum()
+    aside = (("unclassified", float(hours["unclassified"]), UNSORTED), ("quarantined", float(lost), ASIDE))
+    rows: list[tuple] = [(code, h, [], f"{h:,.1f} hours {text}.") for code, h, text in aside if h]
     try:
         panel = measure(work)
     except NotEnoughData as problem:

@@ -55,7 +55,8 @@ def start(folder: Path, name: str, time_zone: str = "UTC", systems: Sequence[str
     time_zone : str
         Such as America/New_York.
     systems : sequence of str
-        Profiles of the systems in use (`rhem profiles`).
+        Profiles of the systems in use (`rhem profiles`), with their addresses where they are pulled from:
+        'connectwise=https://...'.
 
     Raises
     ------
@@ -70,25 +71,45 @@ def start(folder: Path, name: str, time_zone: str = "UTC", systems: Sequence[str
     ('exports/', 'rhem.toml', '.gitignore')
     """
     profiles = read_profiles(folder if folder.is_dir() else None)
-    chosen = [profiles[one_of(system, profiles, "--system")] for system in systems]
+    pairs = [system.partition("=")[::2] for system in systems]
+    chosen = [profiles[one_of(system, profiles, "--system")] for system, _ in pairs]
+    urls = [url for _, url in pairs]
     head = [f"name = {toml_text(name)}", f"time_zone = {toml_text(known_zone(time_zone))}"]
+    tail = ["", *(line for profile, url in zip(chosen, urls, strict=True) for line in _source(profile, url))]
     own = f"own_company = [{toml_text(name)}]  # work for ourselves is no client's"
     written = [f"{place}/" for place in ("exports",) if not (folder / place).is_dir()]
     with writing(folder):
         (folder / "exports").mkdir(parents=True, exist_ok=True)
-        files = {"rhem.toml": "\n".join([*head, f"# {own}", ""]), ".gitignore": IGNORED}
+        files = {"rhem.toml": "\n".join([*head, f"# {own}", *tail]), ".gitignore": IGNORED}
         new = {file: text for file, text in files.items() if not (folder / file).exists()}
         for file, text in new.items():
             write_whole(folder / file, text)
         work, problem = _read(folder)
         if work is not None and "rhem.toml" in new and normal_name(name) in map(normal_name, _names(work)):
-            write_whole(folder / "rhem.toml", "\n".join([*head, own, ""]))
+            write_whole(folder / "rhem.toml", "\n".join([*head, own, *tail]))
             work = load(folder)
         if work is not None and len(_clients(work)) and not (folder / "clients.csv").exists():
             new["clients.csv"] = csv_text(_clients(work))
             write_whole(folder / "clients.csv", new["clients.csv"])
     kept = [file for file in (*files, "clients.csv") if file not in new and (folder / file).exists()]
     return Started(folder, (*written, *new), tuple(kept), tuple(_next(folder, chosen, work, problem)))
+
+
+def _source(profile: Profile, url: str) -> list[str]:
+    """Return the lines of a system that can be pulled; an address is never guessed, for secrets go there."""
+    if profile.api is None:
+        return []
+    address = (
+        f"url = {toml_text(url)}" if url else f"# url = {toml_text(profile.api.example)}  # that of your account"
+    )
+    where = [address] if url or not profile.api.url else []
+    secrets = f"# secrets: {', '.join(_variables(profile))}"
+    return ["[[sources]]", f"system = {toml_text(profile.name)}", *where, secrets, ""]
+
+
+def _variables(profile: Profile) -> list[str]:
+    secrets = profile.api.secrets if profile.api else []
+    return [f"{profile.name}_{name}".upper().replace("-", "_") for name in secrets]
 
 
 def _read(folder: Path) -> tuple[Workspace | None, str]:
@@ -123,9 +144,13 @@ def _next(folder: Path, chosen: Sequence[Profile], work: Workspace | None, probl
     if problem:
         return [problem]
     if work is None:
-        tables = [f"{p.title}: {', '.join(dict.fromkeys(t.table for t in p.tables))}" for p in chosen]
-        what = f" ({'; '.join(tables)})" if tables else ""
-        return [f"put exports into {folder / 'exports'}{what}, then `rhem new {folder}` again for clients.csv."]
+        live = [name for profile in chosen for name in _variables(profile)]
+        files = [f"{p.title}: {', '.join(dict.fromkeys(t.table for t in p.tables))}" for p in chosen if not p.api]
+        again = f"then `rhem new {folder}` again for clients.csv."
+        pull = [f"set the variables {', '.join(live)} and `rhem pull {folder}`,"] if live else []
+        place = f"put exports into {folder / 'exports'}"
+        put = [f"{place} ({'; '.join(files)}),"] if files else [f"{place},"] if not live else []
+        return [*pull, *put, again]
     unknown = int(work.clients["onboarded_on"].isna().sum())
     more = [f"{unknown} clients have no start: add them to clients.csv."] if unknown else []
     return [*more, f"`rhem check {folder}`."]

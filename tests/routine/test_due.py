@@ -72,6 +72,19 @@ def test_a_system_that_was_given_up_is_not_waited_for(mine):
     assert kinds(mine, "2026-07-10") == []
 
 
+def test_a_pull_is_due_once_a_month(mine):
+    done(mine)
+    (mine / "rhem.toml").write_text('name = "M"\n[[sources]]\nsystem = "ninjaone"\nurl = "https://x.example"\n')
+    assert due(mine, dt.date(2026, 7, 3)).table.empty
+    never = due(mine, dt.date(2026, 7, 4)).table
+    assert never["kind"].tolist() == ["pull"] and never["text"][0].startswith("ninjaone: it was never pulled.")
+    folder = mine / "exports" / "ninjaone" / "2026-07-01T060000"
+    folder.mkdir(parents=True)
+    (folder / ".pull.json").write_text('{"started": "2026-07-01T06:00:00+00:00", "requests": 1, "done": []}')
+    assert due(mine, dt.date(2026, 7, 4)).table.empty
+    assert "the last pull was on 2026-07-01" in due(mine, dt.date(2026, 8, 4)).text
+
+
 def test_a_workspace_without_lists_says_so(workspace, monkeypatch):
     folder = workspace({"time.csv": TIME})
     monkeypatch.chdir(folder)

@@ -23,12 +23,16 @@ LISTS = "client,as_of,count\nNord,2026-01-31,10\nNord,2026-02-28,10\n"
 
 
 def test_a_new_workspace_is_one_that_check_reads(tmp_path):
-    made = start(tmp_path / "mine", 'Us & Them "IT"', "Europe/Vienna", ["connectwise"])
+    system = "connectwise=https://api-na.myconnectwise.net/v4_6_release/apis/3.0"
+    made = start(tmp_path / "mine", 'Us & Them "IT"', "Europe/Vienna", [system])
     assert made.written == ("exports/", "rhem.toml", ".gitignore") and made.kept == ()
     given = read_settings(tmp_path / "mine")
     assert (given.name, given.time_zone) == ('Us & Them "IT"', "Europe/Vienna")
     assert "exports/" in (tmp_path / "mine" / ".gitignore").read_text().split()
-    assert "ConnectWise" in made.text and "time_entries" in made.text
+    assert "put exports into" not in made.text and "CONNECTWISE_PRIVATE_KEY" in made.text
+    assert [f"{source.system}={source.url}" for source in given.sources] == [system]
+    other = start(tmp_path / "other", "M", systems=["jira"])
+    assert "put exports into" in other.text and "Jira" in other.text and "time_entries" in other.text
 
 
 def test_nothing_is_written_over(tmp_path):
@@ -75,8 +79,9 @@ def test_new_asks_with_defaults(tmp_path, monkeypatch):
     shown = CliRunner().invoke(cli.app, ["new", str(tmp_path / "acme-msp")], input="\n\nautotask, halopsa\n")
     assert shown.exit_code == 0 and "Name of your company [Acme Msp]:" in shown.output
     found = tomllib.loads((tmp_path / "acme-msp" / "rhem.toml").read_text())
-    assert found == {"name": "Acme Msp", "time_zone": "Europe/Zurich"}
-    assert "Autotask" in shown.output and "HaloPSA" in shown.output
+    sources = [{"system": "autotask"}, {"system": "halopsa"}]  # no address is guessed: secrets go there
+    assert found == {"name": "Acme Msp", "time_zone": "Europe/Zurich", "sources": sources}
+    assert "AUTOTASK_SECRET" in shown.output and "HALOPSA_CLIENT_ID" in shown.output
 
 
 def test_new_takes_flags_and_names_the_nearest_system(tmp_path):
