@@ -5,9 +5,23 @@ the span that is read, `{page}`, `{after}` (key of the last record) and `{id}` (
 parameter with a mark that has no value yet is left out. Dots lead into nested answers: `pageDetails.nextPageUrl`.
 """
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+PULLED = re.compile(  # what `rhem pull` stored: the system, and the table after the time of the pull
+    r"exports/(?P<profile>[^/]+)/(?P<at>20\d\d-\d\d-\d\dT\d{6})/(?P<table>[a-z_]+)-"
+)
+
+
+def is_pulled(label: str) -> bool:
+    """Whether a file is a page that `rhem pull` stored, of a list that is proven whole.
+
+    >>> is_pulled("exports/syncro/2026-11-28T051908/tickets-tickets-all-p00001.json")
+    True
+    """
+    return PULLED.match(label) is not None
 
 
 class _Data(BaseModel):

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from rhem_lib.exports.files import quote
-from rhem_lib.exports.match_profile import PULLED, day_of_name
+from rhem_lib.exports.match_profile import day_of_name
 from rhem_lib.exports.profiles import GONE
+from rhem_lib.interfaces import PULLED
 from rhem_lib.settings import Settings, normal_name
 
 NUMBER = "keyed, profile"

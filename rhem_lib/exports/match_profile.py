@@ -13,6 +13,7 @@ import pandas as pd
 
 from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
 from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
+from rhem_lib.interfaces import PULLED
 from rhem_lib.settings import FileSettings, Settings
 
 # Columns that no list of endpoints has.
@@ -21,9 +22,6 @@ WORK = {normal_header(name) for name in (
     "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
 )}  # fmt: skip
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
-PULLED = re.compile(  # what `rhem pull` stored: the system, and the table after the time of the pull
-    r"exports/(?P<profile>[^/]+)/(?P<at>20\d\d-\d\d-\d\dT\d{6})/(?P<table>[a-z_]+)-"
-)
 ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
 MONTHS = "jan feb mar|mär apr may|mai jun jul aug sep oct|okt nov dec|dez".split()
 WORD = (  # a whole one: maintenance-2026 is no May
@@ -170,15 +168,6 @@ def file_settings(label: str, settings: Settings) -> FileSettings:
     keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in told), known))
     skip = any(entry.skip for entry in told if entry.path == told[0].path)
     return FileSettings.model_validate(keys | {"path": label, "skip": skip})
-
-
-def is_pulled(label: str) -> bool:
-    """Whether a file is a page that `rhem pull` stored, of a list that is proven whole.
-
-    >>> is_pulled("exports/syncro/2026-11-28T051908/tickets-tickets-all-p00001.json")
-    True
-    """
-    return PULLED.match(label) is not None
 
 
 def skipped(label: str, settings: Settings) -> bool:

@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import InputError, leave_out
+from rhem_lib.interfaces import is_pulled
 from rhem_lib.storage import check_disk
 
 JSON_SUFFIXES = {".json", ".jsonl", ".ndjson"}
@@ -227,7 +228,7 @@ def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     for name, records in full.items():
         part = f"{label}/{name}" if len(full) > 1 else label
         if not skip(part):
-            yield part, *_from_records(records)
+            yield part, *_from_records(records, settled=is_pulled(label))
 
 
 def _documents(text: str) -> Iterator[Any]:
@@ -284,9 +285,13 @@ def _is_page(document: dict[str, Any]) -> bool:
     return bool(lists) and all(any(word.lower() in PAGING for word in part) for part in words)
 
 
-def _from_records(records: list[dict[str, Any]]) -> tuple[list[str], list[Row]]:
+def _from_records(records: list[dict[str, Any]], *, settled: bool = False) -> tuple[list[str], list[Row]]:
+    """Header and rows of records; `settled` gives all pages of a list one header, whatever is null in them."""
     flat = [dict(_flatten(one)) for record in records for one in _options(record)]
     header = list(dict.fromkeys(key for record in flat for key in record))
+    if settled:  # files of one header are read in one scan
+        nested = {key.rpartition(".")[0] for key in header}
+        header = sorted(key for key in header if key not in nested or any(record.get(key) for record in flat))
     if records and len(header) < 2:
         raise ValueError(NO_RECORDS)
     return header, [

@@ -144,7 +144,7 @@ def pull_sources(
                 continue
             reads += [(source.system, read) for read in stage.done]
             requests.append(_usage(job, count, stage.resumed))
-            drop_replaced(home, {one.name for one in job[3] if one.read == "changed"})
+            drop_replaced(home, {one.name: one.read for one in job[2].lists})
     rows = [{"system": system, **vars(read)} for system, read in reads]
     used = pd.DataFrame(requests, columns=["system", "requests", "limit", "per", "assumed", "share", "resumed"])
     held = {job[0].system: _months_with_list(folder, job) for job in jobs}

@@ -7,9 +7,9 @@ every list is whole the folder becomes `exports/<system>/<time>/`, with a record
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,21 +108,30 @@ def earlier_pulls(home: Path) -> dict[Path, dict[str, Any]]:
     return {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in records}
 
 
-def drop_replaced(home: Path, cumulative: set[str]) -> None:
-    """Remove pages that a later pull holds again.
+def drop_replaced(home: Path, kinds: Mapping[str, str]) -> None:
+    """Remove pages whose place a later pull took.
 
-    A list or span of the same start is replaced; of a `cumulative` list, which holds all that changed since its
-    start, also one that started later.
+    A list or span of the same start is replaced; of a list of what `changed` since its start also one that started
+    later; of a `snapshot` that of the same week and month, so that daily lists do not pile up.
     """
     newer: set[tuple[str, str]] = set()
     for folder, record in reversed(earlier_pulls(home).items()):
-        reads = {(read["list"], read["start"]) for read in record["done"]}
+        reads = [(read["list"], read["start"]) for read in record["done"]]
         for name, start in reads:
-            later = name in cumulative and any(other == name and at <= start for other, at in newer)
-            if later or (name, start) in newer:
+            later = kinds.get(name) == "changed" and any(other == name and at <= start for other, at in newer)
+            if later or (name, _place(start, kinds.get(name))) in newer:
                 for page in folder.glob(f"{stem_of(name, start)}-p[0-9]*.json"):
                     page.unlink()
-        newer |= reads
+        newer |= {(name, _place(start, kinds.get(name))) for name, start in reads}
+
+
+def _place(start: str, kind: str | None) -> str:
+    """What of a list the span of this start is in the place of.
+
+    >>> _place("2026-11-30", "snapshot"), _place("2026-12-01", "snapshot"), _place("2026-11", "months")
+    ('2026-11 week 49', '2026-12 week 49', '2026-11')
+    """
+    return f"{date.fromisoformat(start):%Y-%m week %V}" if kind == "snapshot" else start
 
 
 def stem_of(name: str, start: str) -> str:

@@ -7,7 +7,8 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import leave_out, say, toml_text
-from rhem_lib.exports import Cleaned, day_of_name, is_pulled, quote, source_of_files
+from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files
+from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 

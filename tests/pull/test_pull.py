@@ -23,6 +23,7 @@ from pull.fakes import BASES, SECRET, SECRETS, Fake, FakeClock, Row, answer, cut
 from rhem_lib.cli import app
 from rhem_lib.errors import OutputError, ParameterError, SettingsError
 from rhem_lib.exports import read_profiles
+from rhem_lib.exports.workbooks import sheets
 from rhem_lib.pull import client, earlier_pulls, pull_sources
 from rhem_lib.pull.pull import _jobs
 from rhem_lib.settings import read_settings
@@ -139,6 +140,15 @@ def test_a_list_of_devices_is_a_dated_snapshot(msp, clock, system):
     later = pull_sources(folder, clock=clock, only="endpoints")
     assert later.missing == [(system, "2026-11")] and "No later pull can give it" in later.text
     assert len(stored(folder, system, "endpoints-*")) == 60
+
+
+def test_of_daily_lists_of_devices_one_a_week_and_month_stays(msp, clock):
+    folder, _ = msp("datto-rmm")
+    for _ in range(24):  # from Thursday 15 October to Saturday 7 November
+        pull_sources(folder, clock=clock)
+        clock.sleep(86400)
+    days = sorted(path.name[18:28] for path in (folder / "exports").rglob("endpoints-*.json"))
+    assert days == ["2026-10-18", "2026-10-25", "2026-10-31", "2026-11-01", "2026-11-07"]
 
 
 def test_a_copy_of_the_devices_is_left_out_where_an_rmm_gives_them(msp, clock):
@@ -347,6 +357,19 @@ def test_a_list_that_is_empty_all_at_once_is_not_believed(msp, clock):
     fake.lists["account/devices"] = []
     clock.sleep(40 * 86400)
     assert "it has no records now, and had 30" in pull_sources(folder, clock=clock).failed["datto-rmm"]
+
+
+def test_pages_of_one_list_have_one_header_whatever_is_null_in_them(tmp_path):
+    pages = [
+        [{"id": 1, "ticket": None, "note": None}, {"id": 2, "ticket": {"id": 7, "name": "x"}, "note": "y"}],
+        [{"note": None, "ticket": {"name": "x", "id": 8}, "id": 3}],
+    ]
+    headers = []
+    for page in pages:
+        (tmp_path / "page.json").write_text(json.dumps(page))
+        label = "exports/connectwise/2026-10-15T120000/time_entries-time-all-p00001.json"
+        headers += [header for _, header, _ in sheets(tmp_path / "page.json", label, lambda _: False)]
+    assert headers == [["id", "note", "ticket.id", "ticket.name"]] * 2
 
 
 def test_what_is_stored_is_what_was_received_and_no_free_text(msp, clock):
