@@ -20,7 +20,7 @@ from rhem_lib.decay.mixed_model import Fit
 from rhem_lib.settings import Target
 
 LEAST_AGE, LEAST_CLIENTS, LEAST_KIND = 12.0, 8, 3
-EVIDENCE, LEAST_SHARE = 1.0, 0.1  # 2 x log likelihood, beside two groups of clients in `follows`
+EVIDENCE, LEAST_SHARE = 0.5, 0.1  # 2 x log likelihood, beside two groups of clients in `follows`
 NAMES = ("improving", "not improving")
 
 

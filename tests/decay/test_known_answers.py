@@ -2,10 +2,12 @@
 
 import re
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import scenarios
 from conftest import REAL_DATA
 from numpy.polynomial.hermite import hermgauss
 from pooled import fit_curve
@@ -41,6 +43,20 @@ def test_nist_certified_values_to_6_digits_from_both_starts(problem, shape, begi
     )  # fmt: skip
     assert found.converged
     assert [found.floor, 1 / found.tau] == pytest.approx([level[2], speed[2]], rel=1e-6)
+
+
+TMB = pd.read_csv(Path(scenarios.__file__).parent / "tmb" / "answers.csv").query("converged").set_index("seed")
+
+
+@pytest.mark.parametrize("seed", TMB.index.unique())
+def test_an_independent_engine_gives_the_same_coefficients(seed):
+    """TMB: automatic derivatives, its own Tweedie density; all but one are within 0.1 standard errors."""
+    known, rows = TMB.loc[seed], fitted_months(simulate_panel("S3", seed=seed))
+    fit = mixed_model.fit(lay_out(rows, client_order(rows)))
+    ours = fit.coefficients[:, 0] - np.log([fit.model.months.scale, fit.model.months.scale, 1.0])
+    assert (np.abs(ours - known["estimate"]) / known["error"]).max() < 0.3
+    # Ours add what is unknown of the spreads of the clients, and the sandwich.
+    assert (np.sqrt(np.diag(fit.coefficient_covariance)) / known["error"]).min() > 0.95
 
 
 def test_loblolly_reaches_the_exact_marginal_optimum():
