@@ -24,7 +24,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_nav_level": 2,
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "guide/tutorial": []}
 html_show_sourcelink = False
 html_static_path = ["guide/static"]
 html_css_files = ["guide.css"]

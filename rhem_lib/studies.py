@@ -100,6 +100,7 @@ class Study:
             question; client, where it is about one; hours that are at stake; and the call that shows it, in which
             `work` is the workspace and `study` this study. It asks about clients that are off their path or surely
             above the target, months out of line, causes whose tickets rose beyond chance, and data that are thin.
+            `.style` shows the cells whole in a notebook.
 
         Examples
         --------

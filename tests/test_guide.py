@@ -107,8 +107,9 @@ def follow(text, folder):
     environ = os.environ | {"PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     for kind, target, content in steps(text):
         if kind == "run":
-            made = subprocess.run(target, shell=True, cwd=folder, env=environ, capture_output=True, text=True)
-            assert agrees(content, made.stdout + made.stderr), (target, made.stdout + made.stderr)
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            made = subprocess.run(target, shell=True, cwd=folder, env=environ, text=True, **pipes).stdout
+            assert agrees(content, made), (target, made)
         else:
             path = folder / target
             path.write_text(("" if kind == "Write" else path.read_text()) + content)

@@ -248,8 +248,9 @@ def _choose(
     names = [name for name in clients_in(panel, quarter, clients) if name not in aside]
     for name, why in aside.items():
         tell(f"Not reviewed: {name}: {why}")
-    ahead = f"{len(STUDY)} notebooks about all clients, then {len(names)} client reviews of {quarter}"
-    tell(f"Making {ahead}. A run that is stopped goes on with the same command")
+    reviews = f"{len(names)} client review{'s' * (len(names) != 1)}"
+    ahead = f"Making {len(STUDY)} notebooks about all clients, then {reviews} of {quarter}"
+    tell(f"{ahead}. A run that is stopped goes on with the same command")
     return panel, quarter, names, aside
 
 
