@@ -125,7 +125,8 @@ def pull(
         pulled = pull_sources(folder, only=only, full=full, tell=_pull_teller(quiet))
     except KeyboardInterrupt:
         raise Stopped("stopped; the same command goes on where this one was.") from None
-    typer.echo(json.dumps(pulled.as_json(), indent=1) if as_json else pulled.text)
+    if as_json or pulled.failed or not quiet:
+        typer.echo(json.dumps(pulled.as_json(), indent=1) if as_json else pulled.text)
     raise typer.Exit(1 if pulled.failed else 0)
 
 

@@ -23,6 +23,7 @@ from pull.fakes import BASES, SECRET, SECRETS, Fake, FakeClock, Row, answer, cut
 from rhem_lib.cli import app
 from rhem_lib.errors import OutputError, ParameterError, SettingsError
 from rhem_lib.exports import read_profiles
+from rhem_lib.exports.duplicates import file_ages
 from rhem_lib.exports.workbooks import sheets
 from rhem_lib.pull import client, earlier_pulls, pull_sources
 from rhem_lib.pull.pull import _jobs
@@ -359,6 +360,12 @@ def test_a_list_that_is_empty_all_at_once_is_not_believed(msp, clock):
     assert "it has no records now, and had 30" in pull_sources(folder, clock=clock).failed["datto-rmm"]
 
 
+def test_of_two_pulls_on_one_day_the_later_is_newer():
+    at = "exports/halopsa/2026-10-15T{0}/tickets-tickets-2026-10-14T120000Z-p00001.json".format
+    ages = file_ages({at("170000"): 5, at("080000"): 9, "exports/tickets-2026-10-14.json": 9}).to_pydict()["age"]
+    assert ages == [2, 1, 0]
+
+
 def test_pages_of_one_list_have_one_header_whatever_is_null_in_them(tmp_path):
     pages = [
         [{"id": 1, "ticket": None, "note": None}, {"id": 2, "ticket": {"id": 7, "name": "x"}, "note": "y"}],
@@ -437,6 +444,7 @@ def test_the_command_says_what_it_did_and_exits_with_what_failed(msp):
         done.exit_code == 0 and "endpoints-devices 30, names-organizations 3. All of it is proven" in done.output
     )
     assert "Reading ninjaone endpoints-devices" in done.output
+    assert run.invoke(app, ["pull", str(folder), "-q"]).output == ""
     quiet = run.invoke(app, ["pull", str(folder), "--json", "-q", "--only", "endpoints"])
     assert json.loads(quiet.output)["requests"][0]["limit"] == 60
     fake.faults.append(status(403))
