@@ -4,6 +4,7 @@ Secrets are in memory alone: messages are masked, redirects and addresses of ano
 """
 
 import json
+import logging
 import re
 import time
 from collections import deque
@@ -130,6 +131,8 @@ class Client:
         self.values = secrets_of(source, profile, api)
         self.refers = ", ".join(reference(source, name) for name in api.secrets)
         self.base, self.found, self.token = source.url or api.url, False, ""
+        stamina.instrumentation.set_on_retry_hooks(())  # it would log each one, by name alone
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would log addresses, which may hold a user
         self.http = httpx2.Client(timeout=TIMEOUT, follow_redirects=False, headers={"Accept": "application/json"})
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
@@ -235,7 +238,7 @@ class Client:
             web = response.content.lstrip()[:1] == b"<"
             raise Passing("a web page" if web else "an answer that is cut or no JSON") from None
         if self.api.success and dig(body, self.api.success) is False:
-            raise Passing(f"an error: {dig(body, self.api.error)}")
+            raise Passing(self._masked(f"an error: {dig(body, self.api.error)}"))
         return body
 
     def _asked_wait(self, response: httpx2.Response, path: str) -> float | None:
