@@ -30,7 +30,7 @@ from rhem_lib.settings import Target
 
 STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
 ROUNDS, STEPS_END, LARGEST_STEP, MOST_DRIFT, DIFFERENCE = 8, 3e-4, 0.03, 0.1, 1e-4
-MONTHS_FOR_WAVE, LONGEST_STEP = 24, 3.0
+MONTHS_FOR_WAVE, LONGEST_STEP, FAR = 24, 3.0, 8.0
 LEAST_SPREAD = (
     2.0  # months, standard deviation of onboarding: below it only the curve's bend tells age from calendar
 )
@@ -232,12 +232,14 @@ def _without_wave(fit: Fit, calendar: Array) -> Model:
 def _rival(model: Model, point: Point, calendar: Array, found: Drift) -> tuple[float, Point]:
     """The drift that explains all of a fall or rise between first and last months, with curves anew.
 
-    The same as `found` where there is no change to explain.
+    None, 0, where there is no change to explain, or where it is out of reach of the drift found.
     """
     gate = check_decline(model.months)
     if not (gate.declines or found.evidence >= STRONG**2) or gate.lag <= 0:
         return 0.0, point
     at = float(np.clip(gate.log_ratio / gate.lag, -MOST_DRIFT, MOST_DRIFT))
+    if abs(at - found.log) > FAR * found.error:
+        return 0.0, point
     moved = without(model, calendar, at)
     theta = np.r_[mixed_model.starting_values(moved)[:-5], point.theta[-5:]]
     return at, mixed_model.maximise(moved, theta, gain=1e-8)
