@@ -22,11 +22,11 @@ YEARLY = 1 / 20  # false alarms a client
 # What is watched, with the chance of a false alarm that each look may have, over one month and over two: tickets
 # tell a change best, for hours scatter with the size of tickets as well.
 WATCHED = {
-    "tickets": (0.0003, 0.0012),
-    "hours per ticket": (0.0002, 0.0008),
-    "hours": (0.0002, 0.0008),
+    "tickets": (0.0002, 0.0009),
+    "hours per ticket": (0.0001, 0.0005),
+    "hours": (0.0001, 0.0005),
 }
-CAUSE = 0.0004  # of one client's causes together
+CAUSE = 0.0003  # of one client's causes together
 CAUSE_MONTHS = 12  # before the month, to compare a cause with
 LEAST_TICKETS = 5  # of a client's month; its causes are then looked at
 SILENT = 0.001  # chance of a month without any hours, below which they are missing

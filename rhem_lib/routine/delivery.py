@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import pandas as pd
 
@@ -16,8 +17,8 @@ from rhem_lib.language import day, speaking, t
 from rhem_lib.review import Review
 from rhem_lib.routine.approvals import REVIEW, SENT, decks, record
 from rhem_lib.routine.mail import POLICY, connected, mail_settings, message_to
-from rhem_lib.settings import ClientSettings, Settings, check_names, read_settings
-from rhem_lib.storage import write_whole, writing
+from rhem_lib.settings import ClientSettings, Settings, read_settings
+from rhem_lib.storage import alone, find_reports, write_whole, writing
 
 COLUMNS = ["client", "state", "to", "copies", "subject", "files", "why", "draft", "deck"]
 UNSENT = "X-Unsent"  # by which mail programs open a file as a draft
@@ -59,8 +60,14 @@ def _line(row: dict[str, Any]) -> str:
     if row["state"] in ("refused", "failed"):
         return f"  {row['client']}: {row['state']}: {row['why']}"
     copies = f", copy to {', '.join(row['copies'])}" if row["copies"] else ""
-    what = f"to {', '.join(row['to'])}{copies}: {row['subject']} [{', '.join(row['files'])}]"
+    notes = ", with speaker notes" if row["state"] == "ready" and has_notes(row["deck"]) else ""
+    what = f"to {', '.join(row['to'])}{copies}: {row['subject']} [{', '.join(row['files'])}{notes}]"
     return f"  {row['client']}: {row['state']}, {what}" + (f" ({row['draft']})" if row["draft"] else "")
+
+
+def has_notes(deck: Path) -> bool:
+    """Return whether a deck has speaker notes, which its reader can see."""
+    return is_zipfile(deck) and any(name.startswith("ppt/notesSlides/") for name in ZipFile(deck).namelist())
 
 
 def draft(
@@ -89,33 +96,35 @@ def draft(
     Raises
     ------
     SettingsError
-        rhem.toml has no [mail], or a client with contacts is unknown.
+        rhem.toml has no [mail].
+    OutputError
+        A run is writing the reports.
 
     Examples
     --------
     >>> draft(Path("data/sample"), "2026Q2").summary()  # doctest: +SKIP
     """
-    settings, there = read_settings(folder), decks(folder, quarter)
+    settings = read_settings(folder)
     mail_settings(settings)
-    check_names(settings, there.table["client"])
-    chosen = decks(folder, there.quarter, clients).table
-    approved = [row.deck for row in chosen.itertuples() if row.state == "approved"]
-    convert([deck for deck in approved if not is_current(deck)], tell)
-    rows = []
-    for row in chosen.to_dict("records"):
-        own = settings.clients.get(row["client"], ClientSettings())
-        path = row["deck"].parents[2] / "mail" / f"{row['deck'].parent.name}.eml"
-        given = {"client": row["client"], "deck": row["deck"], "to": own.contacts, "copies": own.copies}
-        if row["sent"] and not again:
-            rows.append(given | {"state": "sent", "why": f"on {row['sent']:.10}", "subject": "", "files": []})
-            continue
-        why = _refused(row, own, folder)
-        path.unlink(missing_ok=True)  # a draft of before, whose deck may not be approved any more
-        made = {"state": "refused", "why": why} if why else _write(path, row["deck"], settings, own)
-        rows.append(given | made)
-    return Delivery(
-        there.quarter, pd.DataFrame(rows, columns=COLUMNS).astype(object).where(lambda x: x.notna(), None)
-    )
+    with alone(find_reports(folder)):  # no run makes a deck anew between the look at it and its mail
+        found = decks(folder, quarter, clients)
+        approved = [row.deck for row in found.table.itertuples() if row.state == "approved"]
+        convert([deck for deck in approved if not is_current(deck)], tell)
+        rows = [_drafted(row, settings, folder, again) for row in found.table.to_dict("records")]
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(object)
+    return Delivery(found.quarter, table.where(table.notna(), None))
+
+
+def _drafted(row: dict[str, Any], settings: Settings, folder: Path, again: bool) -> dict[str, Any]:
+    """Return the row of one client, with its draft if it gets a mail."""
+    own = settings.clients.get(row["client"], ClientSettings())
+    path = row["deck"].parents[2] / "mail" / f"{row['deck'].parent.name}.eml"
+    given = {"client": row["client"], "deck": row["deck"], "to": own.contacts, "copies": own.copies}
+    if row["sent"] and not again:
+        return given | {"state": "sent", "why": f"on {row['sent']:.10}", "subject": "", "files": []}
+    path.unlink(missing_ok=True)  # a draft of before, whose deck may not be approved any more
+    why = _refused(row, own, folder)
+    return given | ({"state": "refused", "why": why} if why else _write(path, row["deck"], settings, own))
 
 
 def _refused(row: dict[str, Any], own: ClientSettings, folder: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import socket
 from email.policy import SMTP
 from functools import cache
+from zipfile import ZipFile
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -19,7 +20,7 @@ from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, Settings
 from rhem_lib.routine import approve, decks, delivery, draft, due, send
 from rhem_lib.routine.approvals import record
 from rhem_lib.settings import Settings, read_settings
-from rhem_lib.storage import own_reports
+from rhem_lib.storage import alone, find_reports, own_reports
 
 SECRET = "open-sesame-7731"
 CLIENTS = {"Nord": ("Ana Lopez <ana@nord.example>", "en"), "Süd GmbH": ("Jörg <joerg@sued.example>", "de")}
@@ -90,6 +91,10 @@ def configure(folder, port, more="copies = []\n"):
 
 def make(deck, text):
     deck.write_bytes(bytes(range(256)) + text.encode())
+    make_pdf(deck, text)
+
+
+def make_pdf(deck, text=""):
     deck.with_suffix(".pdf").write_bytes(b"%PDF\x00\xff\r\n" + text.encode())
     deck.with_suffix(pdf.RECORD).write_text(pdf._facts(deck, deck.with_suffix(".pdf")))
 
@@ -310,6 +315,17 @@ def test_a_delivery_says_what_goes_to_whom(mine):
     assert delivery.Delivery(made.quarter, made.table[made.table["state"] == "ready"]).complete
 
 
+def test_speaker_notes_that_go_along_are_named(mine):
+    approve(mine, ["Nord"])
+    deck = decks(mine).table["deck"][0]
+    assert "with speaker notes" not in draft(mine, clients=["Nord"]).text
+    with ZipFile(deck, "w") as packed:
+        packed.writestr("ppt/notesSlides/notesSlide1.xml", "")
+    make_pdf(deck)
+    approve(mine, ["Nord"])
+    assert "Nord 2026Q2.pdf, with speaker notes]" in draft(mine, clients=["Nord"]).text
+
+
 def test_decks_to_read_and_to_send_are_due(mine):
     (mine / "exports").mkdir()
     time = "client,worked_on,hours\n" + "".join(f"Nord,2026-0{month}-27,1\n" for month in range(1, 7))
@@ -322,3 +338,15 @@ def test_decks_to_read_and_to_send_are_due(mine):
     for deck in decks(mine).table["deck"]:
         record(deck, "sent.json", by="me")
     assert due(mine, day).table.empty
+
+
+def test_no_draft_is_made_while_a_run_writes_the_decks(mine):
+    approve(mine, ["Nord"])
+    with alone(find_reports(mine)), pytest.raises(OutputError, match="another run is writing"):
+        draft(mine)
+
+
+def test_a_client_with_contacts_and_no_deck_stops_nobody(mine):
+    (mine / "clients" / "left.toml").write_text('client = "Left"\ncontacts = ["x@left.example"]\n')
+    approve(mine, list(CLIENTS))
+    assert draft(mine).table["state"].tolist() == ["ready", "ready"]
