@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.exports.duplicates import Repeats, mark_on_deleted, mark_repeats
+from rhem_lib.exports.duplicates import Repeats, file_ages, mark_on_deleted, mark_repeats
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import KEYS, UNSPLIT, RawTable, parents, stored
@@ -29,6 +30,7 @@ TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place, changed_at"
 GROUPS = {*"site location branch office building region team department dept group contract product".split()}
 KEYED = {"id", "recid", "uid", "guid"}
+LISTS_BEFORE, NEW_SHARE = 3, 0.1  # lists without a kind of device, and its share of those since, to be named
 FIRST_ROWS = 20_000  # in which the ways of writing of a file are found, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
@@ -57,6 +59,8 @@ class Cleaned:
         Negative entries, and their hours, that were dated back to the work that they correct.
     missing_columns : DataFrame
         path, table, column and others (how many files of its kind have it): columns that one file is without.
+    new_kinds : list of tuple
+        Kind, first file and share of what only later lists of endpoints have and no value of their profile names.
     unread : mapping
         Columns of ticket and time files that no profile reads and by which work can be measured, with a name each.
     names, spellings : sequence of str
@@ -77,6 +81,7 @@ class Cleaned:
     repeats: Repeats
     corrections: tuple[int, float]
     missing_columns: pd.DataFrame
+    new_kinds: list[tuple[str, str, float]]
     unread: Mapping[str, str] = field(default_factory=dict)
     names: Sequence[str] = ()
     spellings: Sequence[str] = ()
@@ -117,7 +122,7 @@ def clean_tables(
     mark_on_deleted(con)
     corrections = _date_back(con)
     _check_clients(con)
-    files = _rows(con, list(parts.values()))
+    files, kinds = _rows(con, list(parts.values())), new_kinds(con, raws)
     for raw in parts.values():
         raw.drop(con)
     numbers = _ticket_numbers(con)
@@ -140,6 +145,7 @@ def clean_tables(
         repeats=repeats["time_entries"],
         corrections=corrections,
         missing_columns=missing_columns(raws),
+        new_kinds=kinds,
         unread=unread_columns(raws),
     )
 
@@ -224,6 +230,27 @@ def unread_columns(raws: list[RawTable]) -> dict[str, str]:
     named = {name: re.sub("[^a-z0-9]+", "_", text).strip("_") for name, text in named.items()}
     words = {name: {*key.split("_")} for name, key in named.items()}
     return {name: named[name] for name in names if words[name] & GROUPS and not words[name] & KEYED}
+
+
+def new_kinds(con: Connection, raws: list[RawTable]) -> list[tuple[str, str, float]]:
+    """Return kinds of device as a system wrote them that begin in a later list and that no value names.
+
+    The profile takes them for devices that do not count; the kind may only be called otherwise than before.
+    """
+    found = []
+    for raw in raws:
+        if raw.spec.table != "endpoints" or "kind" not in raw.headers or len(raw.labels) <= LISTS_BEFORE:
+            continue
+        named = [value.lower() for value in raw.spec.values.get("kind", {}) if value != "*"]
+        sql = f"SELECT kind, source_file, count(*) AS n FROM {raw.relation} GROUP BY ALL ORDER BY ALL"
+        rows = con.execute(sql).df().merge(file_ages(raw.saved).to_pandas(), on="source_file")
+        for kind, own in rows.groupby("kind"):
+            since = rows[rows["age"] >= own["age"].min()]
+            share = own["n"].sum() / since["n"].sum()
+            known = any(fnmatchcase(str(kind).lower(), value) for value in named)
+            if own["age"].min() >= LISTS_BEFORE and share >= NEW_SHARE and not known:
+                found.append((str(kind), str(own.sort_values("age")["source_file"].iloc[0]), share))
+    return found
 
 
 def empty_columns(con: Connection, table: str) -> list[str]:

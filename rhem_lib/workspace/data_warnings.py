@@ -80,7 +80,7 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: S
     found = [*_file_warnings(facts, settings), *_client_warnings(clients, known)]
     found += _kind_warnings(clients, known, settings)
     found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
-    found += _new_values(facts.time_entries, settings)
+    found += [*_new_values(facts.time_entries, settings), *_new_kinds(facts)]
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
     ):
@@ -348,6 +348,17 @@ def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
                 "a rule that names it confirms or mends that."
             )
             yield "new-value", text, "", str(first)
+
+
+def _new_kinds(facts: Cleaned) -> Iterator[Warning_]:
+    """Kinds of device that begin in a later list and count for nothing: mostly a label that is renamed."""
+    for kind, path, share in facts.new_kinds:
+        text = (
+            f"the kind of device '{kind}' begins in {path} and has {100 * share:.0f} % of the rows since. "
+            "Its profile does not name it, so it does not count: name it there under [tables.values.kind] if it "
+            "should."
+        )
+        yield "new-value", text, "", ""
 
 
 def _kind_warnings(clients: pd.DataFrame, known: ByClient, settings: Settings) -> Iterator[Warning_]:

@@ -545,6 +545,30 @@ def monthly(*labels):
             for n in range(1, 13)) for month, label in enumerate(labels, 1)}  # fmt: skip
 
 
+def lists(*kinds):
+    """A list of ten laptops and two devices of one more kind for each month."""
+    return {f"pcs-2026-{month:02d}-28.csv": "client,device_id,kind\n" + "".join(
+            f"Nord,D{n},{'Laptop' if n < 10 else kind}\n" for n in range(12))
+            for month, kind in enumerate(kinds, 1)}  # fmt: skip
+
+
+def test_a_kind_of_device_that_begins_in_the_newest_list_is_named(workspace):
+    found = warned(workspace(lists("Laptop", "Laptop", "Laptop", "Portable")))
+    assert [text for code, text in found if code == "new-value"] == [
+        "the kind of device 'Portable' begins in exports/pcs-2026-04-28.csv and has 17 % of the rows since. Its "
+        "profile does not name it, so it does not count: name it there under [tables.values.kind] if it should."
+    ]
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [["Laptop"] * 3 + ["Server"], ["Laptop", "Printer"] * 2, ["Laptop", "Portable"], ["Laptop"] * 4],
+    ids=["named in the profile", "seen early", "too few lists", "none new"],
+)
+def test_kinds_of_device_that_are_known_or_never_compared_are_not_named_as_new(workspace, kinds):
+    assert "new-value" not in {code for code, _ in warned(workspace(lists(*kinds)))}
+
+
 def test_a_value_that_begins_in_the_newest_file_is_named(workspace):
     found = warned(workspace(monthly("A", "A", "A", "B"), NEW.format("*")))
     assert [text for code, text in found if code == "new-value"] == [
