@@ -52,6 +52,7 @@ LIKELY, NOT_LIKELY = 0.8, 0.2
 SHOWN_SHARE = 0.97  # share of the single months that the vertical axis must hold
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
 SHOWN_MONTHS, AHEAD_MONTHS = 12, 24
+FEW_TICKS, FINE = 5, 3  # months, below which each has a tick; minutes, below which a tenth is shown
 FEW_MONTHS = 40  # up to which a review's months are dots
 
 
@@ -87,10 +88,16 @@ def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | No
     ax.plot(months, pooled, color=BLUE, lw=2.2, marker="o", ms=3.5)
     top = 1.1 * max(pooled.max(), spread[0.75].max())  # a month of few endpoints has an interval without end
     ax.set(ylim=(0, top), ylabel=MINUTES_LABEL)
-    month_axis(ax)
+    if len(months) < FEW_TICKS:  # else days would be ticks
+        ax.set_xticks(months, [f"{month:%b %Y}" for month in months])
+    else:
+        month_axis(ax)
+    several = served["client"].nunique() > 1
     key = "line: all clients pooled, old and new, with 95 % intervals; band: middle half of them"
+    key = key if several else "line: months, with 95 % intervals"
     ax.text(0.99, 0.98, key, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=GREY)
-    now, then = (f"{pooled.iloc[i]:.0f} in {months[i]:%B %Y}" for i in (-1, 0))
+    digits = 0 if pooled.max() >= FINE else 1
+    now, then = (f"{pooled.iloc[i]:.{digits}f} in {months[i]:%B %Y}" for i in (-1, 0))
     title(ax, f"Minutes per endpoint a month, {whose}: {now}, {then}")
     return ax
 
