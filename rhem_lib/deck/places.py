@@ -27,7 +27,8 @@ class Places:
 
     Examples
     --------
-    >>> Places((300, 100), 10, [np.array([2.0, 8.0, 2.0])]).put(1, 8.0, ["8"], 14, "bt")
+    >>> free = Places((300, 200), 10, [np.array([2.0, 8.0, 2.0])])
+    >>> free.put(1, 8.0, ["September 8"], 14, "bt")
     't'
     """
 

@@ -15,6 +15,7 @@ from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.presentation import Presentation as Deck
+from pptx.shapes.placeholder import ChartPlaceholder, TablePlaceholder
 from pptx.shapes.shapetree import SlideShapeFactory
 from pptx.slide import Slide
 from pptx.util import Cm, Emu, Pt
@@ -290,11 +291,15 @@ def add(deck: Deck, layout_name: str) -> tuple[Slide, dict[str, Any]]:
     """A slide from a layout, with its placeholders under the names they have on the layout."""
     layout: Any = deck.slide_layouts.get_by_name(layout_name)
     made = deck.slides.add_slide(layout)
-    names = {_idx(element): element.shape_name for element in layout._element.iter(qn("p:sp"))}
+    bases = {_idx(base._element): base for base in layout.placeholders}
     places: dict[str, Any] = {}
     for shape in made.shapes:  # a new slide has placeholders only
-        shape.name = names[_idx(shape._element)]
-        places[shape.name] = shape
+        place: Any = shape
+        place.base = base = bases[_idx(shape._element)]  # python-pptx looks it up for every property
+        place.name = base.name
+        places[base.name] = place
+        if isinstance(place, ChartPlaceholder | TablePlaceholder):  # asked for its place again and again
+            _place(place, (base.left, base.top, base.width, base.height))
     return made, places
 
 
@@ -320,6 +325,7 @@ def slide(
             made.shapes._spTree.append(element)
             if base.shape_name == "Footer":
                 shape: Any = SlideShapeFactory(element, made.shapes)
+                shape.base = shape._base_placeholder
                 if logos[0][0]:
                     shape.left, shape.top, shape.width, shape.height = Cm(5.2), shape.top, Cm(19.0), shape.height
                 put(shape, [f"{what}  ·  {review.client}"])
@@ -349,7 +355,7 @@ def put(  # noqa: PLR0913  each is a way to write
     is grey; `strong` paragraphs are bold, and the last has the warning colour with `warn`. A balanced text ends in
     no lone word. On the slide `whole`, whose words are a person's, text that does not fit is an error.
     """
-    base = place._base_placeholder  # asked once: each of its properties would look it up again
+    base = place.base
     usual, bold, indent = style(base)
     sized = place if place._element.spPr.find(qn("a:xfrm")) is not None else base
     box = ((sized.width - indent) / Pt(1), sized.height / Pt(1))

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -50,13 +51,26 @@ RC: Any = {
     "text.parse_math": False,  # a $ in a name is a $
     "text.usetex": False,
 }
+FALLBACKS = (  # for letters that DejaVu has not, where they are installed
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Droid Sans Fallback", "Microsoft YaHei", "Yu Gothic",
+    "Malgun Gothic", "PingFang SC", "Hiragino Sans", "Arial Unicode MS", "Noto Emoji", "Segoe UI Emoji", "Symbola",
+)  # fmt: skip
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@functools.cache
+def families() -> list[str]:
+    """Return our face and those of the fallbacks that this machine has."""
+    installed = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
 
 
 @contextmanager
 def style() -> Iterator[None]:
     """Give figures our look for as long as the block lasts."""
-    with mpl.style.context(["default", RC]):  # whatever a matplotlibrc of this machine says
+    with mpl.style.context(
+        ["default", RC | {"font.family": families()}]
+    ):  # whatever a matplotlibrc of this machine says
         yield
         interactive = mpl.is_interactive()
     mpl.interactive(interactive)  # a notebook's backend switches it on with the first figure; it must stay on

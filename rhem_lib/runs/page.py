@@ -35,6 +35,9 @@ TAGS = frozenset(
     "table tbody td tfoot th thead tr ul".split()
 )
 ATTRIBUTES = {"*": ["id", "class", "scope", "colspan", "rowspan"], "a": ["href"]}
+EMPTY_HEAD = re.compile(r"<th[^>]*>(?:&nbsp;|\xa0|\s)*</th>")
+COLUMN = re.compile(r"(<th[^>]*>)([a-z0-9]+(?:_[a-z0-9]+)+)(?=</th>)")
+UNITS = {"h": "h", "hours": "hours", "months": "months", "percent": "%"}
 HEADING = re.compile(r"^#+ +(.+?)\s*$", flags=re.MULTILINE)
 HEADS = (("Client", ""), ("Minutes per computer and month", "number"), ("Forecast", "number"), ("Path", ""),
          ("Quarter", ""), ("Open promises", "number"), ("Decisions", "number"))  # fmt: skip
@@ -60,6 +63,7 @@ def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:
             heading = (headings or [title])[-1]
         else:
             cell.metadata.setdefault("alt", f"Figure: {heading}")
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     body, _ = _exporter().from_notebook_node(notebook)
     body = body.replace('<div class="output_html', '<div tabindex="0" class="output_html')  # it may scroll
     name = "" if title in headings else title
@@ -126,9 +130,20 @@ def _clean(markup: str) -> str:
     """Return a cell's HTML with text, headings, links and tables only; data may hold anything."""
     import bleach
 
-    return bleach.clean(UNWANTED.sub("", markup), tags=TAGS, attributes=ATTRIBUTES, strip=True).replace(
-        "<th></th>", "<td></td>"
-    )
+    cleaned = bleach.clean(UNWANTED.sub("", markup), tags=TAGS, attributes=ATTRIBUTES, strip=True)
+    return COLUMN.sub(lambda found: found[1] + readable(found[2]), EMPTY_HEAD.sub("<td></td>", cleaned))
+
+
+def readable(name: str) -> str:
+    """Return the name of a column as a reader sees it, with its unit.
+
+    >>> readable("rhem_12_h_low"), readable("half_life_months"), readable("client")
+    ('rhem 12, low (h)', 'half life (months)', 'client')
+    """
+    words = name.split("_")
+    end = words.pop() if len(words) > 1 and words[-1] in ("low", "high") else ""
+    unit = UNITS.get(words.pop(), "") if len(words) > 1 and words[-1] in UNITS else ""
+    return " ".join(words) + (f", {end}" if end else "") + (f" ({unit})" if unit else "")
 
 
 @cache

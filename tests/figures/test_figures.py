@@ -1,5 +1,6 @@
 """Plots: results in, axes out; nothing else of matplotlib changes."""
 
+import warnings
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -179,3 +180,18 @@ def test_lines_of_the_decay_figure_follow_the_target(sample_panel):
     assert {60 * 2.0, 60 * 0.5} <= {float(line.get_ydata()[0]) for line in ax.lines}
     heading = figures.months_to_target(fit).figure.get_suptitle()
     assert "within 36 months" in " ".join(heading.split())
+
+
+def test_names_in_other_scripts_are_drawn_where_a_face_is_there():
+    if "Droid Sans Fallback" not in theme.families():
+        pytest.skip("no face with Chinese letters is installed")
+
+    @theme.styled
+    def draw():
+        ax = theme.axes(None)
+        theme.title(ax, "東京都港区赤坂 & Søn")
+        return theme.png(ax)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert draw().startswith(b"\x89PNG")

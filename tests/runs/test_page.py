@@ -123,6 +123,16 @@ def test_clients_page_is_in_its_language_and_shows_what_the_deck_shows(tmp_path)
     assert reader.all("img")[0]["alt"] == review["why"].title
 
 
+def test_columns_have_readable_heads_and_no_head_is_empty(tmp_path):
+    frame = pd.DataFrame({"rhem_12_h_low": [1.0], "client": ["half_life_months"]}, index=pd.Index([3]))
+    output = v4.new_output("execute_result", {"text/html": frame.to_html(), "text/plain": "x"})
+    warned = v4.new_output("stream", name="stderr", text="Glyph 128 missing")
+    write_notebook(v4.new_notebook(cells=[v4.new_code_cell("t", outputs=[output, warned])]), tmp_path / "n.ipynb")
+    text = page.write(tmp_path / "n.ipynb", tmp_path / "n.html", title="T").read_text(encoding="utf-8")
+    assert "rhem 12, low (h)</th>" in text and "half_life_months</td>" in text  # a value is left alone
+    assert "<th></th>" not in text and 'tabindex="0"' in text and "Glyph" not in text
+
+
 def test_what_is_no_notebook_is_refused(tmp_path):
     (tmp_path / "n.ipynb").write_text("not json")
     with pytest.raises(InputError, match="not a notebook"):
