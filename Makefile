@@ -45,6 +45,7 @@ test: $(VENV)/.dev ## all fast tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-browser: $(VENV)/.dev ## JupyterLab and the pages in Chromium, where it is installed
+	-npm install --silent --no-save axe-core@4 # without it the pages are not checked for accessibility
 	$(BIN)/python -m pytest -m slow tests/whole/test_browser.py
 
 test-slow: $(VENV)/.dev ## the tests that take minutes

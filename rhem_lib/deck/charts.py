@@ -314,7 +314,8 @@ def _band(rows: pd.DataFrame, known: pd.Series, free: Places) -> list[Series]:
     spots = [
         (float(clear), i, height)
         for share in (0.5, 0.65, 0.35, 0.8, 0.2)
-        for i, height in enumerate(low + share * (high.clip(upper=free.top) - low))
+        for i in range(0, len(rows), max(len(rows) // MOST_LABELS, 1))
+        for height in [low[i] + share * (min(high[i], free.top) - low[i])]
         if not free.cost(box := free.box(i, height, name, 14, "ctr")) + edges.cost(box)
         for clear in [min(height - low[i], min(high[i], free.top) - height)]
     ]

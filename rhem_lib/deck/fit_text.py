@@ -82,8 +82,12 @@ def plain(text: str) -> str:
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width in points of a text on one line."""
-    faces = _faces.get()
-    return sum(_char_width(char, bold, faces) for char in text) * size / MEASURED_AT
+    return _measured(text, bold, _faces.get()) * size / MEASURED_AT
+
+
+@lru_cache(maxsize=16384)  # the same words at every size that is tried
+def _measured(text: str, bold: bool, faces: tuple[str, ...]) -> float:
+    return sum(_char_width(char, bold, faces) for char in text)
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
@@ -93,14 +97,14 @@ def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
 
 @lru_cache(maxsize=4096)  # a table asks for the same cells at every size it tries, and again when it is written
 def _wrap(text: str, width: float, size: float, bold: bool, _: tuple[str, ...]) -> list[str]:
-    lines, current = [], ""
+    lines, current, used, space = [], "", 0.0, text_width(" ", size, bold)
     for word in _pieces(text, width * SAFETY, size, bold):
-        trial = f"{current} {word}" if current else word
-        if current and text_width(trial, size, bold) > width * SAFETY:
+        wide = text_width(word, size, bold)
+        if current and used + space + wide > width * SAFETY:
             lines.append(current)
-            current = word
+            current, used = word, wide
         else:
-            current = trial
+            current, used = (f"{current} {word}", used + space + wide) if current else (word, wide)
     return [*lines, current]
 
 

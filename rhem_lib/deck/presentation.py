@@ -184,7 +184,7 @@ def _worth(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None
     for name, kind, now, head in zip(
         ("Left chart", "Right chart"), ("pace", "hours"), (-1, 0), section.charts, strict=True
     ):
-        part = rows[(rows["kind"] == kind) & (rows["value"] > 0)]
+        part = rows[(rows["kind"] == kind) & (rows["value"] >= 0)]
         kinds = ["before"] * len(part)
         kinds[now] = "now"
         charts.ranges_chart(places[name], part.assign(kind=kinds), head)

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import logging
 import re
 import textwrap
 from collections.abc import Callable, Iterator
@@ -61,6 +62,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 @functools.cache
 def families() -> list[str]:
     """Return our face and those of the fallbacks that this machine has."""
+    logging.getLogger(font_manager.__name__).setLevel(logging.ERROR)  # a fallback without bold is no news
     installed = set(font_manager.get_font_names())
     return ["DejaVu Sans", *(name for name in FALLBACKS if name in installed)]
 

@@ -159,7 +159,7 @@ def test_every_number_of_a_deck_is_the_reviews(sample_reviews, sample_decks):
                 if isinstance(value, float):
                     known += [number(value), number(value, 1), percent(value)] if np.isfinite(value) else []
                 else:
-                    known.append(f"{value:%b %-d, %Y}" if isinstance(value, pd.Timestamp) else value)
+                    known.append(f"{value:%b %-d}" if isinstance(value, pd.Timestamp) else value)
         assert numbers_of(every_text(path)) <= numbers_of(known), review.client
 
 

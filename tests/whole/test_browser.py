@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
 ]
+AXE = ROOT / "node_modules/axe-core/axe.min.js"  # npm install --no-save axe-core
 TOKEN = "t"
 MINUTES = 60_000  # in Playwright's milliseconds
 MODEL = """() => jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells.map(cell => ({
@@ -188,4 +189,8 @@ def check_page(browser, path):
     assert page.eval_on_selector_all("img", broken) == 0
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "heads => heads.map(head => +head.tagName[1])")
     assert levels[0] == 1 and all(b <= a + 1 for a, b in pairwise(levels)), path
+    if AXE.is_file():
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].html])")
+        assert found == [], path
     page.close()
