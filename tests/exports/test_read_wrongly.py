@@ -257,6 +257,24 @@ def test_sums_per_technician_are_no_work(workspace):
         assert rhem.load(workspace({"t.csv": text.format(name)})).time_entries.df()["hours"].sum() == 3
 
 
+FULL = "entry_id,ticket_id,client,worked_on,hours,technician,work_type\n1,7,Nord,2026-05-04,1,Ann,Remote\n"
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["Total,,,,5,,", "9,9,Total,2026-05-31,5,Ann,Remote", "9,9,Nord,Totaal,5,Ann,Remote",
+     "4,,Nord Total,2026-05-31,5,,", "4,5,Nord,2026-05-31,5,Ann,GRAND TOTAL"],
+)  # fmt: skip
+def test_a_total_is_no_work_whatever_column_names_it(workspace, last):
+    work = rhem.load(workspace({"t.csv": f"{FULL}{last}\n"}))
+    assert work.quarantine["reason"].tolist() == ["total-row"] and work.time_entries.df()["hours"].sum() == 1
+
+
+def test_a_whole_entry_is_work_whatever_its_number(workspace):
+    work = rhem.load(workspace({"t.csv": f"{FULL}Total,7,Nord,2026-05-05,5,Ann,Remote\n"}))
+    assert work.time_entries.df()["hours"].sum() == 6
+
+
 @pytest.mark.parametrize("failed", ["#N/A", "#REF!", "#VALUE!"])
 def test_what_a_spreadsheet_cannot_compute_is_empty(workspace, failed):
     rows = (
