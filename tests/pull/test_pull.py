@@ -461,7 +461,7 @@ def test_two_pulls_of_one_workspace_do_not_run_together(msp, clock):
         pull_sources(folder, clock=clock)
 
 
-@pytest.mark.parametrize("moment", ["os.fsync", "os.rename", "Path.unlink"])
+@pytest.mark.parametrize("moment", ["os.fsync", "os.replace", "os.rename", "Path.unlink"])
 def test_a_pull_that_dies_while_it_is_published_is_whole_or_not_there(msp, clock, moment, monkeypatch):
     """In turn at every call of the moment, from the first to the last of a pull that replaces another's pages."""
     folder, _ = msp("connectwise")
