@@ -39,6 +39,7 @@ nb_execution_mode = "force"
 nb_execution_timeout = 900
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
+nb_output_stderr = "error"  # a warning of the product is one of the guide
 
 # Pages run where data/sample is the sample as an edition has prepared it, so that each opens it in a moment.
 LAB = HERE / "_build" / "lab"
