@@ -13,7 +13,7 @@ import pandas as pd
 
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData, ParameterError
-from rhem_lib.language import mark, month, month_span, number, speaking, t
+from rhem_lib.language import count, mark, month, month_span, number, speaking, t
 from rhem_lib.metric import NOT_RECORDED, cause_table, measure, reactive_entries, why_unmeasured
 from rhem_lib.review.facts import PREDICTION, plain_cause
 from rhem_lib.workspace import Workspace
@@ -77,8 +77,13 @@ class Alerts:
         """How many clients were looked at, and how many false alarms that gives."""
         with speaking(self.language):
             every = number(12 / (YEARLY * max(self.watched, 1)))
-            given = {"month": month(self.month), "n": len(self.table), "watched": self.watched, "every": every}
-            return t("{month}: {n} alerts; {watched} clients were looked at, which by chance gives one "
+            given = {
+                "month": month(self.month),
+                "alerts": count(len(self.table), "{n} alert", "{n} alerts"),
+                "watched": self.watched,
+                "every": every,
+            }
+            return t("{month}: {alerts}; {watched} clients were looked at, which by chance gives one "
                      "false alarm in {every} months or more.", **given)  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:

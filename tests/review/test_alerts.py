@@ -82,7 +82,7 @@ def test_an_earlier_month_uses_nothing_after_it():
 def test_alerts_are_told_in_the_language_of_the_msp():
     found = find_alerts(make_work({("Ost", "2026-06"): dict.fromkeys(CAUSES, 14)}, language="de"))
     assert "erwartet waren" in found.text and "were expected" not in found.text
-    assert found.text.startswith("Juni 2026: 1 Hinweise; 15 Kunden")
+    assert found.text.startswith("Juni 2026: 1 Hinweis; 15 Kunden")
     made = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert made["month"] == "2026-06" and made["alerts"][0]["client"] == "Ost"
     assert "text" not in found.summary()

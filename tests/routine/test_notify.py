@@ -85,7 +85,7 @@ def test_alerts_notifies_only_if_there_are_any(monkeypatch, sample_work):
         shown = CliRunner().invoke(cli.app, ["alerts", "data/sample", "--notify", "--json"])
         assert shown.exit_code == 0, shown.exception
     assert len(sent) == 1 and sent[0][2] == [LINES[0]]
-    assert sent[0][1].startswith("Northwind IT: June 2026: 1 alerts")
+    assert sent[0][1].startswith("Northwind IT: June 2026: 1 alert;")
 
 
 def test_importing_the_command_loads_no_http_client():
