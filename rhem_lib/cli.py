@@ -461,7 +461,8 @@ def main() -> None:
         try:
             app(standalone_mode=True)
         finally:
-            sys.stdout.flush()
+            if sys.stdout:  # else it was closed before we began
+                sys.stdout.flush()
     except RhemError as problem:
         typer.echo(f"rhem: {problem}", err=True)
         sys.exit(130 if isinstance(problem, Stopped) else 2)
@@ -469,7 +470,9 @@ def main() -> None:
         _end("the memory of this computer ran out: close other programs, or review fewer clients at once.")
     except OSError as problem:
         if problem.errno not in (errno.ENOSPC, errno.EPIPE, errno.EIO):
-            raise
+            if problem.filename is None:
+                raise
+            _end(f"{problem.filename2 or problem.filename}: cannot be read or written: {problem.strerror}.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in it has nowhere to go
         _end(f"the output cannot be written: {problem.strerror}.")
 

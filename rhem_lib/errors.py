@@ -85,6 +85,12 @@ def _entry(label: str, line: str) -> str:
 class InputError(RhemError):
     """An export or table cannot be used as it is."""
 
+    @classmethod
+    def of(cls, problem: OSError) -> "InputError":
+        """Return the error of a file or folder that the computer refuses to open."""
+        fix = "Close it in other programs, and look at who may read it."
+        return cls(f"this cannot be read: {problem.strerror}.", where=str(problem.filename), fix=fix)
+
 
 def together(problems: list[InputError]) -> InputError:
     """Return one error for all files that cannot be used, with all lines to paste in one block.

@@ -14,7 +14,7 @@ from rhem_lib.errors import InputError, ParameterError, one_of
 
 METRIC_VERSION = 2
 DAYS_PER_MONTH = 30.4375
-QUARTER = re.compile(r"^[0-9]{4}Q[1-4]$")
+QUARTER = re.compile(r"^(?:19|20|21)[0-9]{2}Q[1-4]$")
 
 WORK_CLASSES = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified")
 BILLING_MODELS = ("fixed-fee", "hourly", "block-hours", "hybrid")

@@ -438,7 +438,7 @@ class Privacy(_Section):
 class Limits(_Section):
     """What counts as a plausible row, and how endpoint counts are made."""
 
-    earliest: dt.date = dt.date(1990, 1, 1)
+    earliest: dt.date = Field(dt.date(1990, 1, 1), ge=dt.date(1900, 1, 2))
     max_hours_per_entry: float = Field(24.0, gt=0)
     seen_within_days: int = Field(30, gt=0, le=36_500)
     carry_forward_months: int = Field(2, ge=0, le=1200)
@@ -497,7 +497,7 @@ def read_settings(folder: Path) -> Settings:
         )
     settings = _read(path, Settings)
     clients = dict(settings.clients)
-    for file in sorted((Path(folder) / "clients").glob("*.toml")):
+    for file in toml_files(Path(folder) / "clients"):
         given = _read(file, ClientFile)
         there = clients.get(given.client, ClientSettings())
         twice = there.model_fields_set & given.model_fields_set
@@ -541,19 +541,41 @@ def _merged(given: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return given | changes | both
 
 
+def toml_files(folder: Path) -> list[Path]:
+    """Return the TOML files of a folder, in order; none where there is no such folder.
+
+    Raises
+    ------
+    SettingsError
+        The folder may not be read: settings would be missing without a word.
+    """
+    try:
+        files = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as problem:
+        raise SettingsError(f"this folder cannot be read: {problem.strerror}.", where=str(folder)) from None
+    return [file for file in files if file.suffix.lower() == ".toml" and file.name[0] != "."]
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file holds; every name and value in it is text that can be shown.
 
     Raises
     ------
     SettingsError
-        It is no TOML, or holds characters that no text shows, numbers without end or too many levels.
+        It cannot be read or is no TOML, or holds characters that no text shows, numbers without end or too many
+        levels.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise SettingsError("this is not a file.", where=str(path))
         if path.stat().st_size > MAX_SETTINGS:
             raise SettingsError("settings of more than 10 MB are not read.", where=str(path))
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         _check_values(found, path)
+    except OSError as problem:
+        raise SettingsError(f"this file cannot be read: {problem.strerror}.", where=str(path)) from None
     except RecursionError:
         raise SettingsError("its values are nested too deep.", where=str(path)) from None
     except ValueError as problem:  # also of numbers with thousands of digits

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rhem_lib.errors import OutputError
+from rhem_lib.errors import InputError, OutputError
 
 PART = ".part"
 LOCK = ".lock"
@@ -201,16 +201,33 @@ def digest(parts: Sequence[Any], *, without: Sequence[Path] = ()) -> str:
 
 
 def files_under(folder: Path, *, without: Sequence[Path] = ()) -> list[Path]:
-    """Return all files of a folder, in order, through links to folders too, but for those in `without`."""
+    """Return all files of a folder, in order, through links to folders too, but for those in `without`.
+
+    Raises
+    ------
+    InputError
+        A link leads nowhere, as to a drive that is not there, or a folder may not be read: what is behind them
+        would be missing without a word. Hidden links are passed over; some editors have them as locks.
+    """
     seen, found = {other.resolve() for other in without}, []
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=_refused, followlinks=True):
         here = Path(place).resolve()
         if here in seen:  # left out, or a link back to where we have been
             folders.clear()
             continue
         seen.add(here)
         found += [file for name in names if (file := Path(place, name)).is_file()]
+        for lost in (file for name in names if (file := Path(place, name)).is_symlink() and not file.exists()):
+            if lost.name[0] != ".":
+                fix = "Connect the drive that it leads to, or take the link away."
+                raise InputError("this link leads nowhere.", where=str(lost), fix=fix)
     return sorted(found)
+
+
+def _refused(problem: OSError) -> None:
+    """Raise the error of a folder that may not be read; one that is not there has no files."""
+    if not isinstance(problem, FileNotFoundError | NotADirectoryError):
+        raise InputError.of(problem) from None
 
 
 def file_states(folder: Path, *, without: Sequence[Path] = ()) -> dict[Path, tuple[int, int]]:

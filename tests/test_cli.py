@@ -63,6 +63,8 @@ def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix)
     [
         (["check", "nowhere"], "rhem: nowhere: there is no rhem.toml here"),
         (["review", "data/sample", "--quarter", "Q2"], "--quarter: 'Q2' is not a quarter. Write it like 2026Q2."),
+        (["review", "data/sample", "--quarter", "0000Q1"], "'0000Q1' is not a quarter"),
+        (["review", "data/sample", "--quarter", "9999Q4"], "'9999Q4' is not a quarter"),
         (["sample", "x", "--dirt", "abacus"], "none, some, much"),
         (["profiles", "nowhere"], "'nowhere' does not exist"),
     ],
@@ -161,3 +163,21 @@ def test_lab_listens_on_localhost_alone(workspace, monkeypatch):
     CliRunner().invoke(app, ["lab", str(workspace({}))])
     assert "--ServerApp.ip=localhost" in given and "--ServerApp.allow_remote_access=False" in given
     assert not [one for one in given if "token" in one.lower()], "JupyterLab makes a token of its own"
+
+
+def test_a_folder_in_the_place_of_the_output_is_named(workspace, monkeypatch, tmp_path, capsys):
+    folder = workspace({"t.csv": "client,worked_on,hours\nNord,2026-01-05,1\n"})
+    (tmp_path / "panel.csv").mkdir()
+    monkeypatch.setattr(sys, "argv", ["rhem", "measure", str(folder), "--out", str(tmp_path / "panel.csv")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "panel.csv: cannot be read or written: Is a directory." in capsys.readouterr().err
+
+
+def test_a_closed_output_is_no_fault(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["rhem", "--version"])
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 0

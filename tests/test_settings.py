@@ -1,6 +1,9 @@
 """rhem.toml: defaults, and errors by their text."""
 
+import errno
+import os
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -165,3 +168,21 @@ def test_names_columns_by_the_months_of_the_target():
     assert (Target().level_column, Target().chance_column) == ("rhem_12_h", "p_target_24")
     assert (Target(months=18).level_column, Target(months=18).chance_column) == ("rhem_18_h", "p_target_36")
     assert as_target(0.5) == Target(target_h=0.5)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
+@pytest.mark.parametrize("place", ["clients", "profiles"])
+def test_what_is_no_file_among_settings_is_named(workspace, place, make):
+    folder = workspace({"t.csv": "client,worked_on,hours\nNord,2026-01-05,1\n"})
+    (folder / place).mkdir()
+    make(folder / place / "x.toml")
+    with pytest.raises(SettingsError, match=r"x\.toml: this (is not a file|file cannot be read)"):
+        rhem.load(folder)
+
+
+def test_a_folder_of_settings_that_may_not_be_read_is_named(workspace, monkeypatch):
+    folder = workspace({})
+    problem = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(Path, "iterdir", lambda _: (_ for _ in ()).throw(problem))
+    with pytest.raises(SettingsError, match="clients: this folder cannot be read: Permission denied"):
+        read_settings(folder)

@@ -119,3 +119,11 @@ def test_an_edition_fits_twice_compares_once_and_its_notebooks_take_what_was_mad
     again = edition.review(small, "2026Q2", clients=[client], tell=lambda *_: None)
     assert set(again.table["status"]) == {"kept"}
     assert counts == {"fit_decay": 2, "compare_billing": 1}  # up to the quarter and before it
+
+
+def test_a_workspace_without_any_list_of_computers_has_a_study(workspace):
+    lines = "".join(f"Nord,2026-0{month}-05 10:00,1,x,incident\n" for month in range(1, 6))
+    made = rhem.study(rhem.load(workspace({"t.csv": "client,worked_on,hours,ticket_id,type\n" + lines})))
+    assert made.panel["exposure"].sum() == 0
+    assert "cannot be estimated" in made.fit.text
+    assert made.patches.windows.empty

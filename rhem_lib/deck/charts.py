@@ -422,10 +422,10 @@ def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: 
     fills = {i: paints.get(kind, LIGHT) for i, kind in enumerate(rows["kind"])}
     low, value, high = (np.append(rows[c].to_numpy(float), np.nan) for c in ("low", "value", "high"))
     base = np.clip(low, 0, None)
-    top = ROOM * max(float(np.nanmax(high)), float(np.nan_to_num(goal)), 1.0)
+    top = ROOM * float(np.nanmax([*high, goal, 1.0]))
     label = 2.4 * LABEL / (0.84 * place.height / Pt(1)) * top  # height of two lines
     crossed = (high < goal) & (goal < high + label)  # the label would lie on the line: it goes above
-    top = max(top, float(np.nanmax(np.where(crossed, goal, high))) + label)
+    top = float(np.nanmax([top, *(np.where(crossed, goal, high) + label)]))
     texts = {
         i: Label((number(v), t("{low} to {high}", low=float(a), high=float(b))), "t", INK, LABEL)
         for i, (v, a, b) in enumerate(zip(value[:-1], low, high, strict=False))

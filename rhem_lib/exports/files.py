@@ -187,7 +187,12 @@ def _not_read(label: str, instead: str = "") -> InputError:
 def _is_export(part: zipfile.ZipInfo) -> bool:
     """Whether a file in an archive is one that the user put there; hidden ones are passed over, as in a folder."""
     parents, name = Path(part.filename).parent.parts, Path(part.filename).name
-    return not part.is_dir() and "__MACOSX" not in parents and name[:1] not in ("~", ".")
+    return not part.is_dir() and "__MACOSX" not in parents and not is_hidden(name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file is one that systems hide, or the mark of an office program that another is open."""
+    return name.startswith((".", "~$"))
 
 
 def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[str, Path]]:
@@ -197,6 +202,11 @@ def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[
             if not inside:
                 fix = f"Export it again, or {leave_out(label)}"
                 raise InputError("this archive holds no files.", where=label, fix=fix)
+            names = [part.filename for part in inside]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                what, fix = "this archive holds two files of one name.", f"Pack it again, or {leave_out(label)}"
+                raise InputError(what, where=label, examples=twice, fix=fix)
             check_unpacked(inside, path, label)
             for part in sorted(inside, key=lambda i: i.filename):
                 if skip(f"{label}/{part.filename}"):

@@ -18,7 +18,7 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, together
 from rhem_lib.exports.damaged_lines import UNDAMAGED
 from rhem_lib.exports.database import query
-from rhem_lib.exports.files import Source, lock, members, of_rows, quote, scan, sources
+from rhem_lib.exports.files import Source, is_hidden, lock, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.exports.workbooks import Sheet
@@ -166,8 +166,8 @@ def _sources(
     folder: Path, settings: Settings, scratch: Path, answers: Sequence[Sheet]
 ) -> Iterator[tuple[Source, FileSettings]]:
     """Each table of each file and query, with what rhem.toml says of it."""
-    found = [path for path in files_under(folder / "exports") if path.name[0] not in "~."]
-    if (folder / "clients.csv").is_file():
+    found = [path for path in files_under(folder / "exports") if not is_hidden(path.name)]
+    if os.path.lexists(folder / "clients.csv"):  # a link that leads nowhere is named
         found.append(folder / "clients.csv")
     queries = [entry for entry in settings.files if "://" in entry.path]
     if not found and not queries:

@@ -61,6 +61,8 @@ FEW_CELLS = 3  # from which on a pattern of all cells is no chance
 # 'fixed-fee + block-hours' is neither of the two; 'time and material' is one
 TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material')"
 DATED = ("onboarded_on", "ended_on", "start")
+# Days outside are these: systems write 9999-12-31 for no end, and pandas ends in 2262. Neither is a start.
+FIRST, LAST = "DATE '1900-01-01'", "DATE '2200-01-01'"
 INSTANT = "regexp_matches({0}, '" + DOTNET + "')"
 ZONED = "(ends_with({0}, 'Z') OR strlen({0}) > 19 AND regexp_matches({0}, '" + ZONE + "|" + DOTNET + "'))"
 BARE_DATE = r"^\w+[-/. ,]+\w+[-/. ,]+\w+$"
@@ -163,7 +165,8 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
             read = read_date(con, column, raw.spec.dates, raw.help.date_order)
             known = clocks if sure else None
             found[name] = [
-                (files, _localised(con, raw, name, column.of(files), how, settings, known)) for files, how in read
+                (files, _bounded(_localised(con, raw, name, column.of(files), how, settings, known)))
+                for files, how in read
             ]
     return found
 
@@ -296,6 +299,13 @@ def _localised(
     return replace(read, then=day.replace("{0}", f"CASE WHEN {utc} THEN {local} ELSE {{0}} END"))
 
 
+def _bounded(read: Reading) -> Reading:
+    """The reading of a date, from `FIRST` to `LAST`."""
+    return replace(
+        read, then=f"CASE WHEN {{0}} < {FIRST} THEN {FIRST} WHEN {{0}} > {LAST} THEN {LAST} ELSE {read.then} END"
+    )
+
+
 def _unshifted(con: Connection, column: Column, read: Reading, settings: Settings) -> str:
     """Return SQL of the day where a time zone moved a column of days: every clock is midnight elsewhere."""
     zone, midnight = quote(settings.time_zone), "count(*) FILTER ({0} = date_trunc('day', {0}))"
@@ -386,7 +396,10 @@ def _terms(raw: RawTable, bad: Callable[[str, str, str], None]) -> None:
         bad(TWO_MODELS, "unknown-billing-model", "billing")
     for day in ("start", "end", "onboarded_on"):
         if day in raw.headers:
-            bad(UNREADABLE.format(day), "unreadable-date", day)
+            far = "" if day == "end" else f" OR new_{day} NOT BETWEEN {FIRST} + 1 AND {LAST} - 1"
+            bad(f"({UNREADABLE.format(day)}){far}", "unreadable-date", day)
+    if raw.spec.table == "agreements" and "end" in raw.headers:
+        bad("new_end < new_start", "impossible-date", "end")
     if "ended_on" in raw.spec.columns:
         bad("ended_on IS NOT NULL AND new_ended_on IS NULL", "unreadable-date", "ended_on")
         bad("new_ended_on < new_onboarded_on", "impossible-date", "ended_on")

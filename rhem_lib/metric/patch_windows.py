@@ -178,7 +178,7 @@ def _service_spans(panel: pd.DataFrame, zone: str) -> pd.DataFrame:
     begin = exposed["month"] + pd.to_timedelta(late.round(), unit="D")
     bounds = exposed[["client"]].assign(begin=begin, end=begin + pd.to_timedelta(days.round(), unit="D"))
     spans = bounds.groupby("client").agg({"begin": "min", "end": "max"})
-    return spans.apply(lambda column: instants(column, zone))
+    return spans.assign(**{name: instants(spans[name], zone) for name in spans})
 
 
 def after_windows(

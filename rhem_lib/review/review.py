@@ -138,7 +138,7 @@ class Review:
                        logo=place(self.logo) if self.logo else "")  # fmt: skip
 
     @classmethod
-    def from_json(cls, text: str) -> "Review":
+    def from_json(cls, text: str | bytes) -> "Review":
         """Return a review from its JSON text.
 
         Raises
@@ -261,7 +261,7 @@ def open_review(source: str | Path, *, client: str = "", quarter: str = "") -> R
     'April to June 2026'
     """
     if Path(source).is_file():
-        review = Review.from_json(Path(source).read_text(encoding="utf-8"))
+        review = Review.from_json(Path(source).read_bytes())
         review = brand_of(review, Path(source).parent)
         for name, asked, there in (("client", client, review.client), ("quarter", quarter, review.quarter)):
             if asked and asked != there:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from rhem_lib.errors import NotEnoughData, ParameterError, nearest
+from rhem_lib.errors import InputError, NotEnoughData, ParameterError, nearest
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import normal_name
 from rhem_lib.storage import file_digest, find_reports, write_whole, writing
@@ -105,7 +105,14 @@ def _known(clients: Sequence[str], there: pd.Series) -> set[str]:
 
 
 def _row(deck: Path) -> list[Any]:
-    client = json.loads((deck.parent / REVIEW).read_text(encoding="utf-8"))["client"]
+    try:
+        client = str(json.loads((deck.parent / REVIEW).read_bytes())["client"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        what, fix = (
+            "whose deck is beside it is not in this file.",
+            "Make the deck again: `rhem review DIR --force`.",
+        )
+        raise InputError(what, where=str(deck.parent / REVIEW), fix=fix) from None
     digest, approved, sent = file_digest(deck), _facts(deck, APPROVED), _facts(deck, SENT)
     state = "open" if not approved else "approved" if approved["deck"] == digest else "changed"
     when = sent["at"] if sent.get("deck") == digest else ""

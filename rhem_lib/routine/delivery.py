@@ -144,7 +144,7 @@ def _refused(row: dict[str, Any], own: ClientSettings, folder: Path) -> str:
 
 def _write(path: Path, deck: Path, settings: Settings, own: ClientSettings) -> dict[str, Any]:
     """Write the draft of one client and return its part of the table."""
-    review = Review.from_json((deck.parent / REVIEW).read_text(encoding="utf-8"))
+    review = Review.from_json((deck.parent / REVIEW).read_bytes())
     stem = re.sub(r'[\\/:*?"<>|\s]+', " ", f"{review.client} {review.quarter}").strip(" .")
     files = [(f"{stem}{file.suffix}", file) for file in (deck, deck.with_suffix(".pdf"))]
     with speaking(review.language):

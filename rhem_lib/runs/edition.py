@@ -31,7 +31,7 @@ from rhem_lib.runs import page
 from rhem_lib.runs.ledger import editions
 from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
 from rhem_lib.runs.pool import Job, Record, run_jobs
-from rhem_lib.schema import METRIC_VERSION
+from rhem_lib.schema import METRIC_VERSION, QUARTER
 from rhem_lib.settings import Brand, Settings, check_names, normal_name, read_settings
 from rhem_lib.storage import (
     alone,
@@ -51,7 +51,6 @@ from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 Named = tuple[str, str]  # kind and name of an output
 # Names that Windows keeps for devices.
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-QUARTER = re.compile(r"^(\d{4}Q[1-4]|LAST)$")
 REST = pd.Timedelta(days=5)  # of a quarter that may have no work: its last weekend and holidays
 PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
@@ -133,7 +132,7 @@ def review(  # noqa: PLR0913  each is an option of the command
         By Ctrl-C.
     """
     quarter = quarter.strip().upper()
-    if not QUARTER.match(quarter):
+    if quarter != "LAST" and not QUARTER.match(quarter):
         raise ParameterError(f"'{quarter}' is not a quarter.", where="--quarter", fix="Write it like 2026Q2.")
     return _edition(Path(folder), (quarter, clients, notes), workers=workers, force=force, pdf=pdf, tell=tell)
 

@@ -92,7 +92,7 @@ def editions(home: Path, settings: Settings) -> dict[str, dict[str, Review]]:
     made: dict[str, dict[str, Review]] = {}
     for path in sorted(home.glob("[0-9]*Q[1-4]/clients/*/review.json")):
         try:
-            review = Review.from_json(path.read_text(encoding="utf-8"))
+            review = Review.from_json(path.read_bytes())
         except InputError:  # of another version of this software
             continue
         made.setdefault(names.get(normal_name(review.client), review.client), {})[review.quarter] = review

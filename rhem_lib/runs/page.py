@@ -239,7 +239,7 @@ def _client(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     made = (entry.get("hashes") or {}).get(source.relative_to(folder).as_posix())
     if entry["error"] or not source.is_file() or (made and made != file_digest(source)):
         return {**entry, **blank}
-    review = Review.from_json(source.read_text(encoding="utf-8"))
+    review = Review.from_json(source.read_bytes())
     levels = review["quarter"].table
     expected = levels.loc[levels["key"] == "forecast"] if levels is not None else pd.DataFrame()
     numbers = {"minutes": number(review.minutes), "minutes_value": f"{review.minutes:.6f}"}

@@ -85,9 +85,9 @@ def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = 
         return open_spark(settings, folder)
     check_aliases(settings)
     answers = read_queries(settings, folder) if answers is None else answers
-    before = file_states(folder / "exports")
     con, scratch = connect()
     with _explained(), Scratch() as unpacked:  # free text in it goes as soon as it can
+        before = file_states(folder / "exports")
         raws = read_exports(con, folder, settings, read_profiles(folder), unpacked, answers)
         cleaned = clean_tables(con, raws, settings)
     _check_unchanged(before, folder)
@@ -126,6 +126,8 @@ def _explained() -> Iterator[None]:
     except FileNotFoundError as problem:
         where, fix = str(problem.filename), "Wait until its files are in place, and run the command again."
         raise InputError("this file vanished while it was read.", where=where, fix=fix) from None
+    except (PermissionError, IsADirectoryError) as problem:
+        raise InputError.of(problem) from None
     except (duckdb.IOException, OSError) as problem:
         full = isinstance(problem, OSError) and problem.errno in FULL
         if not full and "No space left" not in str(problem):

@@ -456,3 +456,25 @@ def test_days_written_as_midnight_are_not_moved_by_the_time_zone(workspace, date
     files = {"time.csv": f"Ticket ID,Action Number,Client,Date,Time Taken,Agent\n{rows}"}
     work = rhem.load(workspace(files, 'name = "T"\ntime_zone = "America/New_York"\n'))
     assert str(work.time_entries.df().sort_values("entry_id")["worked_on"].iloc[0].date()) == day
+
+
+def test_days_beyond_the_calendar_are_no_end_and_no_start(workspace):
+    files = {
+        "t.csv": HEADER + "1,7,Nord,2026-01-05,9999-12-31 10:00,1,ann\n",
+        "k.csv": "ticket_id,type,opened_at,closed_at\n7,incident,290000-01-01,9999-12-31\n",
+        "d.csv": "client,as_of,count,last_seen\nNord,2026-01-31,4,9999-12-31\n",
+        "a.csv": "client,billing,start,end\nNord,hourly,2020-01-01,9999-12-31\nNord,hourly,1753-01-01,\n"
+        "Nord,fixed-fee,2025-01-01,2024-01-01\n",
+        "clients.csv": "client,onboarded_on,ended_on\nNord,2025-01-01,2999-12-31\n",
+    }
+    work = rhem.load(workspace(files))
+    assert rhem.measure(work)[["exposure", "billing"]].to_numpy().tolist() == [[pytest.approx(4 / 31), "hourly"]]
+    assert rhem.study(work).patches.text
+    set_aside = work.quarantine[["column", "value", "reason"]].to_numpy().tolist()
+    assert set_aside == [["start", "1753-01-01", "unreadable-date"], ["end", "2024-01-01", "impossible-date"]]
+
+
+def test_an_onboarding_beyond_the_calendar_is_an_error(workspace):
+    clients = "client,onboarded_on\nNord,1700-01-01\n"
+    with pytest.raises(InputError, match="row 2, column 'onboarded_on': '1700-01-01' is no day"):
+        rhem.load(workspace({"t.csv": HEADER + "1,,Nord,2026-01-05,,1,ann\n", "clients.csv": clients}))

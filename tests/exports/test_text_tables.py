@@ -1,9 +1,13 @@
 """Files as received: encodings, delimiters, archives, damaged lines, and files that are none of ours."""
 
+import errno
 import io
 import json
+import os
 import re
+import warnings
 import zipfile
+from pathlib import Path
 
 import pytest
 import xlsxwriter
@@ -364,6 +368,63 @@ def test_the_lock_file_of_an_open_workbook_is_passed_over(workspace):
     )
     assert work.account.files["path"].tolist() == ["exports/time.xlsx/time"]
     assert hours(work.folder)["read"] == 1.75
+
+
+def test_only_hidden_files_and_marks_of_open_ones_are_passed_over(workspace):
+    files = {
+        "~time.csv": HEADER + ROWS,
+        ".time.csv": HEADER + ROWS,
+        "packed.zip": archive(**{"~t.csv": HEADER + ROWS}),
+    }
+    found = rhem.load(workspace(files)).account.files["path"].tolist()
+    assert found == ["exports/packed.zip/~t.csv", "exports/~time.csv"]
+
+
+@pytest.mark.parametrize("place", ["exports/time.csv", "exports/share", "clients.csv"])
+def test_a_link_that_leads_nowhere_is_named(workspace, place):
+    folder = workspace({"t.csv": HEADER + ROWS})
+    (folder / "exports" / ".lock").symlink_to("ann@desk.1")  # as some editors lock a file
+    rhem.load(folder)
+    (folder / place).symlink_to("/mnt/not-there/x")
+    with pytest.raises(InputError, match=place):
+        rhem.load(folder)
+
+
+def test_a_folder_that_may_not_be_read_is_named(workspace, monkeypatch):
+    folder, scan = workspace({"t.csv": HEADER + ROWS}), os.scandir
+    (folder / "exports" / "old").mkdir()
+
+    def refuse(path):
+        if str(path).endswith("old"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match="exports/old: this cannot be read: Permission denied"):
+        rhem.load(folder)
+
+
+def test_a_file_that_may_not_be_read_is_named(workspace, monkeypatch):
+    folder, opened = workspace({"t.csv": HEADER + ROWS}), Path.open
+
+    def refuse(path, *args, **options):
+        if path.name == "t.csv":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"t\.csv: this cannot be read: Permission denied\. Close it"):
+        rhem.load(folder)
+
+
+def test_two_files_of_one_name_in_an_archive_are_refused(workspace):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as made, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.writestr("t.csv", HEADER + ROWS)
+        made.writestr("t.csv", HEADER)
+    with pytest.raises(InputError, match=r"two files of one name\. For example: t\.csv\. Pack it again"):
+        rhem.load(workspace({"packed.zip": packed.getvalue()}))
 
 
 def test_no_files_at_all(workspace):

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from rhem_lib import cli
 from rhem_lib.deck import pdf
-from rhem_lib.errors import NotEnoughData, OutputError, ParameterError, SettingsError
+from rhem_lib.errors import InputError, NotEnoughData, OutputError, ParameterError, SettingsError
 from rhem_lib.routine import approve, decks, delivery, draft, due, send
 from rhem_lib.routine.approvals import record
 from rhem_lib.settings import Settings, read_settings
@@ -304,6 +304,14 @@ def test_approve_lists_and_names_the_nearest(mine):
         decks(mine, "2026Q1")
     (decks(mine).table["deck"][0].with_name("approved.json")).write_text("[]")
     assert decks(mine).table["state"][0] == "open"
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b"{}", b'{"client": "N\xff"}'])
+def test_a_deck_whose_client_is_unknown_is_named(mine, tmp_path, content):
+    facts = tmp_path / "reports/mine/2026Q2/clients/c0/review.json"
+    facts.unlink() if content is None else facts.write_bytes(content)
+    with pytest.raises(InputError, match=r"c0/review\.json: whose deck .* Make the deck again"):
+        decks(mine)
 
 
 def test_a_delivery_says_what_goes_to_whom(mine):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import rhem_lib as rhem
 from rhem_lib.cli import app
 from rhem_lib.errors import InputError, RhemError, SettingsError
+from rhem_lib.exports.database import _check_query
 from rhem_lib.settings import Engine, masked, secret
 from rhem_lib.workspace import save
 
@@ -59,6 +60,39 @@ def test_a_query_is_one_select(asked, query):
     with pytest.raises(InputError, match="a query only reads, by one SELECT"):
         rhem.load(folder)
     assert (folder / "desk.db").read_bytes() == before and not (folder / "new.db").exists()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT array[lo_import('/etc/passwd')]",
+        """SELECT "pg_read_file"('/etc/passwd')""",
+        """SELECT "lo_import" /* x */ ('/etc/passwd')""",
+        "SELECT 1 /*! INTO OUTFILE '/tmp/x' */",
+        "SELECT 2 --1 INTO OUTFILE '/tmp/x'",
+        r"SELECT '\'' INTO OUTFILE '/tmp/x', ' '",
+        "SELECT $$'$$, lo_import('/etc/passwd'), $$'$$",
+        r"""SELECT U&"lo\005fimport"('/etc/passwd')""",
+        "SELECT query_to_xml('SELECT 1', true, true, '')",
+        "SELECT * FROM openquery(other, 'DROP TABLE x')",
+        "SELECT 1 BACKUP DATABASE x TO DISK = 'x'",
+    ],
+)
+def test_no_system_reads_a_word_that_the_check_leaves_out(query):
+    with pytest.raises(InputError, match="a query only reads, by one SELECT"):
+        _check_query(query, "desk")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'SELECT "update", [drop] FROM [dbo].[delete] -- into',
+        "SELECT 'into /* it''s */' AS a, count(\"drop\") FROM t /* update */",
+        r"SELECT backup, a[1], replace(a, 'x', 'y') FROM t WHERE p LIKE 'C:\temp%'",
+    ],
+)
+def test_names_literals_and_comments_may_hold_any_word(query):
+    _check_query(query, "desk")
 
 
 @pytest.mark.parametrize("words", [("ATTACH 'new.db' AS n",), ("VACUUM INTO 'new.db'",), ("DROP TABLE tasks",),

@@ -41,7 +41,7 @@ from rhem_lib import schema
 from rhem_lib.errors import SettingsError
 from rhem_lib.exports.value_formats import DATES, OWN_FORMAT, RESAVED
 from rhem_lib.interfaces import Api
-from rhem_lib.settings import Rule, read_toml
+from rhem_lib.settings import Rule, read_toml, toml_files
 
 Unit = Literal["hours", "quarter-hours", "minutes", "seconds", "days", "ask"]
 PERSONAL = frozenset("contact email mail phone mobile address street note notes comment comments".split())
@@ -231,7 +231,7 @@ def _of_the_package() -> dict[str, Profile]:
 
 def _read_folder(folder: Path) -> list[Profile]:
     profiles = []
-    for path in sorted(folder.glob("*.toml")):
+    for path in toml_files(folder):
         try:
             profiles.append(Profile.model_validate(read_toml(path)))
         except ValidationError as problem:
