@@ -110,6 +110,7 @@ def month_spread(panel: pd.DataFrame) -> float:
     The squared bends of three months that follow each other, less what chance brings, over all clients: a fall in
     a straight line is no spread.
 
+    >>> import rhem_lib as rhem
     >>> round(month_spread(rhem.measure(rhem.load("data/sample"))), 1)
     0.2
     """
