@@ -44,9 +44,9 @@ review: $(VENV)/.runtime ## study and client reviews of DATA (default data/sampl
 test: $(VENV)/.dev ## all fast tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-test-browser: $(VENV)/.dev ## JupyterLab and the pages in Chromium, where it is installed
+test-browser: $(VENV)/.dev ## a notebook and the pages in Chromium, where it is installed
 	-npm install --silent --no-save axe-core@4 # without it the pages are not checked for accessibility
-	$(BIN)/python -m pytest -m slow tests/whole/test_browser.py
+	$(BIN)/python -m pytest -m slow tests/whole/test_browser.py -k 'decay or pages'
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from rhem_lib.errors import ParameterError, one_of
 
@@ -128,5 +127,6 @@ def month_spread(panel: pd.DataFrame) -> float:
 def _gamma(probability: float, mean: pd.Series, variance: pd.Series) -> pd.Series:
     """Quantile of the gamma distribution with that mean and variance; NaN where the mean is 0."""
     scale = variance / mean.where(mean > 0)
-    with np.errstate(invalid="ignore"):
-        return pd.Series(stats.gamma.ppf(probability, mean / scale, scale=scale), mean.index)
+    from scipy import special  # as in causes
+
+    return pd.Series(special.gammaincinv(mean / scale, probability) * scale, mean.index)

@@ -13,7 +13,6 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from rhem_lib.errors import InputError
 from rhem_lib.metric.business_hours import WorkingTime, calendars, instants, public_holidays, timed_work
@@ -232,6 +231,8 @@ def compare(windows: pd.DataFrame) -> PatchEffect:
     The variance of a ratio is that of its windows, each a draw of its own (a robust interval on the log scale, t
     with the fewer windows' degrees of freedom).
     """
+    from scipy import special  # as in causes
+
     rows, logs, variances = {}, [], []
     for name, inside in (("in business hours", True), ("out of business hours", False)):
         own = windows[windows["inside"] == inside]
@@ -241,11 +242,11 @@ def compare(windows: pd.DataFrame) -> PatchEffect:
         known = n >= FEWEST and hours > 0 and usual > 0
         logs.append(np.log(ratio) if known else np.nan)
         variances.append(spread / hours**2 if known else np.nan)
-        half = stats.t.ppf(0.975, max(n - 1, 1)) * np.sqrt(variances[-1])
+        half = special.stdtrit(max(n - 1, 1), 0.975) * np.sqrt(variances[-1])
         rows[name] = (n, hours, usual, ratio, np.exp(logs[-1] - half), np.exp(logs[-1] + half))
     columns = ["windows", "hours", "usual_hours", "ratio", "low", "high"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("window")
-    half = stats.t.ppf(0.975, max(int(table["windows"].min()) - 1, 1)) * np.sqrt(sum(variances))
+    half = special.stdtrit(max(int(table["windows"].min()) - 1, 1), 0.975) * np.sqrt(sum(variances))
     difference = logs[0] - logs[1]
     ratio, low, high = (float(np.exp(difference + side * half)) for side in (0, -1, 1))
     return PatchEffect(table, ratio, low, high, windows[["client", "start", "inside"]])

@@ -58,6 +58,7 @@ def test_table_leads_with_the_primary_analysis(found):
     )
 
 
+@pytest.mark.slow
 def test_swapped_labels_give_the_inverse(panel, found):
     swap = {"fixed-fee": "hourly", "hourly": "fixed-fee"}
     other = compare_billing(panel.assign(billing=panel["billing"].map(swap)))
@@ -163,6 +164,7 @@ def test_one_sentence_says_whether_the_analyses_agree(found):
     assert "All 2" in agreement(table.assign(quantity=["half-life ratio", "half-life ratio", "E-value"]))
 
 
+@pytest.mark.slow
 def test_leavers_are_dropped_and_in_the_worst_case_held_at_their_level(panel):
     gone = sorted(panel["client"].unique())[:6]
     last = panel["client"].isin(gone) & (panel["age_start"] > 4)

@@ -316,6 +316,7 @@ def test_covariance_from_the_scores_is_that_of_the_hessian_in_a_regular_book():
     assert (np.diag(outer)[~free] == 0).all()
 
 
+@pytest.mark.slow
 def test_a_client_that_rises_past_the_target_does_not_reach_it(panel):
     """It starts under the target, so that asking when the curve is first under it would say: at once."""
     risers = [one_client(f"riser {i}", np.linspace(0.1, 0.6, 24)) for i in range(4)]

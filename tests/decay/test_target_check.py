@@ -93,6 +93,7 @@ def test_a_client_with_hours_has_not_left_when_its_endpoint_list_ends():
     assert fit_decay(panel).claim.leaving.loc["left", "clients"] == 0
 
 
+@pytest.mark.slow
 def test_a_season_that_imitates_a_fall_is_told_apart():
     """All clients start in one month and are watched for half a year: the wave's fall looks like a decline."""
     book = replace(SCENARIOS["S4"], clients=60, months=(30, 30), start=0.5, floor=0.5, leaving=False, season=0.3)

@@ -91,6 +91,7 @@ def check(cases, folder):
     return {key: bad for key, bad in found.items() if bad}
 
 
+@pytest.mark.slow
 def test_some_hostile_decks_pass(tmp_path):
     assert check(FEW, tmp_path) == {}
 

@@ -74,11 +74,13 @@ def test_data_that_stopped_is_named():
     assert found.loc["West", "text"].startswith("West: no list of computers of June 2026")
 
 
+@pytest.mark.slow
 def test_an_earlier_month_uses_nothing_after_it():
     doubled = {("Süd", month): dict.fromkeys(CAUSES, 8) for month in ("2026-05", "2026-06")}
     assert find_alerts(make_work(doubled), "2026-04").table.empty
 
 
+@pytest.mark.slow
 def test_alerts_are_told_in_the_language_of_the_msp():
     found = find_alerts(make_work({("Ost", "2026-06"): dict.fromkeys(CAUSES, 14)}, language="de"))
     assert "erwartet waren" in found.text and "were expected" not in found.text

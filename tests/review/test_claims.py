@@ -77,6 +77,7 @@ def test_time_given_back_is_a_range_that_leaves_out_nothing():
     assert claims.given_back(make_facts(steady(endpoints=12.0))) == ""  # no fall: the range holds 0
 
 
+@pytest.mark.slow
 def test_range_of_time_given_back_holds_the_truth():
     """40 clients at a true 60 then 20 minutes, by tickets of chance: the range holds the true hours in 9 of 10."""
     rng, inside = np.random.default_rng(4), 0

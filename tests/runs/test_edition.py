@@ -82,6 +82,7 @@ def test_a_second_run_keeps_everything_and_force_runs_again(edition, monkeypatch
     assert set(forced.table["status"]) == {"done"}
 
 
+@pytest.mark.slow
 def test_a_lost_output_is_made_again_and_only_that(edition):
     folder, _ = edition
     deck = next(folder.rglob("review.pptx"))
@@ -109,6 +110,7 @@ def test_run_json_says_what_was_run_with_what(edition):
     assert record["parameters"]["client"] == record["name"]
 
 
+@pytest.mark.slow
 def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition, monkeypatch):
     folder, _ = edition
     target = folder / "reports/small/2026Q2"

@@ -101,6 +101,7 @@ def settled(outputs):
     return printed, [output for output in outputs if output.output_type != "stream"]
 
 
+@pytest.mark.slow
 def test_outputs_are_those_of_plain_papermill(warm, execute):
     forked, plain = execute(SAME, warm), execute(SAME)
     for cell, left, right in zip(SAME, forked, plain, strict=True):

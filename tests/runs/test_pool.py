@@ -45,6 +45,7 @@ def run(given, target, workers=2):
     return {record.name: record for record in records}, lines
 
 
+@pytest.mark.slow
 def test_jobs_of_a_killed_worker_run_again_and_one_that_kills_every_time_fails_alone(light, tmp_path):
     given = [job("once", kill=1), job("always", kill=99), *(job(f"good {i}") for i in range(4))]
     records, lines = run(given, tmp_path)

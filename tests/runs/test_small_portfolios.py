@@ -53,6 +53,7 @@ def check_sentences(folder):
         assert last.rstrip(" \"'")[-1] in ".!?)", (name, last)
 
 
+@pytest.mark.slow
 def test_every_notebook_of_one_client_and_month_ends_with_a_sentence(workspace):
     check_sentences(workspace(portfolio(1, 1, keyed=False), SETTINGS))
 

@@ -5,6 +5,7 @@ import pytest
 from rhem_lib.simulate.recovery import recover
 
 
+@pytest.mark.slow
 def test_a_small_book_goes_the_whole_way_and_is_counted():
     found = recover([3, 4], clients=15, months=20)
     assert len(found.table) == 6

@@ -95,6 +95,7 @@ def of_client(target, name):
     return {path.name: every_byte(path).lower() for path in files}
 
 
+@pytest.mark.slow
 def test_a_clients_files_hold_its_own_name_and_numbers_and_nobody_elses(planted):
     target, panel, work = planted
     made = [name for name in sorted(panel["client"].unique()) if (target / "clients" / slug(name)).is_dir()]
@@ -124,6 +125,7 @@ def forms(rows):
     return {f"{value:.12g}"[:9].encode() for value in values if value > 0 and len(f"{value:.12g}") >= 9}
 
 
+@pytest.mark.slow
 def test_no_file_holds_a_place_a_user_or_the_environment(planted):
     target, panel, _ = planted
     words = [f"{PLANTED}{word}".encode() for word in ("place", "home", "user", "secret")]
@@ -133,6 +135,7 @@ def test_no_file_holds_a_place_a_user_or_the_environment(planted):
             assert not [word for word in words if word in content], (kind, name)
 
 
+@pytest.mark.slow
 def test_deck_and_notebook_properties_name_the_company_and_no_person(planted):
     target, _, work = planted
     for path in target.rglob("review.pptx"):

@@ -57,6 +57,7 @@ def test_somebody_elses_reports_are_one_message(mounted, monkeypatch):
         edition.review(Path("data/small"), "2026Q2", **QUIET)
 
 
+@pytest.mark.slow
 def test_full_disk_is_one_message_and_the_next_run_goes_on(mounted, monkeypatch):
     monkeypatch.setattr(edition, "STUDY", ("01_data_account",))
     mounted("size=64k")
