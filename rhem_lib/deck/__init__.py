@@ -3,8 +3,9 @@
 The names load their module on first use: workers ask only for the state of a PDF, and `rhem check` for safe cells.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rhem_lib.doors import lazy
 
 if TYPE_CHECKING:
     from rhem_lib.deck.pdf import convert, forget_pdf, is_current
@@ -34,8 +35,4 @@ __all__ = [
     "write_tables",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE:
-        raise AttributeError(f"module 'rhem_lib.deck' has no attribute '{name}'")
-    return getattr(import_module(f"rhem_lib.deck.{_MODULE[name]}"), name)
+__getattr__ = lazy(__name__, _MODULE)

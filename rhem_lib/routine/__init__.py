@@ -3,8 +3,9 @@
 The names load their module on first use: `rhem check` asks for what is missing alone.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rhem_lib.doors import lazy
 
 if TYPE_CHECKING:
     from rhem_lib.routine.approvals import Decks, approve, decks
@@ -48,10 +49,4 @@ __all__ = [
     "still_missing",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE:
-        raise AttributeError(f"module 'rhem_lib.routine' has no attribute '{name}'")
-    found = getattr(import_module(f"rhem_lib.routine.{_MODULE[name]}"), name)
-    globals()[name] = found  # `due` and `start` are modules of this room as well
-    return found
+__getattr__ = lazy(__name__, _MODULE)

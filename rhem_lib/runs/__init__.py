@@ -3,8 +3,9 @@
 The names load their module on first use: worker processes and the parent of the kernels need little of this room.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rhem_lib.doors import lazy
 
 if TYPE_CHECKING:
     from rhem_lib.runs.edition import last_quarter, review, study
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from rhem_lib.runs.ledger import Changes, changes
     from rhem_lib.runs.notebooks import NOTEBOOKS, names, parameters_of, title_of, working_copies
 
-# Of a name; the others are in notebooks.
 _MODULE = {
     "review": "edition",
     "study": "edition",
@@ -21,6 +21,11 @@ _MODULE = {
     "Changes": "ledger",
     "GUIDE": "guide",
     "help_on": "guide",
+    "NOTEBOOKS": "notebooks",
+    "names": "notebooks",
+    "parameters_of": "notebooks",
+    "title_of": "notebooks",
+    "working_copies": "notebooks",
 }
 
 __all__ = [
@@ -38,8 +43,4 @@ __all__ = [
     "working_copies",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'rhem_lib.runs' has no attribute '{name}'")
-    return getattr(import_module(f"rhem_lib.runs.{_MODULE.get(name, 'notebooks')}"), name)
+__getattr__ = lazy(__name__, _MODULE)
