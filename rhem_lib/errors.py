@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -117,14 +117,19 @@ def together(problems: list[InputError]) -> InputError:
             fix, entries[mark[1:] + entry] = f"{fix.removesuffix(':')} the lines below.", None
         text = str(InputError(problem.what, examples=problem.examples, fix=fix))
         alike.setdefault(text, []).append(problem.where)
-    texts = "".join(f"\n- {_names(places)}: {text}" for text, places in alike.items())
+    texts = "".join(f"\n- {first_of(places)}: {text}" for text, places in alike.items())
     block = "\n".join(["\nLines for rhem.toml:", *entries] if entries else [])
     return InputError(f"{len(problems)} files cannot be read:{texts}{block}")
 
 
-def _names(places: list[str]) -> str:
-    more = len(places) - MAX_NAMED
-    return ", ".join(places[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+def first_of(names: Sequence[str], most: int = MAX_NAMED) -> str:
+    """Return the first names of many, and how many more there are.
+
+    >>> first_of(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 class SettingsError(RhemError):

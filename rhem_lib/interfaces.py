@@ -24,6 +24,15 @@ def is_pulled(label: str) -> bool:
     return PULLED.match(label) is not None
 
 
+def variable_of(system: str, name: str) -> str:
+    """Return the environment variable in which a secret of a system is looked for.
+
+    >>> variable_of("datto-rmm", "api_key")
+    'DATTO_RMM_API_KEY'
+    """
+    return f"{system}_{name}".upper().replace("-", "_")
+
+
 class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -3,6 +3,7 @@
 `python -m rhem_lib.schema` prints the codebook that is kept in data/codebook.md.
 """
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rhem_lib.errors import InputError, ParameterError, one_of
 
 METRIC_VERSION = 2
 DAYS_PER_MONTH = 30.4375
+REST = pd.Timedelta(days=5)  # of a month that may have no work: its last weekend and holidays
 QUARTER = re.compile(r"^(?:19|20|21)[0-9]{2}Q[1-4]$")
 
 WORK_CLASSES = ("reactive", "scheduled", "project", "onboarding", "internal", "excluded", "unclassified")
@@ -277,8 +279,21 @@ def flagged(panel: pd.DataFrame, flag: str) -> pd.DataFrame:
     >>> rhem.flagged(panel, "partial-month")["exposure"].gt(0).any().item()
     True
     """
-    one_of(flag, FLAGS, "flag")
-    return panel[panel["flags"].str.split().map(lambda flags: flag in flags).astype(bool)]
+    return panel[has_flag(panel, one_of(flag, FLAGS, "flag"))]
+
+
+def has_flag(panel: pd.DataFrame, flag: str) -> pd.Series:
+    """Whether each row of a panel carries a flag."""
+    return panel["flags"].str.split().map(lambda flags: flag in flags).astype(bool)
+
+
+def last_whole(day: dt.date | pd.Timestamp, unit: str) -> pd.Period:
+    """Return the last month ("M") or quarter ("Q") that work up to a day covers to its end.
+
+    >>> str(last_whole(pd.Timestamp("2026-06-26"), "Q")), str(last_whole(pd.Timestamp("2026-06-20"), "Q"))
+    ('2026Q2', '2026Q1')
+    """
+    return pd.Period(day + REST, unit) - 1
 
 
 def codebook() -> str:

@@ -33,6 +33,7 @@ Preset = Literal["incidents", "unscheduled", "all-support"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 SectionKey = Literal["quarter", "minutes", "why", "promises", "worth", "next", "goals", "causes", "counted"]
 MAX_SETTINGS = 10_000_000  # bytes
+TECHNICIAN = "technician hours"  # what hours are, unless rhem.toml says otherwise
 LARGEST = 10**9  # whole number that a setting may be
 JOINERS = str.maketrans("", "", "\u200c\u200d")  # not seen, but they shape letters of some scripts
 
@@ -451,7 +452,7 @@ class Settings(_Section):
     name: str = Field(min_length=1)
     time_zone: Zone = "UTC"
     preset: Preset = "unscheduled"
-    hours_are: str = "technician hours"
+    hours_are: str = TECHNICIAN
     language: Language = "en"
     own_company: list[ClientName] = []
     catch_all: list[ClientName] = []

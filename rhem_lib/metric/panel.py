@@ -18,7 +18,7 @@ from rhem_lib.errors import NotEnoughData, SettingsError, one_of
 from rhem_lib.language import mark
 from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
 from rhem_lib.schema import DAYS_PER_MONTH
-from rhem_lib.settings import Preset, Settings
+from rhem_lib.settings import Preset
 from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, kept, to_pandas
 
 COVERED = 1 / 3  # share of the usual working days that a covered month has at least
@@ -71,11 +71,10 @@ def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = N
     >>> rhem.pooled_rhem(causes, by=["year", "category"]).columns[:2].tolist()
     ['year', 'category']
     """
-    days, entries = work.days, work.time_entries
+    days, entries, window = work.days, work.time_entries, coverage(work)
     if preset is not None:
         entries = work.classified(preset)
         work = replace(work, time_entries=entries)
-    window = coverage(days, work.settings)
     service = service_windows(work.clients, window)
     joined = preset is not None or (work.files is None and work.tickets is not None)
     hours = monthly_hours(entries, service, joined=joined)
@@ -115,13 +114,12 @@ def split_panel(work: Workspace, panel: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.sort_values(["client", "month", by], ignore_index=True)
 
 
-def coverage(days: pd.DataFrame, settings: Settings) -> Window:
+def coverage(work: Workspace) -> Window:
     """First and last day that the export covers, of the days with entries."""
-    first, last = days["worked_on"].min(), days["worked_on"].max()
+    first = work.days["worked_on"].min()
     if pd.isna(first):
         raise NotEnoughData("no time entry could be used.", fix="`rhem check` lists what was set aside, and why.")
-    until = settings.limits.data_until
-    return pd.Timestamp(first), min(pd.Timestamp(last), pd.Timestamp(until)) if until else pd.Timestamp(last)
+    return pd.Timestamp(first), work.last_day
 
 
 def days_worked(days: pd.DataFrame) -> pd.Series:
@@ -140,7 +138,7 @@ def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
 def counted_entries(work: Workspace) -> nw.LazyFrame:
     """Reactive entries on days in service, with month and head: what the panel's reactive_hours are the sum of."""
     entries = work.time_entries
-    service = service_windows(work.clients, coverage(work.days, work.settings))
+    service = service_windows(work.clients, coverage(work))
     rows, inside = in_service(entries, alongside(entries, service))
     return rows.filter((nw.col("work_class") == "reactive") & inside)
 
@@ -150,7 +148,7 @@ def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
 
     A ticket counts once, as in the panel: in the month of its first reactive hour, with one value of each column.
     """
-    service = service_windows(work.clients, coverage(work.days, work.settings))
+    service = service_windows(work.clients, coverage(work))
     rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
     reactive, loose = nw.col("work_class") == "reactive", nw.col("head").is_null()
     hours, keys = nw.col("hours"), ["client", "month", *columns]

@@ -6,11 +6,10 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from rhem_lib.settings import Settings, Value
+from rhem_lib.settings import TECHNICIAN, Settings, Value
 
 Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
 FIRST_MONTHS = 3
-TECHNICIAN = "technician hours"
 
 
 def given_back(start_h: Numbers, hours: Numbers, exposure: Numbers) -> Numbers:

@@ -20,7 +20,7 @@ import stamina
 
 from rhem_lib.errors import SettingsError, SourceError
 from rhem_lib.exports import Profile
-from rhem_lib.interfaces import Api, SignIn, Zone
+from rhem_lib.interfaces import Api, SignIn, Zone, variable_of
 from rhem_lib.settings import Source, masked, secret
 
 MARK = re.compile(r"\{(\w+)\}")
@@ -112,7 +112,7 @@ def secrets_of(source: Source, profile: Profile, api: Api) -> dict[str, str]:
 
 def reference(source: Source, name: str) -> str:
     """Return where a secret is: as given, else the variable SYSTEM_NAME."""
-    return source.secrets.get(name) or "env:" + f"{source.system}_{name}".upper().replace("-", "_")
+    return source.secrets.get(name) or f"env:{variable_of(source.system, name)}"
 
 
 class Client:

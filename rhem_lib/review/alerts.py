@@ -16,6 +16,7 @@ from rhem_lib.errors import NotEnoughData, ParameterError
 from rhem_lib.language import count, mark, month, month_span, number, speaking, t
 from rhem_lib.metric import NOT_RECORDED, cause_table, measure, reactive_entries, why_unmeasured
 from rhem_lib.review.facts import PREDICTION, plain_cause
+from rhem_lib.schema import has_flag, last_whole
 from rhem_lib.workspace import Workspace
 
 YEARLY = 1 / 20  # false alarms a client
@@ -30,7 +31,6 @@ CAUSE = 0.0003  # of one client's causes together
 CAUSE_MONTHS = 12  # before the month, to compare a cause with
 LEAST_TICKETS = 5  # of a client's month; its causes are then looked at
 SILENT = 0.001  # chance of a month without any hours, below which they are missing
-REST = pd.Timedelta(days=5)  # of a month that may have no work
 COLUMNS = ["client", "month", "kind", "what", "months", "value", "expected", "low", "high", "chance", "text"]
 SENTENCES = {
     "tickets": mark("{client}: {value} tickets in {span}; {low} to {high} were expected"),
@@ -136,7 +136,7 @@ def find_alerts(work: Workspace, when: str = "") -> Alerts:
 
 def _month(work: Workspace, when: str) -> pd.Timestamp:
     if not when:
-        return (pd.Period(work.last_day + REST, "M") - 1).start_time
+        return last_whole(work.last_day, "M").start_time
     try:
         return pd.Period(pd.to_datetime(when, format="%Y-%m"), "M").start_time
     except ValueError:
@@ -267,8 +267,7 @@ def _stopped(panel: pd.DataFrame, silent: list[str], this: pd.Timestamp) -> Iter
     """A row for each kind of data that stopped, with the clients of whom it did."""
     now = panel[panel["month"] == this]
     for flag, message in GONE.items():
-        flagged = now["flags"].str.split().map(lambda flags, flag=flag: flag in flags)
-        names = silent if flag == "silent" else now.loc[flagged, "client"].tolist()
+        names = silent if flag == "silent" else now.loc[has_flag(now, flag), "client"].tolist()
         if names:
             more = [t("{n} more", n=len(names) - NAMED)] if len(names) > NAMED else []
             text = t(message, names=", ".join([*names[:NAMED], *more]), span=month(this))

@@ -15,6 +15,7 @@ from rhem_lib.metric import NOT_RECORDED, cause_names, why_unmeasured
 from rhem_lib.review.certainty import Difference
 from rhem_lib.review.facts import Facts, Level, Range
 from rhem_lib.schema import DAYS_PER_MONTH
+from rhem_lib.settings import TECHNICIAN
 
 WHY = {
     "unsorted": "Half of the hours or more could not be classified. `rhem check` suggests rules for rhem.toml.",
@@ -182,7 +183,7 @@ def given_back(f: Facts) -> str:
 
 
 def _hours(f: Facts) -> str:
-    support = f.settings.hours_are == "technician hours"
+    support = f.settings.hours_are == TECHNICIAN
     return t("support hours") if support else t(f.settings.hours_are)
 
 

@@ -8,6 +8,7 @@ from rhem_lib.metric import NOT_RECORDED, split, staff_hours
 from rhem_lib.review import actions, claims, ledger
 from rhem_lib.review.facts import Facts, Level, Range
 from rhem_lib.review.section import Section, spell
+from rhem_lib.settings import TECHNICIAN
 
 NO_RANGE = Range(np.nan, np.nan, np.nan)
 TEN = 10  # computers, of which tickets are counted
@@ -249,7 +250,7 @@ def worth(f: Facts) -> Section | None:
     said = mark("Hours given back: {value} this quarter ({low} to {high}).") if fewer else mark(
         "More hours: {value} this quarter ({low} to {high}).")  # fmt: skip
     right = [t(said, value=now.value, low=now.low, high=now.high)]
-    right.append(_staff(f, now) if fewer and f.settings.hours_are == "technician hours" else "")
+    right.append(_staff(f, now) if fewer and f.settings.hours_are == TECHNICIAN else "")
     head = mark("Hours given back: {hours}") if fewer else mark("More hours than at that pace: {hours}")
     charts = (t("Your pace: minutes per computer and month"), t(head, hours=t(f.settings.hours_are)))
     note = t("Ranges: 95 %. Since then: all months after {start}.", start=started)

@@ -14,11 +14,11 @@ from rhem_lib.errors import NotEnoughData
 from rhem_lib.pull import earlier_pulls
 from rhem_lib.routine.approvals import decks
 from rhem_lib.runs import last_quarter
+from rhem_lib.schema import last_whole
 from rhem_lib.storage import find_reports
 from rhem_lib.workspace import Workspace, load, to_pandas
 
 GRACE = 3  # days into a month, after which the month before should be there
-REST = pd.Timedelta(days=5)  # of a month that may have no work
 LAST_DAYS = 5  # of a month, in which its list of computers is asked for
 FORGOTTEN = 3  # months, after which a system is taken to be given up
 COLUMNS = ["kind", "what", "since", "text"]
@@ -85,7 +85,7 @@ def _data(work: Workspace, day: dt.date) -> Iterator[tuple[str, str, dt.date, st
             yield "data", "", day, f"There {verb} no {noun}: `rhem check` names the files that arrived."
         for system, end in ends.items():
             worked = table == "time_entries"
-            have = pd.Period(end + REST, "M") - 1 if worked else pd.Period(end, "M")
+            have = last_whole(end, "M") if worked else pd.Period(end, "M")
             if (now - have).n > FORGOTTEN + 1:
                 continue
             since = (last + 1).start_time.date() + dt.timedelta(days=GRACE)

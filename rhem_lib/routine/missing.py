@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rhem_lib.errors import NotEnoughData
+from rhem_lib.errors import NotEnoughData, first_of
 from rhem_lib.metric import measure
+from rhem_lib.schema import has_flag
 from rhem_lib.workspace import Workspace
 
 NAMED = 5
@@ -66,16 +67,14 @@ def still_missing(work: Workspace) -> Missing:
     except NotEnoughData as problem:
         return Missing(_ordered([("no-time", hours["read"], [], str(problem)), *rows]))
     worked = panel[panel["reactive_hours"] != 0]
-    flags = worked["flags"].str.split()
-    held = {code: flags.map(lambda own, code=code: code in own).astype(bool) for code in LACKS}
+    held = {code: has_flag(worked, code) for code in LACKS}
     held["no-age"] = worked["age_start"].isna() & (worked["exposure"] > 0)
     held["inferred-onboarding"] &= ~held["no-age"]
     held["no-billing"] = worked["billing"].isna()
     for code, which in held.items():
         lost = worked[which].groupby("client")["reactive_hours"].sum().sort_values(ascending=False)
         if len(lost):
-            names = ", ".join(lost.index[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
-            text = f"{lost.sum():,.1f} reactive hours {LACKS[code]} ({names})."
+            text = f"{lost.sum():,.1f} reactive hours {LACKS[code]} ({first_of(lost.index, NAMED)})."
             rows.append((code, float(lost.sum()), lost.index.tolist(), text))
     return Missing(_ordered(rows))
 

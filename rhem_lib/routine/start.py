@@ -10,6 +10,7 @@ import pandas as pd
 from rhem_lib.deck import csv_text
 from rhem_lib.errors import RhemError, one_of, toml_text
 from rhem_lib.exports import Profile, read_profiles
+from rhem_lib.interfaces import variable_of
 from rhem_lib.settings import known_zone, normal_name
 from rhem_lib.storage import write_whole, writing
 from rhem_lib.workspace import Workspace, load
@@ -108,8 +109,7 @@ def _source(profile: Profile, url: str) -> list[str]:
 
 
 def _variables(profile: Profile) -> list[str]:
-    secrets = profile.api.secrets if profile.api else []
-    return [f"{profile.name}_{name}".upper().replace("-", "_") for name in secrets]
+    return [variable_of(profile.name, name) for name in (profile.api.secrets if profile.api else [])]
 
 
 def _read(folder: Path) -> tuple[Workspace | None, str]:

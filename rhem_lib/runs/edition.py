@@ -31,7 +31,7 @@ from rhem_lib.runs import page
 from rhem_lib.runs.ledger import editions
 from rhem_lib.runs.notebooks import NOTEBOOKS, title_of
 from rhem_lib.runs.pool import Job, Record, run_jobs
-from rhem_lib.schema import METRIC_VERSION, QUARTER
+from rhem_lib.schema import METRIC_VERSION, QUARTER, last_whole
 from rhem_lib.settings import Brand, Settings, check_names, normal_name, read_settings
 from rhem_lib.storage import (
     alone,
@@ -51,7 +51,6 @@ from rhem_lib.workspace import Workspace, is_prepared, load, save, spark_state
 Named = tuple[str, str]  # kind and name of an output
 # Names that Windows keeps for devices.
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-REST = pd.Timedelta(days=5)  # of a quarter that may have no work: its last weekend and holidays
 PACKAGES = "duckdb matplotlib narwhals numpy pandas papermill python-pptx scipy statsmodels".split()
 STUDY = ("01_data_account", "02_rhem", "03_onboarding_decay", "04_fixed_fee", "05_known_truth", "06_portfolio")
 CLIENT = "10_client_review"
@@ -263,7 +262,7 @@ def last_quarter(work: Workspace, today: dt.date) -> str:
     """
     if pd.isna(work.last_day):
         raise NotEnoughData("no time entry could be used.", fix="`rhem check` lists what was set aside, and why.")
-    return str(min(pd.Period(work.last_day + REST, "Q"), pd.Period(today, "Q")) - 1)
+    return str(min(last_whole(work.last_day, "Q"), pd.Period(today, "Q") - 1))
 
 
 def _prepare(work: Workspace, quarter: str, panel: pd.DataFrame, prepared: Path, key: str) -> Study:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import duckdb
 import pandas as pd
 
-from rhem_lib.errors import leave_out, say, toml_text
+from rhem_lib.errors import first_of, leave_out, say, toml_text
 from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files
 from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
@@ -254,8 +254,8 @@ def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
         cut = edge[(beyond < MOVED * near.fillna(here)).to_numpy()]
         for (source, number), group in cut.groupby(["source", "month"]):
             file = rows.loc[(rows["source"] == source) & (rows["month"] == number), "source_file"].min()
+            names = first_of(group["client"].tolist(), SHOWN)
             month = f"{(number + outside) // 12}-{(number + outside) % 12 + 1:02d}"
-            names = ", ".join(group["client"][:SHOWN]) + f" and {len(group) - SHOWN} more" * (len(group) > SHOWN)
             text = (
                 f"the list of {file} {word} there, and other lists of its clients do not: its endpoints "
                 f"({group['n'].sum():,.0f}: {names}) are not counted {said.format(month)} ones, if there are any."

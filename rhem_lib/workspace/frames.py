@@ -104,7 +104,7 @@ class Workspace:
     @property
     def last_day(self) -> pd.Timestamp:
         """The last day with a time entry that is used; NaT without any."""
-        last = to_pandas(nw.from_native(self.time_entries).select(nw.col("worked_on").max())).iloc[0, 0]
+        last = self.days["worked_on"].max()
         until = self.settings.limits.data_until
         return pd.Timestamp(last) if until is None else min(pd.Timestamp(last), pd.Timestamp(until))
 
