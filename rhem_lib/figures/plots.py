@@ -19,6 +19,7 @@ from rhem_lib.figures.theme import (
     GREY,
     LIGHT,
     MINUTES_LABEL,
+    MOST_NAMES,
     ORANGE,
     axes,
     band,
@@ -28,6 +29,7 @@ from rhem_lib.figures.theme import (
     head,
     level_line,
     month_axis,
+    name_rows,
     say_missing,
     short,
     styled,
@@ -54,6 +56,7 @@ WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": 
 SHOWN_MONTHS, AHEAD_MONTHS = 12, 24
 FEW_TICKS, FINE = 5, 3  # months, below which each has a tick; minutes, below which a tenth is shown
 FEW_MONTHS = 40  # up to which a review's months are dots
+MOST_PANELS = 60  # small multiples, beyond which only the largest clients are drawn
 
 
 @styled
@@ -250,9 +253,8 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 @styled
 def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarray:
-    """Draw every client's months and fitted curve with band, as small multiples on one scale."""
+    """Draw every client's months and fitted curve with band, as small multiples on one scale: at most 60."""
     rows = panel[(panel["exposure"] > 0) & panel["age_months"].notna()]
-    names = sorted(rows["client"].unique())
 
     def draw(ax: Axes, name: str) -> None:
         own = _months(ax, rows, name)
@@ -263,16 +265,17 @@ def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarra
 
     top = 60 * max(1.2 * fit.target.start_h, rows["rhem_h"].quantile(SHOWN_SHARE)) if len(rows) else 1
     counts = ", ".join(f"{n} {word}" for word, n in fit.clients["follows"].value_counts().items())
-    return _multiples(names, draw, columns, top, f"The paths of {len(names)} clients: {counts}", AGE_LABEL)
+    finding = f"The paths of {rows['client'].nunique()} clients: {counts}"
+    return _multiples(rows, draw, columns, top, finding, AGE_LABEL)
 
 
 @styled
 def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
-    """Draw every served client's last year and coming months with 90 % intervals, as small multiples."""
+    """Draw every served client's last year and coming months with 90 % intervals: the 60 largest at most."""
     names = fit.clients.index[~clients_left(panel)[fit.clients.index]].tolist() if fit.usable else []
     if not names:
         return np.array([say_missing(axes(None, 7.5, 1), fit.text)])
-    served = panel[panel["exposure"] > 0]
+    served = panel[(panel["exposure"] > 0) & panel["client"].isin(names)]
 
     def draw(ax: Axes, name: str) -> None:
         now, ahead = served.loc[served["client"] == name, "age_end"].max(), fit.forecast(name, months=months)
@@ -283,7 +286,7 @@ def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: in
 
     finding = f"The next {months} months: nine in ten should fall into the band"
     top = 60 * panel["rhem_h"].quantile(SHOWN_SHARE)
-    return _multiples(names, draw, columns, top, finding, "months from each client's last")
+    return _multiples(served, draw, columns, top, finding, "months from each client's last")
 
 
 def _months(ax: Axes, rows: pd.DataFrame, client: str, *, since: float = 0, size: int = 5) -> pd.DataFrame:
@@ -294,11 +297,15 @@ def _months(ax: Axes, rows: pd.DataFrame, client: str, *, since: float = 0, size
 
 
 def _multiples(
-    names: list[str], draw: Callable[[Axes, str], None], columns: int, top: float, finding: str, label: str
+    rows: pd.DataFrame, draw: Callable[[Axes, str], None], columns: int, top: float, finding: str, label: str
 ) -> np.ndarray:
-    """One small panel per client, on the same scales."""
+    """One small panel per client, on the same scales: of many clients the largest, as the title then says."""
     from seaborn import FacetGrid  # takes most of a second, and only few figures need it
 
+    months = rows.groupby("client")["exposure"].sum()
+    names = sorted(months.nlargest(MOST_PANELS).index)
+    if len(names) < len(months):
+        finding += f" (drawn: the {len(names)} largest of {len(months):,}; fit.clients has all)"
     if not names:
         return np.array([say_missing(axes(None, 7.5, 1), "No client has a month in service.")])
     with mpl.rc_context({"figure.constrained_layout.use": False}):  # seaborn lays out with its own engine
@@ -320,7 +327,7 @@ def _multiples(
 def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     """Draw every client's half-life with 95 % interval on a logarithmic axis, over the typical one."""
     known = fit.clients.dropna(subset=["half_life_months"]).sort_values("half_life_months", ascending=False)
-    ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
+    ax = axes(ax, 7.5, 1.4 + 0.2 * min(max(len(known), 8), MOST_NAMES))
     if known.empty:
         return say_missing(ax, takeaway(fit.text))
     typical = fit.population.loc["half_life_months"]
@@ -337,7 +344,7 @@ def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
 def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     """Draw how likely each client reaches the target within twice its months."""
     known = fit.clients[fit.target.chance_column].dropna().sort_values()
-    ax = axes(ax, 7.5, 1.4 + 0.2 * max(len(known), 8))
+    ax = axes(ax, 7.5, 1.4 + 0.2 * min(max(len(known), 8), MOST_NAMES))
     if known.empty:
         return say_missing(ax, takeaway(fit.text))
     y = np.arange(len(known))
@@ -348,7 +355,7 @@ def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     ax.scatter(known, y, s=26, color=colours, zorder=3)
     for x, word, colour in ((0.09, "not likely", ORANGE), (0.5, "open", GREY), (0.91, "likely", GREEN)):
         ax.text(x, len(known) - 0.3, word, ha="center", va="bottom", color=colour, fontsize=9, fontweight="bold")
-    ax.set_yticks(y, [short(str(name), 34) for name in known.index], fontsize=8)
+    name_rows(ax, known.index, 34)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.8, len(known) + 0.6))
     ax.set_xlabel("probability, given this model and these data")
     ax.set_xticks([0, 0.2, 0.5, 0.8, 1], ["0%", "20%", "50%", "80%", "100%"])

@@ -22,6 +22,7 @@ BLUE, ORANGE, GREEN, GREY, LIGHT = "#0072B2", "#D55E00", "#009E73", "#5b6673", "
 AGE_LABEL = "months since onboarding"
 MINUTES_LABEL = "reactive minutes per endpoint a month"
 CHARACTERS_PER_INCH = 10.4  # of a title
+MOST_NAMES = 120  # rows of a figure that are named
 TEXT_WIDTH = 80
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 50, 100)  # of a logarithmic axis
 INTERVAL = re.compile(r" \(95 ?% interval[^)]*\)")
@@ -154,10 +155,19 @@ def forest(ax: Axes, estimate: pd.Series, low: pd.Series, high: pd.Series) -> No
     ticks = [t for t in TICKS if low.min() * 0.8 <= t <= high.max() * 1.25]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
-    ax.set_yticks(y, [short(str(name), 44) for name in estimate.index], fontsize=8)
+    name_rows(ax, estimate.index, 44)
     ax.set_ylim(-0.8, len(estimate) - 0.2)
     ax.grid(axis="x")
     ax.grid(visible=False, axis="y")
+
+
+def name_rows(ax: Axes, names: pd.Index, longest: int) -> None:
+    """Name every row of the vertical axis, or of more than can be read how many there are."""
+    if len(names) > MOST_NAMES:
+        ax.set_yticks([])
+        ax.set_ylabel(f"{len(names):,} clients, in this order")
+    else:
+        ax.set_yticks(range(len(names)), [short(str(name), longest) for name in names], fontsize=8)
 
 
 def say_missing(ax: Axes, text: str) -> Axes:

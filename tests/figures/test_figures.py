@@ -80,6 +80,23 @@ def test_every_figure_makes_its_own_axes(book):
         ax.figure.canvas.draw()
 
 
+def test_of_many_clients_the_largest_are_drawn_and_the_title_says_so(fit, sample_panel, monkeypatch):
+    monkeypatch.setattr("rhem_lib.figures.plots.MOST_PANELS", 4)
+    served = sample_panel[sample_panel["age_months"].notna()].groupby("client")["exposure"].sum()
+    grid = figures.clients(fit, sample_panel)
+    assert {ax.get_title("left") for ax in grid} == {theme.short(name, 22) for name in served.nlargest(4).index}
+    text = " ".join(word.get_text() for word in grid[0].figure.findobj(plt.Text))
+    assert "drawn: the 4 largest of" in " ".join(text.split())
+
+
+def test_of_more_clients_than_can_be_named_every_one_is_drawn(fit, monkeypatch):
+    known = fit.clients["half_life_months"].notna().sum()
+    monkeypatch.setattr("rhem_lib.figures.theme.MOST_NAMES", 3)
+    ax = figures.half_lives(fit)
+    assert (ax.get_ylabel(), len(ax.get_yticks())) == (f"{known} clients, in this order", 0)
+    assert len(ax.collections[1].get_offsets()) == known
+
+
 def test_small_multiples_show_every_client(fit, sample_panel):
     grid = figures.clients(fit, sample_panel)
     served = sample_panel.loc[sample_panel["exposure"] > 0, "client"].unique()
