@@ -35,11 +35,15 @@ FIXES = {
 }
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all, under a name of this process until it is whole."""
+def write_whole(path: Path, content: str | bytes, *, settled: bool = False) -> None:
+    """Write a file whole or not at all, by a name of this process until it is; `settled`: even if power fails."""
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        with part.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            if settled:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

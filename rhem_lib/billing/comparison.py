@@ -323,7 +323,9 @@ def _table(rows: pd.DataFrame, cohort: Cohort, cores: _Cores, seed: int) -> tupl
         lambda: checks.tipping(core, effect, count),
         lambda: checks.usual(cohort),
     ]
-    watched = sys.stderr.isatty() or ("ipykernel" in sys.modules and "TQDM_DISABLE" not in os.environ)
+    watched = sys.stderr.isatty() or (
+        "ipykernel" in type(sys.stderr).__module__ and "TQDM_DISABLE" not in os.environ
+    )
     counted, recording = checks.tickets(cohort)
     lines = [checks.line(checks.PRIMARY, effect, count), *counted]
     for step in tqdm(steps, "Analyses that could disagree", leave=False, disable=not watched):

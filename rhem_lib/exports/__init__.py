@@ -2,7 +2,7 @@
 
 from rhem_lib.exports.clean import Cleaned, clean_tables, drop_typed, empty_columns
 from rhem_lib.exports.client_names import agreement_table, check_aliases, client_table, unify
-from rhem_lib.exports.files import codes, connect, identifier, inline, lock, quote, quote_path
+from rhem_lib.exports.files import codes, connect, export_files, identifier, inline, lock, quote, quote_path
 from rhem_lib.exports.match_profile import day_of_name, source_of_files
 from rhem_lib.exports.profiles import Profile, read_profiles
 from rhem_lib.exports.skeleton import profile_skeleton
@@ -21,6 +21,7 @@ __all__ = [
     "day_of_name",
     "drop_typed",
     "empty_columns",
+    "export_files",
     "identifier",
     "inline",
     "lock",

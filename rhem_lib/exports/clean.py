@@ -160,7 +160,8 @@ def _typed(
         return Repeats()
     keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
     saved = {label: when for raw in own.values() for label, when in raw.saved.items()}
-    return mark_repeats(con, table, keyed, settings, saved)
+    timed = {label for raw in parts.values() if raw.spec.table == "time_entries" for label in raw.saved}
+    return mark_repeats(con, table, keyed, settings, saved, timed)
 
 
 def _date_back(con: Connection) -> tuple[int, float]:

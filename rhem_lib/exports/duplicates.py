@@ -1,7 +1,7 @@
 """Typed rows that say again what another row says: duplicates, earlier states, and what only looks alike."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import duckdb
@@ -80,7 +80,7 @@ def file_ages(saved: Mapping[str, int]) -> pa.Table:
 
 
 def mark_repeats(
-    con: Connection, table: str, keyed: bool, settings: Settings, saved: Mapping[str, int]
+    con: Connection, table: str, keyed: bool, settings: Settings, saved: Mapping[str, int], timed: Collection[str]
 ) -> Repeats:
     """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
 
@@ -99,6 +99,8 @@ def mark_repeats(
         Whether all files of the table have keys.
     saved : mapping
         When each file was saved, in seconds, by label.
+    timed : collection of str
+        Files with time entries. What they repeat of a ticket counts where no list of tickets holds it.
     """
     found = Repeats()
     work = table == "time_entries"
@@ -109,7 +111,7 @@ def mark_repeats(
     if work:
         _mark_sums(con)
     _mark_deleted(con, table)
-    for what, when, reasons in _repeat_tests(table, keyed, settings):
+    for what, when, reasons in _repeat_tests(table, keyed, settings, timed):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
         twice = np.unique(digests[1:][digests[1:] == digests[:-1]])
@@ -215,7 +217,9 @@ def _suspects(con: Connection, rows: str, entries: str = "count(*)") -> Suspects
     )
 
 
-def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str, str, str]]:
+def _repeat_tests(
+    table: str, keyed: bool, settings: Settings, timed: Collection[str]
+) -> list[tuple[str, str, str]]:
     """What rows that may be one have in common, which rows may be, and why all but one of them are left out."""
     first = "age, source_row"
     # Of states of one record; where nothing tells them apart, the rows' own content and no name decides.
@@ -226,6 +230,8 @@ def _repeat_tests(table: str, keyed: bool, settings: Settings) -> list[tuple[str
     def all_but_one(what: str, order: str, reason: str) -> str:
         return f"WHEN row_number() OVER (PARTITION BY {what} ORDER BY {order}) > 1 THEN '{reason}'"
 
+    if table == "tickets" and timed:
+        last = f"source_file IN ({', '.join(map(quote, sorted(timed)))}), {last}"
     day = ", as_of" if table == "endpoints" else ""  # the same device on two days is two facts
     states = all_but_one(NUMBER, last, "superseded")
     if (

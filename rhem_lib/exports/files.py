@@ -37,7 +37,7 @@ from rhem_lib.exports.workbooks import (
     sheets,
     unpatterned,
 )
-from rhem_lib.storage import Scratch, check_disk
+from rhem_lib.storage import Scratch, check_disk, files_under
 
 DELIMITERS = ",;\t|"
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml")
@@ -193,6 +193,11 @@ def _is_export(part: zipfile.ZipInfo) -> bool:
 def is_hidden(name: str) -> bool:
     """Whether a file is one that systems hide, or the mark of an office program that another is open."""
     return name.startswith((".", "~$"))
+
+
+def export_files(folder: Path) -> list[Path]:
+    """Return the files in the exports of a workspace, but for hidden ones."""
+    return [path for path in files_under(folder / "exports") if not is_hidden(path.name)]
 
 
 def _unzip(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[tuple[str, Path]]:

@@ -21,6 +21,7 @@ WORK = {normal_header(name) for name in (
     "ticket_id", "Ticket Number", "Ticket #", "ticketNumber", "hours", "hours worked", "duration", "time spent",
     "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
 )}  # fmt: skip
+WORKED = {"time_entries", "tickets"}  # tables of which one report may serve as both
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
 ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
 MONTHS = "jan feb mar|mär apr may|mai jun jul aug sep oct|okt nov dec|dez".split()
@@ -61,16 +62,22 @@ def recognise(
     rivals = {p.name: p for score, p, _ in scores if (score, p.own) == (best[0], best[1].own)}
     if len(rivals) > 1:
         raise _undecided(header, label, list(rivals.values()))
-    if not best[1].one_file:
-        return best[1], [best[2]]
-    ranked = sorted(reversed(scores), key=lambda s: s[0])  # the best last, the first listed last among equals
     inside = names - {"@as_of"}
-    own = {
+    own = {  # the best last, the first listed last among equals
         spec.table: spec
-        for _, profile, spec in ranked
-        if profile is best[1] and (spec is best[2] or not spec.missing_in(inside))
+        for _, profile, spec in sorted(reversed(scores), key=lambda s: s[0])
+        if profile is best[1] and (spec is best[2] or _serves_too(spec, best[2], profile, inside))
     }
-    return best[1], [spec for spec in best[1].tables if own.get(spec.table) is spec]
+    serving = [spec for spec in best[1].tables if own.get(spec.table) is spec]
+    if own.keys() >= WORKED:  # a ticket's columns are repeated on each of its entries
+        serving = [s.model_copy(update={"distinct": s.distinct or s.table == "tickets"}) for s in serving]
+    return best[1], serving
+
+
+def _serves_too(spec: TableProfile, best: TableProfile, profile: Profile, inside: set[str]) -> bool:
+    """Whether a file serves a table beside its best: tickets with days and hours of work are time as well."""
+    both = {spec.table, best.table} == WORKED and all({"client", "hours"} & {*s.requires} for s in (spec, best))
+    return (profile.one_file or both) and not spec.missing_in(inside)
 
 
 def looked_below(

@@ -18,12 +18,11 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError, SettingsError, together
 from rhem_lib.exports.damaged_lines import UNDAMAGED
 from rhem_lib.exports.database import query
-from rhem_lib.exports.files import Source, is_hidden, lock, members, of_rows, quote, scan, sources
+from rhem_lib.exports.files import Source, export_files, lock, members, of_rows, quote, scan, sources
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.exports.workbooks import Sheet
 from rhem_lib.settings import FileSettings, Settings
-from rhem_lib.storage import files_under
 
 # No, as databases and spreadsheets write it in many languages; and numbers and days of what there is not.
 NO = """
@@ -166,7 +165,7 @@ def _sources(
     folder: Path, settings: Settings, scratch: Path, answers: Sequence[Sheet]
 ) -> Iterator[tuple[Source, FileSettings]]:
     """Each table of each file and query, with what rhem.toml says of it."""
-    found = [path for path in files_under(folder / "exports") if not is_hidden(path.name)]
+    found = export_files(folder)
     if os.path.lexists(folder / "clients.csv"):  # a link that leads nowhere is named
         found.append(folder / "clients.csv")
     queries = [entry for entry in settings.files if "://" in entry.path]

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rhem_lib.storage import PART, sweep
+from rhem_lib.storage import sweep, write_whole
 
 STAGED, RECORD, PROGRESS = ".pull", ".pull.json", ".progress.json"
 KEPT = timedelta(days=2)  # after which a pull that was left off begins anew
@@ -78,12 +78,12 @@ class Stage:
 
     def keep(self, stem: str, number: int, content: bytes) -> None:
         """Store a page as it was received, whole or not at all."""
-        _write(self.folder / f"{stem}-p{number:05}.json", content)
+        write_whole(self.folder / f"{stem}-p{number:05}.json", content, settled=True)
 
     def note(self, requests: int, **now: Any) -> None:
         """Remember where reading stands."""
         self.state |= {"requests": requests, "now": now}
-        _write(self.folder / PROGRESS, json.dumps(self.state).encode())
+        write_whole(self.folder / PROGRESS, json.dumps(self.state), settled=True)
 
     def finish(self, read: Read, requests: int) -> None:
         """Remember that a list is whole."""
@@ -93,7 +93,7 @@ class Stage:
     def publish(self, home: Path, local: datetime) -> None:
         """Make the staged pages exports, all at once, in a folder named after the local time."""
         record = {key: self.state[key] for key in ("started", "requests", "done")}
-        _write(self.folder / RECORD, json.dumps(record, indent=1).encode())
+        write_whole(self.folder / RECORD, json.dumps(record, indent=1), settled=True)
         home.mkdir(parents=True, exist_ok=True)
         while (target := home / f"{local:%Y-%m-%dT%H%M%S}").exists():
             local += timedelta(seconds=1)
@@ -137,16 +137,6 @@ def _place(start: str, kind: str | None) -> str:
 def stem_of(name: str, start: str) -> str:
     """Return how the pages of a list, or of a span of it, are called."""
     return f"{name}-{start.replace(':', '') or 'all'}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that is whole even after a power cut."""
-    part = path.with_name(f".{path.name}{PART}")
-    with part.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
 
 
 def _settle(folder: Path) -> None:

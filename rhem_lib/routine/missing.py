@@ -12,6 +12,7 @@ from rhem_lib.workspace import Workspace
 NAMED = 5
 LACKS = {
     "no-endpoints": "have no computers beside them, so no RHEM: export a list of computers for each month",
+    "carried-endpoints": "have an earlier month's computers beside them: better the list of their own month",
     "coverage-gap": "are in months that the export hardly covers, so they do not count: export these months again",
     "no-age": "are of clients without a start, so they are in no curve: give onboarded_on in clients.csv",
     "inferred-onboarding": "are of clients whose start is a guess (agreement or list): confirm it in clients.csv",
@@ -74,7 +75,9 @@ def still_missing(work: Workspace) -> Missing:
     for code, which in held.items():
         lost = worked[which].groupby("client")["reactive_hours"].sum().sort_values(ascending=False)
         if len(lost):
-            text = f"{lost.sum():,.1f} reactive hours {LACKS[code]} ({first_of(lost.index, NAMED)})."
+            months = worked.loc[which, "month"].dt.strftime("%Y-%m").unique().tolist()
+            names = months if code == "carried-endpoints" else lost.index
+            text = f"{lost.sum():,.1f} reactive hours {LACKS[code]} ({first_of(names, NAMED)})."
             rows.append((code, float(lost.sum()), lost.index.tolist(), text))
     return Missing(_ordered(rows))
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rhem_lib.deck import csv_text
 from rhem_lib.errors import RhemError, one_of, toml_text
-from rhem_lib.exports import Profile, read_profiles
+from rhem_lib.exports import Profile, export_files, read_profiles
 from rhem_lib.interfaces import variable_of
 from rhem_lib.settings import known_zone, normal_name
 from rhem_lib.storage import write_whole, writing
@@ -114,7 +114,7 @@ def _variables(profile: Profile) -> list[str]:
 
 def _read(folder: Path) -> tuple[Workspace | None, str]:
     """Return the workspace if there is anything in it, and what is wrong with it."""
-    if not any(file.is_file() and not file.name.startswith(".") for file in (folder / "exports").rglob("*")):
+    if not export_files(folder):
         return None, ""
     try:
         return load(folder), ""

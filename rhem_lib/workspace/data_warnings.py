@@ -1,5 +1,6 @@
 """What to be wary of in the data; nothing here changes a number."""
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ REPEATS = {
         "overlap, export them with each entry's number.",
     ),
 }
+GONE = dt.timedelta(days=45)  # without list and time, while others have both
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
 MOVED = 0.9  # of the endpoints with a list, from which on other lists may have taken its devices over
 NEW_AFTER, NEW_SHARE, NEW_ROWS = 3, 0.1, 10  # months without a value; its share and its rows since, to be named
@@ -55,22 +57,30 @@ MISSING = {
 
 
 class ByClient(NamedTuple):
-    """What the tables hold of each client: hours, reactive hours, and the kinds of its endpoints, if any."""
+    """What the tables hold of each client: hours, reactive hours, first and last day; kinds and last list."""
 
     hours: dict[str, float]
     reactive: dict[str, float]
+    worked: dict[str, tuple[dt.date, dt.date]]
     kinds: dict[str, set[str]]
+    listed: dict[str, dt.date]
 
 
 def by_client(facts: Cleaned) -> ByClient:
     """Ask the tables once for what warnings and suggestions compare."""
-    entries = facts.time_entries.aggregate("client, sum(hours), sum(hours) FILTER (work_class = 'reactive')")
+    reactive = "sum(hours) FILTER (work_class = 'reactive')"
+    entries = facts.time_entries.aggregate(
+        f"client, sum(hours), {reactive}, min(worked_on)::DATE, max(worked_on)::DATE"
+    )
     sums = entries.fetchall()
-    kinds = facts.endpoints.aggregate("client, list(DISTINCT kind) FILTER (count > 0)").fetchall()
+    lists = "client, list(DISTINCT kind) FILTER (count > 0), max(as_of)::DATE"
+    kinds = facts.endpoints.aggregate(lists).fetchall()
     return ByClient(
-        {client: hours for client, hours, _ in sums},
-        {client: reactive or 0.0 for client, _, reactive in sums},
-        {client: {*(found or ())} for client, found in kinds},
+        {client: hours for client, hours, *_ in sums},
+        {client: reactive or 0.0 for client, _, reactive, *_ in sums},
+        {client: (first, last) for client, *_, first, last in sums},
+        {client: {*(found or ())} for client, found, _ in kinds},
+        {client: last for client, _, last in kinds},
     )
 
 
@@ -266,6 +276,8 @@ def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
 def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning_]:
     counted, worked = known.kinds, known.reactive
     stand_ins = {"agreement": "taken from the first agreement", "first snapshot": "taken from the first snapshot"}
+    last = {name: day for name, (_, day) in known.worked.items()}
+    ends = [max(days.values(), default=dt.date.min) for days in (known.listed, last)]
     for row in clients.itertuples():
         name = str(row.client)
         if counted and name not in counted and name in worked:
@@ -274,6 +286,14 @@ def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning
         if worked and name in counted and name not in worked:
             text = f"{name} has endpoints but no time entry; is it named otherwise in the PSA?"
             yield "no-hours", text, name, ""
+        if pd.isna(row.ended_on) and name in known.listed and name in last:
+            days = known.listed[name], last[name]
+            if all(end - day > GONE for end, day in zip(ends, days, strict=True)):
+                text = (
+                    f"{name} has no list of computers after {days[0]} and no time after {days[1]}, as a client "
+                    "that left. If it did, give ended_on in clients.csv; until then its last list is carried on."
+                )
+                yield "left", text, name, ""
         if name not in counted and name not in worked and row.onboarding_source == "clients":
             text = f"{name} is listed in clients.csv, but no time entry and no endpoint list names it."
             yield "no-data", text, name, ""

@@ -1,6 +1,8 @@
 """What to settle first, by hours at stake, with the lines of rhem.toml that settle it; nothing is done unasked."""
 
+import datetime as dt
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import duckdb
@@ -30,6 +32,8 @@ FORMS = {
     "gesmbh": "gmbh",
     "und": "and",
 }
+BARE = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+RENAMED = dt.timedelta(days=31)  # between the last entry of one name and the first of another
 LIKENESS = 85  # of 100, above which two names may be one client
 Relation = duckdb.DuckDBPyRelation
 Key = tuple[tuple[str, str], ...]  # columns with the value that a rule asks for
@@ -40,8 +44,21 @@ def suggestions(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings
 
     Rules whose class the words tell come first, for of all rules in rhem.toml the first that matches counts.
     """
-    found = [*_rules(facts.time_entries), *_aliases(facts, clients, known, settings), *_columns(facts, settings)]
+    found = [
+        *_rules(facts.time_entries),
+        *_own_company(clients, known, settings),
+        *_aliases(facts, clients, known, settings),
+        *_columns(facts, settings),
+    ]
     return pd.DataFrame(found, columns=["text", "toml", "hours"])
+
+
+def _own_company(clients: pd.DataFrame, known: ByClient, settings: Settings) -> Iterator[tuple[str, str, float]]:
+    """The MSP itself among its clients."""
+    for name in clients["client"][clients["client"].map(normal_name) == normal_name(settings.name)]:
+        text = f"'{name}' is a client with the MSP's own name ({known.hours.get(name, 0.0):,.1f} hours)."
+        line = f"own_company = [{', '.join(map(toml_text, [*settings.own_company, name]))}]  # above all sections"
+        yield text, line, known.hours.get(name, 0.0)
 
 
 def _columns(facts: Cleaned, settings: Settings) -> Iterator[tuple[str, str, float]]:
@@ -131,6 +148,7 @@ def _aliases(
     joins = [
         *_spellings(clients, known),
         *_near_names(clients, known),
+        *_renamed(clients, known),
         *_families(facts.parents, clients, settings),
     ]
     if not joins:
@@ -169,7 +187,7 @@ def _spellings(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, li
     """Names that differ in dots and in how the form of the company is written; the one with most hours stays."""
     alike: dict[str, list[str]] = {}
     for name in sorted(clients["client"], key=lambda name: -known.hours.get(name, 0.0)):
-        words = re.findall(r"[^\W_]+", name.casefold().replace(".", "").replace("&", " and "))
+        words = re.findall(r"[^\W_]+", _plain(name).replace(".", "").replace("&", " and "))
         alike.setdefault(" ".join(FORMS.get(word, word) for word in words), []).append(name)
     for name, *others in alike.values():
         if others:
@@ -177,6 +195,13 @@ def _spellings(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, li
             names = f"'{name}' and {' and '.join(map(repr, others))}"
             text = f"{names} are one name written differently ({hours:,.1f} hours)."
             yield name, others, text, hours
+
+
+def _plain(name: str) -> str:
+    """Return a name without case and accents, as systems of another alphabet write it: Sørensen, Sorensen."""
+    return (
+        unicodedata.normalize("NFKD", name.casefold().translate(BARE)).encode("ascii", "ignore").decode() or name
+    )
 
 
 def _near_names(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list[str], str, float]]:
@@ -191,7 +216,12 @@ def _near_names(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, l
         (-likeness, -worked[name], name, near)
         for name in (worked.keys() - counted.keys()) & listed
         for near, likeness, _ in process.extract(
-            name, lonely, scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=LIKENESS, limit=None
+            name,
+            lonely,
+            scorer=fuzz.WRatio,
+            processor=lambda n: utils.default_process(_plain(n)),
+            score_cutoff=LIKENESS,
+            limit=None,
         )
     ]
     taken: set[str] = set()
@@ -200,6 +230,27 @@ def _near_names(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, l
             taken |= {name, near}
             text = f"'{near}' in the RMM may be '{name}' in the PSA ({worked[name]:,.1f} hours without endpoints)."
             yield name, [near], text, worked[name]
+
+
+def _renamed(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list[str], str, float]]:
+    """Clients whose hours begin where those of another end, but not its computers, as of one renamed."""
+    spans = {name: span for name, span in known.worked.items() if name in {*clients["client"]}}
+    pairs = [
+        (begin - end, old, new)
+        for new, (begin, _) in spans.items()
+        for old, (_, end) in spans.items()
+        if dt.timedelta(0) < begin - end <= RENAMED
+        and not {old, new} <= known.listed.keys()
+        and known.listed.get(old, begin) >= begin  # else it left, with its computers
+    ]
+    taken: set[str] = set()
+    for _, old, new in sorted(pairs):
+        if taken.isdisjoint((old, new)):
+            taken |= {old, new}
+            hours = known.hours[old] + known.hours[new]
+            first, last = spans[new][0], spans[old][1]
+            text = f"'{new}' may be '{old}' renamed: its time begins on {first}, where the other's ends ({last})."
+            yield new, [old], text, hours
 
 
 def _families(

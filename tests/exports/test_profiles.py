@@ -877,3 +877,32 @@ work_class = "reactive"
     entries = rhem.load(folder).time_entries.df().sort_values("entry_id")
     assert entries["ticket_id"].tolist() == ["exports/a.csv:2", "exports/a.csv:3", "exports/b.csv:2"]
     assert entries["work_class"].tolist() == ["scheduled", "reactive", "reactive"]
+
+
+ACTIONS = (
+    "Ticket ID,Action Number,Client,Ticket Type,Category,Team,Date Opened,Date Resolved,{day},Time Taken,Who\n"
+    "7,1,Nord,Incident,Mail,Service Desk,2026-05-29 09:00,2026-06-03 10:00,2026-05-29 09:30,0.50,A\n"
+    "7,2,Nord,Incident,Mail,Service Desk,2026-05-29 09:00,2026-06-03 10:00,2026-06-02 09:30,1.25,B\n"
+    "8,1,Nord,Scheduled Maintenance,Patch,Service Desk,2026-06-01 09:00,,2026-06-02 11:00,2.00,B\n"
+)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_report_of_actions_with_the_fields_of_their_tickets_is_time_and_tickets(workspace, listed):
+    """More of its columns are of tickets than of time. A list of tickets, if there is one, goes before it."""
+    files = {"actions.csv": ACTIONS.format(day="Action Date")}
+    if listed:
+        files["a list.csv"] = "Ticket ID,Client,Ticket Type,Date Opened\n8,Nord,Problem,2026-06-01 09:00\n"
+    work = rhem.load(workspace(files, 'name = "A"\ntime_zone = "Europe/Berlin"\n'))
+    expected = {"reactive": 3.75, "scheduled": 0} if listed else {"reactive": 1.75, "scheduled": 2}
+    assert {name: float(work.account.table.loc[name, "hours"]) for name in expected} == expected
+    assert work.quarantine["reason"].tolist() == ["superseded"] * listed and work.tickets.df().shape[0] == 2
+
+
+def test_a_report_of_tickets_with_their_total_time_is_no_time(workspace):
+    """Negative control: hours without the day they were worked."""
+    files = {"tickets.csv": ACTIONS.format(day="Updated"), "time.csv": CANONICAL_TIME}
+    assert rhem.load(workspace(files)).account.files["table"].tolist() == ["tickets", "time_entries"]
+
+
+CANONICAL_TIME = "client,worked_on,hours\nNord,2026-06-01,1\n"

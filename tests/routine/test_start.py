@@ -112,3 +112,21 @@ def test_nothing_is_missing_where_all_is_there(workspace):
     files = {"time.csv": time, "pcs.csv": LISTS, "clients.csv": lists}
     found = still_missing(rhem.load(workspace(files, SORTED)))
     assert found.text == "Nothing is missing." and found.summary().empty
+
+
+def test_new_sees_exports_in_a_linked_folder(tmp_path):
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "pcs.csv").write_text(LISTS)
+    (tmp_path / "mine" / "exports").mkdir(parents=True)
+    (tmp_path / "mine" / "exports" / "share").symlink_to(tmp_path / "share")
+    assert "clients.csv" in start(tmp_path / "mine", "A").written
+
+
+def test_months_with_a_list_carried_on_are_named(workspace):
+    time = "client,worked_on,hours,work_type\nNord,2026-01-05,1,incident\nNord,2026-02-05,3,incident\n"
+    pcs = "client,as_of,count\nNord,2026-01-31,4\n"
+    folder = workspace({"time.csv": time, "pcs.csv": pcs, "clients.csv": "client,onboarded_on,billing\n"
+                        "Nord,2025-12-01,hourly\n"}, SORTED)  # fmt: skip
+    found = still_missing(rhem.load(folder)).table
+    assert found[["code", "hours"]].to_numpy().tolist() == [["carried-endpoints", 3.0]]
+    assert found["text"].iloc[0].endswith("(2026-02).")

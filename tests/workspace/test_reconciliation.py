@@ -584,3 +584,58 @@ def test_a_value_that_begins_in_the_newest_file_is_named(workspace):
 )
 def test_values_that_are_known_or_never_compared_are_not_named_as_new(workspace, labels, rule):
     assert "new-value" not in {code for code, _ in warned(workspace(monthly(*labels), NEW.format(rule)))}
+
+
+SORTED = 'name = "Test MSP"\n[[rules]]\nwhen = { work_type = "incident" }\nwork_class = "reactive"\n'
+DAYS = ("2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30")
+
+
+def months_of(**spans):
+    """Return entries and lists of computers by name: the months, from 1, with time and with a list."""
+    time = "".join(
+        f"{c},{day},1,incident\n" for c, (t, _) in spans.items() for n, day in enumerate(DAYS, 1) if n in t
+    )
+    lists = "".join(f"{c},{day},5\n" for c, (_, k) in spans.items() for n, day in enumerate(DAYS, 1) if n in k)
+    return {"time.csv": "client,worked_on,hours,work_type\n" + time, "lists.csv": "client,as_of,count\n" + lists}
+
+
+def test_a_client_renamed_in_the_psa_is_suggested_as_one(workspace):
+    files = months_of(Nord=(range(1, 7), range(1, 7)), Alt=({1, 2, 3}, range(1, 7)), Neu=({4, 5, 6}, ()))
+    found = rhem.load(workspace(files, SORTED)).account.suggestions
+    assert found["toml"].tolist() == ['[clients."Neu"]\naliases = ["Alt"]']
+    assert "its time begins on 2026-04-30, where the other's ends (2026-03-31)" in found["text"].iloc[0]
+
+
+@pytest.mark.parametrize("lists", [({1, 2, 3}, {4, 5, 6}), ({1, 2, 3}, ()), (range(1, 7), range(1, 7))])
+def test_a_client_that_left_as_another_joined_is_not_suggested_as_renamed(workspace, lists):
+    """The computers went with it, or each has its own."""
+    files = months_of(Nord=(range(1, 7), range(1, 7)), Alt=({1, 2, 3}, lists[0]), Neu=({4, 5, 6}, lists[1]))
+    assert rhem.load(workspace(files, SORTED)).account.suggestions.empty
+
+
+@pytest.mark.parametrize(
+    ("time", "lists", "warned"),
+    [({1, 2}, {1, 2}, 1), ({1, 2}, range(1, 7), 0), (range(1, 7), {1}, 0), ({5}, {5}, 0)],
+)
+def test_a_client_that_may_have_left_is_warned_about_until_its_end_is_given(workspace, time, lists, warned):
+    files = months_of(Nord=(range(1, 7), range(1, 7)), Ost=(time, lists))
+    found = rhem.load(workspace(files, SORTED)).account.warnings.query("code == 'left'")
+    assert len(found) == warned and (
+        not warned or "Ost has no list of computers after 2026-02-28" in found["text"].iloc[0]
+    )
+    files["clients.csv"] = "client,onboarded_on,ended_on\nOst,2025-12-01,2026-03-01\n"
+    assert "left" not in {*rhem.load(workspace(files, SORTED)).account.warnings["code"]}
+
+
+def test_the_msp_among_its_clients_is_suggested_as_own_company(workspace):
+    files = months_of(**{"Test MSP": ({1}, ()), "Nord": ({1}, {1})})
+    found = rhem.load(workspace(files, SORTED)).account.suggestions
+    assert found["toml"].tolist() == ['own_company = ["Test MSP"]  # above all sections']
+    settled = rhem.load(workspace(files, f"{found['toml'].iloc[0]}\n{SORTED}"))
+    assert settled.account.suggestions.empty and settled.clients["client"].tolist() == ["Nord"]
+
+
+@pytest.mark.parametrize(("psa", "rmm"), [("Sørensen Sons Ltd", "Sorensen Sons"), ("Łódź Optyka", "Lodz Optyka")])
+def test_a_name_without_its_accents_in_the_rmm_is_suggested(workspace, psa, rmm):
+    found = rhem.load(workspace(months_of(**{psa: ({1}, ()), rmm: ((), {1})}), SORTED)).account.suggestions
+    assert found["toml"].tolist() == [f'[clients."{psa}"]\naliases = ["{rmm}"]']
