@@ -32,6 +32,7 @@ class Fit:
     gate: str = "enough clients"
     calendar: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(verdict="unknown"))
     population: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fades: bool = False
 
     def month_draws(self, client, age_start, age_end, exposure):
         """Months around the curve, a fifth of it either way."""

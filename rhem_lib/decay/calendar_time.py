@@ -31,6 +31,8 @@ from rhem_lib.settings import Target
 STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
 ROUNDS, STEPS_END, LARGEST_STEP, MOST_DRIFT, DIFFERENCE = 8, 3e-4, 0.03, 0.1, 1e-4
 MONTHS_FOR_WAVE, LONGEST_STEP, FAR = 24, 3.0, 8.0
+CURVES = 4  # parameters that curves have beyond flat lines
+MARGIN, FAR_WORSE = 4.0, 50.0  # of 2 x log likelihood
 LEAST_SPREAD = (
     2.0  # months, standard deviation of onboarding: below it only the curve's bend tells age from calendar
 )
@@ -83,6 +85,8 @@ class Calendar:
         if self.verdict == "unknown":
             return ""
         reach = f"95 % interval {self.low:+.1%} to {self.high:+.1%}"
+        if self.verdict == "none" and self.low * self.high > 0:
+            return f"A drift of everyone's hours of {self.drift:+.1%} a month ({reach}) is in doubt, and left in."
         if self.verdict == "none":
             return f"No drift of everyone's hours by calendar time is seen ({self.drift:+.1%} a month, {reach})."
         if self.verdict == "open":
@@ -204,13 +208,16 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
     found = Drift(slope * variance, np.sqrt(variance), slope**2 * variance, identified=apart)
     if not found.identified:
         return _followed(found, model, point, calendar, slope)
-    value = _value(model, point, calendar, 0.0)
+    value, top = _value(model, point, calendar, 0.0), point
     rival, other = _rival(model, point, calendar, found)
     other_gain = 2 * (_value(model, other, calendar, rival) - value)
     if max(found.evidence, other_gain) >= STRONG**2:
         at, top = (rival, other) if other_gain > found.evidence else (0.0, point)
         at, top, error = _climb(model, top, calendar, at, variance)
         found = Drift(at, error, 2 * (_value(model, top, calendar, at) - value))
+    if (level := _flat(model, point, top, calendar, found.log)) is not None:
+        return level
+    if top is not point:
         # The likelihood knows little of shocks that last; the error over clients does.
         if min(found.evidence, (at / error) ** 2) >= STRONG**2:
             return _taken_out(_covering(found, rival, other_gain), model, top, calendar)
@@ -243,6 +250,38 @@ def _rival(model: Model, point: Point, calendar: Array, found: Drift) -> tuple[f
     moved = without(model, calendar, at)
     theta = np.r_[mixed_model.starting_values(moved)[:-5], point.theta[-5:]]
     return at, mixed_model.maximise(moved, theta, gain=1e-8)
+
+
+def _flat(model: Model, point: Point, top: Point, calendar: Array, at: float) -> Drift | None:
+    """The drift of hours that move with the calendar alone, where that describes them as well as curves do.
+
+    Starts and floors of curves are drawn apart, so that clients which are flat each at a level of its own cost a
+    curve more than a slow fall does, and a drift would be shared out between the two. `point` is the fit without
+    drift, `top` that at the drift `at`.
+    """
+    gate, flat = check_decline(model.months), replace(model, shape="flat")
+    own = gate.log_ratio / gate.lag if gate.lag > 0 else 0.0
+    own = float(np.clip(np.nan_to_num(own), -MOST_DRIFT, MOST_DRIFT))
+    level = mixed_model.maximise(without(flat, calendar, own), point.theta, gain=1e-8)
+    rivals = [_loglik(model, x, calendar, drift) for x, drift in ((point, 0.0), (top, at))]
+    if 2 * (_loglik(flat, level, calendar, own) - max(rivals)) < -FAR_WORSE:
+        return None
+    variance = _variance(without(flat, calendar, own), level, calendar)
+    own, level, error = _climb(flat, level, calendar, own, variance)
+    gains = 2 * (_loglik(flat, level, calendar, own) - np.array(rivals))
+    if gains.min() < -2 * CURVES - MARGIN:
+        return None
+    if gains.min() < -2 * CURVES + MARGIN:
+        error = max(error, abs(own - at) / norm.ppf(0.975))
+    if abs(own) < STRONG * error or gains[0] < STRONG**2:
+        moved = mixed_model.maximise(without(model, calendar, own), point.theta, gain=1e-7)
+        return Drift(own, error, gains[0], coefficients=(moved.theta[:-5] - point.theta[:-5]) / (own or 1.0))
+    # What a fall with age would explain as well is in doubt, however sure the slope of the flat lines is.
+    error = max(error, abs(own) / float(np.sqrt(gains[0])))
+    found = _taken_out(Drift(own, error, gains[0]), flat, level, calendar)
+    same = [0, 0, 2]  # start and floor of a flat line move as one
+    coefficients = found.coefficients.reshape(3, -1)[same].ravel()
+    return replace(found, coefficients=coefficients, clients=found.clients[:, same])
 
 
 def _covering(found: Drift, rival: float, gain: float) -> Drift:
@@ -298,10 +337,23 @@ def without(model: Model, calendar: Array, drift: float) -> Model:
 
 def _value(model: Model, point: Point, calendar: Array, drift: float) -> float:
     """Objective of the hours as they are: dividing a month's hours by s multiplies their density by s."""
-    positive = (model.months.rate > 0) & (model.months.used > 0)
+    return _integrated(model, point, calendar, drift).value - _density(model, calendar, drift)
+
+
+def _loglik(model: Model, point: Point, calendar: Array, drift: float) -> float:
+    """The same without priors and restriction, to compare shapes by."""
+    model = replace(model, restricted=False)
+    return _integrated(model, point, calendar, drift).loglik - _density(model, calendar, drift)
+
+
+def _integrated(model: Model, point: Point, calendar: Array, drift: float) -> Point:
     moved = without(model, calendar, drift)
-    here = quadrature.integrated(moved, evaluate(moved, point.theta, point.modes))
-    return here.value - drift * float(calendar[positive].sum())
+    return quadrature.integrated(moved, evaluate(moved, point.theta, point.modes))
+
+
+def _density(model: Model, calendar: Array, drift: float) -> float:
+    positive = (model.months.rate > 0) & (model.months.used > 0)
+    return drift * float(calendar[positive].sum())
 
 
 def _slope(model: Model, point: Point, calendar: Array, drift: float) -> float:

@@ -126,10 +126,15 @@ class DecayFit:
         if self.core is not None:
             parts = [self._decline(), self._season(), self._follows()]
             parts.insert(0 if self.calendar.verdict == "open" else 1, self.calendar.text)
-            parts.append(self.recording.text if self.recording else "")
+            parts.insert(0 if self.fades else len(parts), self.recording.text if self.recording else "")
         if self.left_out:
             parts.append(f"Left out, because age or endpoints are unknown: {', '.join(self.left_out)}.")
         return " ".join(filter(None, parts))
+
+    @property
+    def fades(self) -> bool:
+        """Whether less and less may be written down, so that what falls is recorded hours."""
+        return self.recording is not None and self.recording.fades
 
     def _decline(self) -> str:
         """From onboarding to the target in minutes per endpoint per month, or that there is no decline."""
@@ -143,7 +148,7 @@ class DecayFit:
             mean = _range(minutes, target.level_column, "mean_")
             return (
                 f"Over {counts}: {self.kinds.text} The mean of all clients is {mean} minutes at "
-                f"{target.months} months; the claim is {target.text}. {self._curve()} {self._sight()}"
+                f"{target.months} months; the claim is {target.text}. {self._sight()}"
             ).strip()
         if not np.isfinite(gate.log_ratio):
             return f"No decline detected: over {counts}, no two clients have early and late months to compare."
@@ -158,16 +163,34 @@ class DecayFit:
             verdict = "it is at or under that by then"
         elif level["low"] > target.target_h:
             verdict = "it has not come down to that by then"
+        path = self._start_seen and self.calendar.verdict != "open"
         start = f"goes from {_range(minutes, 'start_h')} minutes per endpoint and month at onboarding to"
-        start = start if self._start_seen else "is at"
         return (
-            f"Over {counts}, the typical client {start} {_range(minutes, target.level_column)} minutes "
-            f"{'' if self._start_seen else 'per endpoint and month '}after {target.months} months; "
+            f"Over {counts}, the typical client {start if path else 'is at'} "
+            f"{_range(minutes, target.level_column)} minutes "
+            f"{'' if path else 'per endpoint and month '}after {target.months} months"
+            f"{' by recorded hours' if self.fades else ''}; "
             f"the claim is {target.text}, and {verdict}. The mean of the clients is "
             f"{_range(minutes, target.level_column, 'mean_')} minutes at {target.months} months. "
-            f"The distance to the floor halves every {_range(self.population, 'half_life_months', '', '.1f')} "
-            f"months. {self._arrival()} {self._curve()} {self._sight()}"
+            f"{self._speed()}{self._curve()} {self._sight()}"
         ).strip()
+
+    def _speed(self) -> str:
+        """How fast the typical client falls, and when it is at the target; nothing where that is not seen."""
+        first = self.core.model.months.age_start[:, 0]  # type: ignore[union-attr]
+        young = (first < decline_test.YOUNG_MONTHS).sum() >= MIN_CLIENTS
+        if self.calendar.verdict == "open" or self.fades or not young:
+            return ""
+        months = self.population.loc["months_to_target"]
+        halves = _range(self.population, "half_life_months", "", ".1f")
+        speed = f"The distance to the floor halves every {halves} months. "
+        if self.recording is not None and self.recording.least < 1:
+            return speed
+        when = months.map(lambda value: f"{value:.0f}" if np.isfinite(value) else "never")
+        reached = "never reached" if when["estimate"] == "never" else f"reached in month {when['estimate']}"
+        if when["low"] == "never":
+            return f"{speed}The target is never reached on that path. "
+        return f"{speed}The target is {reached} (95 % interval month {when['low']} to {when['high']}). "
 
     @property
     def _start_seen(self) -> bool:
@@ -179,15 +202,6 @@ class DecayFit:
         if not len(names):
             return ""
         return f"By themselves {len(names)} fall beyond doubt, and have a half-life: {', '.join(names)}. "
-
-    def _arrival(self) -> str:
-        """When the typical client is at the target."""
-        months = self.population.loc["months_to_target"]
-        when = months.map(lambda value: f"{value:.0f}" if np.isfinite(value) else "never")
-        reached = "never reached" if when["estimate"] == "never" else f"reached in month {when['estimate']}"
-        if when["low"] == "never":
-            return "The target is never reached on that path."
-        return f"The target is {reached} (95 % interval month {when['low']} to {when['high']})."
 
     def _curve(self) -> str:
         """Which curve the data support."""
@@ -217,7 +231,7 @@ class DecayFit:
             who = f"No client's first {first:.0f} months are in the fit"
             who = who if not self.gate.seen else f"Only {self.gate.seen} clients were seen from the start"
             text.append(f"{who}, so the start is a guess.")
-        elif self.gate.seen < len(months.used) / 2:
+        elif self.gate.declines and self.gate.seen < len(months.used) / 2:
             text.append("Most clients were not seen young, so the start is that of those who were.")
         return " ".join(text)
 
@@ -225,7 +239,9 @@ class DecayFit:
         """The wave taken out; or that a season may pass for a decline, if all start at one time of the year."""
         if self.season is not None:
             return f"A yearly wave was taken out. {self.season.text}"
-        starts = set() if self.observed is None else set(self.observed["first"].dt.month.dropna())
+        young = self.core.model.months.age_start[:, 0] < decline_test.FROM_START  # type: ignore[union-attr]
+        seen = [name for name, is_young in zip(self.names, young, strict=True) if is_young]
+        starts = set() if self.observed is None else set(self.observed.loc[seen, "first"].dt.month.dropna())
         doubtful = self.gate.declines and 0 < len(starts) <= ONE_SEASON
         return "All clients start at one time of the year, so a season can pass for a decline." if doubtful else ""
 
@@ -235,7 +251,9 @@ class DecayFit:
         rates = self.core.model.months.rate.sum(axis=1)  # type: ignore[union-attr]
         silent = sorted(name for name, rate in zip(self.names, rates, strict=True) if not rate)
         elsewhere = f" No reactive hours at all, perhaps because they are kept elsewhere: {', '.join(silent)}."
-        return f"Client by client: {kinds}.{elsewhere if silent else ''}"
+        what = ", with any drift left in" if self.calendar.verdict == "open" else ""
+        what = ", by recorded hours" if self.fades else what
+        return f"Client by client{what}: {kinds}.{elsewhere if silent else ''}"
 
     def summary(self) -> pd.DataFrame:
         """Population table, rounded."""
@@ -499,11 +517,11 @@ def fit_decay(
         left = clients_left(panel)[names].to_numpy()
         known = rows[["client", "age_start", "month"]].rename(columns={"age_start": "age_months"})
         changes = changes.merge(known.drop_duplicates(["client", "age_months"]), how="left")
-    kinds = two_kinds(core, names, clients["follows"], draws, target)
-    shown = WHO if not kinds.two else {who: name for who, name in WHO.items() if who != "typical"}
     population.loc[[*LEVELS, target.level_column], ["low", "mean_low"]] *= recording.least
     calendar = made.calendar(population, target)
-    sight = Sight(gate.declines, gate.seen, shown, calendar.verdict, recording.least)
+    kinds = two_kinds(core, names, clients["follows"], draws, target, settled=calendar.verdict != "open")
+    shown = WHO if not kinds.two else {who: name for who, name in WHO.items() if who != "typical"}
+    sight = Sight(gate.declines, gate.seen, shown, calendar.verdict, recording.least, recording.fades)
     claim = check_claim(core, draws, typical, population, left, target, sight)
     if not gate.declines:
         population.loc[["half_life_months", "months_to_target"]] = np.nan

@@ -11,16 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import beta, norm
+from scipy.stats import chi2, norm
 
 from rhem_lib.decay import posterior
+from rhem_lib.decay.client_months import Months
 from rhem_lib.decay.curves import Array
 from rhem_lib.decay.decline_test import FROM_START, first_and_last, log_ratio_variance
-from rhem_lib.decay.mixed_model import Fit
+from rhem_lib.decay.mixed_model import Drift, Fit
 from rhem_lib.settings import Target
 
 LEAST_AGE, LEAST_CLIENTS, LEAST_KIND = 12.0, 8, 3
+TINY = 1e-9
 EVIDENCE, LEAST_SHARE = 0.5, 0.1  # 2 x log likelihood, beside two groups of clients in `follows`
+MEANS, SPREADS = np.linspace(-3.5, -0.05, 24), np.geomspace(0.05, 2.5, 8)
+SHARES, DOUBTS = np.linspace(0.005, 0.995, 100), np.linspace(-2, 2, 9)
 NAMES = ("improving", "not improving")
 
 
@@ -31,7 +35,8 @@ class Kinds:
     Attributes
     ----------
     share, low, high : float
-        Share of clients that improve, with 95 % interval, of those seen from the start for a year.
+        Share of clients that improve, with 95 % interval, of those seen from the start for a year. The interval
+        takes in the shares under any drift of everyone's hours that the data allow for.
     evidence : float
         2 x the difference in log likelihood of two kinds against one.
     table : DataFrame, indexed by kind (improving, not improving)
@@ -41,6 +46,8 @@ class Kinds:
     followed : (int, int)
         Of these clients, those that decay and those that are flat each by their own path.
     target : Target
+    settled : bool
+        Whether a fall with age can be told from one with the calendar; else there are bounds, and no share.
     """
 
     share: float
@@ -51,6 +58,7 @@ class Kinds:
     improves: pd.Series
     followed: tuple[int, int]
     target: Target
+    settled: bool = True
 
     def summary(self) -> pd.DataFrame:
         """Table, rounded."""
@@ -68,6 +76,11 @@ class Kinds:
         if not self.two:
             return ""
         known = int(self.improves.notna().sum())
+        if not self.settled:
+            return (
+                "Clients are of two kinds by their own paths, but which share improves with age cannot be told: "
+                f"of {known} clients seen from the start for a year {self.low:.0%} to {self.high:.0%} may do so."
+            )
         minutes = 60 * self.table.drop(columns="clients")
 
         def shown(kind: str, name: str) -> str:
@@ -83,8 +96,10 @@ class Kinds:
         )
 
 
-def two_kinds(fit: Fit, names: list[str], follows: pd.Series, draws: posterior.Draws, target: Target) -> Kinds:
-    """Hold one kind of clients against two; `follows` says what each client does by its own path."""
+def two_kinds(
+    fit: Fit, names: list[str], follows: pd.Series, draws: posterior.Draws, target: Target, *, settled: bool = True
+) -> Kinds:
+    """Hold one kind of clients against two; `follows` is what each client does by its own path."""
     months = fit.model.months
     ratio, early, late = first_and_last(months)
     last = (months.age_end * months.used).max(axis=1)
@@ -95,14 +110,23 @@ def two_kinds(fit: Fit, names: list[str], follows: pd.Series, draws: posterior.D
     if known.sum() >= LEAST_CLIENTS:
         chance = log_ratio_variance(fit, early, late)[known]
         evidence, improves[known] = _mixture(ratio[known], chance)
-        share, low, high = _share(improves[known])
+        lag, share = _lag(months, early, late)[known], float(improves[known].mean())
+        low, high = _limits(ratio[known], chance, lag, fit)
+        low, high = (min(low, share), max(high, share)) if settled or fit.doubt else (0.0, 1.0)
     sure = np.nan_to_num(improves, nan=-1.0)
     groups = dict(zip(NAMES, (sure > 0.5, (sure >= 0) & (sure <= 0.5)), strict=True))
     table = pd.DataFrame.from_dict({kind: _levels(who, draws, target) for kind, who in groups.items()}, "index")
     own = follows[names][known]
     followed = int((own == "decaying").sum()), int((own == "flat").sum())
     found = pd.Series(improves, pd.Index(names, name="client"))
-    return Kinds(share, low, high, evidence, table, found, followed, target)
+    return Kinds(share, low, high, evidence, table, found, followed, target, settled)
+
+
+def _lag(months: Months, early: Array, late: Array) -> Array:
+    """Months between each client's first and last months."""
+    middle = (months.age_start + months.age_end) / 2
+    last, first = ((middle * part).sum(1) / np.maximum(part.sum(1), TINY) for part in (late, early))
+    return last - first
 
 
 def _mixture(ratio: Array, chance: Array) -> tuple[float, Array]:
@@ -129,14 +153,25 @@ def _mixture(ratio: Array, chance: Array) -> tuple[float, Array]:
     return 2 * float(single.fun - double.fun), 1 / (1 + np.exp(-odds))
 
 
-def _share(improves: Array) -> tuple[float, float, float]:
-    """Share and its limits: Jeffreys' for counts, with as many fewer clients as kinds are in doubt."""
-    count = len(improves)
-    share = improves.mean()
-    chance = max(share * (1 - share), 1e-9)
-    count = chance / (chance / count + (improves * (1 - improves)).sum() / count**2)
-    limits = beta.ppf([0.025, 0.975], share * count + 0.5, (1 - share) * count + 0.5)
-    return float(share), float(limits[0]), float(limits[1])
+def _limits(ratio: Array, chance: Array, lag: Array, fit: Fit) -> tuple[float, float]:
+    """95 % limits of the share that improves, by its profile likelihood.
+
+    Over how much these improve, and over what drift of everyone's hours may still be in them.
+    """
+    found = fit.drift or fit.doubt or Drift()
+    drift = 0.0 if found is fit.drift else found.log
+    moved = (_profile(ratio - (drift + z * found.error) * lag, chance) - z**2 / 2 for z in DOUBTS)
+    profile = np.max(list(moved), axis=0)
+    inside = SHARES[2 * (profile.max() - profile) <= chi2.ppf(0.95, 1)]
+    return float(inside.min()), float(inside.max())
+
+
+def _profile(ratio: Array, chance: Array) -> Array:
+    """Log likelihood of every one of SHARES."""
+    mean, sd = (x.ravel()[:, None] for x in np.meshgrid(MEANS, SPREADS))
+    improving, still = norm.pdf(ratio, mean, np.sqrt(sd**2 + chance)), norm.pdf(ratio, 0.0, np.sqrt(chance))
+    share = SHARES[:, None, None]
+    return np.asarray(np.log(share * improving + (1 - share) * still + TINY).sum(axis=2).max(axis=1))
 
 
 def _levels(who: NDArray[np.bool_], draws: posterior.Draws, target: Target) -> dict[str, float]:

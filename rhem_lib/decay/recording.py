@@ -47,6 +47,11 @@ class RecordingCheck:
         return tuple(self.table["finding"])
 
     @property
+    def fades(self) -> bool:
+        """Whether less and less may be written down per ticket, so that a fall is one of recorded hours."""
+        return "hours per ticket" in self.found
+
+    @property
     def text(self) -> str:
         """What was found, and what it means for the answer; nothing where nothing was."""
         return " ".join(_WORDS[row.finding](row) for row in self.table.itertuples())
@@ -56,7 +61,8 @@ _WORDS = {
     "hours per ticket": lambda row: (
         f"Warning: hours per ticket change by {row.value:+.1%} a month (95 % interval {row.low:+.1%} to "
         f"{row.high:+.1%}) beyond what tickets do. Less may be written down from month to month, or tickets are "
-        "solved faster; hours alone cannot tell, so part or all of a fall may be the recording."
+        "solved faster; hours alone cannot tell. All that is said is of recorded hours: part or all of a fall may "
+        "be the recording, and none of it is shown to be an improvement."
     ),
     "rounded times": lambda row: (
         "All times are multiples of "
@@ -70,8 +76,9 @@ _WORDS = {
         f"month {HUMP_MONTHS + 1:.0f} are left out of the fit, so that the curve is that of the fall."
     ),
     "growth": lambda row: (
-        f"The typical client's endpoints grew to {row.value:.1f} times those of its beginning. Where new "
-        "endpoints start anew, a client falls more slowly than an endpoint does."
+        f"The typical client's endpoints grew to {row.value:.1f} times those of its beginning. All levels are "
+        "of whole clients, with their new endpoints: where these start anew, a client falls more slowly than an "
+        "endpoint does, and an endpoint of that age is lower."
     ),
 }
 

@@ -20,7 +20,7 @@ LAST_MONTHS = 3
 FEWEST = 3  # clients in a group whose mean is worth a number
 CALENDAR = {
     "drift": " Everyone's drift by calendar time is taken out.",
-    "open": " Whether hours fall with age or with the calendar cannot be told.",
+    "open": " Whether hours fall with age or with the calendar cannot be told; any drift is left in.",
 }
 WHO = {"typical": "the typical client", "mean": "the mean of the clients", "portfolio": "the portfolio"}
 
@@ -30,7 +30,7 @@ class Sight:
     """Whether hours fall with age at all, how many clients were seen from the start, and of whom to speak.
 
     And whether everyone's drift by calendar time was taken out (drift) or cannot be told from age (open), and
-    which share of the hours was worked at least.
+    which share of the hours was worked at least, and whether less and less may be written down per ticket.
     """
 
     declines: bool
@@ -38,11 +38,12 @@ class Sight:
     who: dict[str, str]
     calendar: str = "none"
     least: float = 1.0
+    fades: bool = False
 
     @property
     def start(self) -> bool:
-        """Whether a start may be claimed."""
-        return self.declines and self.seen >= FEWEST
+        """Whether a path from a start may be claimed."""
+        return self.declines and self.seen >= FEWEST and self.calendar != "open"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ class Claim:
         unseen = "" if seen else " The start is not seen."
         none = "" if self.sight.declines else " No decline is detected."
         none += CALENDAR.get(self.sight.calendar, "")
+        none += (
+            " All of it is of recorded hours, of which there are ever fewer a ticket." if self.sight.fades else ""
+        )
         return (
             f"The claim is {self.target.text}.{none}{unseen} Minutes per endpoint and month {when}, with 95 % "
             f"intervals: {paths}. At or under {60 * self.target.target_h:.0f} "

@@ -162,7 +162,7 @@ class Facts:
     forecast, ahead : Range
         Of this quarter, from the data before it; of the next one, from the data up to here. 90 %.
     by_age : bool
-        Whether over all clients a fall comes with age, and not with the calendar.
+        Whether over all clients a fall comes with age, and not with the calendar or the recording.
     goal_path : Range
         The client's path in the month of the goal, where that is ahead.
     causes : DataFrame
@@ -316,7 +316,7 @@ def gather(
         ahead=ahead,
         goal_path=_goal_path(fits.fit, client, goal, float(age.max())),
         follows=_follows(fits.fit, client),
-        by_age=fits.fit.usable and fits.fit.calendar.verdict in ("none", "drift"),
+        by_age=fits.fit.usable and fits.fit.calendar.verdict in ("none", "drift") and not fits.fit.fades,
         left=left,
         entries=entries[entries["worked_on"] >= start],
         causes=_causes(entries, served, start),

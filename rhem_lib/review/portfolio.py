@@ -398,10 +398,12 @@ def curve(b: PortfolioFacts) -> Section:
               start=start["estimate"], minutes=then["expected"], n=goal.months)  # fmt: skip
     if not fit.gate.declines:
         title = t("Any fall after onboarding may be chance")
-    elif fit.kinds is not None and fit.kinds.two:
-        title = t("{share} of clients improve after onboarding, the others do not", share=fit.kinds.share)
+    elif fit.fades:
+        title = t("Recorded hours fall, but less may be written down for each problem")
     elif fit.calendar.verdict == "open":
         title = t("Whether clients improve, or all hours fall, cannot be told")
+    elif fit.kinds is not None and fit.kinds.two:
+        title = t("{share} of clients improve after onboarding, the others do not", share=fit.kinds.share)
     reached = mark("That is close to the goal of {line} minutes: the data allow either side.")
     if then["expected_high"] <= b.target:
         reached = mark("That is at or under the goal of {line} minutes.")

@@ -1,6 +1,7 @@
 """Two kinds of clients: those that improve, and those that never do."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,10 @@ from worlds import WORLDS, simulate_world
 
 from rhem_lib.decay import kinds
 from rhem_lib.decay.fit import fit_decay
+from rhem_lib.decay.posterior import draw_clients
+
+NO_DRIFT = SimpleNamespace(drift=None, doubt=None)
+RNG = np.random.default_rng(0)
 
 
 def test_where_half_never_improve_the_headline_is_the_share_that_does():
@@ -25,6 +30,27 @@ def test_where_half_never_improve_the_headline_is_the_share_that_does():
     assert levels.loc["not improving", "level_h"] > 0.8 * levels.loc["not improving", "start_h"]
 
 
+def test_where_age_and_calendar_are_one_no_share_improves():
+    together = replace(WORLDS["C50"], onboarded=(0.0, 1.0), clients=16, months=24)
+    fit = fit_decay(simulate_world(together, seed=3)[0])
+    assert fit.kinds.two
+    assert fit.calendar.verdict == "open"
+    assert "which share improves with age cannot be told" in fit.text
+    assert "0% to 100% may do so" in fit.text
+    assert "improve, from" not in fit.text
+
+
+def test_the_share_takes_in_the_drifts_that_the_data_allow_for():
+    fit = fit_decay(simulate_world(replace(WORLDS["C50"], drift=-0.01, clients=24), seed=132200)[0])
+    core = replace(fit.core, doubt=replace(fit.core.doubt, log=-0.01, error=0.005))
+    sure, doubtful = (
+        kinds.two_kinds(x, list(fit.names), fit.clients["follows"], draw_clients(core, 50, RNG), fit.target)
+        for x in (replace(core, doubt=None), core)
+    )
+    assert sure.share == doubtful.share
+    assert doubtful.low < sure.low - 0.01
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_where_all_are_alike_there_is_one_kind(share):
     for seed in range(2):
@@ -39,12 +65,16 @@ def test_clients_not_seen_for_a_year_are_of_no_kind():
     assert not fit.kinds.two
 
 
-def test_share_by_hand():
-    """30 of 40 known for certain: Jeffreys' limits of 30 of 40."""
-    share, low, high = kinds._share(np.repeat([1.0, 0.0], [30, 10]))
-    assert share == 0.75
-    assert (low, high) == pytest.approx((0.602, 0.864), abs=0.002)
-    assert kinds._share(np.full(40, 0.75))[2] > high
+def test_limits_of_a_share_by_hand():
+    """30 of 40 that surely improve have those of a binomial's likelihood; where nothing is known, any share is."""
+    ratio = np.r_[np.full(30, -1.5), np.zeros(10)]
+    shares = np.linspace(0.005, 0.995, 100)
+    log = 30 * np.log(shares) + 10 * np.log(1 - shares)
+    inside = shares[log.max() - log <= 1.921]
+    assert kinds._limits(ratio, np.full(40, 1e-3), np.zeros(40), NO_DRIFT) == pytest.approx(
+        (inside.min(), inside.max()), abs=0.011
+    )
+    assert kinds._limits(np.full(40, -0.05), np.ones(40), np.zeros(40), NO_DRIFT) == (0.005, 0.995)
 
 
 def test_mixture_of_two_points_by_hand():

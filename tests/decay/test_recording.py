@@ -74,7 +74,9 @@ def test_the_months_of_a_hump_are_left_out_of_the_fit():
 
 def test_less_and_less_written_down_reads_as_a_warning_in_the_finding():
     fit = fit_decay(simulate_world(replace(WORLDS["F"], clients=20), seed=1)[0])
-    assert "Warning: hours per ticket change by -" in fit.text
+    assert fit.text.startswith("Warning: hours per ticket change by -")
+    assert "of recorded hours" in fit.claim.text
+    assert "halves every" not in fit.text
     assert fit.recording.table["high"].item() < 0
 
 

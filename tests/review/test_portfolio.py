@@ -160,11 +160,12 @@ def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel)
             {"calendar": SimpleNamespace(verdict="open")},
             "Whether clients improve, or all hours fall, cannot be told",
         ),
+        ({"fades": True}, "Recorded hours fall, but less may be written down"),
     ],
 )
 def test_the_curve_names_no_typical_client_where_there_is_none(changes, title):
     panel, fit, test, account = make_book()
-    known = {"usable": True, "gate": SimpleNamespace(declines=True), "kinds": None}
+    known = {"usable": True, "gate": SimpleNamespace(declines=True), "kinds": None, "fades": False}
     known["calendar"] = SimpleNamespace(verdict="none")
     fit = SimpleNamespace(**vars(fit) | known | changes, predict=fit.predict,
                           month_draws=fit.month_draws, shape="exponential", text="The fit.",
