@@ -494,7 +494,7 @@ def read_settings(folder: Path) -> Settings:
         raise SettingsError(
             "there is no rhem.toml here, so this folder is not a workspace.",
             where=str(folder),
-            fix='Create it with one line: name = "Your MSP". `rhem sample DIR` makes a complete example.',
+            fix="Make it one with `rhem new DIR`; `rhem sample DIR` makes a complete example.",
         )
     settings = _read(path, Settings)
     clients = dict(settings.clients)

@@ -85,7 +85,7 @@ def test_a_workspace_is_not_read_while_a_name_is_two_clients(workspace):
 
 
 def test_a_folder_without_settings_says_what_to_do(tmp_path):
-    with pytest.raises(SettingsError, match=r"is not a workspace\. Create it with one line"):
+    with pytest.raises(SettingsError, match=r"is not a workspace\. Make it one with `rhem new DIR`"):
         read_settings(tmp_path)
 
 

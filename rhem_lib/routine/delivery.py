@@ -82,12 +82,8 @@ def draft(
 
     Parameters
     ----------
-    folder : Path
-        Workspace.
-    quarter : str
-        Such as 2026Q3; the last one that has decks by default.
-    clients : sequence of str, optional
-        Only these.
+    folder, quarter, clients
+        As in `decks`.
     again : bool
         Also decks that were sent already.
     tell : callable

@@ -89,11 +89,14 @@ def start(folder: Path, name: str, time_zone: str = "UTC", systems: Sequence[str
         if work is not None and "rhem.toml" in new and normal_name(name) in map(normal_name, _names(work)):
             write_whole(folder / "rhem.toml", "\n".join([*head, own, *tail]))
             work = load(folder)
-        if work is not None and len(_clients(work)) and not (folder / "clients.csv").exists():
+        # Nothing was pulled of these yet; their agreements may know starts that lists do not.
+        live = chosen if work is None else [profiles[source.system] for source in work.settings.sources]
+        live = [profile for profile in live if profile.api and not (folder / "exports" / profile.name).is_dir()]
+        if work is not None and not live and len(_clients(work)) and not (folder / "clients.csv").exists():
             new["clients.csv"] = csv_text(_clients(work))
             write_whole(folder / "clients.csv", new["clients.csv"])
     kept = [file for file in (*files, "clients.csv") if file not in new and (folder / file).exists()]
-    return Started(folder, (*written, *new), tuple(kept), tuple(_next(folder, chosen, work, problem)))
+    return Started(folder, (*written, *new), tuple(kept), tuple(_next(folder, chosen, live, work, problem)))
 
 
 def _source(profile: Profile, url: str) -> list[str]:
@@ -139,17 +142,19 @@ def _clients(work: Workspace) -> pd.DataFrame:
     return table.assign(billing=table["client"].map(billing))
 
 
-def _next(folder: Path, chosen: Sequence[Profile], work: Workspace | None, problem: str) -> list[str]:
+def _next(
+    folder: Path, chosen: Sequence[Profile], live: Sequence[Profile], work: Workspace | None, problem: str
+) -> list[str]:
     """What to do next, in order."""
     if problem:
         return [problem]
-    if work is None:
-        live = [name for profile in chosen for name in _variables(profile)]
+    if work is None or live:
+        names = [name for profile in live for name in _variables(profile)]
         files = [f"{p.title}: {', '.join(dict.fromkeys(t.table for t in p.tables))}" for p in chosen if not p.api]
         again = f"then `rhem new {folder}` again for clients.csv."
-        pull = [f"set the variables {', '.join(live)} and `rhem pull {folder}`,"] if live else []
+        pull = [f"set the variables {', '.join(names)} and `rhem pull {folder}`,"] if live else []
         place = f"put exports into {folder / 'exports'}"
-        put = [f"{place} ({'; '.join(files)}),"] if files else [f"{place},"] if not live else []
+        put = [] if work else [f"{place} ({'; '.join(files)}),"] if files else [f"{place},"] if not live else []
         return [*pull, *put, again]
     unknown = int(work.clients["onboarded_on"].isna().sum())
     more = [f"{unknown} clients have no start: add them to clients.csv."] if unknown else []

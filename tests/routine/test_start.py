@@ -58,6 +58,18 @@ def test_exports_that_are_there_name_the_clients(tmp_path):
     assert read_settings(tmp_path).own_company == ["Us"]  # its own work is no client's
 
 
+def test_clients_are_named_once_the_systems_were_pulled(tmp_path):
+    """Before, a list of computers would be the start of a client whose agreement is older."""
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "pcs.csv").write_text(LISTS)
+    for systems in (["connectwise=https://cw.example.com/v4"], []):
+        made = start(tmp_path, "Us", systems=systems)
+        assert "clients.csv" not in made.written and "put exports" not in made.text
+        assert f"CONNECTWISE_CLIENT_ID and `rhem pull {tmp_path}`, then `rhem new {tmp_path}` again" in made.text
+    (tmp_path / "exports" / "connectwise").mkdir()
+    assert start(tmp_path, "Us").written == ("clients.csv",)
+
+
 def test_the_list_of_clients_moves_no_number(workspace):
     folder = workspace({"time.csv": TIME, "pcs.csv": LISTS}, SORTED)
     before = rhem.load(folder)
