@@ -119,12 +119,19 @@ def _written(values: dict[str, object]) -> dict[str, object]:
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """Return a number for people: one decimal below ten, thousands separated, a dash for NaN."""
+    """Return a number for people: one decimal below ten, or as many as asked for, a dash for NaN."""
     if not np.isfinite(value):
         return "–"
     digits = max(decimals, 1) if abs(value) < 9.95 else decimals
     rounded = Decimal(f"{value:.{digits}f}")
-    return str(format_decimal(rounded if rounded else Decimal(0), locale=locale()))
+    form = f"#,##0.{'0' * decimals}" if decimals else None
+    return str(format_decimal(rounded if rounded else Decimal(0), form, locale=locale()))
+
+
+def signed(value: float, decimals: int = 0) -> str:
+    """Return a change with its sign; none for what rounds to zero."""
+    text = number(abs(value), decimals)
+    return f"{'+' if value > 0 else '−'}{text}" if abs(value) >= 0.05 else text
 
 
 def percent(share: float) -> str:

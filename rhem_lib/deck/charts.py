@@ -26,7 +26,7 @@ from pptx.util import Emu, Pt
 from rhem_lib.deck.fit_text import plain
 from rhem_lib.deck.places import Places
 from rhem_lib.deck.workbook import PLAIN
-from rhem_lib.language import month_name, month_span, number, t
+from rhem_lib.language import month_name, month_span, number, signed, t
 from rhem_lib.review import Section
 
 INK, GREY, LIGHT = "tx1", "accent4", "accent5"  # names of theme colours: the brand's template decides their values
@@ -295,7 +295,7 @@ def months_chart(place: ChartPlaceholder, section: Section) -> bool:
     _month_axis(chart, len(rows))
     text = f"{section.title}. {' '.join(section.paragraphs)}"
     describe(frame, t("Chart: minutes by month"), t("Line chart. {text}", text=text))
-    return bool((rows["normal_high"] > top).any())
+    return bool((rows.loc[known, "normal_high"] > top).any())
 
 
 def _gridlines(chart: Chart, step: float) -> None:
@@ -337,10 +337,12 @@ def _end_labels(rows: pd.DataFrame, free: Places) -> dict[str, dict[int, Label]]
         first, final = (month_name(when) for when in rows.loc[ahead, "month"].iloc[[0, -1]])
         text = (t("{first} to {last}", first=first, last=final), str(rows.loc[ahead, "label"].iloc[-1]))
     forecast, named = (free.box(end, at, lines, 14, "r") for at, lines in ((value, text), (goal, line)))
-    touch = forecast[1] < named[3] and named[1] < forecast[3]
-    place = "r" if not touch else "b" if value >= goal else "t"
-    free.taken.append(free.box(end, goal, line, 14, place))
-    return {"goal": {end: Label(line, place)}, "ahead": {end: Label(text, "r", BRAND)} if ahead.any() else {}}
+    at, place = end, "r"
+    if forecast[1] < named[3] and named[1] < forecast[3]:  # they touch: the goal goes where its line is free
+        spots = [(i, side) for i in range(1, end) for side in "bt"]
+        at, place = min(spots, key=lambda spot: free.cost(free.box(spot[0], goal, line, 14, spot[1])))
+    free.taken.append(free.box(at, goal, line, 14, place))
+    return {"goal": {at: Label(line, place)}, "ahead": {end: Label(text, "r", BRAND)} if ahead.any() else {}}
 
 
 def _month_labels(minutes: pd.Series, chosen: pd.Series, free: Places) -> dict[int, Label]:
@@ -482,7 +484,7 @@ def bridge_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
     low, size = np.minimum(starts, ends), np.abs(ends - starts)
     total, up = np.array([True, False, False, True]), ends >= starts
     texts = {
-        i: Label((number(change[i], 1) if total[i] else signed(change[i]),), "t",
+        i: Label((number(change[i], 1) if total[i] else signed(change[i], 1),), "t",
                  INK if total[i] else WARNING if up[i] else BRAND, 16)
         for i in range(4)
     }  # fmt: skip
@@ -499,7 +501,7 @@ def bridge_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
         series.append(Series(t("Step {n}", n=i + 1), pair, line=(GREY, 0.5, "")))
     top = 1.2 * float((low + size).max())
     _, frame = combine(place, rows["name"].map(plain).tolist(), series, top, (0.0, 0.03, 1.0, 0.81), gap=55)
-    figures = "; ".join(f"{name}: {signed(v)}" for name, v in zip(rows["name"], change, strict=True))
+    figures = "; ".join(f"{name}: {signed(v, 1)}" for name, v in zip(rows["name"], change, strict=True))
     describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
 
 
@@ -507,7 +509,7 @@ def change_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
     """How much each cause added or took away, most first; what added most in the warning colour."""
     shown = rows if len(rows) <= MOST_BARS else _with_rest(rows)
     values = shown["change"].round(1).to_numpy(float)
-    texts = {i: Label((signed(v),), "outEnd", INK, 14, bold=False) for i, v in enumerate(values)}
+    texts = {i: Label((signed(v, 1),), "outEnd", INK, 14, bold=False) for i, v in enumerate(values)}
     first = {0: WARNING} if values[0] > 0 else {}
     series = [Series(title, values, "bar", fill=MIDDLE, points=first, labels=texts)]
     reach = 1.35 * max(float(np.abs(values).max()), 0.1)
@@ -518,7 +520,7 @@ def change_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
     chart.value_axis.minimum_scale = -reach if values.min() < 0 else 0
     chart.category_axis.reverse_order = True
     chart.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
-    figures = "; ".join(f"{name}: {signed(v)}" for name, v in zip(shown["name"], values, strict=True))
+    figures = "; ".join(f"{name}: {signed(v, 1)}" for name, v in zip(shown["name"], values, strict=True))
     describe(frame, t("Chart: {title}", title=title), t("Bar chart. {text}", text=f"{title}. {figures}."))
 
 
@@ -532,9 +534,3 @@ def _with_rest(rows: pd.DataFrame) -> pd.DataFrame:
 def _short(name: str) -> str:
     text = plain(name)
     return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
-
-
-def signed(value: float) -> str:
-    """A change with its sign and one decimal."""
-    text = number(abs(value), 1)
-    return text if float(f"{abs(value):.1f}") == 0 else f"{'+' if value > 0 else '−'}{text}"

@@ -15,7 +15,7 @@ from pptx.util import Emu, Pt
 from rhem_lib.deck.charts import describe
 from rhem_lib.deck.fit_text import SAFETY, line_height, plain, shorten, text_width, wrap
 
-NUMBER = re.compile(r"^([\s,.%-]*\d[\d,.%-]*[\s,.%-]*|–)$")
+NUMBER = re.compile(r"^([\s,.%+−-]*\d[\d,.%-]*[\s,.%-]*|–)$")
 LARGEST, SMALLEST, SECOND = 16, 10, 2  # points; how much smaller the second line of a cell is
 PADDING = Pt(5)  # on each side of a cell but the left of the first, which meets the other left edges
 NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
@@ -38,8 +38,7 @@ def fill(  # noqa: PLR0913  each is a way to show rows or cells
     """Fill a table placeholder: `strong` rows, `lead` columns, `tinted` cells; rows grow to `tall`."""
     left, top, width, height = place.left, place.top, place.width, place.height
     cells = [[(plain(a), plain(b)) for a, b in row] for row in ([(head, "") for head in heads], *rows)]
-    widths = _widths(cells, width)
-    size = _fit(cells, widths, height)
+    size, widths = _fit(cells, width, height)
     lines = next(n for n in (MOST_LINES, 2, 1) if n == 1 or _tall(cells, widths, size, n) <= height)
     heights = _heights(cells, widths, size, lines, height, tall)
     frame = place.insert_table(rows=len(cells), cols=len(heads))
@@ -66,13 +65,13 @@ def fill(  # noqa: PLR0913  each is a way to show rows or cells
     describe(frame, alt_text, f"{alt_text}. {rest}")
 
 
-def _widths(cells: Sequence[Sequence[Cell]], width: float) -> list[float]:
+def _widths(cells: Sequence[Sequence[Cell]], width: float, size: float) -> list[float]:
     """Return the columns' widths: what their texts take, the widest cut to one level where that is too much.
 
     Heads may wrap, so of a head its longest word counts; what is left over goes to all alike.
     """
     columns = zip(*cells, strict=True)
-    natural = np.array([_natural(head, body) for head, *body in columns])
+    natural = np.array([_natural(head, body, size) for head, *body in columns])
     level = np.sort(natural)
     for k, least in enumerate(level):  # the columns narrower than the level keep their width
         rest = (width - level[:k].sum()) / (len(level) - k)
@@ -82,11 +81,11 @@ def _widths(cells: Sequence[Sequence[Cell]], width: float) -> list[float]:
     return (natural + spare).tolist()
 
 
-def _natural(head: Cell, body: Sequence[Cell]) -> float:
+def _natural(head: Cell, body: Sequence[Cell], size: float) -> float:
     """Return the width in EMU at which no text of a column wraps."""
-    texts = [(word, LARGEST) for word in (*head[0].split(), head[0][: len(head[0]) // 2 + 2])]  # in two lines
-    texts += [(text, LARGEST - SECOND * k) for pair in body for k, text in enumerate(pair)]
-    widest = max((text_width(text, size, True) for text, size in texts), default=0.0)
+    texts = [(word, size) for word in (*head[0].split(), head[0][: len(head[0]) // 2 + 2])]  # in two lines
+    texts += [(text, size - SECOND * k) for pair in body for k, text in enumerate(pair)]
+    widest = max((text_width(text, points, True) for text, points in texts), default=0.0)
     return Pt(widest / SAFETY + 1) + 2 * PADDING
 
 
@@ -119,13 +118,13 @@ def _tall(cells: Sequence[Sequence[Cell]], widths: Sequence[float], size: float,
     return sum(_row_height(row, widths, size, most) for row in cells)
 
 
-def _fit(cells: Sequence[Sequence[Cell]], widths: Sequence[float], height: float) -> float:
-    size = float(LARGEST)
-    while size > SMALLEST:
+def _fit(cells: Sequence[Sequence[Cell]], width: float, height: float) -> tuple[float, list[float]]:
+    """Return the largest size at which the rows fit and no word breaks, and the widths of its columns."""
+    for size in map(float, range(LARGEST, SMALLEST - 1, -1)):
+        widths = _widths(cells, width, size)
         if _tall(cells, widths, size, MOST_LINES) <= height and not _breaks_a_word(cells, widths, size):
             break
-        size -= 1
-    return size
+    return size, widths
 
 
 def _breaks_a_word(cells: Sequence[Sequence[Cell]], widths: Sequence[float], size: float) -> bool:

@@ -37,8 +37,15 @@ def why_unmeasured(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.Series:
     unsorted = (open_hours >= LEAST_HOURS) & (hours["reactive_hours"] < LEAST_SHARE * hours.sum(axis=1))
     worked = panel[["reactive_hours", "unclassified_hours", "outside_hours"]].abs().sum(axis=1)
     nothing = worked.groupby(panel["client"]).transform("sum") == 0
-    if CONFIRMED in clients:
-        given = panel["client"].map(clients.set_index("client")[CONFIRMED].fillna("").astype(str).str.lower())
-        named = [q.lower() in text for q, text in zip(quarter, given.fillna(""), strict=True)]
-        nothing &= ~given.isin(["yes", "true", "1"]) & ~pd.Series(named, panel.index, dtype=bool)
+    nothing &= ~confirmed_zero(panel, clients)
     return pd.Series("", panel.index, dtype=object).mask(unsorted, UNSORTED).mask(nothing, NOTHING)
+
+
+def confirmed_zero(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.Series:
+    """Return of which client-months clients.csv says that no hours are true, by client or by quarter."""
+    if CONFIRMED not in clients:
+        return pd.Series(False, panel.index)
+    given = panel["client"].map(clients.set_index("client")[CONFIRMED].fillna("").astype(str).str.lower())
+    quarters = panel["month"].dt.to_period("Q").astype(str).str.lower()
+    named = [quarter in text for quarter, text in zip(quarters, given.fillna(""), strict=True)]
+    return given.isin(["yes", "true", "1"]) | pd.Series(named, panel.index, dtype=bool)

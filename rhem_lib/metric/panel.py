@@ -17,6 +17,7 @@ from rhem_lib import schema
 from rhem_lib.errors import NotEnoughData, SettingsError, one_of
 from rhem_lib.language import mark
 from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
+from rhem_lib.metric.measured import confirmed_zero
 from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Preset
 from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, kept, to_pandas
@@ -24,6 +25,7 @@ from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, ke
 COVERED = 1 / 3  # share of the usual working days that a covered month has at least
 NEARLY_NONE = 0.1  # share of the usual entries, below which what arrived is a rest, as a second system's
 WHOLE = 20  # days of a month within the data, from which it says what is usual
+OWN_ENTRIES = 20  # usual entries of a client, from which a month of it without any is missing and not quiet
 FEWEST_DAYS = 6  # usual working days a month, below which a month is not judged by its days
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
 NOT_RECORDED = mark("Not recorded")
@@ -81,7 +83,8 @@ def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = N
     panel = service_months(service, window).merge(hours, on=["client", "month"], how="outer")
     panel = panel[panel["client"].isin(work.clients["client"])]
     panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
-    panel = with_exposure(with_coverage(panel.merge(service, on="client"), days_worked(days), window))
+    panel = with_coverage(panel.merge(service, on="client"), days_worked(days), window)
+    panel = with_exposure(panel, work.clients)
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
     panel = schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
@@ -308,7 +311,7 @@ def with_coverage(panel: pd.DataFrame, days_worked: pd.Series, window: Window) -
     return panel.assign(gap=panel["month"].map(gap).eq(True), thin=panel["month"].map(thin).eq(True))
 
 
-def with_exposure(panel: pd.DataFrame) -> pd.DataFrame:
+def with_exposure(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.DataFrame:
     """Exposure, ages at both ends and the middle of the exposed part of the month, and RHEM."""
     month_end = panel["month"] + pd.offsets.MonthBegin(1)
     begin = panel[["month", "start"]].max(axis=1)
@@ -316,6 +319,7 @@ def with_exposure(panel: pd.DataFrame) -> pd.DataFrame:
     days = (end - begin).dt.days.clip(lower=0)
     panel = panel.fillna(dict.fromkeys(COUNTED, 0))
     panel["share"] = days / (month_end - panel["month"]).dt.days
+    panel["gap"] |= _silent(panel) & ~confirmed_zero(panel, clients)
     panel["exposure"] = (panel["endpoints"] * panel["share"]).fillna(0.0).where(~panel["gap"], 0.0)
     in_service = days > 0
     for name, day in (("age_start", begin), ("age_end", end)):
@@ -325,6 +329,16 @@ def with_exposure(panel: pd.DataFrame) -> pd.DataFrame:
     panel["rhem_h"] = panel["reactive_hours"] / exposure
     panel["rhem_high_h"] = (panel["reactive_hours"] + panel["unclassified_hours"]) / exposure
     return panel
+
+
+def _silent(panel: pd.DataFrame) -> pd.Series:
+    """Mark months without any entry of clients of whom the six months before them let expect many."""
+    ordered = panel.sort_values("month")
+    rate = (ordered["entries"] / ordered["share"]).where((ordered["entries"] > 0) & (ordered["share"] > 0))
+    usual = rate.groupby(ordered["client"]).transform(
+        lambda r: r.rolling(6, min_periods=2).median().ffill().shift()
+    )
+    return ((panel["entries"] == 0) & (usual * ordered["share"] >= OWN_ENTRIES)).reindex(panel.index)
 
 
 def with_billing(panel: pd.DataFrame, agreements: pd.DataFrame) -> pd.DataFrame:

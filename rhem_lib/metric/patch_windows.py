@@ -48,8 +48,11 @@ class PatchEffect:
     windows: pd.DataFrame
 
     def disturbing(self, client: str, start: pd.Timestamp, end: pd.Timestamp) -> int:
-        """Windows of a client in business hours in a span of time; 0 unless these bring more work beyond doubt."""
-        if not self.low > 1:
+        """Windows of a client in business hours in a span of time; 0 unless these bring more work beyond doubt.
+
+        One comparison speaks for all clients, so it must hold at three standard errors in place of two.
+        """
+        if not self.ratio > (self.ratio / self.low) ** 1.5:
             return 0
         at = pd.to_datetime(self.windows["start"], unit="h")
         mine = self.windows["inside"] & (self.windows["client"] == client)
@@ -206,7 +209,10 @@ def after_windows(
     # What an hour of the week usually brings, from entries after no window; each client then has its own level.
     place = np.clip(np.floor(at[~within] - grid[0]).astype(int), 0, len(grid) - 1)
     usual = np.bincount(week[place], hours[~within], minlength=168)
-    load = np.concatenate([[0.0], np.maximum(usual, 0.0)[week].cumsum()])  # up to each hour of the grid
+    # For each hour of the week per client and hour apart from windows, which take more of working days.
+    apart_of = _clients_in(spans["begin"], spans["end"], grid) - _clients_in(table["from"], table["until"], grid)
+    rates = np.maximum(usual, 0.0) / np.maximum(np.bincount(week, apart_of, minlength=168), 1.0)
+    load = np.concatenate([[0.0], rates[week].cumsum()])  # up to each hour of the grid
     edges = np.append(grid, grid[-1] + 1)
     elapsed = WorkingTime(edges, load)
     apart = pd.Series(elapsed.between(spans["begin"], spans["end"]), spans.index)
@@ -215,6 +221,13 @@ def after_windows(
     own_hours = entries["hours"][~within].groupby(entries["client"][~within]).sum()
     rate = (own_hours / apart.where(apart > 0)).reindex(table["client"]).fillna(0.0).to_numpy()
     return table.assign(usual_hours=taken * rate)
+
+
+def _clients_in(begin: pd.Series, end: pd.Series, grid: Array) -> Array:
+    """Return how many of some spans hold each hour of the grid."""
+    edges = np.append(grid, grid[-1] + 1)
+    starts, stops = (np.histogram(np.clip(at, grid[0], grid[-1] + 1), edges)[0].cumsum() for at in (begin, end))
+    return np.asarray(starts - stops, dtype=float)
 
 
 def _hours_of_week(spans: pd.DataFrame, zone: str, free: Collection[dt.date]) -> tuple[NDArray[np.int64], Array]:

@@ -99,7 +99,7 @@ def _computers(f: Facts) -> Iterator[Action]:
 
 def _patches(f: Facts) -> Iterator[Action]:
     """Patches in working hours, if over all clients these bring more work; one has too few."""
-    windows = f.patches.disturbing(f.client, f.start, f.end) if f.patches else 0
+    windows = f.patches.disturbing(f.client, f.start, f.end) if f.patches and f.now.hours > 0 else 0
     if f.patches and windows:
         times = number(f.patches.ratio, 1)
         yield Action(
@@ -121,7 +121,7 @@ def _records(f: Facts) -> Iterator[Action]:
         found = t("{hours} hours could not be classified", hours=number(unsorted, 1))
         beside = t("beside {hours} hours that count", hours=number(f.now.hours, 1))
         yield Action(found, beside, t("Classify the open hours"))
-    gaps = int((f.in_quarter["minutes"].isna() & (f.in_quarter["month"] >= f.months["month"].iloc[0])).sum())
+    gaps = int(f.in_quarter["minutes"].isna().sum())
     if gaps:
         found = count(gaps, "{n} month could not be measured", "{n} months could not be measured")
         yield Action(found, t("no list of computers, or records that are not complete"),

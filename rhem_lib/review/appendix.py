@@ -42,6 +42,7 @@ def causes(f: Facts) -> Section | None:
         "minutes_before": rows["minutes_before"].to_numpy(), "minutes": rows["minutes"].to_numpy(),
         "share": rows["share"].to_numpy(),
     })  # fmt: skip
+    table.insert(6, "change", table["minutes"] - table["minutes_before"].fillna(0.0))
     rest = table.iloc[MOST_CAUSES:]
     if len(rest) > 1:
         other = rest.drop(columns="cause").sum(min_count=1)
@@ -50,10 +51,10 @@ def causes(f: Facts) -> Section | None:
     table = pd.concat([table, pd.DataFrame([{"cause": t("All"), **whole}])], ignore_index=True)
     table["kind"] = ["row"] * (len(table) - 1) + ["result"]
     if f.before is None:
-        table = table.drop(columns=["tickets_before", "usual", "minutes_before"])
+        table = table.drop(columns=["tickets_before", "usual", "minutes_before", "change"])
     names = {"cause": t("Cause"), "tickets_before": t("Tickets before"), "tickets": t("Tickets now"),
              "usual": t("Usual minutes"), "minutes_before": t("Minutes before"), "minutes": t("Minutes now"),
-             "share": t("Share")}  # fmt: skip
+             "change": t("Change"), "share": t("Share")}  # fmt: skip
     heads = {column: head for column, head in names.items() if column in table}
     note = t(
         "Minutes per computer and month. Usual: the year before, pooled. A ticket counts once, a child with "

@@ -10,10 +10,10 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import count, mark, month, month_name, number, percent, t
+from rhem_lib.language import count, mark, month, month_name, number, percent, signed, t
 from rhem_lib.metric import NOT_RECORDED, cause_names, why_unmeasured
 from rhem_lib.review.certainty import Difference
-from rhem_lib.review.facts import Facts, Level, Range
+from rhem_lib.review.facts import CLASSIFIED, Facts, Level, Range
 from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import TECHNICIAN
 
@@ -24,7 +24,6 @@ WHY = {
 NO_COMPUTERS = "Hours, but no computers. `rhem check` names the lists of computers that arrived, and for whom."
 UNCHANGED = Difference(0.0, 0.0)
 LOW = 0.5  # of the goal; at or under that support is low, whatever it did since the quarter before
-CLASSIFIED = 0.9  # of the hours; with less, the range of the figure reaches to all open hours
 MOST = 2 / 3  # of a change that one of two parts explains, to be named alone
 LIKELY, UNLIKELY = 0.8, 0.2  # chance of a goal
 DEFECT_SHARE, DEFECT_TICKETS = 0.5, 3  # of a computer's hours, and its tickets, before a repair is proposed
@@ -72,10 +71,14 @@ def level(
     line: float,
     words: dict[str, str],
     back: bool = False,
+    due: int = 0,
 ) -> str:
-    """Title of a level, how it moved, and where that is against the goal; `back`: above a goal once reached."""
+    """Title of a level, how it moved, and where that is against the goal.
+
+    `back`: above a goal once reached. `due`: the month for which the goal is set, where that is ahead.
+    """
     beyond = now.beyond(line)
-    given = {**words, "minutes": now.minutes, "line": line}
+    given = {**words, "minutes": now.minutes, "line": line, "n": due}
     if now.hours <= 0:
         return t("No {what} time was needed this quarter", **words)
     if beyond.less and now.minutes <= LOW * line:
@@ -88,7 +91,15 @@ def level(
     first = t(took, change=told, **given)
     if back:
         return t("{level}; we had reached our goal of {line} and are back above it", level=first, line=line)
+    if due and beyond.more:
+        return t("{level}; the goal of {line} is set for month {n} of our work", level=first, **given)
     return t("{level}; that is {goal}", level=first, goal=beyond.say("goal", line=line))
+
+
+def at_least(f: Facts) -> str:
+    """Title of a quarter of which too few hours could be classified for it to have a level."""
+    return t("{What} was at least {minutes} per computer and month; {share} of the hours could not be classified",
+             **f.words, minutes=f.now.minutes, share=1 - f.classified)  # fmt: skip
 
 
 def forecast(came: float, said: Range) -> tuple[str, str]:
@@ -112,7 +123,10 @@ def outlook(f: Facts) -> str:
     if not f.ahead.known:
         return t("There is not enough data yet for a forecast.")
     ahead = {"value": f.ahead.value, "low": f.ahead.low, "high": f.ahead.high}
-    return t("For the next quarter we expect {value} minutes ({low} to {high}).", **ahead)
+    expected = t("For the next quarter we expect {value} minutes ({low} to {high}).", **ahead)
+    if not f.forecast.known or f.forecast.low <= f.now.minutes <= f.forecast.high:
+        return expected
+    return expected + " " + t("That takes what was unusual in this quarter for passing.")
 
 
 def is_back(f: Facts) -> bool:
@@ -143,12 +157,16 @@ def goal(f: Facts) -> str:
         return t("We had reached {line} minutes by month {n}, but are back at {now}.", **given)
     if now.more:
         return t("The goal of {line} minutes by month {n} is not met; this was month {age}.", **given)
-    return t("Whether the goal of {line} minutes by month {n} is met is within normal ups and downs.", **given)
+    return t("Whether the goal of {line} minutes by month {n} is met cannot be told.", **given)
 
 
 def goal_mark(f: Facts) -> str:
     """The state of the goal by mark and word, for the card; it names the month that `goal` names."""
     n = f.settings.targets.months
+    if f.age < n and f.beyond_target.more:
+        return t(
+            "○ The goal of {line} is for month {n}; this was month {age}", line=f.target, n=n, age=f.age_month
+        )
     state = f.beyond_target.say("goal, mark", line=f.target)
     return t("{state} for month {n}; this was month {age}", state=state, n=n, age=f.age_month)
 
@@ -169,7 +187,7 @@ def start(f: Facts) -> str:
 
 def given_back(f: Facts) -> str:
     """Title of the time given back, a range; nothing unless the start was measured and the range leaves 0."""
-    if f.first is None:
+    if f.first is None or f.classified < CLASSIFIED:
         return ""
     spared = f.now.hours_given_back(f.first)
     given = {"start": start(f), "hours": _hours(f)}
@@ -189,12 +207,17 @@ def _hours(f: Facts) -> str:
 
 def fell(f: Facts) -> str:
     """Whether the client fell since its start; with age only where all clients show that, beside the calendar."""
-    if f.first is None:
+    if f.first is None or f.classified < CLASSIFIED:
         return ""
     since = f.now.since(f.first)
     given = {"start": start(f), "before": f.first.minutes, "now": f.now.minutes}
     if since.sure != "firm":
-        return ""
+        level = since.sure == "unclear" and f.follows == "flat"
+        return (
+            t("It has not fallen clearly since {start}: {before} minutes then, {now} now.", **given)
+            if level
+            else ""
+        )
     if since.value > 0:
         return t("It rose from {before} minutes in {start} to {now}.", **given)
     if f.by_age and f.follows == "decaying":
@@ -213,15 +236,18 @@ def outside(f: Facts) -> tuple[str, pd.DataFrame]:
     )
     if served.empty:
         return t("These are the months so far; there is no normal range yet"), above
+    n = len(served)
     if above.empty and below.empty:
-        n = len(served)
         title = count(n, "The month was in its normal range", "All {n} months were in their normal range")
         title = t("Both months were in their normal range") if n == 2 else title
+        if (served["normal_low"] > f.target).all() and f.age >= f.settings.targets.months:
+            return t("{title}, and all of that is above our goal of {line}", title=title, line=f.target), above
         top = served.loc[[served["minutes"].idxmax()]]
         return _with_cause(f, title, top), above
     rows = above if len(above) else below
-    names = t("{first} and {second}", first=month_name(rows["month"].iloc[0]), second=month_name(
-        rows["month"].iloc[-1])) if len(rows) > 1 else month_name(rows["month"].iloc[0])  # fmt: skip
+    listed = [month_name(month) for month in rows["month"]]
+    pair = t("{first} and {second}", first=listed[0], second=listed[-1])
+    names = (listed[0], pair, t("All {n} months", n=n))[min(len(listed), 3) - 1]
     over = mark("{months} went above the normal range")
     title = t(over if len(above) else mark("{months} stayed below the normal range"), months=names)
     return (_with_cause(f, title, above.nlargest(1, "minutes")) if len(above) else title), above
@@ -265,8 +291,15 @@ def why(f: Facts, by_number: float, by_time: float) -> str:
                      cause=f.cause(rose["name"].iloc[0]))  # fmt: skip
         return t("Nothing moved beyond normal ups and downs; {top}", top=top_cause(f, inside=True))
     up = change.value > 0
+    named = rows[rows["name"] != NOT_RECORDED].sort_values("change", ascending=not up)
+    most = mark("{title}; {cause} added most") if up else mark("{title}; {cause} fell most")
     part = by_number / change.value
-    if part > MOST:
+    if change.sure == "likely":  # too unsure to be shared out
+        probably = mark("{What} probably rose, from {before} to {now} minutes per computer and month")
+        said = (
+            probably if up else mark("{What} probably fell, from {before} to {now} minutes per computer and month")
+        )
+    elif part > MOST:
         said = mark("Most of the rise is more tickets, not longer fixes") if up else mark(
             "Most of the fall is fewer tickets, not faster fixes")  # fmt: skip
     elif part < 1 - MOST:
@@ -275,9 +308,8 @@ def why(f: Facts, by_number: float, by_time: float) -> str:
     else:
         said = mark("More tickets and longer fixes share the rise") if up else mark(
             "Fewer tickets and faster fixes share the fall")  # fmt: skip
-    named = rows[rows["name"] != NOT_RECORDED].sort_values("change", ascending=not up)
-    most = mark("{title}; {cause} added most") if up else mark("{title}; {cause} fell most")
-    return t(most, title=t(said), cause=f.cause(named["name"].iloc[0], inside=True)) if len(named) else t(said)
+    title = t(said, **f.words, now=f.now.minutes, before=f.before.minutes if f.before else 0.0)
+    return t(most, title=title, cause=f.cause(named["name"].iloc[0], inside=True)) if len(named) else title
 
 
 def moves(f: Facts) -> pd.DataFrame:
@@ -309,15 +341,7 @@ def together(f: Facts) -> str:
     """The change from the quarter before, with its range."""
     change = f.change or UNCHANGED
     shift = {"by": signed(change.value), "low": signed(change.low), "high": signed(change.high)}
-    if change.sure == "firm":
-        return t("{by} minutes ({low} to {high}), more than chance explains.", **shift)
-    return t("{by} minutes ({low} to {high}), within normal ups and downs.", **shift)
-
-
-def signed(value: float) -> str:
-    """A change with its sign."""
-    text = number(abs(value))
-    return text if text == "0" else f"{'+' if value > 0 else '−'}{text}"
+    return t("{by} minutes ({low} to {high}), {sure}.", sure=change.say("together"), **shift)
 
 
 def few_computers(f: Facts) -> str:
@@ -338,29 +362,29 @@ def defects(f: Facts) -> list[str]:
     return f.computers.loc[bad, "name"].head(3).tolist()
 
 
-def share_classified(f: Facts) -> float:
-    """The share of the quarter's hours that could be classified."""
-    open_hours = float(f.in_quarter["unclassified_hours"].sum())
-    return f.now.hours / (f.now.hours + open_hours) if f.now.hours + open_hours > 0 else 1.0
-
-
 def level_range(f: Facts) -> Range:
     """The quarter's figure by the chance of tickets; up to all open hours where too few could be classified."""
     now, open_hours = f.now, float(f.in_quarter["unclassified_hours"].sum())
-    wider = 60 * open_hours / now.exposure if share_classified(f) < CLASSIFIED else 0.0
+    wider = 60 * open_hours / now.exposure if f.classified < CLASSIFIED else 0.0
     return Range(now.minutes, now.low, now.high + wider)
 
 
 def classified(f: Facts) -> tuple[str, float]:
     """Title of the data: the share of the hours that could be classified, and the months without a figure."""
-    share = share_classified(f)
-    gaps = int((f.in_quarter["minutes"].isna() & (f.in_quarter["month"] >= f.months["month"].iloc[0])).sum())
+    share, gaps = f.classified, int(f.in_quarter["minutes"].isna().sum())
     text = percent(np.floor(100 * share) / 100)
     if gaps:
         return count(gaps, "{share} of this quarter's hours could be classified; {n} month has no figure",
                      "{share} of this quarter's hours could be classified; {n} months have no figure",
                      share=text), share  # fmt: skip
     return t("{share} of this quarter's hours could be classified, and no month is missing", share=text), share
+
+
+def missing(f: Facts) -> str:
+    """The months of the quarter without a figure, by name."""
+    names = [month_name(month) for month in f.in_quarter.loc[f.in_quarter["minutes"].isna(), "month"]]
+    return count(len(names), "{months} has no figure.", "{months} have no figure.", months=", ".join(names)) if (
+        names) else ""  # fmt: skip
 
 
 def evidence(f: Facts, period: str) -> str:

@@ -27,6 +27,7 @@ MONTH_COLUMNS = (
     "outside_hours squared_hours rhem_h flags"
 ).split()
 FIRST_MONTHS = 3
+CLASSIFIED = 0.9  # of the hours; with less there is no level, only the least that it can be
 LEAST_START = 2  # months before age 3 that must be in the data for a start to be measured
 SMALL, YOUNG = 10, 3.0  # computers and months, below which a client gets the short deck
 WEEKS = 52 / 12  # in a month
@@ -247,18 +248,36 @@ class Facts:
         return 60 * self.settings.targets.target_h
 
     @property
+    def classified(self) -> float:
+        """The share of the quarter's hours that could be classified."""
+        return share_classified(self.in_quarter)
+
+    @property
     def change(self) -> Difference | None:
-        """The quarter less the quarter before; None without one."""
-        return self.now.since(self.before) if self.before else None
+        """The quarter less the quarter before; None without one, or where too few hours could be classified."""
+        last = self.start - pd.DateOffset(months=3)
+        before = self.months[self.months["month"].between(last, self.start, inclusive="left")]
+        known = min(self.classified, share_classified(before)) >= CLASSIFIED
+        return self.now.since(self.before) if self.before and known else None
 
     @property
     def beyond_target(self) -> Difference:
-        """The quarter less the target."""
-        return self.now.beyond(self.target)
+        """The quarter less the target; uncertain where the hours that could not be classified decide."""
+        beyond, most = self.now.beyond(self.target), self.now.minutes / max(self.classified, 0.01)
+        decide = (
+            beyond.less and self.classified < CLASSIFIED and not Difference(most - self.target, beyond.se).less
+        )
+        return Difference(beyond.value, np.inf) if decide else beyond
 
     def cause(self, name: str, inside: bool = False) -> str:
         """Return a cause as a reader sees it, at the start of a sentence or inside it."""
         return plain_cause(name, inside)
+
+
+def share_classified(months: pd.DataFrame) -> float:
+    """Return the share of the hours of some months that could be classified."""
+    counted, open_hours = months[["reactive_hours", "unclassified_hours"]].sum().tolist()
+    return counted / (counted + open_hours) if counted + open_hours > 0 else 1.0
 
 
 def plain_cause(name: str, inside: bool = False) -> str:
@@ -288,7 +307,7 @@ def gather(
     """Gather the numbers of one client and quarter; `entries` are the client's reactive ones."""
     start, end = quarter_bounds(quarter)
     panel = panel[panel["month"] < end]
-    months = _calendar(panel, client, start, end)
+    months, left = _calendar(panel, client, start, end)
     served = months[months["exposure"] > 0]
     entries = entries[entries["worked_on"].dt.to_period("M").isin(served["month"].dt.to_period("M"))]
     level, month_of, age = _levels_of(panel, client, served), served["month"], served["age_end"]
@@ -296,7 +315,6 @@ def gather(
     if now is None:
         raise _no_exposure(panel, client, quarter)
     young, goal = (served["age_start"] < FIRST_MONTHS) & (month_of < start), settings.targets.months
-    left = bool(month_of.max() < panel.loc[panel["exposure"] > 0, "month"].max())
     forecast, ahead, ahead_months, months = _forecasts(fits, client, months, start, left)
     return Facts(
         client=client,
@@ -355,13 +373,20 @@ def _by_cause(entries: pd.DataFrame, names: pd.Series, exposure: float) -> tuple
     return 60 * hours / exposure, squares * (60 / exposure) ** 2
 
 
-def _calendar(panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    """Return the client's months up to the quarter's end, a row per calendar month; gaps are empty."""
+def _calendar(
+    panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Timestamp
+) -> tuple[pd.DataFrame, bool]:
+    """Return the client's months, a row per calendar month, gaps empty, and whether it left.
+
+    They end with the quarter, or with the client's service; months without data are no end of it.
+    """
     own = panel[panel["client"] == client].set_index("month")[MONTH_COLUMNS]
     own = own[own.index >= own.index[own["exposure"] > 0].min()] if (own["exposure"] > 0).any() else own[:0]
     if own.empty or own.index.max() < start:
         raise _no_exposure(panel, client, f"{start.year}Q{start.quarter}")
-    every = pd.date_range(own.index.min(), end - pd.DateOffset(months=1), freq="MS", name="month")
+    last, everyone = own.index[own["age_end"].notna()].max(), panel.loc[panel["age_end"].notna(), "month"].max()
+    until = last if (left := bool(last < everyone)) else end - pd.DateOffset(months=1)
+    every = pd.date_range(own.index.min(), until, freq="MS", name="month")
     months = own.reindex(every).reset_index()
     served = months["exposure"] > 0
     months["flags"] = months["flags"].fillna("").astype("str")
@@ -369,7 +394,7 @@ def _calendar(panel: pd.DataFrame, client: str, start: pd.Timestamp, end: pd.Tim
     months["tickets_per_computer"] = months["reactive_tickets"] / months["exposure"].where(served)
     tickets = months["reactive_tickets"].where(months["reactive_tickets"] > 0)
     months["minutes_per_ticket"] = months["reactive_hours"] * 60 / tickets
-    return months.drop(columns="rhem_h")
+    return months.drop(columns="rhem_h"), left
 
 
 def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughData:

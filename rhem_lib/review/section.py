@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import month_name, number, percent, short_day, t
+from rhem_lib.language import month_name, number, percent, short_day, signed, t
 from rhem_lib.review.facts import Facts
+
+ONE_DECIMAL = ("usual", "minutes_before", "minutes", "change", "share")  # columns of numbers that compare
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,12 @@ class Section:
         return [[_cell(record, column) for column in self.heads] for record in records]
 
 
+def _digits(record: dict[Any, Any], column: str) -> int:
+    """Decimals of a cell: one for minutes, and for all of a row of which one other number has a fraction."""
+    rest = [v for key, v in record.items() if isinstance(v, float) and np.isfinite(v) and key not in ONE_DECIMAL]
+    return int(column in ONE_DECIMAL or any(v != round(v) for v in rest))
+
+
 def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
     """A cell's text and its second line."""
     value = record[column]
@@ -84,7 +92,9 @@ def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
         return short_day(value), ""
     if not isinstance(value, float):
         return str(value), str(record.get(second, ""))
-    return (percent(value) if column == "share" else number(value)), ""
+    if column == "change":
+        return signed(value, 1), ""
+    return (percent(value) if column == "share" else number(value, _digits(record, column))), ""
 
 
 def spell(f: Facts) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 from rhem_lib.language import count, locale, mark, month_span, number, sentence_case, short_day, t
 from rhem_lib.metric import NOT_RECORDED, split, staff_hours
 from rhem_lib.review import actions, claims, ledger
-from rhem_lib.review.facts import Facts, Level, Range
+from rhem_lib.review.facts import CLASSIFIED, Facts, Level, Range
 from rhem_lib.review.section import Section, spell
 from rhem_lib.settings import TECHNICIAN
 
@@ -22,7 +22,9 @@ STATES = {
 
 def quarter(f: Facts) -> Section:
     """The quarter on one page: one number, what was forecast, what changed, what we did and need."""
-    title = claims.level(f.now, f.before, f.change, f.target, f.words, back=claims.is_back(f))
+    due = f.settings.targets.months if f.age < f.settings.targets.months else 0
+    title = claims.level(f.now, f.before, f.change, f.target, f.words, claims.is_back(f), due)
+    title = claims.at_least(f) if f.classified < CLASSIFIED else title
     head, came = claims.forecast(f.now.minutes, f.forecast)
     rows = [
         ("before", _span(f, back=3), spread(f.before)),
@@ -35,6 +37,7 @@ def quarter(f: Facts) -> Section:
     note = t(
         "Ranges: chance of tickets, 95 % (what came); 90 % prediction (forecasts, from data before their quarter)."
     )
+    note = f"{claims.missing(f)} {note}".strip()
     notes = f"{claims.evidence(f, spell(f))} {came} {claims.outlook(f)} {claims.goal(f)}"
     boxes = (_people(f), _did(f), _need(f))
     return Section("quarter", title, boxes, table, notes, "quarter", (unit,), footnote=note)
@@ -59,14 +62,20 @@ def _span(f: Facts, back: int = 0) -> str:
 
 
 def _people(f: Facts) -> str:
-    """What the quarter was for those who work there."""
+    """What the quarter was for those who work there; tickets that monitoring opened are no one's."""
+    alerts = float((f.entries["first"] & (f.entries["type"].str.casefold() == "alert")).sum())
+    said = _tickets(f)
+    return f"{said} " + t("Monitoring opened {n} of them.", n=alerts) if alerts else said
+
+
+def _tickets(f: Facts) -> str:
     n, each = f.now.tickets, f.now.minutes_per_ticket
     if not n and f.now.hours > 0:
         return t("Your people: They had no new ticket; the time went into earlier ones.")
     if not n:
         return t("Your people: They needed no help with their computers.")
     said = count(n, "Your people: They had {n} ticket.", "Your people: They had {n} tickets.")
-    if f.before is None or not f.before.tickets:
+    if f.before is None or f.change is None or not f.before.tickets or f.before.months != f.now.months:
         return f"{said} " + t("Solving one took {minutes}.", minutes=each)
     more = n - f.before.tickets
     than = mark("Your people: {n} tickets, {by} more than in the quarter before.")
@@ -130,26 +139,28 @@ def minutes_by_month(f: Facts) -> Section:
     if len(known):
         band = t("Normal range: nine of ten months should fall inside; {inside} of {n} did. From data before this "
                  "quarter.", inside=inside, n=len(known))  # fmt: skip
-    paragraphs = [claims.outlook(f), claims.goal(f), claims.fell(f)]
-    gaps = int(f.in_quarter["minutes"].isna().sum())
-    if gaps:
-        paragraphs.append(
-            count(gaps, "{n} month of the quarter has no figure.", "{n} months of the quarter have no figure.")
-        )
+    paragraphs, gaps = [claims.outlook(f), claims.goal(f), claims.fell(f)], claims.missing(f)
     if len(table) == 1:  # a lone dot is no chart
         title = t("There is one month so far, so there is no course to show yet")
         return Section("minutes", title, tuple(filter(None, paragraphs)), table, shown=False)
     unit = t("{What} by month: minutes per computer", **f.words)
     notes = f"{claims.evidence(f, spell(f))} {band}"
     return Section(
-        "minutes", title, tuple(filter(None, paragraphs)), table, notes, "months", (unit,), footnote=band
+        "minutes",
+        title,
+        tuple(filter(None, paragraphs)),
+        table,
+        notes,
+        "months",
+        (unit,),
+        footnote=f"{gaps} {band}".strip(),
     )
 
 
 def why(f: Facts) -> Section | None:
     """Fewer or more tickets, shorter or longer fixes, and which causes; none in a first quarter."""
     base, now = f.before, f.now
-    if f.short or base is None or not (base.tickets and now.tickets):
+    if f.short or base is None or f.change is None or not (base.tickets and now.tickets):
         return None
     pair = (base, now)
     pairs = (np.array([[getattr(s, name)] for s in pair]) for name in ("tickets_per_computer", "minutes"))
@@ -185,8 +196,10 @@ def _top(f: Facts) -> str:
     if row.empty:
         return sentence_case(claims.top_cause(f)) + "."
     name, share, n, before = row[["name", "share", "problems", "problems_before"]].iloc[0]
-    return t("{cause} took {share} of the time, with {n} tickets, before {before}.",
-             cause=f.cause(name), share=float(share), n=float(n), before=float(before))  # fmt: skip
+    alike = f.before is not None and f.before.months == f.now.months
+    said = mark("{cause} took {share} of the time, with {n} tickets, before {before}.") if alike else mark(
+        "{cause} took {share} of the time, with {n} tickets.")  # fmt: skip
+    return t(said, cause=f.cause(name), share=float(share), n=float(n), before=float(before))
 
 
 def promises(f: Facts) -> Section | None:
@@ -325,8 +338,9 @@ def _next_title(made: list[actions.Action]) -> str:
                       "{Word} fixes could save about {middle} minutes a week ({low} to {high})",
                       middle=middle, low=low, high=high)  # fmt: skip
     elif made and asked == len(made):
-        return count(asked, "One step for next quarter needs your decision",
-                     "{Word} steps for next quarter need your decision")  # fmt: skip
+        return count(asked, "One step for next quarter needs your decision: {first}",
+                     "{Word} steps for next quarter need your decision: {first}, and more",
+                     first=_lower(made[0].action))  # fmt: skip
     else:
         title = step_title(len(made))
     if not asked:

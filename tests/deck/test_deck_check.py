@@ -158,7 +158,8 @@ def test_every_number_of_a_deck_is_the_reviews(sample_reviews, sample_decks):
         for table in (s.table for s in review.sections if s.table is not None):
             for value in table.to_numpy().ravel():
                 if isinstance(value, float):
-                    known += [number(value), number(value, 1), percent(value)] if np.isfinite(value) else []
+                    said = (number(value), number(abs(value), 1), percent(value))
+                    known += said if np.isfinite(value) else []
                 else:
                     known.append(f"{value:%b %-d}" if isinstance(value, pd.Timestamp) else value)
         assert numbers_of(every_text(path)) <= numbers_of(known), review.client

@@ -405,7 +405,7 @@ def test_labels_keep_clear_of_lines_and_of_each_other():
 
 def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
     cells = [[("Action", ""), ("By", "")], [("words " * 40, ""), ("Jul 31", "")]]
-    wide, narrow = table._widths(cells, Cm(20))
+    wide, narrow = table._widths(cells, Cm(20), table.LARGEST)
     assert (
         wide + narrow == pytest.approx(Cm(20)) and len(fit_text.wrap("Jul 31", narrow / Pt(1) - 10, 16, True)) == 1
     )

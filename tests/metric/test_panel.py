@@ -180,6 +180,29 @@ def test_a_month_missing_from_the_export_has_no_rhem_and_a_thin_one_is_flagged(w
     assert not panel["flags"].drop(index=[march.name, may.name]).str.contains("thin|gap").any()
 
 
+def test_a_month_without_any_entry_of_a_busy_client_is_missing_and_of_a_quiet_one_zero(workspace):
+    """Nord has 25 entries a month, and Sued 3; both have none in May, which clients.csv may confirm."""
+    time = "".join(
+        f"{client}{month}{n},{1 + n % 8},{client},2026-{month:02d}-{1 + n:02d},1\n"
+        for client, a_month in (("Nord", 25), ("Sued", 3), ("West", 25))
+        for month in range(1, 7)
+        for n in range(a_month)
+        if month != 5 or client == "West"
+    )
+    lists = "".join(f"{c},2026-{m:02d}-20,10\n" for c in ("Nord", "Sued", "West") for m in range(1, 7))
+    clients = "client,onboarded_on,ended_on,billing{more}\n" + "".join(
+        f"{c},2026-01-01,,hourly{{{c}}}\n" for c in ("Nord", "Sued", "West")
+    )
+    plain = clients.format(more="", Nord="", Sued="", West="")
+    panel = panel_of(workspace, time, lists, plain)
+    nord, sued = row(panel, "2026-05-01"), row(panel, "2026-05-01", "Sued")
+    assert "coverage-gap" in nord["flags"] and nord["exposure"] == 0 and np.isnan(nord["rhem_h"])
+    assert sued["rhem_h"] == 0 and "zero-hours" in sued["flags"]
+    assert panel["flags"].str.contains("coverage-gap").sum() == 1
+    stated = clients.format(more=",confirmed_zero", Nord=",2026Q2", Sued=",", West=",")
+    assert row(panel_of(workspace, time, lists, stated), "2026-05-01")["rhem_h"] == 0
+
+
 def test_hours_without_exposure_are_flagged_and_unclassified_hours_bound_rhem(workspace):
     tickets = TICKETS + "10,,\n"
     time = "1,1,Nord,2026-01-01,4\n2,10,Nord,2026-01-31,2\n3,1,Sued,2026-01-31,1\n"

@@ -17,8 +17,11 @@ CLIENTS = ["Nord", "Ost", "Süd", "West", "Mitte", "Berg", *(f"Client {n}" for n
 CAUSES = ["Email", "Printing", "Network", "Accounts", "Hardware"]
 
 
-def make_work(more=None, without_list=(), without_hours=(), language="en"):
-    """An MSP of 15 clients with 40 computers and 30 tickets a month of about 20 minutes; `more` adds tickets."""
+def make_work(more=None, without_list=(), without_hours=(), without_entries=(), language="en"):
+    """An MSP of 15 clients with 40 computers and 30 tickets a month of about 20 minutes; `more` adds tickets.
+
+    A month without hours has an entry of planned work, and one without entries has none.
+    """
     rng = np.random.default_rng(7)
     rows = []
     for client in CLIENTS:
@@ -27,14 +30,15 @@ def make_work(more=None, without_list=(), without_hours=(), language="en"):
             causes += [
                 cause for cause, n in (more or {}).get((client, f"{month:%Y-%m}"), {}).items() for _ in range(n)
             ]
-            if (client, f"{month:%Y-%m}") in without_hours:
-                causes = []
+            if (client, f"{month:%Y-%m}") in (*without_hours, *without_entries):
+                causes = ["Updates"] * ((client, f"{month:%Y-%m}") in without_hours)
             days = month + pd.to_timedelta(rng.integers(0, 28, len(causes)), unit="D")
             rows += [(client, day, cause) for day, cause in zip(days, causes, strict=True)]
     entries = pd.DataFrame(rows, columns=["client", "worked_on", "category"])
     entries["ticket_id"] = [f"T{n}" for n in range(len(entries))]
     entries["hours"] = rng.exponential(1 / 3, len(entries))
     entries["work_class"], entries["type"] = "reactive", "incident"
+    entries.loc[entries["category"] == "Updates", "work_class"] = "scheduled"
     ends = MONTHS + pd.offsets.MonthEnd(0)
     lists = pd.DataFrame([(c, day, 40.0, "workstation") for c in CLIENTS for day in ends if (c, f"{day:%Y-%m}")
                           not in without_list], columns=["client", "as_of", "count", "kind"])  # fmt: skip
@@ -68,9 +72,9 @@ def test_a_cause_that_rose_is_named_with_its_usual_number():
 
 
 def test_data_that_stopped_is_named():
-    work = make_work(without_list=[("West", "2026-06")], without_hours=[("Berg", "2026-06")])
-    found = find_alerts(work).table.set_index("client")
-    assert found["what"].to_dict() == {"West": "carried-endpoints", "Berg": "silent"}
+    gone = {"without_hours": [("Berg", "2026-06")], "without_entries": [("Mitte", "2026-06")]}
+    found = find_alerts(make_work(without_list=[("West", "2026-06")], **gone)).table.set_index("client")
+    assert found["what"].to_dict() == {"West": "carried-endpoints", "Berg": "silent", "Mitte": "coverage-gap"}
     assert found.loc["West", "text"].startswith("West: no list of computers of June 2026")
 
 

@@ -343,3 +343,102 @@ def test_more_hours_than_at_the_start_are_said_and_drawn_as_more():
     worth = make_review(panel)["worth"]
     assert " more support hours" in worth.title and worth.charts[1].startswith("More hours")
     assert (worth.table.loc[worth.table["kind"] == "hours", "value"] > 0).all()
+
+
+def with_open_hours(share, **given):
+    """A client of which a share of the quarter's hours could not be classified."""
+    panel = steady(**given)
+    panel.loc[panel.index[-3:], "unclassified_hours"] = share / (1 - share) * panel["reactive_hours"]
+    return panel
+
+
+def test_too_few_classified_hours_give_the_least_it_can_be_and_no_change():
+    f = make_facts(with_open_hours(0.4, minutes=12.0, endpoints=400.0))
+    section = compose(f)["quarter"]
+    assert section.title == (
+        "Support was at least 12 minutes per computer and month; 40% of the hours could not be classified"
+    )
+    assert f.beyond_target.sure == "unclear" and f.change is None  # with all of them it would be 20
+    assert "fewer than in the quarter before" not in section.paragraphs[0]
+    assert {"why", "worth"}.isdisjoint(s.key for s in compose(f).sections)
+    known = make_facts(with_open_hours(0.05, minutes=12.0, endpoints=400.0))
+    assert known.beyond_target.less and known.change is not None
+    assert "at least" not in compose(known)["quarter"].title
+    near = make_facts(with_open_hours(0.3, minutes=10.0, endpoints=40.0))
+    assert near.beyond_target.sure == "unclear"  # with all of them it would be 14 and by chance above 15
+    low = make_facts(with_open_hours(0.4, minutes=6.0, endpoints=400.0))
+    assert low.beyond_target.less  # with all of them it would be 10
+
+
+def test_a_goal_whose_month_is_ahead_is_not_called_missed():
+    young, old = (make_facts(with_level(make_panel(months=n), 40.0)) for n in (6, 18))
+    assert claims.goal_mark(young) == "○ The goal of 15 is for month 12; this was month 6"
+    assert compose(young)["quarter"].title.endswith("; the goal of 15 is set for month 12 of our work")
+    assert claims.goal_mark(old).startswith("▲ Above the goal")
+    assert compose(old)["quarter"].title.endswith("; that is above our goal of 15")
+
+
+def test_a_change_that_is_only_likely_is_not_shared_out():
+    f = make_facts(with_level(steady(12.0, endpoints=40.0), 17.0))
+    assert f.change is not None and f.change.sure == "likely"
+    by = f.change.value
+    assert claims.why(f, 0.9 * by, 0.1 * by).startswith("Support probably rose, from 12 to 17 minutes")
+    assert claims.together(f).endswith("probably more than chance.")
+    fall = make_facts(with_level(steady(17.0, endpoints=40.0), 12.0))
+    assert claims.why(fall, fall.change.value, 0.0).startswith("Support probably fell, from 17 to 12 minutes")
+    same = make_facts(steady(12.0))
+    assert claims.together(same).endswith("within normal ups and downs.")
+
+
+def test_every_month_outside_its_range_is_named():
+    f = make_facts()
+    for low, high, said in ((0.0, 1.0, "All 3 months went above"), (98.0, 99.0, "All 3 months stayed below")):
+        title, _ = claims.outside(replace(f, months=f.months.assign(normal_low=low, normal_high=high)))
+        assert title.startswith(f"{said} the normal range")
+    two = f.months["month"] >= "2026-05-01"
+    both = replace(f, months=f.months.assign(normal_low=0.0, normal_high=np.where(two, 1.0, 99.0)))
+    assert claims.outside(both)[0].startswith("May and June went above the normal range")
+
+
+def test_a_normal_range_above_the_goal_is_no_good_news():
+    f = make_facts(steady(40.0))
+    high = claims.outside(replace(f, months=f.months.assign(normal_low=20.0, normal_high=60.0)))[0]
+    assert high == "All 3 months were in their normal range, and all of that is above our goal of 15"
+    wide = claims.outside(replace(f, months=f.months.assign(normal_low=10.0, normal_high=60.0)))[0]
+    assert "goal" not in wide
+
+
+def test_months_after_the_end_of_service_are_not_missing_and_months_without_data_are_no_end():
+    others = make_panel("Another")
+    gone = make_facts(pd.concat([make_panel()[:-1], others]))
+    assert gone.left and not gone.in_quarter["minutes"].isna().any()
+    assert "no month is missing" in claims.classified(gone)[0]
+    gap = make_panel()
+    gap.loc[gap.index[-1], ["exposure", "rhem_h"]] = 0.0, np.nan
+    there = make_facts(pd.concat([gap, others]))
+    assert not there.left and "1 month has no figure" in claims.classified(there)[0]
+    assert compose(there)["quarter"].footnote.startswith("June has no figure. ")
+    assert "than in the quarter before" not in compose(there)["quarter"].paragraphs[0]  # two months against three
+    assert "no figure" not in compose(make_facts())["quarter"].footnote
+
+
+def test_a_forecast_after_a_quarter_outside_its_own_says_what_it_assumes():
+    f = replace(make_facts(), ahead=Range(15.0, 9.0, 22.0))
+    assert "passing" in claims.outlook(replace(f, forecast=Range(1.0, 0.5, 2.0)))
+    assert "passing" not in claims.outlook(replace(f, forecast=Range(f.now.minutes, 1.0, 99.0)))
+    assert "passing" not in claims.outlook(replace(f, forecast=UNKNOWN))
+
+
+def test_a_client_that_never_improved_is_told_so():
+    flat = replace(make_fit(), clients=make_fit().clients.assign(follows="flat"))
+    f = make_facts(steady(40.0), fit=flat)
+    assert claims.fell(f) == "It has not fallen clearly since your first three months: 40 minutes then, 40 now."
+    assert claims.fell(make_facts(steady(40.0))) == ""  # its path is not known to be level
+
+
+def test_tickets_that_monitoring_opened_are_not_those_of_people():
+    entries = make_entries(make_panel())
+    late = entries["worked_on"] >= "2026-04-01"
+    entries.loc[late[late].index[:7], "type"] = "Alert"
+    assert make_review(entries=entries)["quarter"].paragraphs[0].endswith(" Monitoring opened 7 of them.")
+    assert "onitoring" not in make_review()["quarter"].paragraphs[0]

@@ -196,7 +196,7 @@ def test_rising_cause_is_found_and_leads_to_an_action():
     assert first.action.startswith("Check the printers behind the") and first.saves[0] > first.saves[1] >= 0
 
 
-@pytest.mark.parametrize(("low", "asked"), [(1.1, True), (0.9, False)])
+@pytest.mark.parametrize(("low", "asked"), [(1.25, True), (1.1, False), (0.9, False)])
 def test_updates_in_working_hours_are_a_finding_only_where_they_bring_work_beyond_doubt(low, asked):
     panel = make_panel(start_h=0.3, floor_h=0.3)
     at = pd.to_datetime(["2026-01-07 10:00", "2026-05-06 10:00", "2026-05-13 10:00", "2026-05-20 22:00"])
@@ -260,8 +260,8 @@ def test_unknown_section():
     [
         (-9.0, 1.0, "under our goal of 15"),
         (-9.0, 6.0, "probably under our goal of 15"),
-        (-9.0, 20.0, "too close to our goal of 15 to call"),
-        (9.0, 20.0, "too close to our goal of 15 to call"),
+        (-9.0, 20.0, "too uncertain to compare with our goal of 15"),
+        (9.0, 20.0, "too uncertain to compare with our goal of 15"),
         (9.0, 6.0, "probably above our goal of 15"),
         (9.0, 1.0, "above our goal of 15"),
     ],
