@@ -68,9 +68,10 @@ class Scratch:
         while True:  # until no other process took this one for a dead one's before it was locked
             self.path = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
             lock = FileLock(self.path / LOCK, thread_local=False)
-            lock.acquire()
-            if (self.path / LOCK).is_file():
-                break
+            with suppress(FileNotFoundError):
+                lock.acquire()
+                if (self.path / LOCK).is_file():
+                    break
             lock.release()
         self.close = weakref.finalize(self, _forget, self.path, lock)
         for other in self.path.parent.glob(f"{SCRATCH}*"):

@@ -86,6 +86,17 @@ def test_a_folder_in_use_is_not_swept(tmp_path, monkeypatch):
     process.wait()
 
 
+@posix
+def test_processes_that_sweep_at_once_take_no_folder_from_each_other(tmp_path):
+    code = "from rhem_lib.storage import Scratch\nfor _ in range(300):\n    with Scratch() as mine: (mine / 'a').touch()"
+    many = [
+        subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=-1)
+        for _ in range(4)
+    ]
+    assert [process.communicate(timeout=120)[1] for process in many] == [b""] * 4
+    assert not list(tmp_path.iterdir())
+
+
 NOTEBOOK = {
     "cells": [
         {"cell_type": "markdown", "id": "a8f3", "metadata": {}, "source": "# T"},
