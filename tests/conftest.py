@@ -11,6 +11,18 @@ ROOT = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("RHEM_REAL_DATA", ROOT.parent / "shared" / "data"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark all cases but the first of a test with many cases as slow."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("many_cases"):
+            test = (item.parent.nodeid, item.originalname)
+            if test in seen:
+                item.add_marker(pytest.mark.slow)
+            seen.add(test)
+
+
 @pytest.fixture(scope="session")
 def sample_folder():
     return ROOT / "data" / "sample"

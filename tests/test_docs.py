@@ -76,7 +76,8 @@ def test_the_sample_in_git_is_what_the_simulator_writes(tmp_path):
     assert sum(p.stat().st_size for p in (ROOT / "data" / "sample").rglob("*")) <= 3_000_000
 
 
-@pytest.mark.parametrize("room", ["billing", "decay", "metric", pytest.param("studies", marks=pytest.mark.slow)])
+@pytest.mark.many_cases
+@pytest.mark.parametrize("room", ["decay", "billing", "metric", pytest.param("studies", marks=pytest.mark.slow)])
 def test_examples_of_the_doors_run(room, made_sample, sample_work, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("rhem_lib.workspace.load", lambda folder: sample_work)  # it is slow, and all start with it

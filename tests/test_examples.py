@@ -10,9 +10,10 @@ from conftest import ROOT
 import rhem_lib as rhem
 
 MODULES = """
-errors language settings exports.match_profile exports.skeleton review.review review.portfolio review.section
-review.certainty figures deck.presentation deck.workbook deck.pdf runs.notebooks simulate.sample simulate.recovery
+errors language settings exports.match_profile exports.skeleton review.section review.certainty
+deck.presentation deck.workbook deck.pdf runs.notebooks simulate.sample simulate.recovery
 """.split()
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("review.review", "review.portfolio", "figures")]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def given(sample_work, sample_study, tmp_path_factory):
     return {"work": sample_work, "study": study, "review": review, "folder": tmp_path_factory.mktemp("examples")}
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [*MODULES, *LONG])
 def test_examples_give_what_they_show(name, given, made_sample, monkeypatch):
     monkeypatch.chdir(ROOT)
     made = doctest.testmod(importlib.import_module(f"rhem_lib.{name}"), extraglobs=given)

@@ -109,6 +109,7 @@ def settled(folder):
     raise AssertionError(asked)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("files", "questions"),
     [

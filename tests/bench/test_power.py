@@ -70,6 +70,7 @@ def test_a_large_effect_is_found_more_often_than_none(fit):
     assert "24 clients" in large.text
 
 
+@pytest.mark.slow
 def test_a_flat_book_cannot_be_imitated():
     flat = fit_decay(simulate_panel(replace(SCENARIOS["S4"], clients=20), seed=1))
     with pytest.raises(NotEnoughData, match="no fitted decline"):

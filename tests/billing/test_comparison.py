@@ -90,6 +90,7 @@ def test_curves_by_group_start_and_fall(found):
     assert pickle.loads(pickle.dumps(found)).ratio == found.ratio
 
 
+@pytest.mark.slow
 def test_no_effect_is_not_called_one():
     result = compare_billing(simulate_panel(replace(SCENARIOS["S6"], clients=24), seed=1))
     assert result.verdict == "no clear difference"
@@ -199,6 +200,7 @@ def test_type_one_error_and_coverage():
     assert abs(np.mean([np.log(r.ratio) for r in results])) < 0.12
 
 
+@pytest.mark.slow
 def test_follows_another_target(panel, found):
     other = compare_billing(panel, target=Target(start_h=2.0, target_h=0.5, months=18))
     assert other.target.months == 18
@@ -243,6 +245,7 @@ def test_a_finding_that_the_year_of_onboarding_turns_is_withheld(monkeypatch, wi
     assert cores.verdict == verdict
 
 
+@pytest.mark.slow
 def test_bad_months_before_a_change_of_contract_are_no_effect_of_it():
     """All change after three bad months, and the fee does nothing: the placebo sees the same, and vetoes."""
     rows = fitted_months(simulate_world(replace(WORLDS["bad months"], clients=40), seed=3)[0])
@@ -261,6 +264,7 @@ def test_a_usual_method_that_did_not_converge_gives_no_number():
     assert np.isnan(naive_methods._log_linear(Model())).all()
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("onboarded", "refused"), [((0.0, 30.0), True), ((0.0, 1.0), False)])
 def test_speeds_are_compared_only_where_hours_fall_with_age(onboarded, refused):
     """Everyone falls with the calendar; clients that joined together share that, so it makes no difference."""
@@ -269,6 +273,7 @@ def test_speeds_are_compared_only_where_hours_fall_with_age(onboarded, refused):
     assert bool(cohort.without_drift()[1]) == refused
 
 
+@pytest.mark.slow
 def test_sizes_that_are_all_equal_are_compared_as_well(panel):
     alike = panel.assign(endpoints=20.0)
     found = compare_billing(alike)

@@ -35,6 +35,7 @@ def test_the_planted_difference_stands_and_lots_do_not(found):
     assert f"{found.table['smallest_ratio'].min():.2f}" in found.text
 
 
+@pytest.mark.slow
 def test_billing_is_one_case_of_it(panel, found):
     own = found.table.set_index(["by", "group"]).loc[("billing", "fixed-fee")]
     whole = compare_billing(panel)

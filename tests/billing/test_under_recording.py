@@ -23,6 +23,7 @@ def control(name, seed):
     ]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("seed", [1, 2])
 def test_growing_under_recording_is_warned_of_and_a_true_improvement_is_not(seed):
     ramp, true = control("S8r", seed), control("S7", seed)

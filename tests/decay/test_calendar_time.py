@@ -53,6 +53,7 @@ def test_the_path_of_a_client_and_its_forecast_have_the_drift_in_them(drifting):
     assert own["rhem_now_h"] < 0.6 * own["rhem_12_h"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("drift", "sign"), [(-0.03, -1), (0.03, 1)])
 def test_decay_and_drift_are_told_apart(drift, sign):
     fit = fit_decay(simulate_world(replace(WORLDS["A3"], drift=drift), seed=2)[0])
@@ -63,6 +64,7 @@ def test_decay_and_drift_are_told_apart(drift, sign):
     assert level["low"] < truth < level["high"]
 
 
+@pytest.mark.slow
 def test_no_drift_is_found_in_a_portfolio_without_one():
     fit = fit_decay(simulate_panel(replace(SCENARIOS["S2"], clients=30), seed=5))
     assert fit.calendar.verdict == "none"
@@ -85,6 +87,7 @@ def test_a_panel_without_months_says_nothing_of_the_calendar():
     assert fit.calendar.text == ""
 
 
+@pytest.mark.slow
 def test_a_month_of_many_hours_for_half_the_clients_is_named_and_left_out():
     panel, _ = simulate_world("H", seed=4)
     usual = fit_decay(panel)
@@ -151,6 +154,7 @@ def test_a_small_flat_client_does_not_lean_on_large_falling_ones():
     assert min(evidence) > 0.05
 
 
+@pytest.mark.slow
 def test_a_yearly_wave_is_no_drift(monkeypatch):
     """A wave over 27 months, which alone looks like a trend, moves the drift only where it is left in."""
     rows = fitted_months(simulate_panel(replace(SCENARIOS["S4"], clients=20, season=0.0), seed=3))

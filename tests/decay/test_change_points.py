@@ -34,6 +34,7 @@ def test_a_planted_shift_is_found_with_its_month_and_size(merged):
     assert ((table["low"] > 1.5) & (table["high"] < 6)).all()
 
 
+@pytest.mark.slow
 def test_quiet_books_give_few_alarms():
     """At a false-discovery rate of 10 %, one book in ten may name a client; 4 of 12 has probability 0.03."""
     books = [simulate_panel(replace(SCENARIOS["S2"], clients=20), seed=seed) for seed in range(12)]

@@ -112,6 +112,7 @@ def test_laplace_is_exact_where_clients_do_not_differ(panel):
     assert marginal == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("scenario", "seed"), [("S1", 1), ("S2", 2), ("S3", 3)])
 def test_known_truth_is_inside_wide_intervals(scenario, seed):
     table = fit_decay(simulate_panel(scenario, seed=seed)).population
@@ -203,6 +204,7 @@ def test_typical_client_is_below_the_mean_client(fit):
     assert fit.population.loc["rhem_12_h", "estimate"] < fit.population.loc["rhem_12_h", "mean_estimate"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_flat_book_has_no_decline_and_no_half_life(seed):
     fit = fit_decay(simulate_panel(replace(SCENARIOS["S4"], clients=30), seed=seed))
@@ -256,6 +258,7 @@ def test_refusals_are_results(panel, words):
     assert fit.predict(age_months=[0.0, 12.0])["estimate"].isna().all()
 
 
+@pytest.mark.slow
 def test_awkward_books_are_fitted_without_a_warning():
     books = [
         pd.concat([one_client(c, np.r_[1.0, np.zeros(11)]) for c in "abcd"]),
@@ -328,6 +331,7 @@ def test_a_client_that_rises_past_the_target_does_not_reach_it(panel):
     assert (upward.clients["p_target_24"] < 0.05).all()
 
 
+@pytest.mark.slow
 def test_a_start_that_nobody_was_seen_at_is_called_a_guess(panel):
     late = [one_client(f"c{i}", 0.1 + 0.5 * np.exp(-np.arange(20 + i) / 8), first_age=24.0) for i in range(8)]
     assert (
@@ -336,11 +340,13 @@ def test_a_start_that_nobody_was_seen_at_is_called_a_guess(panel):
     assert "guess" not in fit_decay(simulate_panel("S1", seed=1)).text
 
 
+@pytest.mark.slow
 def test_a_client_without_any_hours_is_named(panel):
     text = fit_decay(pd.concat([panel, one_client("Silent & Sons", np.zeros(12))])).text
     assert "No reactive hours at all, perhaps because they are kept elsewhere: Silent & Sons." in text
 
 
+@pytest.mark.slow
 def test_a_season_may_pass_for_a_decline_where_all_start_at_once():
     falling = [one_client(f"c{i}", 0.2 + 0.8 * np.exp(-np.arange(12 + i) / 4)) for i in range(8)]
     months = [pd.date_range("2024-03-01", periods=len(client), freq="MS") for client in falling]
@@ -353,6 +359,7 @@ def test_a_season_may_pass_for_a_decline_where_all_start_at_once():
     assert "one time of the year" not in fit_decay(pd.concat(spread)).text
 
 
+@pytest.mark.slow
 def test_a_panel_read_back_from_a_file_is_fitted_alike(panel, fit, tmp_path):
     panel.to_csv(tmp_path / "panel.csv", index=False)
     again = fit_decay(pd.read_csv(tmp_path / "panel.csv"))

@@ -70,6 +70,7 @@ def test_backtest_scores_every_method_on_the_same_months(panel):
     )
 
 
+@pytest.mark.slow
 def test_the_future_does_not_leak(panel):
     """Hours after the last origin that is scored may change nothing but what is observed."""
     cut = panel["month"].sort_values().unique()
@@ -107,6 +108,7 @@ def test_forecasts_beat_all_four_on_real_outages(lanl_folder):
     assert scores.xs(OURS, level="method")["covered_percent"].between(86, 94).all()
 
 
+@pytest.mark.slow
 def test_a_client_that_left_has_no_coming_months(panel):
     """All are served to the same month but the first, who left half a year before."""
     ago = panel.groupby("client")["age_start"].transform("max") - panel["age_start"]

@@ -51,6 +51,7 @@ def test_the_share_takes_in_the_drifts_that_the_data_allow_for():
     assert doubtful.low < sure.low - 0.01
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_where_all_are_alike_there_is_one_kind(share):
     for seed in range(2):

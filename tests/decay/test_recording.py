@@ -62,6 +62,7 @@ def test_lower_limits_allow_for_rounding_up():
     assert plain.population.loc["rhem_12_h", "mean_low"] > level
 
 
+@pytest.mark.slow
 def test_the_months_of_a_hump_are_left_out_of_the_fit():
     panel, truth = simulate_world(replace(WORLDS["D"], clients=24, hump=0.95), seed=6)
     fit = fit_decay(panel)

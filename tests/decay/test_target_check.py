@@ -79,6 +79,7 @@ def months_of(clients, months):
     return panel[panel["age_start"] < panel["client"].map(served)]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("left", "words"), [(0, "Nobody is known"), (1, "1 of 10"), (9, "9 of 10")])
 def test_few_leavers_are_counted_and_not_compared(left, words):
     claim = fit_decay(months_of(10, [9] * left + [24] * (10 - left))).claim

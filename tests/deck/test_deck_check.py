@@ -102,15 +102,15 @@ def test_two_hundred_hostile_decks_pass(tmp_path):
     assert check(ALL, tmp_path) == {}
 
 
-@pytest.fixture(scope="module")
-def sample_reviews(sample_work, sample_panel, sample_study):
+@pytest.fixture(scope="module", params=[6, pytest.param(1, marks=pytest.mark.slow)], ids=["each sixth", "all"])
+def sample_reviews(request, sample_work, sample_panel, sample_study):
     fit = sample_study.fit
     last = sample_panel[(sample_panel["month"] >= "2026-04-01") & (sample_panel["exposure"] > 0)]
     return [
         rhem.build_review(
             sample_work, sample_panel, fit, client=name, quarter="2026Q2", earlier=sample_study.before
         )
-        for name in sorted(last["client"].unique())
+        for name in sorted(last["client"].unique())[:: request.param]
     ]
 
 
@@ -122,7 +122,7 @@ def sample_decks(sample_reviews, tmp_path_factory):
 
 @pytest.mark.slow
 def test_all_decks_of_the_sample_pass(sample_decks):
-    assert len(sample_decks) > 20
+    assert len(sample_decks) >= 5
     assert {path.name: found for path in sample_decks if (found := problems(path))} == {}
 
 
@@ -130,7 +130,7 @@ def test_sentences_of_the_sample_are_short_and_plain(sample_reviews):
     texts = [text for review in sample_reviews for text in main_text(review)]
     assert not [text for text in texts if JARGON.search(text)]
     words = [len(said.split()) for text in texts for said in re.split(r"(?<=[.?!])\s", text)]
-    assert len(words) > 500
+    assert len(words) > 100
     assert np.median(words) <= 18
     assert max(words) <= 35
 
@@ -150,7 +150,7 @@ def numbers_of(texts):
 
 def test_every_number_of_a_deck_is_the_reviews(sample_reviews, sample_decks):
     """Numbers in texts and tables of the saved file are those of the review's sentences and tables, none else."""
-    for review, path in list(zip(sample_reviews, sample_decks, strict=True))[::6]:
+    for review, path in zip(sample_reviews, sample_decks, strict=True):
         known = [review.client, review.period, review.quarter, review.unit, str(review.metric_version)]
         known += [text for s in review.sections for text in (s.title, *s.paragraphs, s.notes, s.footnote)]
         known += [str(page) for page in range(2, 20)]

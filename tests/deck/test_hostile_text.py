@@ -126,6 +126,7 @@ def test_figures_look_the_same_whatever_the_machine_says():
     plt.close("all")
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -197,6 +197,7 @@ def test_nothing_leaves_the_slide_or_overlaps(decks):
                     assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1, (a, b, one.shapes.title.text_frame.text)
 
 
+@pytest.mark.slow
 def test_decks_pass_the_check(folder):
     assert {path.name: found for path in folder.glob("*.pptx") if (found := problems(path))} == {}
 
@@ -320,6 +321,7 @@ def test_edited_text_that_does_not_fit_names_page_and_paragraph(tmp_path):
     assert problems(write(fits, tmp_path / "d.pptx")) == []
 
 
+@pytest.mark.slow
 def test_a_page_of_ones_own_has_its_picture_and_is_on_the_agenda(tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "plan.png")
     page = {
@@ -354,6 +356,7 @@ def own_template(path, *, major, minor):
     return str(path)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("major", "minor"),
     [("DejaVu Serif", "DejaVu Serif"), ("DejaVu Sans", "DejaVu Sans"), ("DejaVu Sans Mono", "DejaVu Sans"),

@@ -159,6 +159,7 @@ def test_time_of_a_system_without_tickets_finds_those_of_the_one_that_has_its_nu
 VISITS = "client,worked_on,started_at,hours,ticket_id,technician,work_type\n"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("rows", "hours"),
     [
@@ -205,6 +206,7 @@ def test_the_same_device_in_two_snapshots_is_two_facts(workspace):
     assert work.endpoints.df()["as_of"].dt.strftime("%Y-%m-%d").tolist() == ["2026-01-31", "2026-02-28"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("dates", "first"),
     [
@@ -235,6 +237,7 @@ def test_day_and_month_are_told_apart_for_the_whole_column(workspace, dates, fir
     assert str(work.time_entries.df()["worked_on"].iloc[0])[:10] == first
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("day", ["2026-03-14", "3/14/2026", "14.03.26", "14-Mar-26", "Mar 14, 2026 10:00 AM"])
 def test_what_a_spreadsheet_saved_again_is_read_in_every_system(workspace, day):
     time = f'id,ticketID,dateWorked,hoursWorked,resourceID\n1,7,"{day}",1.5,3\n'
@@ -254,6 +257,7 @@ def test_undecidable_dates_are_refused_with_a_question_that_settings_answer(work
     assert str(rhem.load(workspace({}, settings)).time_entries.df()["worked_on"].min().date()) == "2026-02-01"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("day", ["2026-06-01", "6/1/2026", "6/1/26"])
 @pytest.mark.parametrize(
     ("clocks", "hours"),
@@ -316,6 +320,7 @@ def test_spreadsheet_months_of_the_lanl_log(workspace):
     assert {k: str(v.date()) for k, v in as_of.items()} == {"A": "2002-03-01", "B": "1996-11-01"}
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("word", "model"),
     [
@@ -359,6 +364,7 @@ def test_technicians_become_stable_pseudonyms(workspace):
     assert "ann" not in names[0].lower()
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("seen", "reasons"),
     [
@@ -379,6 +385,7 @@ def test_a_last_contact_that_cannot_be_read_is_not_taken_for_a_recent_one(worksp
     assert len(work.endpoints.df()) == len(seen) - len(reasons)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("kind", ["Workstation", "Laptop", "PC", "SERVER", "Windows Server", "MacBook", "desktop"])
 def test_kinds_of_endpoints_may_be_written_as_they_are_said(workspace, kind):
     files = {"pcs-2026-01-31.csv": f"client,device_id,kind\nNord,pc1,{kind}\n", "t.csv": HEADER}
@@ -393,6 +400,7 @@ def test_the_end_of_an_agreement_that_cannot_be_read_is_not_left_open(workspace)
     assert work.quarantine[["column", "reason"]].values.tolist() == [["end", "unreadable-date"]]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("zone", ["Z", "+00:00", " +0000", "+00"])
 def test_a_time_that_names_its_zone_is_put_into_that_of_the_msp(workspace, zone):
     rows = f"1,,Nord,2026-04-01T02:00:00{zone},,1,ann\n2,,Nord,2026-04-01 02:00:00,,1,ann\n"
@@ -409,6 +417,7 @@ def test_days_as_midnights_of_a_zone_stay_the_same_days(workspace, zone):
     assert sorted(days.astype(str)) == ["2026-04-01", "2026-04-02"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("cells", "hours"),
     [
@@ -433,6 +442,7 @@ def test_hours_are_read_as_people_and_spreadsheets_write_them(workspace, cells, 
     )
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", ["Totaal", "Totale", "Totales", "Gesamt", "TOTAL"])
 def test_sums_of_many_languages_are_no_clients(workspace, name):
     files = {"pcs.csv": f"client,as_of,count\nNord,2026-01-31,4\n{name},2026-01-31,4\n", "t.csv": HEADER}
@@ -441,6 +451,7 @@ def test_sums_of_many_languages_are_no_clients(workspace, name):
     assert work.endpoints.df()["client"].tolist() == ["Nord"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("dates", "day"),
     [

@@ -101,6 +101,7 @@ def test_a_sheet_that_spans_more_than_memory_is_a_sentence(workspace, kind):
         rhem.load(workspace({name: content}))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "content",
     [
@@ -119,6 +120,7 @@ def test_columns_have_numbers():
     assert [_column_number(name) for name in (b"A", b"Z", b"AA", b"XFD")] == [1, 26, 27, 16384]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -23,6 +23,7 @@ ENTRY = {"id": 1, "ticketID": 11, "taskID": None, "timeEntryType": 2, "dateWorke
          "internalBillingCodeID": 501}  # fmt: skip
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("dropped", [[], ["taskID"], ["timeEntryType"], ["taskID", "timeEntryType"]])
 def test_autotask_ticket_time_with_an_internal_billing_code_is_the_clients(workspace, dropped):
     made = [ENTRY, ENTRY | {"id": 2, "ticketID": None, "timeEntryType": 5, "hoursWorked": 8}]
@@ -79,6 +80,7 @@ def test_connectwise_agreements_without_start_are_no_list_of_devices(workspace, 
         rhem.load(folder)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("time", "day"),
     [
@@ -135,6 +137,7 @@ def test_asks_for_the_unit_of_a_list_with_everyday_labels(workspace, text):
     assert entries(rhem.load(folder)) == [NORD]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("text", EVERYDAY)
 @pytest.mark.parametrize("cell", ["0:24", "24 min", "24 Min."])
 def test_a_duration_that_names_its_unit_needs_no_question(workspace, text, cell):
@@ -159,6 +162,7 @@ FRESHDESK_TIME = {"id": 1, "ticket_id": 30, "agent_id": 5, "time_spent": "00:24"
 FRESHDESK_COMPANY = {"id": 80, "name": "Nord Dental", "domains": ["nord.test"], "health_score": None}
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "files",
     [
@@ -176,6 +180,7 @@ def test_freshdesk_beside_freshservice(workspace, files):
     assert set_aside(work) == []
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
@@ -242,6 +247,7 @@ ASIDE = {"toggl-api": ["running-timer"], "harvest-api": ["running-timer"], "kima
 SUPPORT = '[[rules]]\nwhen = { work_type = "Support" }\nwork_class = "reactive"\n'
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", TRACKERS)
 def test_records_of_time_trackers_become_entries(workspace, name):
     work = rhem.load(workspace(written(TRACKERS[name]), SETTINGS + SUPPORT))

@@ -252,6 +252,7 @@ NORD = ["Nord Dental", "2026-03-31", 0.4, "reactive"]
 DAY = NORD[:2]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("files", "own", "expected", "aside"),
     [
@@ -290,6 +291,7 @@ def test_records_of_a_psa_become_entries(workspace, files, own, expected, aside)
     assert work.account.balanced
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("header", "cells", "day"),
     [
@@ -318,6 +320,7 @@ def test_servicenow_display_values_are_read_by_path(workspace):
     assert entries(rhem.load(workspace(written(files), SETTINGS))) == [NORD]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "files",
     [
@@ -369,6 +372,7 @@ UNIT_ASKED = {
 }  # fmt: skip
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", UNIT_ASKED)
 def test_a_unit_that_is_a_setting_is_asked_for(workspace, name):
     files, path, title = UNIT_ASKED[name]
@@ -508,6 +512,7 @@ AGREEMENTS = {
 }  # fmt: skip
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", AGREEMENTS)
 def test_agreements_say_who_pays_how(workspace, name):
     files = {"agreements.json": AGREEMENTS[name], "time.csv": DAY_LINE}
@@ -739,6 +744,7 @@ def test_a_log_of_deleted_tickets_is_known_and_holds_no_ticket(workspace):
     assert entries(work)[0] == NORD
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("code", "billable"), [(-1, "no"), (0, "yes"), (7, "yes")])
 def test_halo_time_is_billable_by_its_charge_rate(workspace, code, billable):
     files = {"actions.json": [HALO_ACTION | {"actioncode": code}], "tickets.json": [HALO_TICKET]}

@@ -60,6 +60,7 @@ def test_real_dates_of_any_day_are_not_swapped(workspace):
     assert days_of(rhem.load(workspace(files)))[:2] == ["05-20", "05-04"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("zone", "clocks"),
     [
@@ -94,6 +95,7 @@ def test_fractions_of_a_day_are_asked_about(workspace, values):
     assert rhem.load(folder).time_entries.df()["hours"].sum() == pytest.approx(24 * sum(values))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("values", [(0.25, 0.5, 0.75), (0.1, 0.2, 0.3), (0.0833333333, 0.5, 0.1666666667)])
 def test_short_entries_in_hours_are_hours(workspace, values):
     assert rhem.load(workspace({"time.csv": hours(*values)})).time_entries.df()["hours"].sum() == pytest.approx(
@@ -115,6 +117,7 @@ def test_a_column_twice_with_the_same_values_is_no_question(workspace):
     assert rhem.load(workspace({"time.csv": text})).time_entries.df()["hours"].tolist() == [1]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "written", ["5 732 943", "5\u00a0732\u00a0943", "5\u202f732\u202f943", "#5732943", "5732943.0"]
 )
@@ -146,6 +149,7 @@ def test_the_nearest_table_and_what_it_lacks_are_named(workspace):
         rhem.load(workspace({"agreements.json": json.dumps([agreement]), "time.csv": hours(1)}))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", ["time [May].csv", "time?.csv", "t*me.csv", "[time].csv"])
 def test_signs_in_a_file_name_are_no_patterns(workspace, name):
     work = rhem.load(workspace({name: hours(1, 2), "t1me.csv": hours(4).replace("\n1,", "\n9,")}))
@@ -236,6 +240,7 @@ def test_a_field_twice_in_one_record_is_asked_about(workspace):
         rhem.load(workspace({"t.json": '[{"client": "Nord", "worked_on": "2026-05-04", "hours": 1, "hours": 3}]'}))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "last",
     [",,,{0},,", ",Nord,2026-05-31,{0},,", ",Total hours,2026-05-31,{0},,", ",Nord,2026-05-31,{0},Grand Total,"],
@@ -260,6 +265,7 @@ def test_sums_per_technician_are_no_work(workspace):
 FULL = "entry_id,ticket_id,client,worked_on,hours,technician,work_type\n1,7,Nord,2026-05-04,1,Ann,Remote\n"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "last",
     ["Total,,,,5,,", "9,9,Total,2026-05-31,5,Ann,Remote", "9,9,Nord,Totaal,5,Ann,Remote",
@@ -275,6 +281,7 @@ def test_a_whole_entry_is_work_whatever_its_number(workspace):
     assert work.time_entries.df()["hours"].sum() == 6
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("failed", ["#N/A", "#REF!", "#VALUE!"])
 def test_what_a_spreadsheet_cannot_compute_is_empty(workspace, failed):
     rows = (

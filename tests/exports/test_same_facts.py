@@ -92,6 +92,7 @@ def test_the_facts_fill_a_panel(plain_panel):
     )
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_every_kind_of_file_gives_the_same_panel(workspace, plain_panel, kind):
     tables = facts()
@@ -120,6 +121,7 @@ def test_a_full_list_and_deltas_that_correct_it_give_the_same_panel(workspace, p
     check_same(panel_of(workspace(dict(files), SETTINGS)), plain_panel)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("kind", KINDS)
 def test_signs_in_the_name_of_any_kind_of_file_are_no_patterns(workspace, plain_panel, kind):
     tables = facts()

@@ -234,6 +234,7 @@ def test_the_future_begins_in_the_time_zone_of_the_msp(workspace, monkeypatch):
 DELETED = HEAD + ",isDeleted\n"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("column", "cell", "kept"),
     [
@@ -288,6 +289,7 @@ ALIKE = "client,worked_on,hours,work_type,technician\n"
 VISIT = "Nord,2026-05-04,0.25,Remote,Ann\n"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("files", "counted", "code"),
     [

@@ -33,6 +33,7 @@ def hours(folder):
     return rhem.load(folder).account.table["hours"].astype(float)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_every_usual_encoding_and_delimiter_gives_the_same_rows(workspace, encoding, delimiter):
@@ -135,6 +136,7 @@ INCHES = (
 BROKEN = '1,"Nord\nSouth",2026-01-05,1,ann,x,y\n2,Nord,2026-01-06,2,"a"b\n3,Nord,2026-01-07,4," ""c"" " \n'
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("rows", "entries", "hours", "damaged"),
     [
@@ -263,6 +265,7 @@ SPENT = [
 ]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "document",
     [
@@ -474,6 +477,7 @@ def test_a_list_that_is_of_no_use_is_left_out_where_settings_say_so(workspace):
 GRID = [line.split(",") for line in (HEADER + ROWS).splitlines()]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -502,6 +506,7 @@ def test_the_lines_that_a_message_gives_are_enough_to_go_on(workspace, name, con
     assert hours(folder)["read"] in (1.75, 3.5)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("name", "content", "path", "read"),
     [

@@ -27,6 +27,7 @@ def rows(folder):
     return frame[["client", "worked_on", "hours", "work_type"]].values.tolist()
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -131,6 +132,7 @@ def test_digits_with_an_underscore_are_no_number(cell):
     assert con.execute(f"SELECT {reading.sql} FROM t").fetchall() == [(None,), (1.0,), (-2.0,)]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("stamps", "days"),
     [

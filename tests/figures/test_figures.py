@@ -62,6 +62,7 @@ def book(fit, sample_panel, sample_work, comparison):
     }
 
 
+@pytest.mark.slow
 def test_every_figure_draws_on_the_axes_given_and_has_a_finding_as_title(book):
     for name, draw in book.items():
         given = plt.figure().subplots(1, 2)[1]
@@ -188,6 +189,7 @@ def test_heat_map_has_the_share_of_every_hour(sample_work, sample_panel):
     assert not figures.hours_of_week(none).axison
 
 
+@pytest.mark.slow
 def test_lines_of_the_decay_figure_follow_the_target(sample_panel):
     fit = fit_decay(sample_panel, target=Target(start_h=2.0, target_h=0.5, months=18))
     ax = figures.decay(fit, sample_panel)

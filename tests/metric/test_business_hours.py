@@ -118,6 +118,7 @@ def simulated(rng, effect, windows=60):
     return compare(after_windows(table, entries, spans, "UTC"))
 
 
+@pytest.mark.slow
 def test_windows_without_effect_are_called_neither_and_intervals_hold_one():
     rng = np.random.default_rng(4)
     found = [simulated(rng, 1.0) for _ in range(60)]

@@ -157,6 +157,7 @@ def test_concentration_by_hand():
     assert concentration(work, rhem.measure(work), client="A").table["name"].tolist()[2] == "a"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("extra", ["", "category", "started_at"])
 def test_concentration_where_a_system_records_no_more(extra, workspace):
     """Many systems keep no computer, no start of the work or no category: missing for all hours, and said."""

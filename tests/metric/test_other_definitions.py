@@ -41,6 +41,7 @@ def test_every_definition_by_hand():
     assert found.table.set_index("definition").loc["unscheduled", "ratio"] == 1
 
 
+@pytest.mark.slow
 def test_presets_of_the_sample_are_nested(sample_work):
     table = definitions(sample_work).table.set_index("definition")["rhem_h"]
     assert table["incidents"] < table["unscheduled"] < table["all-support"]

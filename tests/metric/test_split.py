@@ -46,6 +46,7 @@ def test_a_column_of_the_clients_is_put_beside_the_panel(work):
     assert rhem.pooled_rhem(panel, by="team")["reactive_hours"].tolist() == [3.0, 2.0]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("by", ["category", "technician", "type", "board", "work_type", "industry", "billing"])
 def test_parts_add_up_to_the_panel_of_the_sample(by, sample_work, sample_panel):
     keys, sums = ["client", "month"], ["reactive_hours", "reactive_tickets", "unclassified_hours", "squared_hours"]

@@ -124,6 +124,7 @@ def test_a_pull_gives_the_hours_of_the_same_facts_as_files(msp, clock, tmp_path,
     assert len(live.endpoints.df()) == (0 if system == "kaseya-bms" else 30)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", RMM)
 def test_a_list_of_devices_is_a_dated_snapshot(msp, clock, system):
     folder, fake = msp(system, cap=7)
@@ -159,6 +160,7 @@ def test_a_copy_of_the_devices_is_left_out_where_an_rmm_gives_them(msp, clock):
     assert "endpoints-configurations" not in lists["connectwise"] and "endpoints-devices" in lists["ninjaone"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", PSA)
 def test_a_second_pull_reads_what_changed_and_the_last_state_counts(msp, clock, system):
     folder, fake = msp(system, cap=40)
@@ -248,6 +250,7 @@ def test_a_system_that_ignores_the_page_is_named(msp, clock):
     assert "the same page again and again" in pull_sources(folder, clock=clock).failed["automate"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", [*PSA, *RMM])
 def test_throttling_faults_and_expired_tokens_change_nothing(msp, clock, system, monkeypatch):
     monkeypatch.setattr(client, "TIMEOUT", client.httpx2.Timeout(0.3))
@@ -338,6 +341,7 @@ def test_requests_stay_within_the_share_of_the_limit(msp, clock):
     assert f"{len(times):,} requests" in pulled.text
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", ["connectwise", "halopsa"])
 def test_a_pull_that_failed_in_the_middle_goes_on_there(msp, clock, system):
     folder, fake = msp(system, cap=20)
@@ -389,6 +393,7 @@ def test_what_is_stored_is_what_was_received_and_no_free_text(msp, clock):
     assert [read["records"] for read in record["done"] if read["list"] == "names-types"] == [1, 0]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", [*PSA, *RMM])
 def test_no_byte_that_is_written_or_shown_holds_a_secret(msp, clock, system, caplog):
     folder, fake = msp(system, cap=40)
@@ -461,6 +466,7 @@ def test_two_pulls_of_one_workspace_do_not_run_together(msp, clock):
         pull_sources(folder, clock=clock)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("moment", ["os.fsync", "os.replace", "os.rename", "Path.unlink"])
 def test_a_pull_that_dies_while_it_is_published_is_whole_or_not_there(msp, clock, moment, monkeypatch):
     """In turn at every call of the moment, from the first to the last of a pull that replaces another's pages."""

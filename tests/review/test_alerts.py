@@ -64,6 +64,7 @@ def test_a_client_with_twice_the_tickets_is_named_and_nobody_else():
     assert row["text"].startswith(f"Süd: {row['value']:.0f} ") and row["text"].endswith("were expected.")
 
 
+@pytest.mark.slow
 def test_a_cause_that_rose_is_named_with_its_usual_number():
     found = find_alerts(make_work({("Ost", "2026-06"): {"Email": 14}})).table
     cause = found[found["client"] == "Ost"].iloc[0]
@@ -71,6 +72,7 @@ def test_a_cause_that_rose_is_named_with_its_usual_number():
     assert set(found["client"]) == {"Ost"}
 
 
+@pytest.mark.slow
 def test_data_that_stopped_is_named():
     gone = {"without_hours": [("Berg", "2026-06")], "without_entries": [("Mitte", "2026-06")]}
     found = find_alerts(make_work(without_list=[("West", "2026-06")], **gone)).table.set_index("client")

@@ -54,6 +54,7 @@ def test_a_forecast_is_judged_by_its_own_range_and_never_made_up():
     assert "expect" not in claims.outlook(replace(make_facts(), ahead=UNKNOWN))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("first_age", "measured"), [(0, True), (1, True), (2, False), (30, False)])
 def test_time_given_back_needs_a_start_that_was_measured(first_age, measured):
     """Two months before age 3; 'at the start' of a client that was onboarded before the data was a fit's guess."""
@@ -120,6 +121,7 @@ def test_fell_since_the_start_says_what_cannot_be_told():
     assert claims.fell(make_facts(make_panel(months=3))) == ""
 
 
+@pytest.mark.slow
 def test_back_above_a_goal_that_was_reached():
     panel = with_level(steady(14.0, endpoints=300.0), 30.0)
     assert claims.goal(make_facts(panel)) == "We had reached 15 minutes by month 12, but are back at 30."
@@ -219,6 +221,7 @@ def moved(category, hours):
     return entries
 
 
+@pytest.mark.slow
 def test_promises_are_kept_or_open_and_carried_over_until_they_are_done():
     state = lambda **given: promises(make_facts(settings=promised(**given)))["state"].tolist()  # noqa: E731
     assert state(done=True) == ["kept"] and state() == ["late"] and state(due="2026-09-30") == ["open"]
@@ -229,6 +232,7 @@ def test_promises_are_kept_or_open_and_carried_over_until_they_are_done():
     assert title == "We kept 0 of 1 promise; still open: Move the mailboxes (Ana, due May 15)"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("hours", "said"), [(0.1, "Fell"), (1.0, "Too early to tell"), (4.0, "Rose")])
 def test_whether_the_cause_of_a_promise_fell_has_an_interval(hours, said):
     f = make_facts(steady(endpoints=200.0), entries=moved("Email", hours), settings=promised(done=True))

@@ -123,6 +123,7 @@ def test_the_samples_book_is_told_and_drawn(sample_book, sample_work, tmp_path):
     assert sample_book["data"].table["hours"].sum() == pytest.approx(float(quarter["hours"].sum()))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("usable", [True, False])
 def test_a_small_book_is_told_too(tmp_path, language, usable):
@@ -137,6 +138,7 @@ def test_a_small_book_is_told_too(tmp_path, language, usable):
     assert "{" not in review.story
 
 
+@pytest.mark.slow
 def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel):
     """The clients reach 30 minutes at some month, but 6 minutes never: asked of month 18, by the level there."""
     targets = {"start_h": 2.0, "months": 18}

@@ -210,6 +210,7 @@ def test_updates_in_working_hours_are_a_finding_only_where_they_bring_work_beyon
     assert all("1.6 times" in x.evidence and "out of working hours" in x.action for x in found)
 
 
+@pytest.mark.slow
 def test_no_rise_is_seen_where_there_is_none():
     """Control: with one rate in both quarters a cause is called rising in few of 100 quarters of five causes."""
     rng = np.random.default_rng(7)
@@ -225,6 +226,7 @@ def test_no_rise_is_seen_where_there_is_none():
     assert alarms <= 12
 
 
+@pytest.mark.slow
 def test_change_is_rarely_called_clear_where_there_is_none():
     """Control: two quarters of one compound Poisson client differ 'firmly' in about 5 % of 150 draws."""
     rng = np.random.default_rng(3)

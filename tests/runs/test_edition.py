@@ -156,6 +156,7 @@ def test_slugs_are_safe_and_distinct():
     assert all(len(s) <= 60 and "/" not in s and "." not in s for s in slugs)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("files", "said"),
     [

@@ -183,6 +183,7 @@ def test_truth_json_holds_the_same_as_the_result(soiled):
     assert panel_hours == pytest.approx(truth.hours["reactive"], abs=0.005)
 
 
+@pytest.mark.slow
 def test_hours_of_each_age_agree_with_the_true_rates():
     """Sum of hours against its expectation, within 4 standard errors of the compound Poisson with shocks."""
     panel = simulate.book(clients=150, months=30, seed=11).panel
@@ -200,6 +201,7 @@ def test_hours_of_each_age_agree_with_the_true_rates():
     assert rate[1] < 0.5 * rate[0]
 
 
+@pytest.mark.slow
 def test_clients_are_drawn_from_the_population():
     book = simulate.book(clients=400, months=6, seed=2)
     clients, n = book.clients, 400

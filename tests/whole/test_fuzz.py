@@ -241,6 +241,7 @@ def fuzz(workspace_folder, seed, count):
     )
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("part", range(2))
 def test_20_mutated_files(workspace, part):
     fuzz(workspace({}), SEED + part, 10)
@@ -252,6 +253,7 @@ def test_10000_mutated_files(workspace, part):
     fuzz(workspace({}), SEED + 100 + part, 1000)
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_before_it_unpacks(workspace):
     packed = io.BytesIO()
     with (

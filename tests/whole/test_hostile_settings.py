@@ -109,6 +109,7 @@ def quoted(text, mark='"'):
     return mark + text.replace(mark, 2 * mark) + mark
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("turn", range(len(HOSTILE)))
 def test_text_of_settings_profiles_headers_and_cells_is_never_run(hostile, turn):
     write, texts = hostile

@@ -57,6 +57,7 @@ def test_systems_without_counts_or_ages_are_named_not_guessed(lanl_folder):
     assert set(fit.clients.index) == set(panel["client"]) - {"System 17", "System 22"}
 
 
+@pytest.mark.slow
 def test_the_words_say_outage_hours(lanl_folder):
     work = rhem.load(lanl_folder)
     panel = rhem.measure(work)

@@ -42,6 +42,7 @@ def check_equal(small, large):
     assert small.account.table.equals(large.account.table) and large.account.balanced
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("source", WRITERS)
 def test_the_exports_of_every_system_come_back_as_the_truth(source, tmp_path, straight):
     round_trip(tmp_path, source, seed=1)

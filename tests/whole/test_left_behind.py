@@ -49,6 +49,7 @@ def waiting(place):
     return started
 
 
+@pytest.mark.many_cases
 @posix
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_signal_ends_the_command_and_its_temporary_folders(tmp_path, name):
@@ -88,7 +89,9 @@ def test_a_folder_in_use_is_not_swept(tmp_path, monkeypatch):
 
 @posix
 def test_processes_that_sweep_at_once_take_no_folder_from_each_other(tmp_path):
-    code = "from rhem_lib.storage import Scratch\nfor _ in range(300):\n    with Scratch() as mine: (mine / 'a').touch()"
+    code = (
+        "from rhem_lib.storage import Scratch\nfor _ in range(300):\n with Scratch() as mine: (mine / 'a').touch()"
+    )
     many = [
         subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=-1)
         for _ in range(4)

@@ -84,6 +84,7 @@ SYSTEMS = {name: getattr(systems, name) for name in dir(systems) if name.startsw
 )) and isinstance(getattr(systems, name), dict) and all("." in key for key in getattr(systems, name))}  # fmt: skip
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_no_text_about_people_gets_past_the_door(workspace, name, monkeypatch, tmp_path):
     files = systems.written(SYSTEMS[name])

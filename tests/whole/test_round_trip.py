@@ -92,11 +92,13 @@ def round_trip(folder, source, seed):
         check_agreements(work, book)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("source", WRITERS)
 def test_clean_rows_are_the_truth_and_damaged_rows_are_set_aside(source, tmp_path):
     round_trip(tmp_path, source, seed=1)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "source", [*list(WRITERS)[:3], *(pytest.param(source, marks=pytest.mark.slow) for source in list(WRITERS)[3:])]
 )
@@ -135,6 +137,7 @@ def first_time_record(folder, archive):
     return dict(zip(head.split(","), row.split(","), strict=True))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("source", "archive", "column", "write"),
     [

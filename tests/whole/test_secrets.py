@@ -107,6 +107,7 @@ def test_sqlite_itself_refuses_to_write(asked, words, monkeypatch):
     assert not list(folder.rglob("new.db")) and not Path("new.db").exists()
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "path", ["sqlite:///desk.db?mode=rwc", "sqlite:///desk.db?uri=true", "sqlite+pysqlite:///desk.db"]
 )
@@ -163,6 +164,7 @@ ADDRESSES = {
 }
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("kind", ADDRESSES)
 def test_no_byte_that_is_written_holds_a_password(asked, kind, tmp_path, monkeypatch):
     home, temporary = tmp_path / "home", tmp_path / "tmp"

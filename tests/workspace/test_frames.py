@@ -130,6 +130,7 @@ def assert_same(found, wanted, columns=NUMBERS):
                                    err_msg=column)  # fmt: skip
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("seed", range(3))
 def test_the_panel_is_the_naive_reference(seed):
     frames = made(seed)
@@ -265,6 +266,7 @@ def test_order_of_rows_and_of_monthly_files_does_not_matter(seed):
     assert_same(panel_from(frames | {"time_entries": pd.concat(months[::-1])}), panel_from(frames))
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.floats(0.1, 0.9))
 def test_splitting_an_entry_in_two_changes_nothing(seed, share):
@@ -278,6 +280,7 @@ def test_splitting_an_entry_in_two_changes_nothing(seed, share):
 
 @few
 @given(seeds)
+@pytest.mark.slow
 def test_an_idle_client_adds_its_own_rows_of_nought_and_nothing_else(seed):
     frames = made(seed)
     idle = frames["clients"].iloc[:1].assign(client="Idle", onboarded_on=pd.Timestamp("2024-01-01"))

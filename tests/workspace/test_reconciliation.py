@@ -36,6 +36,7 @@ def test_every_planted_damage_of_the_sample_is_set_aside_with_its_reason(sample_
     assert {(file, row): reason for file, row, reason in rows} == planted
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "batch", [*range(FAST), *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(FAST, BATCHES))]
 )
@@ -123,6 +124,7 @@ def test_suggests_few_rules_and_only_classes_that_words_tell(workspace):
     assert hours[list(wanted)].to_dict() == wanted
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("one", "other"), [("Nord Ltd", "Nord Limited"), ("Süd GmbH", "Süd G.m.b.H."),
                                             ("Ash & Co. Inc", "Ash and Company, Inc.")])  # fmt: skip
 def test_two_spellings_of_one_company_are_suggested_as_one(workspace, one, other):
@@ -171,6 +173,7 @@ def test_a_file_of_a_header_alone_is_named(workspace):
 HOW = "Tell how that column is written in profiles/<name>.toml (keys dates and durations)."
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -226,6 +229,7 @@ AUTOMATE = "ComputerName,ClientName,Type,LastContact\npc9,Nord,Workstation,2026-
 SYSTEMS = "Nord has endpoints of 2026-01 from automate and generic: "
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", ["a-2026-01-30.csv", "a-2026-01-31.csv"])
 def test_warns_when_two_systems_list_endpoints_of_one_client(workspace, name):
     files = {"time.csv": TIME + "1,1,Nord,2026-01-05,1\n", "pcs-2026-01-31.csv": COMPUTER, name: AUTOMATE}
@@ -267,6 +271,7 @@ def test_parts_of_a_list_without_a_day_in_their_names_are_dated_one_by_one(works
     assert text.endswith('path = "exports/pcs.csv"\nas_of = 2026-01-28')
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "lists",
     [
@@ -300,6 +305,7 @@ def test_a_list_that_begins_within_the_others_is_named(workspace):
     assert "exports/servers-2026-03-28.csv begins there" in begin and "up to 2026-02. Export the earlier" in begin
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "lists",
     [
@@ -351,6 +357,7 @@ COMPANIES = [
 ]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", ["connectwise", "autotask"])
 def test_child_accounts_are_suggested_as_aliases_and_never_joined_unasked(workspace, system):
     parents = {c["id"]: (c["parentCompany"] or {}).get("id") for c in COMPANIES}
@@ -424,6 +431,7 @@ def parents_of(**above):
     return json.dumps({"items": items})
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "above",
     [
@@ -455,6 +463,7 @@ def test_a_section_that_is_there_already_is_told_what_to_hold(workspace):
     assert len(pasted(folder).clients) == 2, "a comment changes nothing"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("value", ["ΤΕΧΝΙΚΟΣ", "ΟΔΟΣ ΑΕΒΕΣ", "İade", "*Triage*", 'tab\there \x0b "x" \\'])
 def test_a_suggested_rule_places_its_hours_whatever_signs_are_in_it(workspace, value):
     others = "2,1,Nord,2026-01-05,5,Old Triage board\n3,2,Nord,2026-01-05,7,Triage\n"
@@ -475,6 +484,7 @@ def test_a_suggested_rule_places_its_hours_whatever_signs_are_in_it(workspace, v
     assert (after["project"], after["unclassified"], after["reactive"]) == (3, 7, 5)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", ["ΤΕΧΝΙΚΟΣ", "ΟΔΟΣ ΑΕΒΕΣ", "İade Ltd"])
 def test_the_own_company_is_known_in_every_script(workspace, name):
     files = {"time.csv": TIME + f"1,,{name},2026-01-05,3\n"}
@@ -560,6 +570,7 @@ def test_a_kind_of_device_that_begins_in_the_newest_list_is_named(workspace):
     ]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     "kinds",
     [["Laptop"] * 3 + ["Server"], ["Laptop", "Printer"] * 2, ["Laptop", "Portable"], ["Laptop"] * 4],
@@ -577,6 +588,7 @@ def test_a_value_that_begins_in_the_newest_file_is_named(workspace):
     ]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("labels", "rule"),
     [("AAAA", "*"), ("AABA", "*"), ("AB", "*"), ("AAAB", "b"), (["", "", "", "B"], "*")],

@@ -26,6 +26,7 @@ def work(workspace):
     return rhem.load(workspace(FILES, SETTINGS))
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("changes", "toml"),
     [

@@ -64,6 +64,7 @@ def test_presets_native_markers_and_own_company(facts, expected):
     assert work_class(**facts)[0] == expected
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("preset", "kind", "expected"),
     [
