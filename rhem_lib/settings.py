@@ -337,6 +337,7 @@ class FileSettings(_Section):
     date_order: Literal["", "day-first", "month-first"] = ""
     decimal: Literal["", ",", "."] = ""
     hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""
+    moved_days: bool | None = None
     query: str = ""
     password: Annotated[str, AfterValidator(known_secret)] = Field("", description="of a database, as env:NAME")
     skip: bool = False  # a sheet or a list beside others that is of no use

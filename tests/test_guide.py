@@ -13,6 +13,7 @@ from conftest import ROOT
 
 import rhem_lib as rhem
 from rhem_lib.errors import ParameterError
+from rhem_lib.exports import text_tables, typed_tables
 from rhem_lib.runs import help_on
 from rhem_lib.workspace import data_warnings, frames
 
@@ -37,6 +38,11 @@ def codes():
         for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
             if isinstance(node, ast.Tuple) and len(node.elts) == 4 and isinstance(node.elts[0], ast.Constant):
                 if not all(isinstance(part, ast.Constant) for part in node.elts):
+                    found.add(node.elts[0].value)
+    for module in (text_tables, typed_tables):  # notes on files: code and text
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.elts[0], ast.Constant):
+                if re.fullmatch("[a-z]+-[a-z]+", str(node.elts[0].value)):
                     found.add(node.elts[0].value)
     return found
 

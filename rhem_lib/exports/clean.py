@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -18,7 +18,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.exports.duplicates import Repeats, file_ages, mark_on_deleted, mark_repeats
+from rhem_lib.exports.duplicates import Repeats, file_ages, mark_on_deleted, mark_repeats, one_name
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import KEYS, UNSPLIT, RawTable, parents, stored
@@ -31,9 +31,26 @@ WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place,
 GROUPS = {*"site location branch office building region team department dept group contract product".split()}
 KEYED = {"id", "recid", "uid", "guid"}
 LISTS_BEFORE, NEW_SHARE = 3, 0.1  # lists without a kind of device, and its share of those since, to be named
+NEW_STATES = 0.5  # the same of states: records of the last days are all open
+COMPUTER = "note-?book|computer|laptop|desktop|windows|workstation|server|macbook|rechner|ordinateur|portable"
+DELETED = "delet|trash|removed|spam|gelöscht|supprim|verwijderd"
+TAKEN_OUT = {
+    "tickets": DELETED,
+    "time_entries": f"{DELETED}|reject|declin|void|cancel|discard|invalid|abgelehnt|storn",
+}
 FIRST_ROWS = 20_000  # in which the ways of writing of a file are found, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
+
+
+class NewKind(NamedTuple):
+    """A value of `kind` or `state` that nothing names: where it is first, and in how many rows."""
+
+    column: str
+    value: str
+    path: str
+    rows: int
+    since: float  # its share of the rows since it began in a later file, else 0
 
 
 @dataclass(frozen=True)
@@ -59,8 +76,10 @@ class Cleaned:
         Negative entries, and their hours, that were dated back to the work that they correct.
     missing_columns : DataFrame
         path, table, column and others (how many files of its kind have it): columns that one file is without.
-    new_kinds : list of tuple
-        Kind, first file and share of what only later lists of endpoints have and no value of their profile names.
+    new_kinds : list of NewKind
+        Kinds of device and states of records that nothing names.
+    notes : sequence of tuple
+        Code and text of warnings from reading the files.
     unread : mapping
         Columns of ticket and time files that no profile reads and by which work can be measured, with a name each.
     names, spellings : sequence of str
@@ -81,7 +100,8 @@ class Cleaned:
     repeats: Repeats
     corrections: tuple[int, float]
     missing_columns: pd.DataFrame
-    new_kinds: list[tuple[str, str, float]]
+    new_kinds: list[NewKind]
+    notes: Sequence[tuple[str, str]] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
     names: Sequence[str] = ()
     spellings: Sequence[str] = ()
@@ -120,7 +140,7 @@ def clean_tables(
     }
     repeats = {table: _typed(con, table, parts, settings, latest) for table in TABLES}
     mark_on_deleted(con)
-    corrections = _date_back(con)
+    corrections = _date_back(con, settings)
     _check_clients(con)
     files, kinds = _rows(con, list(parts.values())), new_kinds(con, raws)
     for raw in parts.values():
@@ -146,6 +166,7 @@ def clean_tables(
         corrections=corrections,
         missing_columns=missing_columns(raws),
         new_kinds=kinds,
+        notes=[note for raw in parts.values() for note in raw.notes],
         unread=unread_columns(raws),
     )
 
@@ -161,16 +182,18 @@ def _typed(
     keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
     saved = {label: when for raw in own.values() for label, when in raw.saved.items()}
     timed = {label for raw in parts.values() if raw.spec.table == "time_entries" for label in raw.saved}
-    return mark_repeats(con, table, keyed, settings, saved, timed)
+    gone = {rule.reason for raw in own.values() for rule in raw.spec.taken_out if table == "time_entries"}
+    return mark_repeats(con, table, keyed, settings, saved, timed, gone)
 
 
-def _date_back(con: Connection) -> tuple[int, float]:
+def _date_back(con: Connection, settings: Settings) -> tuple[int, float]:
     """Date negative entries back to the work that they correct, where another month holds it: count and hours.
 
     That is work of the same number, else on the same ticket; best the entry of just as many hours, else the last
     one before the correction, else the first after it.
     """
-    rows = "SELECT part, place, profile, client, {} AS thing, worked_on, hours FROM typed_time_entries"
+    rows = f"SELECT part, place, profile, {one_name(settings)} AS client, {{}} AS thing, worked_on, hours "
+    rows += "FROM typed_time_entries"
     kept = "WHERE reason IS NULL AND {0} IS NOT NULL AND hours {1} 0"
     things = {"keyed": "keyed || ' '", "ticket_id": "ticket_id"}  # an entry's number is no ticket's
     found = {
@@ -233,24 +256,29 @@ def unread_columns(raws: list[RawTable]) -> dict[str, str]:
     return {name: named[name] for name in names if words[name] & GROUPS and not words[name] & KEYED}
 
 
-def new_kinds(con: Connection, raws: list[RawTable]) -> list[tuple[str, str, float]]:
-    """Return kinds of device as a system wrote them that begin in a later list and that no value names.
+def new_kinds(con: Connection, raws: list[RawTable]) -> list[NewKind]:
+    """Return kinds of device and states of records as a system wrote them that nothing names and that look wrong.
 
-    The profile takes them for devices that do not count; the kind may only be called otherwise than before.
+    They begin in a later file, so that a label may only be called otherwise than before; or the kind is called as
+    a computer is, and does not count; or the state is called as records are that were taken out, and they count.
     """
     found = []
     for raw in raws:
-        if raw.spec.table != "endpoints" or "kind" not in raw.headers or len(raw.labels) <= LISTS_BEFORE:
+        column = "kind" if raw.spec.table == "endpoints" else "state"
+        if column not in raw.headers or raw.spec.table == "clients":
             continue
         named = [value.lower() for value in raw.spec.values.get("kind", {}) if value != "*"]
-        sql = f"SELECT kind, source_file, count(*) AS n FROM {raw.relation} GROUP BY ALL ORDER BY ALL"
-        rows = con.execute(sql).df().merge(file_ages(raw.saved).to_pandas(), on="source_file")
-        for kind, own in rows.groupby("kind"):
-            since = rows[rows["age"] >= own["age"].min()]
-            share = own["n"].sum() / since["n"].sum()
-            known = any(fnmatchcase(str(kind).lower(), value) for value in named)
-            if own["age"].min() >= LISTS_BEFORE and share >= NEW_SHARE and not known:
-                found.append((str(kind), str(own.sort_values("age")["source_file"].iloc[0]), share))
+        sql = f"SELECT {column} AS value, source_file, count(*) AS n FROM {raw.relation} WHERE aside IS NULL"
+        rows = con.execute(f"{sql} GROUP BY ALL ORDER BY ALL").df()
+        rows = rows.merge(file_ages(raw.saved).to_pandas(), on="source_file")
+        share, odd = (NEW_SHARE, COMPUTER) if column == "kind" else (NEW_STATES, TAKEN_OUT[raw.spec.table])
+        for value, own in rows.groupby("value"):
+            text, first = str(value).lower(), own["age"].min()
+            own_share = own["n"].sum() / rows.loc[rows["age"] >= first, "n"].sum()
+            late = first >= LISTS_BEFORE and own_share >= share
+            if (late or re.search(odd, text)) and not any(fnmatchcase(text, one) for one in named):
+                path = str(own.sort_values("age")["source_file"].iloc[0])
+                found.append(NewKind(column, str(value), path, int(own["n"].sum()), own_share * late))
     return found
 
 

@@ -21,7 +21,7 @@ ROW = "source_file || ':' || source_row"  # in place of a key where the cell is 
 CLOCK = "started_at <> date_trunc('day', started_at)"  # a start that is a bare day tells no visits apart
 # Rows of which one file may hold several that are alike: a rounded quarter of an hour, a computer without a name.
 TWINS = {
-    "time_entries": f"coalesce(keyed = {ROW}, true) AND ({CLOCK}) IS NOT TRUE",
+    "time_entries": f"coalesce(keyed = {ROW}, true) AND (({CLOCK}) IS NOT TRUE OR technician IS NULL)",
     "endpoints": "device_id IS NULL AND count = 1",
 }
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
@@ -80,7 +80,13 @@ def file_ages(saved: Mapping[str, int]) -> pa.Table:
 
 
 def mark_repeats(
-    con: Connection, table: str, keyed: bool, settings: Settings, saved: Mapping[str, int], timed: Collection[str]
+    con: Connection,
+    table: str,
+    keyed: bool,
+    settings: Settings,
+    saved: Mapping[str, int],
+    timed: Collection[str],
+    gone: Collection[str],
 ) -> Repeats:
     """Give rows that repeat another one the reason 'duplicate', or 'superseded' for earlier states of it.
 
@@ -101,6 +107,8 @@ def mark_repeats(
         When each file was saved, in seconds, by label.
     timed : collection of str
         Files with time entries. What they repeat of a ticket counts where no list of tickets holds it.
+    gone : collection of str
+        Reasons for which the systems themselves take a record out.
     """
     found = Repeats()
     work = table == "time_entries"
@@ -110,7 +118,7 @@ def mark_repeats(
     copy = f"IF({twin}, row_number() OVER (PARTITION BY row_hash, source_file ORDER BY source_row), 0) AS copy"
     if work:
         _mark_sums(con)
-    _mark_deleted(con, table)
+    _mark_deleted(con, table, gone)
     for what, when, reasons in _repeat_tests(table, keyed, settings, timed):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
         digests = np.sort(con.execute(f"SELECT digest FROM ({rows})").fetchnumpy()["digest"])
@@ -166,11 +174,12 @@ def _mark_sums(con: Connection) -> None:
     _mark(con)
 
 
-def _mark_deleted(con: Connection, table: str) -> None:
-    """Set aside the states of a record before its deletion; one restored since counts."""
+def _mark_deleted(con: Connection, table: str, reasons: Collection[str]) -> None:
+    """Set aside the states of a record before it was deleted, rejected or merged; one restored since counts."""
     if table not in ("time_entries", "tickets"):
         return
-    gone = f"SELECT * FROM typed_{table} JOIN file_ages USING (source_file) WHERE reason = '{GONE[table]}'"
+    listed = ", ".join(map(quote, sorted({*reasons, GONE[table]})))
+    gone = f"SELECT * FROM typed_{table} JOIN file_ages USING (source_file) WHERE reason IN ({listed})"
     con.execute(f"CREATE OR REPLACE TABLE gone AS {gone}")
     tests = [(NUMBER, "keyed IS NOT NULL")]
     if table == "time_entries":
@@ -178,10 +187,10 @@ def _mark_deleted(con: Connection, table: str) -> None:
     for same, when in tests:
         if con.execute(f"FROM gone SELECT 1 WHERE {when} LIMIT 1").fetchall():
             con.execute(
-                f"CREATE OR REPLACE TABLE repeats AS SELECT DISTINCT t.part, t.place, '{GONE[table]}' AS reason "
+                "CREATE OR REPLACE TABLE repeats AS SELECT t.part, t.place, min(g.reason) AS reason "
                 f"FROM typed_{table} t JOIN file_ages f USING (source_file) JOIN gone g USING ({same}) "
                 f"WHERE t.reason IS NULL AND g.{when} "
-                "AND coalesce(t.changed_at <= g.changed_at, f.age <= g.age)"
+                "AND coalesce(t.changed_at <= g.changed_at, f.age <= g.age) GROUP BY ALL"
             )
             _mark(con)
 
@@ -237,7 +246,7 @@ def _repeat_tests(
     if (
         table == "time_entries"
     ):  # lists made by hand may all start at 1; a credit has the number of what it corrects
-        entry = f"{NUMBER}, {_one_name(settings)}, coalesce(ticket_id, lower(technician)), hours < 0"
+        entry = f"{NUMBER}, {one_name(settings)}, coalesce(ticket_id, lower(technician)), hours < 0"
         whole = (
             f"OVER (PARTITION BY {entry} ORDER BY {last} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
         )
@@ -253,7 +262,7 @@ def _repeat_tests(
     return tests
 
 
-def _one_name(settings: Settings) -> str:
+def one_name(settings: Settings) -> str:
     """SQL of a client's name, case and blanks forgiven: the one that rhem.toml gives to its aliases."""
     name = "lower(regexp_replace(trim(client), '\\s+', ' ', 'g'))"
     whens = [

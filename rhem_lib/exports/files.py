@@ -28,6 +28,7 @@ from rhem_lib.exports.damaged_lines import MAX_LINE, UNDAMAGED, cells_of, split_
 from rhem_lib.exports.workbooks import (
     JSON_SUFFIXES,
     SHEET_SUFFIXES,
+    Page,
     Row,
     Skip,
     check_size,
@@ -68,6 +69,7 @@ class Source:
     damaged: pd.DataFrame = field(default_factory=lambda: UNDAMAGED, repr=False)
     below: tuple[tuple[int, list[str]], ...] = ()
     hidden: str = ""  # what a workbook does not show of it
+    page: Page | None = None  # of JSON
     saved: int = 0  # when the file was last saved, in seconds, as the file system or its archive has it
 
     @property
@@ -242,11 +244,12 @@ def sources(path: Path, label: str, scratch: Path, skip: Skip) -> Iterator[Sourc
     if kind not in SHEET_SUFFIXES - JSON_SUFFIXES:
         path = as_utf8(path, label, scratch)
     if kind in SHEET_SUFFIXES:
-        hidden = None
-        for part, header, rows in sheets(path, label, skip):
+        hidden, pages = None, dict[str, Page]()
+        for part, header, rows in sheets(path, label, skip, pages):
             if hidden is None:  # asked for when the reader has found the workbook to be whole
                 hidden = hidden_parts(path, label) if kind in (".xlsx", ".ods") else {}
-            yield replace(of_rows(part, header, rows), hidden=hidden.get(part, ""))
+            source = of_rows(part, header, rows)
+            yield replace(source, hidden=hidden.get(part, ""), page=pages.get(part))
     else:
         source = dialect(path, label)
         yield source.split() if _has_empty_lines(path) else source

@@ -16,10 +16,12 @@ from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
 from rhem_lib.interfaces import PULLED
 from rhem_lib.settings import FileSettings, Settings
 
-# Columns that no list of endpoints has.
+# Columns that no list of endpoints has: of work, of products, of scripts and alerts on devices.
 WORK = {normal_header(name) for name in (
     "ticket_id", "Ticket Number", "Ticket #", "ticketNumber", "hours", "hours worked", "duration", "time spent",
     "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
+    "quantity", "script", "script name", "ScriptName", "message", "severity",
+    "alert", "alert time", "alert date", "AlertDate", "alert message", "event time",
 )}  # fmt: skip
 WORKED = {"time_entries", "tickets"}  # tables of which one report may serve as both
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
@@ -114,7 +116,7 @@ def _nearest(names: set[str], label: str, help_: FileSettings, profiles: dict[st
             known = spec.known & names
             missing = spec.missing_in(names)
             wanted = [" or ".join(spec.headers(c)[:2]) for c in missing if spec.headers(c)]
-            if len(known) >= LIKE_COLUMNS and len(wanted) == len(missing) <= LIKE_MISSING:
+            if missing and len(known) >= LIKE_COLUMNS and len(wanted) == len(missing) <= LIKE_MISSING:
                 table = f"{profile.title} {spec.table.replace('_', ' ')} ({' and '.join(wanted)} is missing)"
                 called = spec.table.split("_")[0] in label.lower()  # a file is mostly called by what it holds
                 likes.append((called, -len(missing), len(known), spec.table, table))
@@ -172,6 +174,8 @@ def file_settings(label: str, settings: Settings) -> FileSettings:
     told = [entry for entry in settings.files if _speaks_of(entry, label)]
     pulled = PULLED.match(label)
     known = {"profile": pulled["profile"], "table": pulled["table"]} if pulled else {}
+    if label == "clients.csv":  # its other columns are the user's own
+        known = {"table": "clients"}
     keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in told), known))
     skip = any(entry.skip for entry in told if entry.path == told[0].path)
     return FileSettings.model_validate(keys | {"path": label, "skip": skip})

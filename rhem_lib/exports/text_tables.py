@@ -22,6 +22,7 @@ from rhem_lib.exports.files import Source, export_files, lock, members, of_rows,
 from rhem_lib.exports.match_profile import as_of_day, check_files, file_settings, looked_below, recognise, skipped
 from rhem_lib.exports.profiles import PERSONAL, PLACEHOLDER, Profile, TableProfile, normal_header
 from rhem_lib.exports.workbooks import Sheet
+from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import FileSettings, Settings
 
 # No, as databases and spreadsheets write it in many languages; and numbers and days of what there is not.
@@ -31,6 +32,7 @@ NO = """
 """.split()
 OWN = "own:"  # before the name of a column of the user's, which may be called as one of ours
 NUMBERS = ("entry_id", "ticket_id", "parent_id")  # by which rows are joined
+OBJECTS = ("@{", "System.Object[", "System.Collections.")  # how cells begin in which PowerShell wrote an object
 KEYS = {"time_entries": "entry_id", "tickets": "ticket_id", "clients": "client"}
 UNSPLIT = (duckdb.InvalidInputException, duckdb.NotImplementedException)  # of lines that the engine does not split
 Connection = duckdb.DuckDBPyConnection
@@ -68,8 +70,9 @@ class Recognised:
 class RawTable:
     """Text rows of files of one kind for one canonical table: SQL `relation` over the DuckDB view `name`.
 
-    The relation has the `columns`, `aside` (a reason of the source system), `changed` (when the record was changed
-    last), `row_hash`, and whence a row comes: `file` (a key of `labels`), `source_file`, `record` (its number
+    The relation has the `columns`, `aside` (a reason of the source system), `state` (what the system says of the
+    record), `changed_at` (when it was changed last), `row_hash`,
+    and whence a row comes: `file` (a key of `labels`), `source_file`, `record` (its number
     there; the header is 1). `header` is that of the files, and `headers` maps canonical columns to the first of
     it they were found under; `saved` is when each file was, by label, and `hidden` what
     its workbook does not show; `damaged` holds the lines that could not be
@@ -90,6 +93,7 @@ class RawTable:
     header: list[str]
     damaged: pd.DataFrame = field(repr=False)
     straight: Recognised | None = None
+    notes: list[tuple[str, str]] = field(default_factory=list)  # warnings: code and text
 
     @property
     def label(self) -> str:
@@ -149,10 +153,26 @@ def read_exports(
     paths = [file.source.path for files in kinds.values() for file in files if file.source.path]
     lock(con, paths)
     found = [raw for files in kinds.values() for raw in _tables(con, files)]
+    found[0].notes.extend(_cut_pages([file for files in kinds.values() for file in files]))
     tables = [stored(con, raw) if _serves(raw, found) else raw for raw in found]
     for raw in tables:
         _check_exact(con, raw)
     return [_looked_up(raw, tables) for raw in tables]
+
+
+def _cut_pages(files: list[Recognised]) -> Iterator[tuple[str, str]]:
+    """Warn of lists of which not all pages of an interface were saved."""
+    lists: dict[tuple, list[Source]] = {}
+    for file in files:
+        if file.source.page and not is_pulled(file.source.label):
+            lists.setdefault((file.profile.name, *map(id, file.specs)), []).append(file.source)
+    for pages in lists.values():
+        more, totals = zip(*(page.page for page in pages if page.page), strict=True)
+        rows, total = sum(len(page.rows) for page in pages), max(totals)
+        if all(more) or rows < total:
+            first = f"{pages[0].label} is a page of a list"
+            rest = f"only {rows:,} of its {total:,} records are" if rows < total else "the pages after it are not"
+            yield "cut-page", f"{first}, and {rest} there. Save every page, or use `rhem pull`."
 
 
 def read_queries(settings: Settings, folder: Path) -> list[Sheet]:
@@ -242,18 +262,17 @@ def _heads(specs: list[TableProfile]) -> Iterator[str]:
 
 def _check_objects(source: Source, wanted: Iterable[str]) -> None:
     """Refuse cells in which PowerShell wrote @{id=1; name=Nord} for an object, in a column that is wanted."""
-    marks = ("@{", "System.Object[", "System.Collections.")
     for place, name in enumerate(source.header):
-        lost = [row[place] for _, row in source.below if len(row) > place and row[place].startswith(marks)]
+        lost = [row[place] for _, row in source.below if len(row) > place and row[place].startswith(OBJECTS)]
         if lost and normal_header(name) in map(normal_header, wanted):
-            fix = "Export it again as JSON with ConvertTo-Json -Depth 10, or write out each field that is needed, "
-            fix += f"as with Select-Object *, @{{n='{name}.name'; e={{$_.{name}.name}}}}, before Export-Csv."
-            raise InputError(
-                "these cells hold the names of objects, not what is in them: PowerShell did not write them out.",
-                where=f"{source.label}, column '{name}'",
-                examples=lost,
-                fix=fix,
-            )
+            raise _objects(source.label, name, lost)
+
+
+def _objects(label: str, name: str, lost: list[str]) -> InputError:
+    fix = "Export it again as JSON with ConvertTo-Json -Depth 10, or write out each field that is needed, "
+    fix += f"as with Select-Object *, @{{n='{name}.name'; e={{$_.{name}.name}}}}, before Export-Csv."
+    what = "these cells hold the names of objects, not what is in them: PowerShell did not write them out."
+    return InputError(what, where=f"{label}, column '{name}'", examples=lost, fix=fix)
 
 
 def _tables(con: Connection, files: list[Recognised], *, wait: bool = True) -> list[RawTable]:
@@ -263,7 +282,9 @@ def _tables(con: Connection, files: list[Recognised], *, wait: bool = True) -> l
     try:
         return [_canonical(con, files, position, straight=straight) for position in range(len(specs))]
     except UNSPLIT:
-        damaged = {file.number for file in _damaged(con, files)}
+        if files[0].source.path is None:
+            raise  # nothing is left to split
+        damaged = {file.number for file in _damaged(con, files)} or {file.number for file in files}
     whole = [file for file in files if file.number not in damaged]
     apart = [replace(file, source=file.source.split()) for file in files if file.number in damaged]
     return [raw for part in (whole, apart) if part for raw in _tables(con, part, wait=wait)]
@@ -297,11 +318,11 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
         f"FROM {'loaded_rows' if file.source.path is None else scan([file.source for file in files])})"
     )
     _number(con, name, files, spec, straight=straight)
-    facts, once = "record, row_hash, changed", ""
+    facts, once = "record, row_hash, changed_at", ""
     if spec.distinct:
-        facts, once = "min(record) AS record, 0 AS row_hash, max(changed) AS changed", " GROUP BY ALL"
+        facts, once = "min(record) AS record, 0 AS row_hash, max(changed_at) AS changed_at", " GROUP BY ALL"
     own = ", ".join(f'"{column}"' for column in columns)
-    relation = f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{once})"
+    relation = f"(SELECT {own}, aside, state, file, source_file, {facts} FROM {name}{once})"
     sources = [f.source for f in files]
     lost = [s.damaged.assign(table=spec.table, source_file=s.label) for s in sources if len(s.damaged)]
     none = UNDAMAGED.assign(table="", source_file="")
@@ -335,8 +356,14 @@ def _check_twice(con: Connection, files: list[Recognised], spec: TableProfile) -
 
 
 def _check_exact(con: Connection, raw: RawTable) -> None:
-    """Stop where a spreadsheet rounded the numbers by which rows are joined: 1.23E+08 may be many tickets."""
-    for column in [c for c in NUMBERS if c in raw.headers and raw.straight is None]:
+    """Stop where a spreadsheet rounded numbers by which rows are joined, or clients are objects of PowerShell."""
+    if raw.straight:
+        return
+    if "client" in raw.headers:  # the first rows may have none
+        rows = f"SELECT source_file, client FROM {raw.relation} WHERE starts_with(client, '{OBJECTS[0]}') LIMIT 3"
+        if lost := con.execute(rows).fetchall():
+            raise _objects(lost[0][0], raw.headers["client"], [cell for _, cell in lost])
+    for column in [c for c in (*NUMBERS, "device_id") if c in raw.headers]:
         rounded = f"contains({column}, '+') AND regexp_full_match({column}, '\\d([.,]\\d+)?[eE]\\+\\d+')"
         rows = f"SELECT {column}, source_file, record FROM {raw.relation} WHERE {rounded} LIMIT 5"
         found = con.execute(rows).fetchall()
@@ -479,8 +506,17 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
         if present:
             found[column] = header[position[normal_header(present[0])]]
     select.append(f"{_aside(spec, position)} AS aside")
-    changed = [cell for name in spec.changed if (cell := _cell(name, position, spec.missing))]
-    select.append(f"coalesce({', '.join([*changed, 'NULL::VARCHAR'])}) AS changed")
+    changed = [name for name in spec.changed if normal_header(name) in position]
+    cells = [_cell(name, position, spec.missing) for name in changed]
+    select.append(f"coalesce({', '.join([*cells, 'NULL::VARCHAR'])}) AS changed_at")
+    if changed:
+        found["changed_at"] = header[position[normal_header(changed[0])]]
+    states = [rule.header for rule in spec.taken_out if any(value.strip("*-") for value in rule.values)]
+    states = [name for name in states if normal_header(name) in position and spec.table in KEYS]
+    cells = [_cell(name, position, spec.missing) for name in states]
+    select.append(f"coalesce({', '.join([*cells, 'NULL::VARCHAR'])}) AS state")
+    if states:
+        found["state"] = header[position[normal_header(states[0])]]
     if spec.extras:
         claimed = {normal_header(h) for column in spec.columns for h in spec.headers(column)}
         free: dict[str, str] = {}

@@ -10,9 +10,10 @@ from rhem_lib import schema
 from rhem_lib.errors import InputError, say
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
-from rhem_lib.exports.text_tables import RawTable
+from rhem_lib.exports.text_tables import KEYS, RawTable
 from rhem_lib.exports.value_formats import (
     DOTNET,
+    ORDERS,
     ZONE,
     Column,
     Files,
@@ -34,7 +35,7 @@ TOTAL = (
     "gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
 )
 SUM_OF = (  # in a row that lacks a fact
-    "(grand )?total *[:(].*|.+ totals?:?|sub-?total .*|(gesamt|zwischen)?summe *[:(].*|"
+    "(grand )?total *[:(].*|.+ (sub-?)?totals?:?|sub-?total .*|(gesamt|zwischen)?summe *[:(].*|"
     "(suma|somm[ae]) *(total|:).*"
 )
 OF_PERSON = "|(.+ totals?|totals?:? .+)"  # in the place of a technician
@@ -50,16 +51,17 @@ NEVER = "(never|nie|jamais|nunca|nooit|mai|0|0001-01-01.*|0?1/0?1/0001.*)"
 UNREADABLE = (
     """new_{0} IS NULL AND regexp_matches("{0}", '\\d')"""  # words such as 'online' or 'open-ended' are no day
 )
-# When a record was changed last, as systems and spreadsheets write it; two states of one record are written alike.
-CHANGED_AT = (
-    "coalesce(try_cast(changed AS TIMESTAMP), try_strptime(changed, ['%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %I:%M %p', "
-    "'%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%d.%m.%Y %H:%M:%S', '%d.%m.%Y %H:%M', '%d/%b/%y %I:%M %p']))"
-)
 SHOWN = ("work_type", "type", "category", "subcategory", "board", "source", "priority", "industry")  # in decks
 UNSEEN_SQL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]"  # errors.UNSEEN, as the engine writes it
+CHANGED = "changed_at"  # when a record was changed last
+CHANGED_WAYS = ("iso", "serial")  # before the ways of the profile; then seconds, which are numbers of any size
+NEAREST = "date_trunc('day', {0} + INTERVAL 12 HOUR)::TIMESTAMP"  # the midnight next to a clock
+EVENING = 13  # hour from which on a clock may be midnight of the next day
 FEW_CELLS = 3  # from which on a pattern of all cells is no chance
-# 'fixed-fee + block-hours' is neither of the two; 'time and material' is one
-TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material')"
+# 'fixed-fee + block-hours' and 'managed (hourly overage)' are neither of the two; 'time and material' is one
+MODELS = ("fixed|flat|managed|all.you.can", "hourly|per hour|t&m|material|break.?fix", "block|pre.?paid|retainer")
+TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material') OR "
+TWO_MODELS += " + ".join(f"regexp_matches(lower(billing), '{words}')::INT" for words in MODELS) + " > 1"
 DATED = ("onboarded_on", "ended_on", "start")
 # Days outside are these: systems write 9999-12-31 for no end, and pandas ends in 2262. Neither is a start.
 FIRST, LAST = "DATE '1900-01-01'", "DATE '2200-01-01'"
@@ -109,12 +111,13 @@ def _typed(raw: RawTable, files: Files, read: dict[str, Reading], cases: list[Ca
     made = ", ".join(f'{how.of(name)} AS "new_{name}"' for name, how in read.items())
     first = " ".join(f"WHEN {case[0]} THEN {number}" for number, case in enumerate(cases, 1))
     doubts = [how.doubt(_mapped(raw, name), f'"new_{name}"') for name, how in read.items()] if doubted else []
-    outer = [f'"new_{name}" AS "{name}"' for name in read]
+    outer = [f'"new_{name}" AS "{name}"' for name in read if name != CHANGED]
+    changed = f'"new_{CHANGED}" AS {CHANGED}' if CHANGED in read else f"NULL::TIMESTAMP AS {CHANGED}"
     for slot, (label, own) in enumerate({"reason": "aside", "bad_column": "NULL", "bad_value": "NULL"}.items(), 1):
         whens = " ".join(f"WHEN {number} THEN {case[slot]}" for number, case in enumerate(cases, 1))
         outer.append(f"CASE WHEN bad IS NOT NULL THEN CASE bad WHEN 0 THEN {own} {whens} END END AS {label}")
     return (
-        f"SELECT {', '.join(outer)}, source_file, record, row_hash, {CHANGED_AT} AS changed_at, doubt FROM ("
+        f"SELECT {', '.join(outer)}, source_file, record, row_hash, {changed}, doubt FROM ("
         f"SELECT *, CASE WHEN aside IS NOT NULL THEN 0 {first} END AS bad, "
         f"{' OR '.join(doubts) or 'false'} AS doubt "
         f"FROM (SELECT *, {made} FROM (SELECT *, {values} FROM {raw.relation} WHERE {in_files(files)})))"
@@ -151,6 +154,7 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
     """How each column is read, by file."""
     found: dict[str, Readings] = {}
     survey = _survey(con, raw, look)
+    orders: set[str] = set()
     for name in raw.columns:
         kind, (sure, *clocks) = _kind(raw, name), survey.get(name, (True, 0, 0))
         column = Column(look, _mapped(raw, name), raw.headers.get(name, name), raw.labels, sure)
@@ -163,12 +167,31 @@ def _readings(con: Connection, raw: RawTable, settings: Settings, look: str) -> 
         else:
             column = _swapped_back(con, raw, column)
             read = read_date(con, column, raw.spec.dates, raw.help.date_order)
+            ways = date_ways(column.text, raw.spec.dates)
+            orders |= {order for order in ORDERS if ways[order] in [how.sql for _, how in read]}
             known = clocks if sure else None
             found[name] = [
                 (files, _bounded(_localised(con, raw, name, column.of(files), how, settings, known)))
                 for files, how in read
             ]
+    if CHANGED in raw.headers:
+        order = raw.help.date_order or (orders.pop() if len(orders) == 1 else "")
+        found[CHANGED] = _read_changed(con, raw, look, order)
     return found
+
+
+def _read_changed(con: Connection, raw: RawTable, look: str, order: str) -> Readings:
+    """How the moment of the last change is read; asks for the order only where it decides which state is last."""
+    column = Column(look, CHANGED, raw.headers[CHANGED], raw.labels)
+    try:
+        return read_date(con, column, (*CHANGED_WAYS, *raw.spec.dates, "epoch"), order)
+    except InputError:
+        key, ways = KEYS.get(raw.spec.table, CHANGED), date_ways(CHANGED, ())
+        first, second = (f"arg_max((file, record), {ways[order]})" for order in ORDERS)
+        differ = f"WHERE {key} IS NOT NULL GROUP BY {key} HAVING {first} <> {second} LIMIT 1"
+        if look != raw.relation or con.execute(f"SELECT {key} FROM {look} {differ}").fetchall():
+            raise
+        return [((), Reading(ways["month-first"]))]
 
 
 def _survey(con: Connection, raw: RawTable, look: str) -> dict[str, tuple[bool, int, int]]:
@@ -245,7 +268,7 @@ def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
     A spreadsheet of the other order makes dates of the cells that it can, up to the 12th, with day and month
     swapped, and leaves the rest as text.
     """
-    if not any(kind in label for label in raw.labels.values() for kind in (".xlsx", ".ods")):
+    if column.sure:
         return column
     iso, slashed = r"^(\d{4})-(\d\d)-(\d\d)", r"^(\d{1,2})([/.-])(\d{1,2})[/.-]\d{2,4}"
     count = "count(*) FILTER (regexp_matches(t, '{0}'){1})"
@@ -255,13 +278,13 @@ def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
     facts.append(f"max(regexp_extract(t, '{slashed}', 2))")
     rows = f"(SELECT {column.text} AS t FROM {column.relation})"
     dates, late, texts, days, months, sign = con.execute(f"SELECT {', '.join(facts)} FROM {rows}").fetchall()[0]
-    if not dates or late or not texts or texts not in (days, months):
+    if not dates or late or not texts or days == months or texts not in (days, months):
         return column
     order = "day-first" if texts == days else "month-first"
     if not raw.help.date_order:
         raise InputError(
-            f"{dates} cells are real dates, all up to the 12th, and {texts} are text, all after it: a spreadsheet "
-            "of another date order swapped day and month where it could.",
+            f"{dates} cells are dates with the year first, all up to the 12th, and {texts} are text, all after "
+            "it: a spreadsheet of another date order swapped day and month where it could.",
             where=f"{raw.label}, column '{column.header}'",
             fix=say(raw.label, f'date_order = "{order}"  # swaps them back'),
         )
@@ -292,7 +315,7 @@ def _localised(
     utc_clocks, any_clocks = clocks
     if not utc_clocks:
         if any_clocks and _kind(raw, name) == "date":
-            day = _unshifted(con, column, read, settings) or day
+            day = _unshifted(con, raw, column, read, settings) or day
         return replace(read, then=day, any=" OR ".join(filter(None, [read.any, clock])))
     local = f"timezone({quote(settings.time_zone)}, timezone('UTC', {{0}}))"
     utc = _utc_test(raw, name, column.text)
@@ -306,17 +329,34 @@ def _bounded(read: Reading) -> Reading:
     )
 
 
-def _unshifted(con: Connection, column: Column, read: Reading, settings: Settings) -> str:
-    """Return SQL of the day where a time zone moved a column of days: every clock is midnight elsewhere."""
+def _unshifted(con: Connection, raw: RawTable, column: Column, read: Reading, settings: Settings) -> str:
+    """Return SQL of the day where a time zone moved a column of days: every clock is midnight elsewhere.
+
+    Noted either way, and where all clocks are one hour of the evening: midnight in a zone that nobody names.
+    """
+    if raw.help.moved_days is not None:
+        return NEAREST if raw.help.moved_days else ""
     zone, midnight = quote(settings.time_zone), "count(*) FILTER ({0} = date_trunc('day', {0}))"
     moved = (f"timezone('UTC', timezone({zone}, v))", f"timezone({zone}, timezone('UTC', v))")
+    clocks = "min(v::TIME), max(v::TIME), count(*) FILTER (v <> date_trunc('hour', v)), min(v)"
     counts = ", ".join(midnight.format(value) for value in ("v", *moved))
     rows = f"(SELECT {read.sql} AS v FROM {column.relation})"
-    n, bare, *held = con.execute(f"SELECT count(*), {counts} FROM {rows} WHERE v IS NOT NULL").fetchall()[0]
-    if n < FEW_CELLS or bare == n:
+    sql = f"SELECT count(*), {clocks}, {counts} FROM {rows} WHERE v IS NOT NULL"
+    n, first, last, odd, shown, bare, *held = con.execute(sql).fetchall()[0]
+    days = [way.replace("v)", "{0})") for way, found in zip(moved, held, strict=True) if found == n > bare]
+    evening = n > 1 and not odd and first.hour >= EVENING and last.hour - first.hour <= 1
+    if not (days or evening):
         return ""
-    days = [way.replace("v)", "{0})") for way, days in zip(moved, held, strict=True) if days == n]
-    return f"date_trunc('day', {days[0]})::TIMESTAMP" if days else ""
+    back = days[0] if n >= FEW_CELLS and days else ""
+    done, unless = ("taken as written", "days were moved")
+    if back:
+        done, unless = ("put back by a day", "these are real clocks")
+    text = (
+        f"{raw.label}, column '{column.header}': every clock is that of {shown:%Y-%m-%d %H:%M}, as a time zone "
+        f"makes of bare days. They are {done}. If {unless}, correct it. "
+    )
+    raw.notes.append(("moved-days", text + say(raw.label, f"moved_days = {str(not back).lower()}")))
+    return f"date_trunc('day', {back})::TIMESTAMP" if back else ""
 
 
 def _utc_test(raw: RawTable, name: str, text: str) -> str:

@@ -18,7 +18,13 @@ HALF_DAY = ["%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p"]
 DATES = {"spreadsheet-month": ["%y-%b", "%b-%y"]}
 # what a format of a profile may be made of: the directives that the engine reads, and marks between them
 OWN_FORMAT = re.compile(r"(?=.*%)(?:%[aAbBdHIjmMpSyYzf]|%-[dHImMSjy]|[ /.,:TZ_-])+")
-RESAVED = ("month-first", "day-first", "named-month", "serial")  # as a spreadsheet may write an ISO date
+RESAVED = (
+    "month-first",
+    "day-first",
+    "named-month",
+    "serial",
+    "compact",
+)  # as a spreadsheet may write an ISO date
 BLANK, APOSTROPHE = r"[ \x{A0}\x{202F}]", r"[\x27\x{2019}]"
 WEEKDAY = "^(?:[A-Za-z]{3}[a-z]*,? )?"
 CLOCK = rf"(?:,?(?: at)?{BLANK}+(\d\d?:\d\d(?::\d\d)?))?(?:{BLANK}*[AaPp][./]?{BLANK}?[Mm][./]?)?$"
@@ -26,10 +32,15 @@ SLASHED = rf"{WEEKDAY}(\d\d?)/(\d\d?)/(\d{{4}}){CLOCK}"
 SHORT_YEARS = {"20": r"^([^:]*/)([0-6]\d)([ ,]|$)", "19": r"^([^:]*/)([7-9]\d)([ ,]|$)"}
 # ISO of the parts, and what may stand for /: nobody puts a month and a dot first
 ORDERS = {"month-first": (r"\3-\1-\2 \4", "-"), "day-first": (r"\3-\2-\1 \4", "-.")}
-MONTHS = "['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']"
+MONTHS = [  # the first letters in English, German and French, Dutch, and Swedish; jui is told by its fourth
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    "", "fév", "mär", "avr", "mai", "", "", "aoû", "", "okt", "", "dez",
+    "", "", "mrt", "", "mei", "", "", "", "", "", "", "déc",
+    "", "", "", "", "maj", "", "", "", "", "", "", "",
+]  # fmt: skip
 NAMED = {  # a date with the name of its month -> month/day/year
-    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-z]{{3}})[a-z]*[-/., ]+(\d{{4}}|\d\d)\b": r"\2/\1/\3",
-    rf"{WEEKDAY}([A-Za-z]{{3}})[a-z]*\.? (\d\d?),? (\d{{4}}|\d\d)\b": r"\1/\2/\3",
+    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-zäéû]{{3}})[a-zéû]*[-/., ]+(\d{{4}}|\d\d)\b": r"\2/\1/\3",
+    rf"{WEEKDAY}([A-Za-zäéû]{{3}})[a-zéû]*\.? (\d\d?),? (\d{{4}}|\d\d)\b": r"\1/\2/\3",
 }
 ZONE = r":\d\d(\.\d+)? ?(UTC|GMT|[+-]\d\d(:?\d\d)?)$"  # after a clock; Z alone is read by the engine
 NO_YEAR = "TIMESTAMP '1000-01-01'"
@@ -202,12 +213,15 @@ def _date_way(text: str, family: str) -> str:
         days = f"try_cast({text} AS DOUBLE)"
         since = f"TIMESTAMP '1899-12-30' + to_seconds(round({days} * 86400)::BIGINT)"
         return f"CASE WHEN {days} BETWEEN 20000 AND 80000 THEN {since} END"
+    if family == "compact":  # 20260504
+        return f"CASE WHEN regexp_full_match({text}, '(19|20)\\d{{6}}') THEN try_strptime({text}, '%Y%m%d') END"
     if family in ORDERS:
         return _slashed(text, *ORDERS[family])
     if family == "named-month":
+        text = f"regexp_replace({text}, '(?i)jui([ln])', 'ju\\1')"
         for written, slashed in NAMED.items():
             text = f"regexp_replace({text}, '{written}', '{slashed}')"
-        number = f"list_position({MONTHS}, lower({text}[:3]))"
+        number = f"(list_position({MONTHS}, lower({text}[:3])) - 1) % 12 + 1"
         return _slashed(f"({number} || {text}[4:])", *ORDERS["month-first"])
     formats = ", ".join(map(quote, DATES.get(family, [family])))
     read = f"try_strptime({text}, [{formats}])"
@@ -267,7 +281,7 @@ def _double(text: str) -> str:
 def _grouped(text: str, decimal: str, group: str) -> str:
     """SQL of a number with thousands apart, by a sign, a blank or an apostrophe."""
     groups = f"(?:[{group}]|{BLANK}|{APOSTROPHE})"
-    pattern = rf"^-?(\d{{1,3}}({groups}\d{{3}})+|\d+)([{decimal}]\d*)?$"
+    pattern = rf"^-?([1-9]\d{{0,2}}({groups}\d{{3}})+|\d+)([{decimal}]\d*)?$"
     number = f"try_cast(replace(regexp_replace({text}, '{groups}', '', 'g'), '{decimal}', '.') AS DOUBLE)"
     return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN {number} END"
 
@@ -338,7 +352,7 @@ def _words(text: str, day_hours: float) -> str:
     all three, or with a unit behind it, which is that of its first part.
     """
     factors = {"w": day_hours * (7 if day_hours == 24 else 5), "d": day_hours, **UNIT_CLOCKS, "s": 1 / 3600}
-    low = f"regexp_replace(lower({text}), '(\\d),(\\d)', '\\1.\\2', 'g')"
+    low = f"regexp_replace(regexp_replace(lower({text}), '^pt', ''), '(\\d),(\\d)', '\\1.\\2', 'g')"
     gap = r"\.?[\s,]*(?:(?:and|und|et|y|en)\s+)?"
     whole = "^(?:" + "".join(rf"(?:\d+(?:\.\d+)?\s*{word}{gap})?" for word in WORDS.values()) + ")$"
     parts = []

@@ -38,11 +38,15 @@ size max self odata success status error message more first last start end after
 """.split()  # words in the names of what stands beside a list of records; no record has such fields alone
 Row = tuple[int, list[str | None]]  # number in the file, and cells
 Sheet = tuple[str, list[str], list[Row]]
+TOTALS = {"total", "count", "total count", "record count", "total records", "total entries", "total results"}
+Page = tuple[bool, int]  # whether more pages follow this one, and how many records all have, or 0
 Skip = Callable[[str], bool]  # asked of each label before anything of it is read
 
 
-def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
+def sheets(path: Path, label: str, skip: Skip, pages: dict[str, Page]) -> Iterator[Sheet]:
     """Label, header and rows as text of each table in a file, but for those to skip and sheets without two rows.
+
+    Of a page of an interface, `pages` gets what it says of the others.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def sheets(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     kind = path.suffix.lower()
     try:
         if kind in JSON_SUFFIXES:
-            yield from _json(path, label, skip)
+            yield from _json(path, label, skip, pages)
         elif kind == ".parquet":
             frame = duckdb.read_parquet(unpatterned(path)).df()
             yield label, *_from_records(frame.astype(object).where(frame.notna(), None).to_dict("records"))
@@ -217,7 +221,7 @@ def _attributes(package: zipfile.ZipFile, part: str, tag: bytes, *names: str) ->
         yield tuple(given[name] for name in names)
 
 
-def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
+def _json(path: Path, label: str, skip: Skip, pages: dict[str, Page]) -> Iterator[Sheet]:
     """Each list of records of a JSON file; where there are several, under the name of the list."""
     documents = list(_documents(path.read_text(encoding="utf-8-sig")))
     one = len(documents) == 1 and path.suffix.lower() == ".json"
@@ -228,6 +232,8 @@ def _json(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
     for name, records in full.items():
         part = f"{label}/{name}" if len(full) > 1 else label
         if not skip(part):
+            last = documents[0] if one else documents[-1]
+            pages[part] = _page(last[-1] if isinstance(last, list) else last)
             yield part, *_from_records(records, settled=is_pulled(label))
 
 
@@ -267,6 +273,20 @@ def _lists(document: Any) -> dict[str, list[dict[str, Any]]]:
         for name, records in _lists(page).items():
             joined.setdefault(name, []).extend(records)
     return joined
+
+
+def _page(document: Any) -> Page:
+    """What a page says of those after it, as interfaces write it: a link to the next, or how many are in all."""
+    more, most = False, 0
+    for path, value in _flatten(document if isinstance(document, dict) and _enveloped(document) else {}):
+        name = path.rpartition(".")[2].replace("odata", "")
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+", name)]
+        more |= bool(value) and ("next" in words or (words[:1] == ["has"] and "more" in words))
+        if value is True and words[:1] == ["end"]:
+            return False, 0
+        if " ".join(words) in TOTALS and isinstance(value, int):
+            most = max(most, value)
+    return more, most
 
 
 def _enveloped(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

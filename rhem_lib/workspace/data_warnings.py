@@ -42,8 +42,17 @@ REPEATS = {
 GONE = dt.timedelta(days=45)  # without list and time, while others have both
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
 MOVED = 0.9  # of the endpoints with a list, from which on other lists may have taken its devices over
-NEW_AFTER, NEW_SHARE, NEW_ROWS = 3, 0.1, 10  # months without a value; its share and its rows since, to be named
+NEW_AFTER, NEW_SHARE, NEW_ROWS = 2, 0.1, 5  # months without a value; its share and its rows since, to be named
 PAGE = 500  # exports cut off by a page limit have round row counts
+NOTHING = ("nan", "nat", "none", "null", "(blank)", "(leer)", "undefined", "n/a", "na", "-", "--", "?")
+PAGES = (25, 30, 50, 100, 200, 250)  # the same of interfaces
+UNREAD = ("unreadable-date", "unreadable-hours", "impossible-date", "impossible-hours")
+MANY = 0.1  # of the rows of a file, from which on such a reason is named
+FILLED = {"time_entries": ("ticket_id", "work_type", "technician"), "tickets": ("type", "category", "board")}
+SHRUNK, FEW_DEVICES = 0.5, 10  # of the list before, and how many it had, to be named
+MINUTES = 'hours_unit = "minutes"'
+OTHER_UNIT = 5  # times as long as the entries of other files
+SUPPORT = "work_class IN ('reactive', 'unclassified')"  # leave and projects are days
 DECIDING = ("type", "board", "work_type", "category")  # columns by which work is classified
 Relation = duckdb.DuckDBPyRelation
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
@@ -91,6 +100,7 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: S
     found += _kind_warnings(clients, known, settings)
     found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
     found += [*_new_values(facts.time_entries, settings), *_new_kinds(facts)]
+    found += [(code, text, "", "") for code, text in facts.notes]
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
     ):
@@ -121,12 +131,13 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
         if not rows:
             yield "empty-file", f"{path} has a header and no rows.", "", ""
-        elif rows % PAGE == 0 and not is_pulled(path):
+        elif (rows % PAGE == 0 or (rows in PAGES and ".json" in path)) and not is_pulled(path):
             yield "round-count", f"{path} has exactly {rows:,} rows, as an export cut off has.", "", ""
     hidden = files.loc[files["hidden"] != "", ["path", "hidden"]].drop_duplicates()
     for path, what in hidden.itertuples(index=False):
         yield "hidden", f"{path}: {what}: all that is there counts. Otherwise {leave_out(path)}", "", ""
     yield from _none_kept(files, quarantine)
+    yield from _emptied_columns(facts)
     for noun, rows, day in (
         ("time entries", facts.time_entries, "worked_on"),
         ("endpoints", facts.endpoints, "as_of"),
@@ -135,6 +146,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     lists = _lists(facts.endpoints, settings)
     if lists.duplicated(["client", "month"]).any():
         yield from _parted_lists(facts.endpoints, files)
+    yield from _shrunk_lists(lists.dropna(subset="n"))
     yield from _cut_lists(lists.dropna(subset="n"), settings)
 
 
@@ -161,17 +173,44 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
 
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
-    """Tables of a file that were lost whole; one that repeats other files is not."""
+    """Tables of a file that were lost, whole or as unreadable in part; one that repeats other files is not."""
     reasons = {key: lost for key, lost in quarantine.groupby(["source_file", "table"])["reason"]}
     for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
         lost = reasons.get((path, table), quarantine["reason"].iloc[:0])
+        whole = 0 < rows <= len(lost)
+        lost = lost if whole else lost[lost.isin(UNREAD)]
         most = lost.mode().min()
-        if not len(lost) or len(lost) < rows or most in REPEATED:
+        if not len(lost) or len(lost) < MANY * rows or most in REPEATED:
             continue
-        text = f"{path}: none of its {rows:,} row{'s' * (rows != 1)} of {table} could be used; most: {most}."
+        could = "none of its {} could" if whole else f"{len(lost):,} of its {{}} could not"
+        what = f"{rows:,} row{'s' * (rows != 1)} of {table}"
+        text = f"{path}: {could.format(what)} be used; most: {most}."
         if most in ("unreadable-date", "unreadable-hours"):
             text += " Tell how that column is written in profiles/<name>.toml (keys dates and durations)."
-        yield "none-kept", text, "", ""
+        elif most == "impossible-hours":
+            text += f" If these are minutes: {say(str(path), MINUTES)}"
+        if whole:
+            yield "none-kept", text, "", ""
+        else:
+            yield "many-lost", text, "", ""
+
+
+def _emptied_columns(facts: Cleaned) -> Iterator[Warning_]:
+    """Columns that are empty in one file, and filled in most files of its kind."""
+    profiles = facts.files.drop_duplicates("path").set_index("path")["profile"]
+    for table, columns in FILLED.items():
+        counts = ", ".join(f"count({column}) / count(*) AS {column}" for column in columns)
+        rows = getattr(facts, table).aggregate(f"source_file, count(*) AS n, {counts}").df()
+        for _, kind in rows.groupby(rows["source_file"].map(profiles)):
+            for column in columns:
+                filled = (kind[column] > 1 / 2).sum()
+                empty = kind[(kind[column] == 0) & (kind["n"] >= NEW_ROWS) & (2 * filled > len(kind))]
+                for path in sorted(empty["source_file"]):
+                    text = (
+                        f"in {path} '{column}' is empty, which {filled} other files of its kind fill: rules that "
+                        "ask for it find nothing there. Export it again with that column."
+                    )
+                    yield "missing-column", text, "", ""
 
 
 def _two_systems(
@@ -239,7 +278,27 @@ def _lists(endpoints: Relation, settings: Settings) -> pd.DataFrame:
     """Client, file, month (a number) and n, the endpoints that count there on one day; NaN where none does."""
     counts = f"FILTER (kind IN ({', '.join(map(quote, settings.endpoint_kinds))}))"
     n = f"sum(count) {counts} / count(DISTINCT as_of) {counts}"
-    return endpoints.aggregate(f"client, source_file, 12 * year(as_of) + month(as_of) - 1 AS month, {n} AS n").df()
+    month = "12 * year(as_of) + month(as_of) - 1 AS month"
+    return endpoints.aggregate(f"client, source_file, {month}, max(as_of) AS day, {n} AS n").df()
+
+
+def _shrunk_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
+    """Lists with far fewer endpoints of a client than the one before and the one after: cut off, or filtered."""
+    rows = rows.merge(source_of_files(rows[["source_file", "month"]].drop_duplicates()), on="source_file")
+    rows = rows.sort_values(["day", "source_file"])
+    lists = rows.groupby(["client", "source"])["n"]
+    before, after = lists.shift(1), lists.shift(-1)
+    fell = (before >= FEW_DEVICES) & (rows["n"] < SHRUNK * before)
+    back = rows["n"] < SHRUNK * after
+    months = rows.groupby(["client", "month"])["n"].transform("sum")  # another list may take over
+    ends = after.isna() & (months < MOVED * before)
+    for (path, day), cut in rows[fell & (back | ends)].groupby(["source_file", "day"]):
+        names = first_of(cut["client"].tolist(), SHOWN)
+        text = (
+            f"{path} has {cut['n'].sum():,.0f} endpoints on {day:%Y-%m-%d} where the list before has "
+            f"{before[cut.index].sum():,.0f} ({names}): an export cut off makes RHEM too high."
+        )
+        yield "cut-list", text, "", f"{day:%Y-%m}"
 
 
 def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
@@ -280,6 +339,10 @@ def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning
     ends = [max(days.values(), default=dt.date.min) for days in (known.listed, last)]
     for row in clients.itertuples():
         name = str(row.client)
+        if name.lower() in NOTHING:
+            text = f"'{name}' is how programs write an empty cell, and is taken for a client with "
+            text += f"{known.hours.get(name, 0):,.1f} hours. If it is none: catch_all = [{toml_text(name)}]"
+            yield "no-name", text, name, ""
         if counted and name not in counted and name in worked:
             text = f"{name} has {worked[name]:,.1f} reactive hours but no endpoint list, so it has no RHEM."
             yield "no-endpoints", text, name, ""
@@ -371,14 +434,18 @@ def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
 
 
 def _new_kinds(facts: Cleaned) -> Iterator[Warning_]:
-    """Kinds of device that begin in a later list and count for nothing: mostly a label that is renamed."""
-    for kind, path, share in facts.new_kinds:
-        text = (
-            f"the kind of device '{kind}' begins in {path} and has {100 * share:.0f} % of the rows since. "
-            "Its profile does not name it, so it does not count: name it there under [tables.values.kind] if it "
-            "should."
-        )
-        yield "new-value", text, "", ""
+    """Kinds of device that do not count and states of records that do, as nothing names them."""
+    meaning = {
+        "kind": "Its profile does not name it, so it does not count: name it there under [tables.values.kind] if "
+        "it should.",
+        "state": "Its profile does not name it, so they count: name it there under [[tables.aside]] if they "
+        "should not.",
+    }
+    for kind in facts.new_kinds:
+        begins = f"begins in {kind.path} and has {100 * kind.since:.0f} % of the rows since"
+        where = begins if kind.since else f"is in {kind.path} ({kind.rows:,} rows)"
+        name = {"kind": "kind of device"}.get(kind.column, kind.column)
+        yield "new-value", f"the {name} '{kind.value}' {where}. {meaning[kind.column]}", "", ""
 
 
 def _kind_warnings(clients: pd.DataFrame, known: ByClient, settings: Settings) -> Iterator[Warning_]:
@@ -413,7 +480,7 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
     rows, rounded, late, dated, median = facts.time_entries.aggregate(
         "count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
         f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
-        "median(hours) FILTER (work_class = 'reactive')"
+        f"median(hours) FILTER ({SUPPORT})"
     ).fetchall()[0]
     bare = " AND ".join(f"{column} IS NULL" for column in TICKET_COLUMNS)  # few can be without their ticket
     doubtful = facts.time_entries.filter(f"{bare} AND ticket_id IS NOT NULL").project("ticket_id, hours")
@@ -435,5 +502,12 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
         text = f"{aside:,.1f} hours are on tickets that were set aside ({why}), so their type is unknown."
         yield "no-ticket", text, "", ""
     if median and median > LONG_ENTRY_HOURS:
-        text = f"the middle reactive entry is {median:,.0f} hours long: are these minutes read as hours?"
+        text = f"the middle entry is {median:,.0f} hours long: are these minutes read as hours?"
         yield "magnitude", text, "", ""
+    long = facts.time_entries.filter(SUPPORT).aggregate("source_file, count(*) AS n, avg(hours) AS hours").df()
+    usual = long["hours"].median()
+    long = long[(long["n"] >= NEW_ROWS) & (long["hours"] > OTHER_UNIT * usual)]
+    for path, _, mean in long.itertuples(index=False):
+        text = f"{path}: its entries are {mean:,.1f} hours long, those of other files {usual:,.1f}. "
+        text += "If these are minutes: "
+        yield "magnitude", text + say(path, MINUTES), "", ""
