@@ -192,8 +192,7 @@ def _date_back(con: Connection, settings: Settings) -> tuple[int, float]:
     That is work of the same number, else on the same ticket; best the entry of just as many hours, else the last
     one before the correction, else the first after it.
     """
-    rows = f"SELECT part, place, profile, {one_name(settings)} AS client, {{}} AS thing, worked_on, hours "
-    rows += "FROM typed_time_entries"
+    rows = "SELECT part, place, profile, client, {} AS thing, worked_on, hours FROM typed_time_entries"
     kept = "WHERE reason IS NULL AND {0} IS NOT NULL AND hours {1} 0"
     things = {"keyed": "keyed || ' '", "ticket_id": "ticket_id"}  # an entry's number is no ticket's
     found = {
@@ -204,7 +203,8 @@ def _date_back(con: Connection, settings: Settings) -> tuple[int, float]:
         "CREATE OR REPLACE TABLE dated_back AS SELECT c.part, c.place, c.hours, "
         "arg_min(w.worked_on, (w.thing NOT LIKE '% ', w.hours <> -c.hours, w.worked_on > c.worked_on, "
         "abs(date_diff('day', w.worked_on, c.worked_on)))) AS day "
-        f"FROM ({found['<']}) c JOIN ({found['>']}) w USING (profile, client, thing) "
+        f"FROM ({found['<']}) c JOIN ({found['>']}) w USING (profile, thing) "
+        f"WHERE c.client = w.client OR {one_name(settings, 'c.client')} = {one_name(settings, 'w.client')} "
         "GROUP BY c.part, c.place, c.hours, c.worked_on "
         "HAVING date_trunc('month', day) <> date_trunc('month', c.worked_on)"
     )

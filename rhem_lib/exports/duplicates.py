@@ -118,6 +118,8 @@ def mark_repeats(
     copy = f"IF({twin}, row_number() OVER (PARTITION BY row_hash, source_file ORDER BY source_row), 0) AS copy"
     if work:
         _mark_sums(con)
+    if table == "endpoints":
+        _mark_copies(con, saved)
     _mark_deleted(con, table, gone)
     for what, when, reasons in _repeat_tests(table, keyed, settings, timed):
         rows = f"SELECT *, hash({what}) AS digest FROM typed_{table} WHERE reason IS NULL AND {when}"
@@ -174,8 +176,28 @@ def _mark_sums(con: Connection) -> None:
     _mark(con)
 
 
+def _mark_copies(con: Connection, saved: Mapping[str, int]) -> None:
+    """Set endpoints aside where a later download of the same list, `pcs (1).csv`, has the client and day as well.
+
+    Downloads that share no device of a client are parts of a list, and both count.
+    """
+    series = {label: COPY.sub("", label).replace(" ", "") for label in saved}
+    if len({*series.values()}) == len(series):
+        return
+    con.register("series", pa.table({"source_file": list(series), "series": list(series.values())}))
+    rows = "FROM typed_endpoints JOIN series USING (source_file) JOIN file_ages USING (source_file)"
+    con.execute(
+        f"CREATE OR REPLACE TABLE repeats AS SELECT part, place, 'superseded' AS reason FROM typed_endpoints "
+        f"SEMI JOIN (SELECT o.source_file, o.client, o.as_of FROM (SELECT * {rows}) o JOIN (SELECT * {rows}) n "
+        "USING (series, profile, client, as_of) "
+        "WHERE o.age < n.age AND o.device_id IS NOT DISTINCT FROM n.device_id) "
+        "USING (source_file, client, as_of) WHERE reason IS NULL"
+    )
+    _mark(con)
+
+
 def _mark_deleted(con: Connection, table: str, reasons: Collection[str]) -> None:
-    """Set aside the states of a record before it was deleted, rejected or merged; one restored since counts."""
+    """Set aside the states of a record before it was deleted or rejected; one restored since counts."""
     if table not in ("time_entries", "tickets"):
         return
     listed = ", ".join(map(quote, sorted({*reasons, GONE[table]})))
@@ -190,7 +212,8 @@ def _mark_deleted(con: Connection, table: str, reasons: Collection[str]) -> None
                 "CREATE OR REPLACE TABLE repeats AS SELECT t.part, t.place, min(g.reason) AS reason "
                 f"FROM typed_{table} t JOIN file_ages f USING (source_file) JOIN gone g USING ({same}) "
                 f"WHERE t.reason IS NULL AND g.{when} "
-                "AND coalesce(t.changed_at <= g.changed_at, f.age <= g.age) GROUP BY ALL"
+                f"AND IF(g.reason = '{GONE[table]}', coalesce(t.changed_at <= g.changed_at, f.age <= g.age), "
+                "coalesce(t.changed_at < g.changed_at, f.age < g.age)) GROUP BY ALL"
             )
             _mark(con)
 
@@ -262,9 +285,9 @@ def _repeat_tests(
     return tests
 
 
-def one_name(settings: Settings) -> str:
+def one_name(settings: Settings, client: str = "client") -> str:
     """SQL of a client's name, case and blanks forgiven: the one that rhem.toml gives to its aliases."""
-    name = "lower(regexp_replace(trim(client), '\\s+', ' ', 'g'))"
+    name = f"lower(regexp_replace(trim({client}), '\\s+', ' ', 'g'))"
     whens = [
         f"WHEN {quote(normal_name(alias))} THEN {quote(normal_name(client))}"
         for client, given in settings.clients.items()

@@ -71,13 +71,12 @@ class RawTable:
     """Text rows of files of one kind for one canonical table: SQL `relation` over the DuckDB view `name`.
 
     The relation has the `columns`, `aside` (a reason of the source system), `state` (what the system says of the
-    record), `changed_at` (when it was changed last), `row_hash`,
-    and whence a row comes: `file` (a key of `labels`), `source_file`, `record` (its number
-    there; the header is 1). `header` is that of the files, and `headers` maps canonical columns to the first of
-    it they were found under; `saved` is when each file was, by label, and `hidden` what
-    its workbook does not show; `damaged` holds the lines that could not be
-    split into cells (columns of schema.Quarantine); `help` is what rhem.toml says of the files. With `straight`,
-    the cells are still read straight from that file, in its order, and `record` is NULL: see `stored`.
+    record), `changed_at` (when it was changed last), `row_hash`, and whence a row comes: `file` (a key of
+    `labels`), `source_file`, `record` (its number there; the header is 1). `header` is that of the files, and
+    `headers` maps canonical columns to the first of it they were found under; `saved` is when each file was, by
+    label, and `hidden` what its workbook does not show; `damaged` holds the lines that could not be split into
+    cells (columns of schema.Quarantine); `help` is what rhem.toml says of the files. With `straight`, the cells
+    are still read straight from that file, in its order, and `record` is NULL: see `stored`.
     """
 
     name: str
@@ -153,10 +152,13 @@ def read_exports(
     paths = [file.source.path for files in kinds.values() for file in files if file.source.path]
     lock(con, paths)
     found = [raw for files in kinds.values() for raw in _tables(con, files)]
-    found[0].notes.extend(_cut_pages([file for files in kinds.values() for file in files]))
     tables = [stored(con, raw) if _serves(raw, found) else raw for raw in found]
+    if cut := [*_cut_pages([file for files in kinds.values() for file in files])]:
+        next(raw for raw in tables if not raw.straight).notes.extend(cut)
     for raw in tables:
         _check_exact(con, raw)
+        if raw.spec.table == "names":
+            _check_names(con, raw)
     return [_looked_up(raw, tables) for raw in tables]
 
 
@@ -363,7 +365,7 @@ def _check_exact(con: Connection, raw: RawTable) -> None:
         rows = f"SELECT source_file, client FROM {raw.relation} WHERE starts_with(client, '{OBJECTS[0]}') LIMIT 3"
         if lost := con.execute(rows).fetchall():
             raise _objects(lost[0][0], raw.headers["client"], [cell for _, cell in lost])
-    for column in [c for c in (*NUMBERS, "device_id") if c in raw.headers]:
+    for column in [c for c in (*NUMBERS, "device_id", "client", "id") if c in raw.headers]:
         rounded = f"contains({column}, '+') AND regexp_full_match({column}, '\\d([.,]\\d+)?[eE]\\+\\d+')"
         rows = f"SELECT {column}, source_file, record FROM {raw.relation} WHERE {rounded} LIMIT 5"
         found = con.execute(rows).fetchall()
@@ -374,6 +376,22 @@ def _check_exact(con: Connection, raw: RawTable) -> None:
                 examples=[value for value, _, _ in found],
                 fix="Export the file again without a spreadsheet in between, or format the column as text.",
             )
+
+
+def _check_names(con: Connection, raw: RawTable) -> None:
+    """Stop where one list has two names for one number: nobody knows whose the records are."""
+    of = ", of" if "of" in raw.spec.columns else ""
+    found = con.execute(
+        f"SELECT source_file, id, min(name), max(name) FROM {raw.relation} WHERE aside IS NULL AND id IS NOT NULL "
+        f"GROUP BY source_file, id{of} HAVING count(DISTINCT lower(trim(name))) > 1 ORDER BY ALL LIMIT 3"
+    ).fetchall()
+    if found:
+        raise InputError(
+            "one number has two names, so what names it alone may be of either.",
+            where=found[0][0],
+            examples=[f"{number}: {one} and {other}" for _, number, one, other in found],
+            fix="Export the list again without a spreadsheet in between, or take out the row that is wrong.",
+        )
 
 
 def _number(con: Connection, name: str, files: list[Recognised], spec: TableProfile, *, straight: bool) -> None:
@@ -512,7 +530,7 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
     if changed:
         found["changed_at"] = header[position[normal_header(changed[0])]]
     states = [rule.header for rule in spec.taken_out if any(value.strip("*-") for value in rule.values)]
-    states = [name for name in states if normal_header(name) in position and spec.table in KEYS]
+    states = [name for name in states if normal_header(name) in position and not spec.distinct]
     cells = [_cell(name, position, spec.missing) for name in states]
     select.append(f"coalesce({', '.join([*cells, 'NULL::VARCHAR'])}) AS state")
     if states:

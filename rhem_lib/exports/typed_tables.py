@@ -344,8 +344,8 @@ def _unshifted(con: Connection, raw: RawTable, column: Column, read: Reading, se
     sql = f"SELECT count(*), {clocks}, {counts} FROM {rows} WHERE v IS NOT NULL"
     n, first, last, odd, shown, bare, *held = con.execute(sql).fetchall()[0]
     days = [way.replace("v)", "{0})") for way, found in zip(moved, held, strict=True) if found == n > bare]
-    evening = n > 1 and not odd and first.hour >= EVENING and last.hour - first.hour <= 1
-    if not (days or evening):
+    evening = n and not odd and first.hour >= EVENING and last.hour - first.hour <= 1
+    if n < 2 or not (days or evening):
         return ""
     back = days[0] if n >= FEW_CELLS and days else ""
     done, unless = ("taken as written", "days were moved")

@@ -215,8 +215,8 @@ def _date_way(text: str, family: str) -> str:
         return f"CASE WHEN {days} BETWEEN 20000 AND 80000 THEN {since} END"
     if family == "compact":  # 20260504
         return f"CASE WHEN regexp_full_match({text}, '(19|20)\\d{{6}}') THEN try_strptime({text}, '%Y%m%d') END"
-    if family in ORDERS:
-        return _slashed(text, *ORDERS[family])
+    if family in ORDERS:  # a spreadsheet has dates beside text
+        return f"coalesce({_slashed(text, *ORDERS[family])}, {_date_way(text, 'iso')})"
     if family == "named-month":
         text = f"regexp_replace({text}, '(?i)jui([ln])', 'ju\\1')"
         for written, slashed in NAMED.items():

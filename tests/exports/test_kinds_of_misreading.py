@@ -86,6 +86,17 @@ def workbook(values, form, **options):
     return made.getvalue()
 
 
+def dated(*cells):
+    """A workbook of entries whose days are dates, or text."""
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["entry_id", "client", "hours", "worked_on"])
+        for number, cell in enumerate(cells, 1):
+            sheet.write_row(number, 0, [number, "Nord", 1, cell])
+    return made.getvalue()
+
+
 def page(records, **beside):
     rows = [{"entry_id": n, "client": "Nord", "worked_on": "2026-05-04", "hours": 1} for n in range(records)]
     return json.dumps({"results": rows, **beside})
@@ -115,6 +126,17 @@ PROJECT = {
     "type": {"name": "Install"},
 }
 PRODUCT = {"id": 1, "company": {"name": "Nord"}, "quantity": 2, "serialNumber": "S1", "type": {"name": "Laptop"}}
+DOWNLOADS = {
+    "t.csv": time([5]),
+    "pcs-2026-05-28.csv": "client,device_id,kind\nNord,a,PC\nNord,b,PC\n",
+    "pcs-2026-05-28 (1).csv": "client,device_id,kind\nNord,a,PC\nNord,c,PC\n",
+}
+PARTS = {name: text.replace("Nord,a,PC\nNord,c", "Nord,c,PC\nNord,d") for name, text in DOWNLOADS.items()}
+COUNTS = {
+    "t.csv": time([5]),
+    "pcs-2026-05-28.csv": "client,count\nNord,10\n",
+    "pcs-2026-05-28 (1).csv": "client,count\nNord,12\n",
+}
 NEWER = {"kept": {"Nord 2026-05": 3}}
 INPUTS = [
     Input(1, "day first", states("Last Modified", "12/05/2026 09:00", "28/05/2026 09:00"), NEWER),
@@ -134,6 +156,9 @@ INPUTS = [
         states("Last Updated", "5/9/2026", "6/8/2026", "2026-05-04"),
         {"refused": "day and month cannot be told apart"},
     ),
+    Input(1, "a second download of a list of devices", DOWNLOADS, {"endpoints": {"Nord 2026-05": 2}}),
+    Input(1, "a second download of a list of counts", COUNTS, {"endpoints": {"Nord 2026-05": 12}}),
+    Input(1, "two downloads that are parts of a list", PARTS, {"endpoints": {"Nord 2026-05": 4}}),
     Input(1, "rejected after it was approved", APPROVED, {"kept": {"Nord 2026-05": 1}}),
     Input(
         2,

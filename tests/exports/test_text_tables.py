@@ -9,6 +9,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import duckdb
 import pytest
 import xlsxwriter
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 import rhem_lib as rhem
 from rhem_lib.errors import InputError, SettingsError
-from rhem_lib.exports import files
+from rhem_lib.exports import files, text_tables
 from rhem_lib.exports.damaged_lines import split_lines
 from rhem_lib.exports.match_profile import as_of_day
 from rhem_lib.exports.profiles import normal_header, read_profiles
@@ -541,3 +542,12 @@ def test_settings_cannot_skip_what_is_not_there(workspace):
     settings = 'name = "T"\n[[files]]\npath = "exports/book.xlsx/Cover"\nskip = true\n'
     with pytest.raises(SettingsError, match=r"Did you mean 'exports/book\.xlsx/Notes'"):
         rhem.load(workspace({"book.xlsx": workbook(*GRID, Notes=[["a", "b"]])}, settings))
+
+
+def test_a_fault_of_the_engine_that_all_parts_share_ends_the_reading(workspace, monkeypatch):
+    def fail(*_, **__):
+        raise duckdb.InvalidInputException("broken")
+
+    monkeypatch.setattr(text_tables, "_canonical", fail)
+    with pytest.raises(duckdb.InvalidInputException, match="broken"):
+        rhem.load(workspace({"a.csv": "client,worked_on,hours\nNord,2026-05-04,1\n"}))
