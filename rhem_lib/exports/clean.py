@@ -6,7 +6,7 @@ Every raw row ends either in a canonical table or in quarantine with one reason,
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -166,9 +166,17 @@ def clean_tables(
         corrections=corrections,
         missing_columns=missing_columns(raws),
         new_kinds=kinds,
-        notes=[note for raw in parts.values() for note in raw.notes],
+        notes=[*(note for raw in parts.values() for note in raw.notes), *_shared_tickets(repeats["tickets"])],
         unread=unread_columns(raws),
     )
+
+
+def _shared_tickets(repeats: Repeats) -> Iterator[tuple[str, str]]:
+    if repeats.shared.entries:
+        text = (
+            f"{repeats.shared.entries:,} ticket numbers are of two clients in one file, and the last row counts: "
+        )
+        yield "shared-number", text + "did a spreadsheet round them? Export them again as text."
 
 
 def _typed(
@@ -265,7 +273,7 @@ def new_kinds(con: Connection, raws: list[RawTable]) -> list[NewKind]:
     found = []
     for raw in raws:
         column = "kind" if raw.spec.table == "endpoints" else "state"
-        if column not in raw.headers or raw.spec.table == "clients":
+        if column not in raw.headers or raw.spec.table not in ("endpoints", *TAKEN_OUT):
             continue
         named = [value.lower() for value in raw.spec.values.get("kind", {}) if value != "*"]
         sql = f"SELECT {column} AS value, source_file, count(*) AS n FROM {raw.relation} WHERE aside IS NULL"

@@ -112,7 +112,7 @@ def mark_repeats(
     """
     found = Repeats()
     work = table == "time_entries"
-    facts = f"hours, client, ticket_id, {FACT} AS fact" if work else "NULL AS hours"
+    facts = f"hours, client, ticket_id, {FACT} AS fact" if work else "client, NULL AS hours"
     con.register("file_ages", file_ages(saved))
     twin = TWINS.get(table, "false")
     copy = f"IF({twin}, row_number() OVER (PARTITION BY row_hash, source_file ORDER BY source_row), 0) AS copy"
@@ -139,6 +139,11 @@ def mark_repeats(
                 f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}, hours < 0) > 1"
             )
             found = found._replace(shared=_suspects(con, again), undecided=_undecided(con))
+        elif what == NUMBER:
+            of_two = "HAVING count(DISTINCT lower(trim(client))) > 1 AND count(changed_at) = 0"
+            found = found._replace(
+                shared=_suspects(con, f"SELECT 0 AS hours FROM repeats GROUP BY {NUMBER}, source_file {of_two}")
+            )
         elif work and what != VISIT:
             found = found._replace(
                 twins=_suspects(con, "FROM repeats WHERE copy > 1 AND reason IS NULL"),

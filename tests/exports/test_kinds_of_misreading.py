@@ -234,6 +234,15 @@ INPUTS = [
     ),
     Input(
         4,
+        "one ticket number of two clients",
+        {
+            "t.csv": time([5]),
+            "k.csv": "ticket_id,client,opened_at,type\n7,Nord,2026-05-01,incident\n7,Sued,2026-05-01,request\n",
+        },
+        {"warned": "1 ticket numbers are of two clients in one file"},
+    ),
+    Input(
+        4,
         "days as numbers",
         {"t.csv": days("20260504", "20260612")},
         {"kept": {"Nord 2026-05": 1, "Nord 2026-06": 1}},
