@@ -134,22 +134,25 @@ def mark_repeats(
             "SEMI JOIN repeated USING (digest) JOIN file_ages USING (source_file))"
         )
         _mark(con)
-        if work and what == NUMBER:
-            again = (
-                f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}, hours < 0) > 1"
-            )
-            found = found._replace(shared=_suspects(con, again), undecided=_undecided(con))
-        elif what == NUMBER:
-            of_two = "HAVING count(DISTINCT lower(trim(client))) > 1 AND count(changed_at) = 0"
-            found = found._replace(
-                shared=_suspects(con, f"SELECT 0 AS hours FROM repeats GROUP BY {NUMBER}, source_file {of_two}")
-            )
-        elif work and what != VISIT:
-            found = found._replace(
-                twins=_suspects(con, "FROM repeats WHERE copy > 1 AND reason IS NULL"),
-                again=_suspects(con, "FROM repeats WHERE copy > 0 AND reason IS NOT NULL"),
-            )
+        found = _counted(con, found, what, work=work)
     return found._replace(alike=_alike(con)) if work and not keyed else found
+
+
+def _counted(con: Connection, found: Repeats, what: str, *, work: bool) -> Repeats:
+    """Return what is found with what the rows of the table `repeats`, marked, say of it."""
+    if work and what == NUMBER:
+        again = f"FROM repeats WHERE reason IS NULL QUALIFY count(*) OVER (PARTITION BY {NUMBER}, hours < 0) > 1"
+        return found._replace(shared=_suspects(con, again), undecided=_undecided(con))
+    if what == NUMBER:
+        of_two = "HAVING count(DISTINCT lower(trim(client))) > 1 AND count(changed_at) = 0"
+        rows = f"SELECT 0 AS hours FROM repeats GROUP BY {NUMBER}, source_file {of_two}"
+        return found._replace(shared=_suspects(con, rows))
+    if work and what != VISIT:
+        return found._replace(
+            twins=_suspects(con, "FROM repeats WHERE copy > 1 AND reason IS NULL"),
+            again=_suspects(con, "FROM repeats WHERE copy > 0 AND reason IS NOT NULL"),
+        )
+    return found
 
 
 def _mark(con: Connection) -> None:
