@@ -16,9 +16,8 @@ import pooled
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import binom, t
 
-from rhem_lib.decay import curves, mixed_model, posterior, tables
+from rhem_lib.decay import curves, fit_decay, mixed_model, posterior
 from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
-from rhem_lib.settings import Target
 
 QUANTITIES = ("start", "floor", "half-life", "level at 12")
 HAS_LMFIT = find_spec("lmfit") is not None
@@ -49,8 +48,7 @@ def fitted(panel: pd.DataFrame) -> tuple[mixed_model.Fit, list[str]]:
 
 def ours(panel: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The intervals, and the population table of `fit_decay` (both estimands, months to target)."""
-    core, _ = fitted(panel)
-    table = tables.population(core, Target(), np.random.default_rng(seed))[0]
+    table = fit_decay(panel, seed=seed).population
     with np.errstate(divide="ignore"):
         logs = np.log(table.iloc[:4, :3].to_numpy(float))
     return _table(logs), table

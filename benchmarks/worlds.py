@@ -95,7 +95,10 @@ WORLDS = {
 
 
 def simulate_world(world: World | str, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A panel of client-months (schema.Panel) and its truth: start_h, floor_h, tau_months, improves by client."""
+    """A panel of client-months (schema.Panel) and its truth by client.
+
+    start_h, floor_h, tau_months, improves, and level_12_h (of the whole client, new endpoints among its own).
+    """
     world = WORLDS[world] if isinstance(world, str) else world
     rng = np.random.default_rng(seed)
     counts = round(world.old_share * world.clients), round(world.improving * world.clients)
@@ -127,6 +130,9 @@ def _client(
     size = np.clip(40 * np.exp(0.7 * rng.standard_normal()), 5, 200)
     count = size * world.growth ** ((month - month[0]) / world.months)
     level = _level(world, start, floor, tau, age_start, age_end, count)
+    age = np.arange(13.0)
+    grown = size * world.growth ** (age / world.months)
+    at_12 = _level(world, start, floor, tau, np.maximum(age - 0.5, 0.0), age + 0.5, grown)[-1]
     log_shock = world.shock_sd * rng.standard_normal(len(month))
     for i in range(1, len(month)):
         log_shock[i] = world.shock_memory * log_shock[i - 1] + np.sqrt(1 - world.shock_memory**2) * log_shock[i]
@@ -146,7 +152,7 @@ def _client(
             "rhem_h": hours / exposure, "rhem_high_h": hours / exposure, "outside_hours": 0.0,
             "squared_hours": squares,
         }
-    ), {"start_h": start, "floor_h": floor, "tau_months": tau, "improves": improves}  # fmt: skip
+    ), dict(start_h=start, floor_h=floor, tau_months=tau, improves=improves, level_12_h=at_12)  # fmt: skip
 
 
 def _level(

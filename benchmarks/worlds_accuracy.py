@@ -28,16 +28,20 @@ def book(name: str, seed: int) -> dict[str, object]:
         panel, truth = simulate_world(name, seed=seed)
     else:
         panel, truth = simulate_panel(name, seed=seed), true_clients(name, seed=seed)
-        truth = truth.assign(improves=name != "S4")
+        level = truth["floor_h"] + (truth["start_h"] - truth["floor_h"]) * np.exp(-12 / truth["tau_months"])
+        truth = truth.assign(improves=name != "S4", level_12_h=level)
     fit = fit_decay(panel)
-    level = truth["floor_h"] + (truth["start_h"] - truth["floor_h"]) * np.exp(-12 / truth["tau_months"])
-    means = {"start_h": truth["start_h"].mean(), "rhem_12_h": level.mean()}
+    means = {"start_h": truth["start_h"].mean(), "rhem_12_h": truth["level_12_h"].mean()}
     half_life = np.log(2) * np.exp(np.log(truth["tau_months"]).mean())
     if fit.gate.declines:
         means["half_life_months"] = half_life
     held = {row: bool(_holds(fit, row, value)) for row, value in means.items()}
     width = fit.population.loc["rhem_12_h"]
-    out: dict[str, object] = {"decline": fit.gate.declines, "calendar": fit.calendar.verdict, **held}
+    out: dict[str, object] = {
+        "decline, not open": fit.gate.declines and fit.calendar.verdict != "open",
+        "calendar": fit.calendar.verdict,
+        **held,
+    }
     out |= {"width of level": float(np.log(width["mean_high"] / width["mean_low"]))}
     out |= {"two kinds": fit.kinds.two, "change points": len(fit.changes) > 0}
     out |= {"month named": len(fit.calendar.standouts) > 0, "drift": fit.calendar.drift}

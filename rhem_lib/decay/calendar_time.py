@@ -26,6 +26,7 @@ from rhem_lib.decay.laplace import Model, Point, evaluate
 from rhem_lib.decay.mixed_model import Drift, Fit
 from rhem_lib.decay.residuals import expected, residuals
 from rhem_lib.decay.season import harmonics, newton_step
+from rhem_lib.decay.target_check import FEWEST
 from rhem_lib.settings import Target
 
 STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
@@ -63,6 +64,8 @@ class Calendar:
         theirs), clients: months that stand out for everybody; they are left out of the fit.
     reference : Timestamp
         The month at whose level curves without drift are: the first of the data.
+    start_seen : bool
+        Whether clients were seen from the start, so that a start may be given.
     """
 
     drift: float = np.nan
@@ -75,6 +78,7 @@ class Calendar:
         default_factory=lambda: pd.DataFrame(columns=["month", "ratio", "share", "clients"])
     )
     reference: pd.Timestamp | None = None
+    start_seen: bool = True
 
     @property
     def text(self) -> str:
@@ -106,11 +110,11 @@ class Calendar:
     def _claim(self) -> str:
         """The typical client with and without the drift."""
         start, level = (60 * self.table.loc[(name, "typical")] for name in COLUMNS)
-        return (
-            f"With the drift left in, the typical client seems to go from {start['estimate']:.0f} to "
-            f"{level['estimate']:.0f} minutes; without it, from {start['with_estimate']:.0f} to "
-            f"{level['with_estimate']:.0f}."
+        plain, without = (
+            f"from {start[name]:.0f} to {level[name]:.0f}" if self.start_seen else f"to {level[name]:.0f}"
+            for name in ("estimate", "with_estimate")
         )
+        return f"With the drift left in, the typical client seems to go {plain} minutes; without it, {without}."
 
     def _standouts(self) -> list[str]:
         return [
@@ -132,14 +136,16 @@ def calendar_months(months: pd.Series) -> pd.Series:
 
 def calendar_of(drift: Drift, gate: Gate, month: pd.Series, odd: pd.DataFrame, table: pd.DataFrame) -> Calendar:
     """Verdict on a drift: `gate` is that of the hours as they are, `table` has the claim's numbers."""
-    reach = norm.ppf(0.975) * drift.error
+    # Where all joined together, only the bend of the curve speaks, which is an assumption and no evidence.
+    reach = norm.ppf(0.975) * drift.error if drift.identified else np.inf
     middle, low, high = (float(np.expm1(drift.log + side * reach)) for side in (0, -1, 1))
     verdict = "none"
     if drift.taken_out:
         verdict = "drift"
     elif gate.declines and not (drift.identified and gate.with_drift(drift).declines):
         verdict = "open"
-    return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min())
+    seen = gate.seen >= FEWEST
+    return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min(), seen)
 
 
 def claim_numbers(plain: pd.DataFrame, adjusted: pd.DataFrame, level: str) -> pd.DataFrame:
@@ -273,7 +279,8 @@ def _flat(model: Model, point: Point, top: Point, calendar: Array, at: float) ->
         return None
     if gains.min() < -2 * CURVES + MARGIN:
         error = max(error, abs(own - at) / norm.ppf(0.975))
-    if abs(own) < STRONG * error or gains[0] < STRONG**2:
+    # The end of a fall of which nobody's beginning was seen looks like a drift.
+    if abs(own) < STRONG * error or gains[0] < STRONG**2 or gate.seen < FEWEST:
         moved = mixed_model.maximise(without(model, calendar, own), point.theta, gain=1e-7)
         return Drift(own, error, gains[0], coefficients=(moved.theta[:-5] - point.theta[:-5]) / (own or 1.0))
     # What a fall with age would explain as well is in doubt, however sure the slope of the flat lines is.

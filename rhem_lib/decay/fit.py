@@ -163,6 +163,8 @@ class DecayFit:
             verdict = "it is at or under that by then"
         elif level["low"] > target.target_h:
             verdict = "it has not come down to that by then"
+        if self.calendar.verdict == "open":
+            verdict += ", whatever the cause"
         path = self._start_seen and self.calendar.verdict != "open"
         start = f"goes from {_range(minutes, 'start_h')} minutes per endpoint and month at onboarding to"
         return (

@@ -72,11 +72,19 @@ def test_no_drift_is_found_in_a_portfolio_without_one():
     assert "No drift of everyone's hours by calendar time is seen" in fit.text
 
 
+def test_the_end_of_a_fall_that_was_not_seen_is_no_drift_beyond_doubt():
+    fit = fit_decay(simulate_world("B2", seed=131002)[0])
+    assert fit.calendar.verdict == "open"
+    assert "seems to go to 13 minutes" in fit.text
+    assert "halves every" not in fit.text
+
+
 def test_clients_that_all_joined_at_once_cannot_tell_age_from_calendar():
     together = replace(WORLDS["A3"], onboarded=(0.0, 1.0), clients=12, months=20)
     fit = fit_decay(simulate_world(together, seed=3)[0])
     assert fit.calendar.verdict == "open"
-    assert "cannot be told" in fit.text
+    assert "cannot be told, since all clients joined at about the same time" in fit.text
+    assert "halves every" not in fit.text
     assert "Whether hours fall with age or with the calendar cannot be told;" in fit.claim.text
 
 
