@@ -8,11 +8,9 @@ from rhem_lib.simulate.export import (
     agreement_periods,
     dates,
     decimal_hours,
-    planted,
-    time_facts,
 )
 from rhem_lib.simulate.msp import Book
-from vendors.desk import Desk, desk, flag, iso, number, quarters_up, rules_text
+from vendors.desk import Desk, desk, flag, iso, number, on_tickets, quarters_up, rules_text
 from vendors.rmm import datto_devices
 
 _QUEUES = {
@@ -30,23 +28,16 @@ def autotask(book: Book, *, untyped: bool) -> Export:
     companies = sorted(set(at.tickets["company"]))
     key = {name: str(i) for i, name in enumerate(companies, 174)} | {OWN_COMPANY: "0"}
     listed = pd.DataFrame({"id": [key[name] for name in companies], "companyName": companies, "isActive": "true"})
-    hours, date = "hoursWorked", "dateWorked"
     return Export(
         _at_time(at),
-        time_facts(at.entries, "items", "json"),
-        "autotask-time-entries.zip",
-        "id",
-        hours,
-        "",
-        decimal_hours,
-        planted(
-            unreadable_hours=[{hours: "n/a"}, {hours: ""}],
-            impossible_date=[{date: "1899-12-30T00:00:00Z"}, {date: "2099-01-01T00:00:00Z"}],
-            no_date=[{date: ""}],
-            no_client=[{"ticketID": ""}],
-            catch_all=[{"ticketID": str(at.catch_all)}],
+        **on_tickets(
+            at,
+            ("autotask-time-entries.zip", "items", "json"),
+            ("id", "hoursWorked", "dateWorked", "ticketID"),
+            decimal_hours,
+            "{}T00:00:00Z",
         ),
-        {
+        archives={
             "autotask-tickets.zip": {"items.json": _at_tickets(at, key)},
             "autotask-contracts.zip": {"items.json": _at_contracts(book, key)},
             "autotask-companies.zip": {"items.json": listed},

@@ -1,11 +1,13 @@
 """What the book looks like in systems where every hour hangs on a ticket, and how these write times and hours."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, drawn, moments, utc
+from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, Cells, drawn, moments, planted, time_facts, utc
 from rhem_lib.simulate.msp import Book
 
 TIME_OFF = "Time off"
@@ -46,6 +48,38 @@ def desk(book: Book, *, untyped: bool) -> Desk:
     tickets[text] = tickets[text].fillna("")
     company = entries["client"].map(names).fillna(OWN_COMPANY)
     return Desk(entries.assign(ticket_id=number, company=company), tickets, last + 3)
+
+
+def on_tickets(
+    desk: Desk,
+    files: tuple[str, str, str],
+    columns: tuple[str, str, str, str],
+    write_hours: Callable[[pd.Series], pd.Series],
+    moment: str,
+    **damage: list[Cells],
+) -> dict[str, Any]:
+    """Return what exports of time on tickets have in common, with the damage that can be done to a row.
+
+    `files` are archive, stem and suffix; `columns` number, hours, date and ticket; `moment` writes a day.
+    """
+    archive, stem, suffix = files
+    key, hours, date, ticket = columns
+    common: dict[str, list[Cells]] = {
+        "unreadable_hours": [{hours: ""}, {hours: "n/a"}],
+        "impossible_date": [{date: moment.format(day)} for day in ("1899-12-30", "2099-01-01")],
+        "no_date": [{date: ""}],
+        "no_client": [{ticket: ""}],
+        "catch_all": [{ticket: str(desk.catch_all)}],
+    }
+    return {
+        "facts": time_facts(desk.entries, stem, suffix),
+        "time_archive": archive,
+        "entry_column": key,
+        "hours_column": hours,
+        "client_column": "",
+        "write_hours": write_hours,
+        "damage": planted(**common | damage),
+    }
 
 
 def whole_minutes(book: Book) -> Book:

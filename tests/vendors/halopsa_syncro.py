@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from rhem_lib.simulate.export import Export, agreement_periods, dates, decimal_hours, planted, time_facts
+from rhem_lib.simulate.export import Export, agreement_periods, dates, decimal_hours
 from rhem_lib.simulate.msp import Book
-from vendors.desk import TIME_OFF, Desk, desk, flag, iso, number, quarters_up, rules_text, seconds
+from vendors.desk import TIME_OFF, Desk, desk, flag, iso, number, on_tickets, quarters_up, rules_text, seconds
 from vendors.rmm import ninjaone_devices
 
 _ITIL = {
@@ -19,23 +19,19 @@ _ITIL = {
 def halopsa(book: Book, *, untyped: bool) -> Export:
     """API of HaloPSA in UTC, where an action's number is unique only in its ticket; devices of NinjaOne."""
     halo = desk(book, untyped=untyped)
-    hours, date, ticket = "timetaken", "datetime", "ticket_id"
+    hours = "timetaken"
     return Export(
         _halo_actions(halo),
-        time_facts(halo.entries, "actions", "json"),
-        "halopsa-actions.zip",
-        "id",
-        hours,
-        "",
-        decimal_hours,
-        planted(
+        **on_tickets(
+            halo,
+            ("halopsa-actions.zip", "actions", "json"),
+            ("id", hours, "datetime", "ticket_id"),
+            decimal_hours,
+            "{}T12:00:00Z",
             unreadable_hours=[{hours: ""}, {hours: "-"}],
-            impossible_date=[{date: "1899-12-30T12:00:00Z"}, {date: "2099-01-01T12:00:00Z"}],
-            no_date=[{date: "", "actionarrivaldate": "", "actiondatecreated": ""}],
-            no_client=[{ticket: ""}],
-            catch_all=[{ticket: str(halo.catch_all)}],
+            no_date=[{"datetime": "", "actionarrivaldate": "", "actiondatecreated": ""}],
         ),
-        {
+        archives={
             "halopsa-tickets.zip": {"tickets.json": _halo_tickets(halo)},
             "halopsa-contracts.zip": {"contracts.json": _halo_contracts(book)},
             "ninjaone-devices.zip": ninjaone_devices(book),
@@ -110,27 +106,22 @@ def _halo_contracts(book: Book) -> pd.DataFrame:
 def syncro(book: Book, *, untyped: bool) -> Export:
     """API of Syncro: timers in seconds, of which some still run; no agreements; devices of NinjaOne."""
     shop = desk(book, untyped=untyped)
-    hours, end, start, ticket = "active_duration", "end_time", "start_time", "ticket_id"
+    hours, end = "active_duration", "end_time"
     products = pd.DataFrame(
         {"id": ["1", "3"], "name": ["Remote Support Labor", "Project Labor"], "price_retail": "120"}
     )
     return Export(
         _syncro_timers(shop),
-        time_facts(shop.entries, "ticket_timers", "json"),
-        "syncro-ticket-timers.zip",
-        "id",
-        hours,
-        "",
-        seconds,
-        planted(
+        **on_tickets(
+            shop,
+            ("syncro-ticket-timers.zip", "ticket_timers", "json"),
+            ("id", hours, "start_time", "ticket_id"),
+            seconds,
+            "{}T12:00:00.000Z",
             unreadable_hours=[{hours: "n/a", end: "n/a"}, {hours: "", end: "-"}],
-            impossible_date=[{start: "1899-12-30T12:00:00.000Z"}, {start: "2099-01-01T12:00:00.000Z"}],
-            no_date=[{start: ""}],
-            no_client=[{ticket: ""}],
-            catch_all=[{ticket: str(shop.catch_all)}],
             running_timer=[{hours: "", end: ""}],
         ),
-        {
+        archives={
             "syncro-tickets.zip": {"tickets.json": _syncro_tickets(shop)},
             "syncro-products.zip": {"products.json": products},
             "ninjaone-devices.zip": ninjaone_devices(book),

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from rhem_lib.simulate.connectwise import automate_computers
-from rhem_lib.simulate.export import Export, moments, planted, time_facts, utc
+from rhem_lib.simulate.export import Export, moments, utc
 from rhem_lib.simulate.msp import Book
-from vendors.desk import TIME_OFF, Desk, clock, desk, epoch, flag, iso, number, rules_text
+from vendors.desk import TIME_OFF, Desk, clock, desk, epoch, flag, iso, number, on_tickets, rules_text
 from vendors.rmm import datto_devices
 
 
@@ -15,24 +15,18 @@ def freshservice(book: Book, *, untyped: bool) -> Export:
     names = sorted(set(fresh.tickets["company"]))
     key = {name: str(i) for i, name in enumerate(names, 19001)}
     departments = pd.DataFrame({"id": list(key.values()), "name": names, "head_user_id": ""})
-    hours, date, ticket = "time_spent", "executed_at", "ticket_id"
     return Export(
         _fresh_time(fresh),
-        time_facts(fresh.entries, "time_entries", "json"),
-        "freshservice-time-entries.zip",
-        "id",
-        hours,
-        "",
-        clock,
-        planted(
-            unreadable_hours=[{hours: ""}, {hours: "n/a"}],
-            impossible_date=[{date: "1899-12-30T12:00:00Z"}, {date: "2099-01-01T12:00:00Z"}],
-            no_date=[{date: "", "start_time": "", "created_at": ""}],
-            no_client=[{ticket: ""}],
-            catch_all=[{ticket: str(fresh.catch_all)}],
-            running_timer=[{hours: "00:00", "timer_running": "true"}],
+        **on_tickets(
+            fresh,
+            ("freshservice-time-entries.zip", "time_entries", "json"),
+            ("id", "time_spent", "executed_at", "ticket_id"),
+            clock,
+            "{}T12:00:00Z",
+            no_date=[{"executed_at": "", "start_time": "", "created_at": ""}],
+            running_timer=[{"time_spent": "00:00", "timer_running": "true"}],
         ),
-        {
+        archives={
             "freshservice-tickets.zip": {"tickets.json": _fresh_tickets(fresh, key)},
             "freshservice-departments.zip": {"departments.json": departments},
             "datto-devices.zip": datto_devices(book),
@@ -97,7 +91,6 @@ _TASKS = {  # ticket type: prefix of the number, table
 def servicenow(book: Book, *, untyped: bool) -> Export:
     """CSV lists of ServiceNow: task_time_worked with durations as moments of 1970; computers of Automate."""
     now = desk(book, untyped=untyped)
-    hours, date, task = "time_worked", "sys_created_on", "task"
     numbers = _task_numbers(now)
     return Export(
         pd.DataFrame(
@@ -110,20 +103,15 @@ def servicenow(book: Book, *, untyped: bool) -> Export:
                 "comments": "",
             }
         ),
-        time_facts(now.entries, "task_time_worked", "csv"),
-        "servicenow-time-worked.zip",
-        "sys_id",
-        hours,
-        "",
-        epoch,
-        planted(
-            unreadable_hours=[{hours: ""}, {hours: "n/a"}],
-            impossible_date=[{date: "1899-12-30 12:00:00"}, {date: "2099-01-01 12:00:00"}],
-            no_date=[{date: ""}],
-            no_client=[{task: ""}],
-            catch_all=[{task: numbers[now.catch_all]}],
+        **on_tickets(
+            now,
+            ("servicenow-time-worked.zip", "task_time_worked", "csv"),
+            ("sys_id", "time_worked", "sys_created_on", "task"),
+            epoch,
+            "{} 12:00:00",
+            catch_all=[{"task": numbers[now.catch_all]}],
         ),
-        {
+        archives={
             "servicenow-task.zip": {"task.csv": _tasks(now, numbers)},
             "automate-computers.zip": automate_computers(book),
         },

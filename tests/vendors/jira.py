@@ -5,7 +5,7 @@ import pandas as pd
 from rhem_lib.simulate.connectwise import automate_computers
 from rhem_lib.simulate.export import CATCH_ALL, Export, dates, decimal_hours, planted, time_facts
 from rhem_lib.simulate.msp import Book
-from vendors.desk import TIME_OFF, Desk, desk, iso, number, rules_text, seconds
+from vendors.desk import TIME_OFF, Desk, desk, iso, number, on_tickets, rules_text, seconds
 from vendors.rmm import ninjaone_devices
 
 _ISSUE_TYPES = {"Maintenance": "Change", "": "Task"}
@@ -15,23 +15,18 @@ _ISSUE_RULES = [(TIME_OFF, "excluded"), ("Project", "project"), ("Onboarding", "
 def jira(book: Book, *, untyped: bool) -> Export:
     """API of Jira: worklogs with an offset, issues of one project per client; computers of Automate."""
     board = desk(book, untyped=untyped)
-    hours, words, date, ticket = "timeSpentSeconds", "timeSpent", "started", "issueId"
+    hours, words = "timeSpentSeconds", "timeSpent"
     return Export(
         _worklogs(board),
-        time_facts(board.entries, "worklogs", "json"),
-        "jira-worklogs.zip",
-        "id",
-        hours,
-        "",
-        seconds,
-        planted(
+        **on_tickets(
+            board,
+            ("jira-worklogs.zip", "worklogs", "json"),
+            ("id", hours, "started", "issueId"),
+            seconds,
+            "{}T12:00:00.000+0000",
             unreadable_hours=[{hours: "", words: ""}, {hours: "", words: "n/a"}],
-            impossible_date=[{date: f"{day}T12:00:00.000+0000"} for day in ("1899-12-30", "2099-01-01")],
-            no_date=[{date: ""}],
-            no_client=[{ticket: ""}],
-            catch_all=[{ticket: str(board.catch_all)}],
         ),
-        {
+        archives={
             "jira-issues.zip": {"issues.json": _issues(board, book)},
             "automate-computers.zip": automate_computers(book),
         },
