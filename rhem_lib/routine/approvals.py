@@ -27,10 +27,10 @@ class Decks:
 
     Attributes
     ----------
-    quarter : str
     table : DataFrame
         client, state (approved; changed: since it was approved; open), by and at (who approved it, and when), sent
         (when this deck was sent, or nothing), deck (path).
+    quarter : str
     """
 
     quarter: str

@@ -31,10 +31,10 @@ class Due:
 
     Attributes
     ----------
-    day : date
     table : DataFrame
         kind (data, list, pull, review, approve, deliver), what (a system or a quarter), since (the day from
         which it is due), text.
+    day : date
     """
 
     day: dt.date

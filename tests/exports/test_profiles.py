@@ -859,6 +859,10 @@ def test_rows_of_one_file_find_their_ticket_by_the_row(workspace):
 name = "log"
 title = "A log"
 one_file = true
+rules = [
+    { when = { category = "Planned" }, work_class = "scheduled" },
+    { when = { category = "*" }, work_class = "reactive" },
+]
 [[tables]]
 table = "time_entries"
 requires = ["client", "worked_on", "hours"]
@@ -867,12 +871,6 @@ columns = { entry_id = "@row", ticket_id = "@row", client = "System", worked_on 
 table = "tickets"
 requires = ["client", "opened_at"]
 columns = { ticket_id = "@row", client = "System", opened_at = "Started", category = "Cause" }
-[[rules]]
-when = { category = "Planned" }
-work_class = "scheduled"
-[[rules]]
-when = { category = "*" }
-work_class = "reactive"
 """
     head = "System,Started,Down,Cause\n"
     folder = workspace(

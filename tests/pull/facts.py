@@ -10,12 +10,10 @@ BILLING = ("fixed-fee", "hourly", "block-hours")
 START = datetime(2026, 7, 1, 13, tzinfo=UTC)
 SETTINGS = """name = "Test MSP"
 time_zone = "UTC"
-[[rules]]
-when = { work_type = "Meeting*" }
-work_class = "internal"
-[[rules]]
-when = { work_type = "*" }
-work_class = "reactive"
+rules = [
+    { when = { work_type = "Meeting*" }, work_class = "internal" },
+    { when = { work_type = "*" }, work_class = "reactive" },
+]
 """
 
 

@@ -379,7 +379,7 @@ def test_pages_of_one_list_have_one_header_whatever_is_null_in_them(tmp_path):
     for page in pages:
         (tmp_path / "page.json").write_text(json.dumps(page))
         label = "exports/connectwise/2026-10-15T120000/time_entries-time-all-p00001.json"
-        headers += [header for _, header, _ in sheets(tmp_path / "page.json", label, lambda _: False)]
+        headers += [header for _, header, _ in sheets(tmp_path / "page.json", label, lambda _: False, {})]
     assert headers == [["id", "note", "ticket.id", "ticket.name"]] * 2
 
 

@@ -281,22 +281,22 @@ def run_parent(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_polars_is_not_imported_before_the_fork_and_can_be_after(tmp_path):
-    done = run_parent(
-        tmp_path,
-        "server.preload(['user'])\nprint('user' in sys.modules, len(os.listdir('/proc/self/task')))\n"
-        "import polars\nprint(polars.__name__)",
-    )
-    assert done.stdout == "True 1\npolars\n", done.stderr
-
-
-def test_what_looks_for_the_shell_is_left_to_the_kernel(tmp_path):
-    done = run_parent(
-        tmp_path,
-        "server.preload(['matplotlib_inline.config', 'tqdm.auto', 'json.tool'])\n"
-        "print(*(name for name in sys.modules if name.startswith(('matplotlib_inline', 'tqdm', 'json.tool'))))",
-    )
-    assert done.stdout == "json.tool\n", done.stderr
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("server.preload(['user'])\nprint('user' in sys.modules, len(os.listdir('/proc/self/task')))", "True 1"),
+        ("server.preload(['user'])\nimport polars\nprint(polars.__name__)", "polars"),
+        (
+            "server.preload(['matplotlib_inline.config', 'tqdm.auto', 'json.tool'])\n"
+            "print(*(n for n in sys.modules if n.startswith(('matplotlib_inline', 'tqdm', 'json.tool'))))",
+            "json.tool",
+        ),
+    ],
+    ids=["no thread before the fork", "polars after it", "what looks for the shell is left to the kernel"],
+)
+def test_parent_imports_ahead_what_is_safe_to_fork(tmp_path, code, shown):
+    done = run_parent(tmp_path, code)
+    assert done.stdout == f"{shown}\n", done.stderr
 
 
 def test_parent_refuses_to_fork_when_an_import_started_a_thread(tmp_path):

@@ -28,15 +28,13 @@ def autotask(book: Book, *, untyped: bool) -> Export:
     companies = sorted(set(at.tickets["company"]))
     key = {name: str(i) for i, name in enumerate(companies, 174)} | {OWN_COMPANY: "0"}
     listed = pd.DataFrame({"id": [key[name] for name in companies], "companyName": companies, "isActive": "true"})
+    files, columns = (
+        ("autotask-time-entries.zip", "items", "json"),
+        ("id", "hoursWorked", "dateWorked", "ticketID"),
+    )
     return Export(
         _at_time(at),
-        **on_tickets(
-            at,
-            ("autotask-time-entries.zip", "items", "json"),
-            ("id", "hoursWorked", "dateWorked", "ticketID"),
-            decimal_hours,
-            "{}T00:00:00Z",
-        ),
+        **on_tickets(at, files, columns, decimal_hours, "{}T00:00:00Z"),
         archives={
             "autotask-tickets.zip": {"items.json": _at_tickets(at, key)},
             "autotask-contracts.zip": {"items.json": _at_contracts(book, key)},

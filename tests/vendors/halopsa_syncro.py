@@ -20,12 +20,13 @@ def halopsa(book: Book, *, untyped: bool) -> Export:
     """API of HaloPSA in UTC, where an action's number is unique only in its ticket; devices of NinjaOne."""
     halo = desk(book, untyped=untyped)
     hours = "timetaken"
+    files, columns = ("halopsa-actions.zip", "actions", "json"), ("id", hours, "datetime", "ticket_id")
     return Export(
         _halo_actions(halo),
         **on_tickets(
             halo,
-            ("halopsa-actions.zip", "actions", "json"),
-            ("id", hours, "datetime", "ticket_id"),
+            files,
+            columns,
             decimal_hours,
             "{}T12:00:00Z",
             unreadable_hours=[{hours: ""}, {hours: "-"}],
@@ -110,12 +111,16 @@ def syncro(book: Book, *, untyped: bool) -> Export:
     products = pd.DataFrame(
         {"id": ["1", "3"], "name": ["Remote Support Labor", "Project Labor"], "price_retail": "120"}
     )
+    files, columns = (
+        ("syncro-ticket-timers.zip", "ticket_timers", "json"),
+        ("id", hours, "start_time", "ticket_id"),
+    )
     return Export(
         _syncro_timers(shop),
         **on_tickets(
             shop,
-            ("syncro-ticket-timers.zip", "ticket_timers", "json"),
-            ("id", hours, "start_time", "ticket_id"),
+            files,
+            columns,
             seconds,
             "{}T12:00:00.000Z",
             unreadable_hours=[{hours: "n/a", end: "n/a"}, {hours: "", end: "-"}],

@@ -15,12 +15,16 @@ def freshservice(book: Book, *, untyped: bool) -> Export:
     names = sorted(set(fresh.tickets["company"]))
     key = {name: str(i) for i, name in enumerate(names, 19001)}
     departments = pd.DataFrame({"id": list(key.values()), "name": names, "head_user_id": ""})
+    files, columns = (
+        ("freshservice-time-entries.zip", "time_entries", "json"),
+        ("id", "time_spent", "executed_at", "ticket_id"),
+    )
     return Export(
         _fresh_time(fresh),
         **on_tickets(
             fresh,
-            ("freshservice-time-entries.zip", "time_entries", "json"),
-            ("id", "time_spent", "executed_at", "ticket_id"),
+            files,
+            columns,
             clock,
             "{}T12:00:00Z",
             no_date=[{"executed_at": "", "start_time": "", "created_at": ""}],
@@ -92,6 +96,10 @@ def servicenow(book: Book, *, untyped: bool) -> Export:
     """CSV lists of ServiceNow: task_time_worked with durations as moments of 1970; computers of Automate."""
     now = desk(book, untyped=untyped)
     numbers = _task_numbers(now)
+    files, columns = (
+        ("servicenow-time-worked.zip", "task_time_worked", "csv"),
+        ("sys_id", "time_worked", "sys_created_on", "task"),
+    )
     return Export(
         pd.DataFrame(
             {
@@ -103,14 +111,7 @@ def servicenow(book: Book, *, untyped: bool) -> Export:
                 "comments": "",
             }
         ),
-        **on_tickets(
-            now,
-            ("servicenow-time-worked.zip", "task_time_worked", "csv"),
-            ("sys_id", "time_worked", "sys_created_on", "task"),
-            epoch,
-            "{} 12:00:00",
-            catch_all=[{"task": numbers[now.catch_all]}],
-        ),
+        **on_tickets(now, files, columns, epoch, "{} 12:00:00", catch_all=[{"task": numbers[now.catch_all]}]),
         archives={
             "servicenow-task.zip": {"task.csv": _tasks(now, numbers)},
             "automate-computers.zip": automate_computers(book),

@@ -16,12 +16,13 @@ def jira(book: Book, *, untyped: bool) -> Export:
     """API of Jira: worklogs with an offset, issues of one project per client; computers of Automate."""
     board = desk(book, untyped=untyped)
     hours, words = "timeSpentSeconds", "timeSpent"
+    files, columns = ("jira-worklogs.zip", "worklogs", "json"), ("id", hours, "started", "issueId")
     return Export(
         _worklogs(board),
         **on_tickets(
             board,
-            ("jira-worklogs.zip", "worklogs", "json"),
-            ("id", hours, "started", "issueId"),
+            files,
+            columns,
             seconds,
             "{}T12:00:00.000+0000",
             unreadable_hours=[{hours: "", words: ""}, {hours: "", words: "n/a"}],
