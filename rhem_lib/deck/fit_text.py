@@ -55,7 +55,7 @@ def _face(name: str, bold: bool) -> ImageFont.FreeTypeFont:
 
 @cache
 def _char_width(char: str, bold: bool, faces: tuple[str, ...]) -> float:
-    if unicodedata.combining(char) or unicodedata.category(char) in ("Cf", "Mn"):
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Mn"):
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":
         return float(MEASURED_AT)

@@ -11,6 +11,7 @@ from rhem_lib.storage import Scratch, file_digest, write_whole
 
 PROGRAMS = ("soffice", "libreoffice")
 CHUNK = 40  # decks per call: starting LibreOffice costs as much as some five decks
+TAGGED = 'pdf:impress_pdf_Export:{"UseTaggedPDF":{"type":"boolean","value":"true"}}'  # for screen readers
 RECORD = ".pdf.json"  # beside a PDF: digests of it and of its deck
 SECONDS_START, SECONDS_DECK = 60, 10  # after which a call is given up, and no other is made
 
@@ -84,7 +85,7 @@ def _convert(program: str, decks: Sequence[Path]) -> list[Path]:
         for deck, name in zip(decks, names, strict=True):
             shutil.copy(deck, name)
         own = f"-env:UserInstallation={(scratch / 'profile').as_uri()}"
-        command = [program, own, "--headless", "--convert-to", "pdf", "--outdir", str(scratch), *map(str, names)]
+        command = [program, own, "--headless", "--convert-to", TAGGED, "--outdir", str(scratch), *map(str, names)]
         seconds = SECONDS_START + SECONDS_DECK * len(decks)
         try:
             subprocess.run(command, check=False, capture_output=True, timeout=seconds)  # noqa: S603

@@ -28,6 +28,7 @@ from rhem_lib.figures.theme import (
     forest,
     head,
     level_line,
+    mark_above,
     month_axis,
     name_rows,
     say_missing,
@@ -51,6 +52,7 @@ MOST_CAUSES = 8
 CLASS_COLOURS = {"reactive": ORANGE, "unclassified": "#E69F00", "quarantined": GREY}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LIKELY, NOT_LIKELY = 0.8, 0.2
+ABOVE = "triangles: above the axis"
 SHOWN_SHARE = 0.97  # share of the single months that the vertical axis must hold
 WHO = {"typical": "typical client", "mean": "mean of the clients", "portfolio": "portfolio, by endpoints"}
 SHOWN_MONTHS, AHEAD_MONTHS = 12, 24
@@ -246,7 +248,9 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     level_line(ax, start, f"{start:.0f} minutes", GREY, side="right")
     level_line(ax, goal, f"{goal:.0f} minutes", ORANGE)
     top = max(1.2 * start, 60 * rows["rhem_h"].quantile(SHOWN_SHARE))
-    ax.set(xlim=(0, x[-1]), ylim=(0, top), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
+    ax.set(xlim=(0, x[-1]), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
+    if above := mark_above(ax, top):
+        ax.set_xlabel(f"{AGE_LABEL} ({ABOVE}: {above})")
     title(ax, takeaway(fit.text))
     return ax
 
@@ -316,9 +320,10 @@ def _multiples(
         draw(ax, name)
         ax.set_title(short(name, 22), fontsize=8, fontweight="normal", pad=3)
         ax.tick_params(labelsize=7)
-    grid.set(ylim=(0, top), xlabel="", ylabel="")
+    grid.set(xlabel="", ylabel="")
+    above = sum([mark_above(ax, top) for ax in grid.axes.flat])
     head(grid.figure, finding)
-    grid.figure.supxlabel(label, fontsize=9)
+    grid.figure.supxlabel(f"{label} ({ABOVE}: {above})" if above else label, fontsize=9)
     grid.figure.supylabel(MINUTES_LABEL, fontsize=9)
     return np.asarray(grid.axes)
 

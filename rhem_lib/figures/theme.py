@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
@@ -131,6 +132,17 @@ def level_line(ax: Axes, minutes: float, label: str, colour: str, side: str = "l
 def beside(ax: Axes, text: str, at: tuple[Any, Any], apart: tuple[float, float], **looks: Any) -> None:
     """A small text so many points beside a place."""
     ax.annotate(text, at, xytext=apart, textcoords="offset points", fontsize=9, **{"va": "center", **looks})
+
+
+def mark_above(ax: Axes, top: float) -> int:
+    """End the axis at `top`, with a triangle there for every point beyond it; return how many these are."""
+    drawn = [one.get_offsets() for one in ax.collections if isinstance(one, PathCollection)]
+    points = np.asarray(np.concatenate(drawn)) if drawn else np.empty((0, 2))
+    left, right = ax.get_xlim()
+    beyond = points[(points[:, 1] > top) & (points[:, 0] >= left) & (points[:, 0] <= right), 0]
+    ax.scatter(beyond, np.full(len(beyond), top), marker="^", s=16, color=ORANGE, lw=0, clip_on=False, zorder=4)
+    ax.set_ylim(0, top)
+    return len(beyond)
 
 
 def curve(ax: Axes, x: Any, table: pd.DataFrame, colour: str, lw: float = 2.4) -> None:

@@ -10,6 +10,7 @@ from rhem_lib.language import count, mark, number, t
 from rhem_lib.metric import NOT_RECORDED
 from rhem_lib.review import claims
 from rhem_lib.review.facts import Facts
+from rhem_lib.schema import has_flag
 
 MOST, FIRST = 3, 2  # actions, beside the goal; causes that come before all else
 LEAST_MINUTES = 5.0  # a week; less is not worth an action
@@ -121,11 +122,13 @@ def _records(f: Facts) -> Iterator[Action]:
         found = t("{hours} hours could not be classified", hours=number(unsorted, 1))
         beside = t("beside {hours} hours that count", hours=number(f.now.hours, 1))
         yield Action(found, beside, t("Classify the open hours"))
-    gaps = int(f.in_quarter["minutes"].isna().sum())
-    if gaps:
-        found = count(gaps, "{n} month could not be measured", "{n} months could not be measured")
-        yield Action(found, t("no list of computers, or records that are not complete"),
-                     t("Take the list of computers every month"))  # fmt: skip
+    rows = f.in_quarter[f.in_quarter["minutes"].isna()]
+    if len(rows):
+        found = count(len(rows), "{n} month could not be measured", "{n} months could not be measured")
+        records = has_flag(rows, "coverage-gap").any()
+        why = t("the time entries are not complete") if records else t("there is no list of computers")
+        yield Action(found, why, t("Complete our time entries") if records else t(
+            "Take the list of computers every month"))  # fmt: skip
 
 
 def _goal(f: Facts) -> Iterator[Action]:

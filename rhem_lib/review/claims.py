@@ -151,6 +151,10 @@ def goal(f: Facts) -> str:
         return t(said, month=month(_month_at(f, n)), **given)
     if f.age < n:
         return t("The goal is {line} minutes by month {n} of our work; this was month {age}.", **given)
+    if now.sure == "likely":
+        met = mark("The goal of {line} minutes by month {n} is probably met; this was month {age}.")
+        unmet = mark("The goal of {line} minutes by month {n} is probably not met; this was month {age}.")
+        return t(met if now.less else unmet, **given)
     if now.less:
         return t("The goal of {line} minutes by month {n} is met; this was month {age}.", **given)
     if is_back(f):

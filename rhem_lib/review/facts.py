@@ -104,18 +104,15 @@ class Level:
         return Difference(self.minutes - target, self.se)
 
     def since(self, before: "Level", se: float | None = None) -> Difference:
-        """Return the change from an earlier level."""
-        error = float(np.hypot(self.se, before.se)) if se is None else se
+        """Return the change from an earlier level, by the chance of tickets and by how much months differ."""
+        months = [level.spread * level.minutes / np.sqrt(level.months) for level in (self, before)]
+        error = float(np.linalg.norm([self.se, before.se, *months])) if se is None else se
         return Difference(self.minutes - before.minutes, error)
 
     def hours_given_back(self, start: "Level") -> Range:
-        """Return the hours that this took less than at the pace of the start, with a 95 % range.
-
-        A start of two or three months is one draw of such months: their spread is in the range, too.
-        """
+        """Return the hours that this took less than at the pace of the start, with a 95 % range."""
         spared = start.minutes * self.exposure / 60 - self.hours
-        months = [level.spread * level.minutes / np.sqrt(level.months) for level in (start, self)]
-        error = Z95 * float(np.linalg.norm([start.se, self.se, *months])) * self.exposure / 60
+        error = Z95 * self.since(start).se * self.exposure / 60
         return Range(spared, spared - error, spared + error)
 
 

@@ -211,7 +211,7 @@ def build_review(  # noqa: PLR0913  what one edition knows
     ...     work, study.panel, study.fit, client="Birch Foods", quarter="2026Q2", earlier=study.before
     ... )
     >>> review["quarter"].title
-    'Support was 26 minutes per computer and month, up from 18; that is above our goal of 15'
+    'Support was 26 minutes per computer and month, probably up from 18; that is above our goal of 15'
     >>> Review.from_json(review.to_json()).minutes == review.minutes
     True
     """

@@ -91,7 +91,8 @@ def _did(f: Facts) -> str:
     made = ledger.promises(f)
     if len(made):
         kept, open_ones = made[made["state"] == "kept"], made[made["state"] != "kept"]
-        said = t("What we did: We kept {kept} of {n} promises.", kept=len(kept), n=len(made))
+        said = count(len(made), "What we did: We kept {kept} of {n} promise.",
+                     "What we did: We kept {kept} of {n} promises.", kept=len(kept))  # fmt: skip
         still = t("Still open: {action}.", action=open_ones["promise"].iloc[0]) if len(open_ones) else ""
         return f"{said} {still}".strip()
     if f.now.hours <= 0:

@@ -159,8 +159,8 @@ def become_kernel(argv: list[str], env: dict[str, str], cwd: str) -> None:
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     numpy.random.seed()  # noqa: NPY002 - seeded at import, so every kernel would draw the same stream
-    # As in a notebook; at import pandas saw a terminal and fits its width.
-    pandas.set_option("display.max_columns", 20)
+    # At import pandas saw a terminal and fits its width; on a page all rows and columns have room.
+    pandas.set_option("display.max_columns", None, "display.max_rows", 1000)
     matplotlib.rcdefaults()  # a matplotlibrc in the folder where the run was started
     launcher = importlib.util.find_spec("ipykernel_launcher")
     atexit.register(gc.unfreeze)  # frozen objects would be reported as leaks when the kernel ends

@@ -40,7 +40,7 @@ COLUMN = re.compile(r"(<th[^>]*>)([a-z0-9]+(?:_[a-z0-9]+)+)(?=</th>)")
 UNITS = {"h": "h", "hours": "hours", "months": "months", "percent": "%"}
 HEADING = re.compile(r"^#+ +(.+?)\s*$", flags=re.MULTILINE)
 HEADS = (("Client", ""), ("Minutes per computer and month", "number"), ("Forecast", "number"), ("Path", ""),
-         ("Quarter", ""), ("Open promises", "number"), ("Decisions", "number"))  # fmt: skip
+         ("Quarter", ""), ("Open promises", "number"), ("Decisions", "number"), ("As of", ""))  # fmt: skip
 
 
 def write(notebook_path: Path, html_path: Path, *, title: str) -> Path:

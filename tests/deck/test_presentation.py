@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import subprocess
 import zipfile
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from xml.etree import ElementTree
 
 import make_review_template
@@ -18,7 +18,7 @@ from pptx import Presentation
 from pptx.util import Cm, Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
-from rhem_lib.deck import fit_text, table, template
+from rhem_lib.deck import convert, fit_text, table, template
 from rhem_lib.deck.places import Places
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import SettingsError
@@ -417,8 +417,10 @@ def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_libreoffice_opens_every_deck(folder, tmp_path):
-    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
-    paths = [str(path) for path in folder.glob("*.pptx")]
-    command = ["soffice", profile, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), *paths]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    assert len(list(tmp_path.glob("*.pdf"))) == len(paths)
+    paths = [shutil.copy(path, tmp_path) for path in folder.glob("*.pptx")]
+    made = convert([Path(path) for path in paths], lambda *_: None)
+    assert len(made) == len(paths)
+    for path in made:  # a tree of tags, in the deck's language
+        content = path.read_bytes()
+        assert b"/StructTreeRoot" in content and b"/Marked true" in content and b"/Lang(en-US)" in content
+        assert all(b"/S/" + tag in content for tag in (b"H", b"P", b"Figure", b"Table", b"TH"))

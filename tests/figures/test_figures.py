@@ -214,3 +214,12 @@ def test_names_in_other_scripts_are_drawn_where_a_face_is_there():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert draw().startswith(b"\x89PNG")
+
+
+def test_months_above_the_axis_are_marked_and_counted():
+    ax = theme.axes(None)
+    ax.scatter([1, 2, 3, 9], [5.0, 50.0, 70.0, 80.0])
+    ax.set_xlim(0, 5)
+    assert theme.mark_above(ax, 60.0) == 1  # at age 3; the one at 9 is beside the axis
+    assert ax.collections[-1].get_offsets().tolist() == [[3.0, 60.0]] and ax.get_ylim() == (0, 60)
+    assert theme.mark_above(ax, 99.0) == 0

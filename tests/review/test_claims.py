@@ -13,7 +13,7 @@ from review_data import make_entries, make_facts, make_fit, make_panel, make_rev
 from rhem_lib.metric import computer_table
 from rhem_lib.review import actions, claims, story
 from rhem_lib.review.certainty import Difference
-from rhem_lib.review.facts import UNKNOWN, Range
+from rhem_lib.review.facts import UNKNOWN, Level, Range
 from rhem_lib.review.ledger import promises
 from rhem_lib.review.review import compose
 from rhem_lib.settings import Action, ClientSettings, QuarterSettings, Settings, Value
@@ -446,3 +446,39 @@ def test_tickets_that_monitoring_opened_are_not_those_of_people():
     entries.loc[late[late].index[:7], "type"] = "Alert"
     assert make_review(entries=entries)["quarter"].paragraphs[0].endswith(" Monitoring opened 7 of them.")
     assert "onitoring" not in make_review()["quarter"].paragraphs[0]
+
+
+def test_a_change_is_judged_by_how_much_months_differ_too():
+    """Months of one level that differ by a quarter: tickets' chance alone called one in seven quarters changed."""
+    rng, firm = np.random.default_rng(3), []
+    for _ in range(40):
+        panel = make_panel(months=24, endpoints=60.0, start_h=0.3, floor_h=0.3)
+        hours = 0.3 * 60.0 * rng.lognormal(-0.03, 0.25, 24)
+        panel["reactive_hours"], panel["rhem_h"], panel["squared_hours"] = hours, hours / 60.0, hours / 4
+        panel["reactive_tickets"] = np.round(4 * hours)
+        f = make_facts(panel)
+        alone = Difference(f.change.value, float(np.hypot(f.now.se, f.before.se)))
+        firm.append((f.change.sure == "firm", alone.sure == "firm"))
+    ours, before = np.sum(firm, axis=0)
+    assert ours <= 4 < before
+
+
+def test_a_goal_that_is_probably_met_is_not_called_met():
+    f = make_facts(steady(12.0))
+    near, far = replace(f, now=level_of(13.0, 1.5)), replace(f, now=level_of(9.0, 1.0))
+    assert claims.goal(near) == "The goal of 15 minutes by month 12 is probably met; this was month 18."
+    assert claims.goal(far) == "The goal of 15 minutes by month 12 is met; this was month 18."
+
+
+def level_of(minutes, se):
+    return Level("", 3, 60.0, minutes, 40.0, minutes - 1.96 * se, minutes + 1.96 * se)
+
+
+def test_a_gap_of_records_asks_for_records_and_one_of_lists_for_lists():
+    def asked(flag):
+        panel = make_panel()
+        panel.loc[panel.index[-2], ["exposure", "rhem_h", "flags"]] = [0.0, np.nan, flag]
+        return [a.action for a in actions.proposed(make_facts(panel)) if "could not be measured" in a.found]
+
+    assert asked("coverage-gap") == ["Complete our time entries"]
+    assert asked("no-endpoints") == ["Take the list of computers every month"]

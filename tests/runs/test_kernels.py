@@ -144,7 +144,7 @@ def test_kernels_do_not_see_each_other(warm, execute, tmp_path):
     )
     look = "import pandas, os, builtins\nprint(pandas.get_option('display.max_rows'), 'LEFT' in os.environ, "
     execute([look + "hasattr(builtins, 'left'))"], warm)
-    assert texts(tmp_path / "out.ipynb") == ["60 False False\n"]
+    assert texts(tmp_path / "out.ipynb") == ["1000 False False\n"]
 
 
 def test_random_streams_differ(warm, execute, tmp_path):

@@ -162,6 +162,7 @@ def run(tmp_path, notebook):
                 "status": "failed" if failed else "done",
                 "outputs": outputs,
                 "error": error,
+                "as_of": "" if failed else "2026-07-01T08:00+00:00",
             }
         )
     review = make_review(make_panel("Å"), client="Å")
@@ -186,6 +187,7 @@ def test_index_shows_numbers_picture_and_failures(run):
     values = [cell["data-value"] for cell in reader.all("td") if "data-value" in cell]
     assert f"{review.minutes:.6f}" in values
     assert review["quarter"].title in reader.text
+    assert [day for day in reader.text if day in ("2026-07-01", "–")].count("2026-07-01") == 1
     assert reader.all("img")[0]["src"].startswith("data:image/png;base64,") and reader.all("img")[0]["alt"]
 
 
