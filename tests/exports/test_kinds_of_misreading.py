@@ -118,6 +118,7 @@ APPROVED = {
     ),
     "b.json": json.dumps([record(1, 2, "Rejected", "2026-05-09T00:00:00Z")]),
 }
+CALLS = "Call ID,Customer,Date,Duration,Agent,Direction\n1,Nord,2026-05-04,0:05:10,Ann,in\n"
 PROJECT = {
     "id": 7,
     "name": "Move",
@@ -218,6 +219,9 @@ INPUTS = [
             "Nord,PC1,Workstation,Disk full,2026-05-03\n",
         },
         {"refused": "no profile knows these columns"},
+    ),
+    Input(
+        3, "phone calls", {"t.csv": time([5]), "calls.csv": CALLS}, {"refused": "no profile knows these columns"}
     ),
     Input(3, "projects", {"t.csv": time([5]), "p.json": json.dumps([PROJECT])}, {"refused": "no profile knows"}),
     Input(
