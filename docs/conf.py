@@ -43,12 +43,17 @@ nb_output_stderr = "error"  # a warning of the product is one of the guide
 
 # Pages run where data/sample is the sample as an edition has prepared it, so that each opens it in a moment.
 LAB = HERE / "_build" / "lab"
+KERNELS = HERE / "_build" / "ipython"
 os.environ |= {"RHEM_GUIDE": str(LAB), "RHEM_TRUTH": str(HERE.parent / "data/sample/truth.json")}
+os.environ["IPYTHONDIR"] = str(KERNELS)
 
 
 def setup(app: object) -> None:
     """Write the pages that come from the code, and prepare the sample once."""
     make_guide.write_pages()
+    quiet = KERNELS / "profile_default" / "ipython_kernel_config.py"
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    quiet.write_text("c.IPKernelApp.log_level = 40  # each warns that it talks to this computer unencrypted\n")
     prepared = LAB / "data" / "sample"
     work = rhem.load(HERE.parent / "data" / "sample")
     studies.store(rhem.study(work), prepared)
