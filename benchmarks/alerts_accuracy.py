@@ -49,12 +49,20 @@ def looks(seed: int, world: str, every: int) -> Iterator[dict]:
         for kind, (more, longer) in DOUBLED.items() if every and number % every == 0 else ():
             late = book["month"].isin(months[place - 1 : place + 1])
             part = drawn(book[late], shock[late], world, rng, more, longer)
-            found = above_path(pd.concat([seen[~seen["month"].isin(part["month"])], part]), this)[0]
+            found = {*named_at(seen, part, months[place - 1]), *named_at(seen, part, this)}
+            found &= {*part.loc[part["month"] == this, "client"]}
             row |= {kind: len(found), f"{kind}, of": watched}
             sizes = part.groupby("client")["endpoints"].mean()
             big = sizes.index[sizes >= 15]
-            row |= {f"{kind}, 15+": found["client"].isin(big).sum(), f"{kind}, 15+ of": len(big)}
+            row |= {f"{kind}, 15+": len(found & {*big}), f"{kind}, 15+ of": len(big)}
         yield row
+
+
+def named_at(seen: pd.DataFrame, part: pd.DataFrame, month: pd.Timestamp) -> set[str]:
+    """Clients named in the look at a month, whose months from `part` on are those of `part`."""
+    late = part[part["month"] <= month]
+    panel = pd.concat([seen[seen["month"] < late["month"].min()], late])
+    return {*above_path(panel, pd.Timestamp(month))[0]["client"]}
 
 
 def _rose(own: pd.DataFrame, this: pd.Timestamp, share: np.ndarray, rng: np.random.Generator) -> bool:
