@@ -21,7 +21,7 @@ ROW = "source_file || ':' || source_row"  # in place of a key where the cell is 
 CLOCK = "started_at <> date_trunc('day', started_at)"  # a start that is a bare day tells no visits apart
 # Rows of which one file may hold several that are alike: a rounded quarter of an hour, a computer without a name.
 TWINS = {
-    "time_entries": f"coalesce(keyed = {ROW}, true) AND (({CLOCK}) IS NOT TRUE OR technician IS NULL)",
+    "time_entries": f"coalesce(keyed = {ROW}, true) AND ({CLOCK}) IS NOT TRUE",
     "endpoints": "device_id IS NULL AND count = 1",
 }
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number

@@ -320,11 +320,14 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
         f"FROM {'loaded_rows' if file.source.path is None else scan([file.source for file in files])})"
     )
     _number(con, name, files, spec, straight=straight)
-    facts, once = "record, row_hash, changed_at", ""
+    facts, once = "state, record, row_hash, changed_at", ""
     if spec.distinct:
-        facts, once = "min(record) AS record, 0 AS row_hash, max(changed_at) AS changed_at", " GROUP BY ALL"
+        facts, once = (
+            "max(state) AS state, min(record) AS record, 0 AS row_hash, max(changed_at) AS changed_at",
+            " GROUP BY ALL",
+        )
     own = ", ".join(f'"{column}"' for column in columns)
-    relation = f"(SELECT {own}, aside, state, file, source_file, {facts} FROM {name}{once})"
+    relation = f"(SELECT {own}, aside, file, source_file, {facts} FROM {name}{once})"
     sources = [f.source for f in files]
     lost = [s.damaged.assign(table=spec.table, source_file=s.label) for s in sources if len(s.damaged)]
     none = UNDAMAGED.assign(table="", source_file="")

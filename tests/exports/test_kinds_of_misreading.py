@@ -359,9 +359,9 @@ INPUTS = [
     ),
     Input(
         6,
-        "a clock and no technician",
-        {"t.csv": "client,worked_on,started_at,hours\n" + 2 * "Nord,2026-05-04,2026-05-04 09:00,0.25\n"},
-        {"kept": {"Nord 2026-05": 0.5}, "warned": "2 time entries"[2:]},
+        "two with empty numbers",
+        {"t.csv": TIME + 2 * ",7,Nord,2026-05-04,0.25,R,Ann\n" + "3,7,Nord,2026-05-05,0.25,R,Ann\n"},
+        {"kept": {"Nord 2026-05": 0.75}, "warned": "are alike another of their file in every cell: all count"},
     ),
     Input(
         6,
