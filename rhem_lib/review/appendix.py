@@ -34,7 +34,7 @@ MOST_CAUSES = 10
 def causes(f: Facts) -> Section | None:
     """Every cause with its tickets and minutes, before, now and usual; they add up to the whole."""
     rows = f.causes.sort_values("minutes", ascending=False)
-    if rows.empty:
+    if not (rows["hours"] > 0).any():
         return None
     table = pd.DataFrame({
         "cause": [f.cause(name) for name in rows["name"]], "tickets_before": rows["problems_before"].to_numpy(),

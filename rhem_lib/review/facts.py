@@ -351,6 +351,7 @@ def _causes(entries: pd.DataFrame, served: pd.DataFrame, start: pd.Timestamp) ->
         months = served["month"].between(begin, until[key], inclusive="left")
         exposure[key] = float(served.loc[months, "exposure"].sum())
     table = cause_table(spans["now"], spans["before"], exposure["now"], exposure["before"])
+    table = _with_gone(table, spans["before"], spans["usual"])
     sums = {key: _by_cause(spans[key], table["name"], exposure[key] or np.nan) for key in spans}
     table["minutes_before"], table["usual"] = sums["before"][0], sums["usual"][0]
     table["change_se"] = np.sqrt(sums["now"][1] + sums["before"][1])
@@ -359,6 +360,15 @@ def _causes(entries: pd.DataFrame, served: pd.DataFrame, start: pd.Timestamp) ->
     for column, shift in (("excess", 0.0), ("excess_low", -error), ("excess_high", error)):
         table[column] = (excess + shift).clip(lower=0) * fleet / WEEKS
     return table
+
+
+def _with_gone(table: pd.DataFrame, before: pd.DataFrame, usual: pd.DataFrame) -> pd.DataFrame:
+    """Return the causes with those of the year before that had no work now, so that changes add up."""
+    gone = sorted({*cause_names(usual)} - {*table["name"]})
+    tickets = before["first"].groupby(cause_names(before)).sum().reindex(gone, fill_value=0).to_numpy(float)
+    none = dict.fromkeys(["hours", "problems", "minutes", "share", "rate"], 0.0)
+    rows = pd.DataFrame({"name": gone, "problems_before": tickets}).assign(**none, rose=False)
+    return pd.concat([table, rows], ignore_index=True) if gone else table
 
 
 def _by_cause(entries: pd.DataFrame, names: pd.Series, exposure: float) -> tuple[np.ndarray, np.ndarray]:

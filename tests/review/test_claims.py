@@ -482,3 +482,20 @@ def test_a_gap_of_records_asks_for_records_and_one_of_lists_for_lists():
 
     assert asked("coverage-gap") == ["Complete our time entries"]
     assert asked("no-endpoints") == ["Take the list of computers every month"]
+
+
+def test_changes_of_causes_add_up_where_a_cause_is_gone():
+    panel = steady(endpoints=200.0)
+    entries = make_entries(panel)
+    now = entries["worked_on"] >= "2026-04-01"
+    entries.loc[now & (entries["category"] == "Email"), "category"] = "Printing"
+    f = make_facts(panel, entries=entries)
+    moves = claims.moves(f)
+    assert moves["change"].sum() == pytest.approx(f.now.minutes - f.before.minutes)
+    gone = moves.set_index("name").loc["Email"]
+    assert gone["minutes"] == 0 and gone["change"] == -gone["minutes_before"] < 0
+    table = compose(f)["causes"].table
+    assert table["minutes_before"].iloc[-1] == pytest.approx(f.before.minutes)
+    assert table["tickets_before"].iloc[-1] == f.before.tickets
+    same = make_facts(panel)
+    assert len(claims.moves(same)) == len(same.entries["category"].unique())
