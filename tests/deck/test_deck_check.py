@@ -185,6 +185,7 @@ def enlarge(slide):
     table.cell(1, 0).text_frame.paragraphs[0].runs[0].font.size = Pt(60)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("said", BREAKS)
 def test_the_check_sees_what_is_broken(tmp_path, said):
     path = write(make_review(), tmp_path / "d.pptx")

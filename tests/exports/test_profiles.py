@@ -476,6 +476,7 @@ RMM_ASIDE = {
 DAY_LINE = "client,worked_on,hours\nNord Dental,2026-06-15,1\n"
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("name", RMM)
 def test_every_rmm_list_gives_one_workstation_and_one_server(workspace, name):
     files = {"devices-2026-06-30.json": RMM[name], "time.csv": DAY_LINE, "clients.csv": CLIENT}

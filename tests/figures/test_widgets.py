@@ -33,6 +33,7 @@ def test_client_and_target_move_the_figure(fit, sample_panel):
     assert len(set(seen)) == 3
 
 
+@pytest.mark.slow
 def test_every_knob_moves_the_figure(sample_work):
     knobs, figure = knobs_and_figure(widgets.explore_definition(sample_work))
     assert set(knobs["preset"].options) == {"unscheduled", "incidents", "all-support"}

@@ -101,6 +101,7 @@ def test_every_interface_has_a_fake_in_its_shape():
     assert {name: api.secrets for name, api in live.items()} == SECRETS and live.keys() == BASES.keys()
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("system", PSA)
 def test_a_pull_gives_the_hours_of_the_same_facts_as_files(msp, clock, tmp_path, system):
     folder, _ = msp(system, cap=40)

@@ -141,6 +141,7 @@ def test_without_libreoffice_one_line_says_so(tmp_path, monkeypatch):
     assert "LibreOffice" in lines[0]
 
 
+@pytest.mark.slow
 def test_one_call_for_many_decks_of_one_name(tmp_path, monkeypatch):
     decks = [write(make_review(), tmp_path / name / "review.pptx") for name in "abc"]
     calls = []

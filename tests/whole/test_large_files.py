@@ -76,6 +76,7 @@ LATE = {
 }
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("late", LATE)
 def test_what_stands_far_down_counts_as_in_a_small_file(late, workspace, monkeypatch):
     hours, day = LATE[late]

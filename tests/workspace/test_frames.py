@@ -295,6 +295,7 @@ def test_an_idle_client_adds_its_own_rows_of_nought_and_nothing_else(seed):
 
 @few
 @given(seeds)
+@pytest.mark.slow
 def test_doubling_all_endpoints_halves_rhem_and_leaves_hours(seed):
     frames = made(seed)
     twin = frames["endpoints"].assign(device_id=frames["endpoints"]["device_id"] + "b")
@@ -306,6 +307,7 @@ def test_doubling_all_endpoints_halves_rhem_and_leaves_hours(seed):
 
 @few
 @given(seeds)
+@pytest.mark.slow
 def test_renaming_clients_renames_their_rows(seed):
     frames = made(seed)
     names = {"C0": "C3", "C1": "C0", "C2": "C1", "C3": "C2"}

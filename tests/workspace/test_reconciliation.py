@@ -209,6 +209,7 @@ def test_entries_whose_ticket_is_in_no_export_are_told_apart_from_a_missing_tick
     assert rhem.load(folder).quarantine["value"].tolist() == ["ticket 70", "ticket 71"]
 
 
+@pytest.mark.slow
 def test_a_month_told_by_two_systems_is_warned_about(workspace):
     day = "1,1,Nord,2026-03-30,1\n"
     files = {"time.csv": TIME + day, "tickets.json": json.dumps([SYNCRO_TICKETS]), "pcs-2026-01-31.csv": COMPUTER}
