@@ -23,7 +23,8 @@ from rhem_lib.settings import Target
 LEAST_AGE, LEAST_CLIENTS, LEAST_KIND = 12.0, 8, 3
 TINY = 1e-9
 EVIDENCE, LEAST_SHARE = 0.5, 0.1  # 2 x log likelihood, beside two groups of clients in `follows`
-MEANS, SPREADS = np.linspace(-3.5, -0.05, 24), np.geomspace(0.05, 2.5, 8)
+MEANS, SPREADS = np.linspace(-3.5, -0.05, 16), np.geomspace(0.05, 2.5, 6)
+MOST_CLIENTS = 400  # of a profile: more narrow it by little, and take seconds and memory
 SHARES, DOUBTS = np.linspace(0.005, 0.995, 100), np.linspace(-2, 2, 9)
 NAMES = ("improving", "not improving")
 
@@ -158,6 +159,7 @@ def _limits(ratio: Array, chance: Array, lag: Array, fit: Fit) -> tuple[float, f
 
     Over how much these improve, and over what drift of everyone's hours may still be in them.
     """
+    ratio, chance, lag = (x[:: -(-len(ratio) // MOST_CLIENTS)] for x in (ratio, chance, lag))
     found = fit.drift or fit.doubt or Drift()
     drift = 0.0 if found is fit.drift else found.log
     moved = (_profile(ratio - (drift + z * found.error) * lag, chance) - z**2 / 2 for z in DOUBTS)
