@@ -246,13 +246,16 @@ def test_a_full_temporary_folder_is_named_as_such(workspace, tmp_path):
 
 def test_a_measure_on_a_full_disk_leaves_no_file(workspace, tmp_path, monkeypatch):
     folder = workspace({"time.csv": "entry_id,client,worked_on,hours\n1,Nord,2026-05-04,1\n"})
-    out = tmp_path / "panel.csv"
+    out, opened = tmp_path / "panel.csv", Path.open
 
-    def full(self, _):
-        self.touch()
-        raise OSError(28, "No space left on device")
+    def full(self, mode="r", *options, **named):
+        stream = opened(self, mode, *options, **named)
+        if "w" in mode and "panel.csv" in self.name:
+            stream.close()
+            raise OSError(28, "No space left on device")
+        return stream
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "open", full)
     done = CliRunner().invoke(app, ["measure", str(folder), "--out", str(out)])
     assert isinstance(done.exception, OutputError) and "panel.csv: cannot be written: no space left" in str(
         done.exception
