@@ -93,7 +93,7 @@ def main():
     write_sample(scratch / "data", clients=given.clients, months=24, seed=7)
     work = rhem.load(scratch / "data")
     made = rhem.study(work)
-    target = scratch / "reports"
+    target = scratch / "reports" / QUARTER
     clients = edition.clients_in(made.panel, QUARTER, ())
     jobs = list(edition.client_jobs(work, made, clients, target, (QUARTER, clients, True)))
     print(f"{len(jobs)} clients in service; simulated, read, fitted and reviewed in "

@@ -335,9 +335,8 @@ def _silent(panel: pd.DataFrame) -> pd.Series:
     """Mark months without any entry of clients of whom the six months before them let expect many."""
     ordered = panel.sort_values("month")
     rate = (ordered["entries"] / ordered["share"]).where((ordered["entries"] > 0) & (ordered["share"] > 0))
-    usual = rate.groupby(ordered["client"]).transform(
-        lambda r: r.rolling(6, min_periods=2).median().ffill().shift()
-    )
+    usual = rate.groupby(ordered["client"]).rolling(6, min_periods=2).median().droplevel(0)
+    usual = usual.groupby(ordered["client"]).ffill().groupby(ordered["client"]).shift()
     return ((panel["entries"] == 0) & (usual * ordered["share"] >= OWN_ENTRIES)).reindex(panel.index)
 
 

@@ -3,7 +3,10 @@
 import datetime as dt
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import partial
+from operator import itemgetter
 
 import duckdb
 import narwhals as nw
@@ -234,13 +237,15 @@ def _near_names(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, l
 
 def _renamed(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list[str], str, float]]:
     """Clients whose hours begin where those of another end, but not its computers, as of one renamed."""
-    spans = {name: span for name, span in known.worked.items() if name in {*clients["client"]}}
+    listed = {*clients["client"]}
+    spans = {name: span for name, span in known.worked.items() if name in listed}
+    begins = sorted((begin, name) for name, (begin, _) in spans.items())
+    at = partial(bisect_right, begins, key=itemgetter(0))
     pairs = [
         (begin - end, old, new)
-        for new, (begin, _) in spans.items()
         for old, (_, end) in spans.items()
-        if dt.timedelta(0) < begin - end <= RENAMED
-        and not {old, new} <= known.listed.keys()
+        for begin, new in begins[at(end) : at(end + RENAMED)]
+        if not {old, new} <= known.listed.keys()
         and known.listed.get(old, begin) >= begin  # else it left, with its computers
     ]
     taken: set[str] = set()
