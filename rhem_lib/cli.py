@@ -80,8 +80,8 @@ def check(
     check_names(work.settings, work.clients["client"])
     account, missing = work.account, still_missing(work)
     if as_json:
-        lacks = missing.table.drop(columns="clients").to_dict("records")
-        typer.echo(json.dumps(account.as_json() | {"missing": lacks}, indent=1))
+        rows = missing.table.drop(columns="clients").to_dict("records")
+        typer.echo(json.dumps(account.as_json() | {"missing": rows}, indent=1))
         return
     typer.echo(account.text + "\n")
     typer.echo(account.received().to_string(index=False) + "\n")

@@ -48,7 +48,7 @@ class Kinds:
         Of these clients, those that decay and those that are flat each by their own path.
     target : Target
     settled : bool
-        Whether a fall with age can be told from one with the calendar; else there are bounds, and no share.
+        Whether a fall with age can be separated from one with the calendar; else there are bounds, and no share.
     """
 
     share: float

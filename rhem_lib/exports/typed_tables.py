@@ -34,7 +34,7 @@ TOTAL = (
     "(grand |sub-?)?tot(als?|aal|ales?)( hours| time)?:?|total g[eé]n[eé]ral:?|"
     "gesamt(summe|ergebnis)?:?|(zwischen)?summe:?"
 )
-SUM_OF = (  # in a row that lacks a fact
+SUM_OF = (  # in a row where a fact is missing
     "(grand )?total *[:(].*|.+ (sub-?)?totals?:?|sub-?total .*|(gesamt|zwischen)?summe *[:(].*|"
     "(suma|somm[ae]) *(total|:).*"
 )

@@ -57,7 +57,7 @@ class Pulled:
 
     @property
     def text(self) -> str:
-        """What was stored, by system, and what it lacks."""
+        """What was stored, by system, and what is missing."""
         lines = []
         for row in self.requests.itertuples():
             own = self.table[self.table["system"] == row.system]

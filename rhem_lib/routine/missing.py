@@ -1,4 +1,4 @@
-"""What a workspace still lacks, in the order of what it costs: the hours that a gap keeps out of the answer."""
+"""What is still missing in a workspace, most costly first: the hours that a gap keeps out of the answer."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ class Missing:
 
 
 def still_missing(work: Workspace) -> Missing:
-    """Return what a workspace still lacks, with the hours that it costs, most first.
+    """Return what is still missing in a workspace, with the hours that it costs, most first.
 
     Parameters
     ----------

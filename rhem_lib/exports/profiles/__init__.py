@@ -19,8 +19,8 @@ empty cell, * a wildcard), or without values when it is filled and no no. A tabl
 where its column `of` says of which; found by the columns `names_by`, joined by /, if not by the column itself. Its
 column `parent`, the id or name of the account above, becomes a suggestion. `note` is what an analyst must know of
 the table. `missing` lists what stands for nothing, such as `?`. `distinct` reads facts repeated on many rows once;
-`lacks` lists headers
-that no such table has; `extras` keeps columns that no canonical name claims, save those of people (PERSONAL).
+`absent` lists headers that such a table must not have; `extras` keeps columns that no canonical name claims, save
+those of people (PERSONAL).
 `[api]`: see `interfaces`.
 """
 
@@ -115,7 +115,7 @@ class TableProfile(BaseModel):
     note: str = ""
     extras: bool = False
     changed: list[str] = CHANGED
-    lacks: list[str] = []
+    absent: list[str] = []
 
     @model_validator(mode="after")
     def _columns_of_the_table(self) -> Self:
@@ -186,7 +186,7 @@ class TableProfile(BaseModel):
 
     def missing_in(self, names: set[str]) -> list[str]:
         """Return the required columns that none of these normal headers gives, and what it must not have."""
-        lost = [f"no {name}" for name in self.lacks if normal_header(name) in names]
+        lost = [f"no {name}" for name in self.absent if normal_header(name) in names]
         return lost + [c for c in self.requires if not any(names.issuperset(w) for w in self._required.get(c, []))]
 
     def specs(self, column: str) -> list[str]:
