@@ -17,8 +17,9 @@ OPEN = re.compile(r"\\|\$\w*\$|/\*!|--\S|[\"`\]](?:\s|/\*.*?\*/|--[^\n]*)*\(", r
 READS = re.compile(r"\s*(?:select|with|values)\b", re.IGNORECASE)
 CHANGES = re.compile(
     r";\s*\S|\b(?:insert|update|delete|merge|into|drop|alter|create|truncate|attach|vacuum|grant|exec|execute|"
-    r"load_extension|load_file|pg_read_\w+|pg_ls_dir|lo_import|lo_export|dblink\w*|xp_\w+|query_to_xml\w*|"
-    r"open(?:rowset|query|datasource)|(?:utl|dbms)_\w+|shutdown|dbcc|(?:backup|restore)\s+(?:database|log))\b|\bu&['\"]",
+    r"load_extension|load_file|(?:pg|lo|xp|utl|dbms)_\w+|dblink\w*|set_config|\w+_to_xml\w*|"
+    r"sleep|benchmark|(?:get|release)(?:_all)?_locks?|waitfor|"  # act on the server outside of a transaction
+    r"open(?:rowset|query|datasource)|shutdown|dbcc|(?:backup|restore)\s+(?:database|log))\b|\bu&['\"]",
     re.IGNORECASE,
 )
 READ_ONLY = {  # of a transaction, where a system has such a thing; others are held by the words of the query alone

@@ -11,10 +11,10 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
-from rhem_lib.errors import InputError, SettingsError, leave_out, say, toml_text
+from rhem_lib.errors import InputError, SettingsError, leave_out, nearest, say, toml_text
 from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
 from rhem_lib.interfaces import PULLED
-from rhem_lib.settings import FileSettings, Settings
+from rhem_lib.settings import FileSettings, Settings, masked
 
 # Columns that no list of endpoints has: of work, of products, of scripts and alerts on devices.
 WORK = {normal_header(name) for name in (
@@ -187,15 +187,18 @@ def skipped(label: str, settings: Settings) -> bool:
     return file_settings(label, settings).skip and not part
 
 
-def check_files(settings: Settings, labels: Collection[str]) -> None:
-    """Stop where rhem.toml helps with a file that is not there.
+def check_files(settings: Settings, labels: Collection[str], profiles: Collection[str]) -> None:
+    """Stop where rhem.toml helps with a file, or names a profile, that is not there.
 
     Raises
     ------
     SettingsError
-        Names the nearest files.
+        Names the nearest.
     """
     for entry in settings.files:
+        if entry.profile and entry.profile not in profiles:
+            raise SettingsError(f"there is no profile '{entry.profile}'.", fix=nearest(entry.profile, profiles),
+                                where=f"rhem.toml, [[files]] path = '{masked(entry.path)}'")  # fmt: skip
         if "://" not in entry.path and not any(_speaks_of(entry, label) for label in labels):
             near = difflib.get_close_matches(entry.path, labels, 3, cutoff=0.0)
             raise SettingsError("there is no such file.", where=f"rhem.toml, [[files]] path = '{entry.path}'",

@@ -129,12 +129,12 @@ def read_exports(
     InputError
         No file at all, or a file that is empty, not text, or matches no profile (its headers are shown).
     SettingsError
-        rhem.toml speaks of a file that is not there.
+        rhem.toml names a file or a profile that is not there.
     """
     known: dict[tuple, tuple[Profile, list[TableProfile]]] = {}  # one header is matched once
     kinds: dict[tuple, list[Recognised]] = {}
     unknown: list[InputError] = []
-    for number, (source, help_) in enumerate(_sources(folder, settings, scratch, answers)):
+    for number, (source, help_) in enumerate(_sources(folder, settings, profiles, scratch, answers)):
         as_of = as_of_day(source.label, help_)
         key = (bool(as_of), help_.profile, help_.table, *source.header)
         if key not in known:
@@ -184,7 +184,7 @@ def read_queries(settings: Settings, folder: Path) -> list[Sheet]:
 
 
 def _sources(
-    folder: Path, settings: Settings, scratch: Path, answers: Sequence[Sheet]
+    folder: Path, settings: Settings, profiles: dict[str, Profile], scratch: Path, answers: Sequence[Sheet]
 ) -> Iterator[tuple[Source, FileSettings]]:
     """Each table of each file and query, with what rhem.toml says of it."""
     found = export_files(folder)
@@ -209,7 +209,7 @@ def _sources(
             yield replace(source, saved=int(path.stat().st_mtime)), file_settings(source.label, settings)
     for answer, entry in zip(answers, queries, strict=True):
         yield of_rows(*answer), entry
-    check_files(settings, labels)
+    check_files(settings, labels, profiles)
 
 
 def _check_file_names(found: list[Path]) -> None:

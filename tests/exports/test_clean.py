@@ -291,6 +291,12 @@ def test_help_for_a_file_that_is_not_there_is_an_error(workspace):
         rhem.load(workspace({"time.csv": HEADER + "1,,Nord,01/02/2026,,1,ann\n"}, settings))
 
 
+def test_a_profile_that_is_not_there_is_an_error(workspace):
+    settings = 'name = "T"\n[[files]]\npath = "exports/time.csv"\nprofile = "conectwise"\n'
+    with pytest.raises(SettingsError, match=r"there is no profile 'conectwise'\. Did you mean 'connectwise'"):
+        rhem.load(workspace({"time.csv": HEADER + "1,,Nord,2026-02-01,,1,ann\n"}, settings))
+
+
 def test_dates_of_clients_are_asked_about_as_well(workspace):
     files = {
         "time.csv": HEADER + "1,,Nord,2026-05-05,,1,ann\n",

@@ -76,6 +76,13 @@ def test_a_query_is_one_select(asked, query):
         "SELECT query_to_xml('SELECT 1', true, true, '')",
         "SELECT * FROM openquery(other, 'DROP TABLE x')",
         "SELECT 1 BACKUP DATABASE x TO DISK = 'x'",
+        "SELECT pg_create_physical_replication_slot('x', true)",
+        "SELECT pg_terminate_backend(1), pg_reload_conf()",
+        "SELECT lo_create(0)",
+        "SELECT database_to_xml(true, true, '')",
+        "SELECT set_config('transaction_read_only', 'off', false)",
+        "SELECT `sleep`(86400)",
+        "SELECT get_lock('a', 86400)",
     ],
 )
 def test_no_system_reads_a_word_that_the_check_leaves_out(query):
