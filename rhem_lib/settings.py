@@ -480,6 +480,11 @@ class Settings(_Section):
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
 
+    @property
+    def today(self) -> dt.date:
+        """The day where the MSP is, whatever this computer's time zone."""
+        return dt.datetime.now(ZoneInfo(self.time_zone)).date()
+
 
 def read_settings(folder: Path) -> Settings:
     """Return the settings of a workspace folder: rhem.toml and clients/*.toml, a client each.

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
@@ -133,7 +132,7 @@ def clean_tables(
         The dates, the decimal sign or the unit of a column cannot be told, or a list of clients has a billing
         model or an end that cannot be.
     """
-    latest = today or dt.datetime.now(ZoneInfo(settings.time_zone)).date()
+    latest = today or settings.today
     above = parents(con, raws)
     parts = {
         f"part_{number}": _read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)

@@ -67,8 +67,8 @@ def due(folder: Path, today: dt.date | None = None) -> Due:
     --------
     >>> due(Path("data/sample"), dt.date(2026, 7, 10)).summary()  # doctest: +SKIP
     """
-    day = today or dt.date.today()
     work = load(folder)
+    day = today or work.settings.today
     rows = [*_data(work, day), *_pulls(work, day), *_quarter(work, folder, day)]
     return Due(day, pd.DataFrame(rows, columns=COLUMNS))
 

@@ -233,7 +233,7 @@ def _choose(
     Without a quarter it is the last of the data; `clients` is empty for all of them, None for the study alone.
     """
     if quarter == "LAST":
-        quarter = last_quarter(work, dt.date.today())
+        quarter = last_quarter(work, work.settings.today)
         tell(f"The last complete quarter is {quarter}")
     try:
         panel = measure(work.as_of(quarter) if quarter else work)

@@ -31,6 +31,14 @@ def kinds(folder, day):
     return due(folder, dt.date.fromisoformat(day)).table[["kind", "since"]].astype(str).to_numpy().tolist()
 
 
+def test_today_is_the_day_where_the_msp_is(mine):
+    days = []
+    for zone in ("Pacific/Pago_Pago", "Pacific/Kiritimati"):  # a day and an hour apart
+        (mine / "rhem.toml").write_text(f'name = "T"\ntime_zone = "{zone}"\n')
+        days.append(due(mine).day)
+    assert days[1] - days[0] >= dt.timedelta(days=1)
+
+
 def done(folder):
     """An edition of the quarter without decks: nothing is to be read."""
     home = folder / "reports" / folder.name
