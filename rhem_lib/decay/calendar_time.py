@@ -26,7 +26,7 @@ from rhem_lib.decay.laplace import Model, Point, evaluate
 from rhem_lib.decay.mixed_model import Drift, Fit
 from rhem_lib.decay.residuals import expected, residuals
 from rhem_lib.decay.season import harmonics, newton_step
-from rhem_lib.decay.target_check import FEWEST
+from rhem_lib.decay.target_check import FEWEST, WHO
 from rhem_lib.settings import Target
 
 STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
@@ -66,6 +66,8 @@ class Calendar:
         The month at whose level curves without drift are: the first of the data.
     start_seen : bool
         Whether clients were seen from the start, so that a start may be given.
+    of : str
+        Of whom the claim is in words: typical, or mean where clients are of two kinds and none is typical.
     """
 
     drift: float = np.nan
@@ -79,6 +81,7 @@ class Calendar:
     )
     reference: pd.Timestamp | None = None
     start_seen: bool = True
+    of: str = "typical"
 
     @property
     def text(self) -> str:
@@ -97,7 +100,9 @@ class Calendar:
             what = "Whether hours fall with the age of a client or for everyone with the calendar cannot be told"
             if not np.isfinite(self.high):
                 return f"{what}, since all clients joined at about the same time."
-            return f"{what}: a drift of {self.drift:+.1%} a month ({reach}) fits these data. {self._claim()}"
+            return (
+                f"{what}: a drift of {self.drift:+.1%} a month ({reach}) fits these data. {self._claim()}".strip()
+            )
         low, high = np.expm1(np.log1p(self.drift) + np.array([-COHORT, COHORT]))
         return (
             f"Whatever the age of a client, hours {'fall' if self.drift < 0 else 'rise'} by "
@@ -108,13 +113,15 @@ class Calendar:
         )
 
     def _claim(self) -> str:
-        """The typical client with and without the drift."""
-        start, level = (60 * self.table.loc[(name, "typical")] for name in COLUMNS)
+        """The claim with and without the drift; nothing where it is not known without."""
+        start, level = (60 * self.table.loc[(name, self.of)] for name in COLUMNS)
+        if np.isnan(level["with_estimate"]):
+            return ""
         plain, without = (
             f"from {start[name]:.0f} to {level[name]:.0f}" if self.start_seen else f"to {level[name]:.0f}"
             for name in ("estimate", "with_estimate")
         )
-        return f"With the drift left in, the typical client seems to go {plain} minutes; without it, {without}."
+        return f"With the drift left in, {WHO[self.of]} seems to go {plain} minutes; without it, {without}."
 
     def _standouts(self) -> list[str]:
         return [

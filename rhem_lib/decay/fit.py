@@ -136,6 +136,11 @@ class DecayFit:
         """Whether less and less may be written down, so that what falls is recorded hours."""
         return self.recording is not None and self.recording.fades
 
+    @property
+    def two_kinds(self) -> Kinds | None:
+        """The kinds of clients where there are two, so that no client is typical."""
+        return self.kinds if self.kinds is not None and self.kinds.two else None
+
     def _decline(self) -> str:
         """From onboarding to the target in minutes per endpoint per month, or that there is no decline."""
         used, target, gate = self.core.model.months.used, self.target, self.gate  # type: ignore[union-attr]
@@ -144,10 +149,10 @@ class DecayFit:
         if self.calendar.verdict == "drift":
             counts += f", with a drift of everyone's hours of {self.calendar.drift:+.1%} a month taken out"
         minutes, level = self.population * 60, self.population.loc[target.level_column]
-        if self.kinds is not None and self.kinds.two:
+        if self.two_kinds is not None:
             mean = _range(minutes, target.level_column, "mean_")
             return (
-                f"Over {counts}: {self.kinds.text} The mean of all clients is {mean} minutes at "
+                f"Over {counts}: {self.two_kinds.text} The mean of all clients is {mean} minutes at "
                 f"{target.months} months; the claim is {target.text}. {self._sight()}"
             ).strip()
         if not np.isfinite(gate.log_ratio):
@@ -248,14 +253,17 @@ class DecayFit:
         return "All clients start at one time of the year, so a season can pass for a decline." if doubtful else ""
 
     def _follows(self) -> str:
-        """How many clients do what, and who has no hours at all."""
+        """How many clients do what, of whom the beginning was not seen, and who has no hours at all."""
         kinds = ", ".join(f"{n} {kind}" for kind, n in self.clients["follows"].value_counts().items())
-        rates = self.core.model.months.rate.sum(axis=1)  # type: ignore[union-attr]
-        silent = sorted(name for name, rate in zip(self.names, rates, strict=True) if not rate)
+        months = self.core.model.months  # type: ignore[union-attr]
+        silent = sorted(np.array(self.names)[months.rate.sum(axis=1) == 0])
+        old = np.array(self.names)[months.age_start[:, 0] >= decline_test.FROM_START]
         elsewhere = f" No reactive hours at all, perhaps because they are kept elsewhere: {', '.join(silent)}."
         what = ", with any drift left in" if self.calendar.verdict == "open" else ""
         what = ", by recorded hours" if self.fades else what
-        return f"Client by client{what}: {kinds}.{elsewhere if silent else ''}"
+        unseen = (self.clients.loc[old, "follows"] == "flat").sum()
+        before = f" Not seen from the start, so that they may have fallen before: {unseen} of the flat ones."
+        return f"Client by client{what}: {kinds}.{before if unseen else ''}{elsewhere if silent else ''}"
 
     def summary(self) -> pd.DataFrame:
         """Population table, rounded."""
@@ -523,6 +531,7 @@ def fit_decay(
     calendar = made.calendar(population, target)
     kinds = two_kinds(core, names, clients["follows"], draws, target, settled=calendar.verdict != "open")
     shown = WHO if not kinds.two else {who: name for who, name in WHO.items() if who != "typical"}
+    calendar = replace(calendar, of=next(iter(shown)))
     sight = Sight(gate.declines, gate.seen, shown, calendar.verdict, recording.least, recording.fades)
     claim = check_claim(core, draws, typical, population, left, target, sight)
     if not gate.declines:

@@ -73,10 +73,10 @@ class Kinds:
 
     @property
     def text(self) -> str:
-        """The share that improves, and the levels of each kind; nothing where there is one kind."""
-        if not self.two:
-            return ""
+        """The share that improves, and the levels of each kind; or that no two kinds are seen."""
         known = int(self.improves.notna().sum())
+        if not self.two:
+            return f"No two kinds of clients are seen among {known} that were seen from the start for a year."
         if not self.settled:
             return (
                 "Clients are of two kinds by their own paths, but which share improves with age cannot be told: "
@@ -92,8 +92,8 @@ class Kinds:
         return (
             f"There are two kinds of clients: {self.share:.0%} (95 % interval {self.low:.0%} to "
             f"{self.high:.0%}) of {known} clients seen from the start for a year improve, from {first[0]} to "
-            f"{then[0]} minutes per endpoint and month at month {self.target.months}; the others do not, and "
-            f"go from {first[1]} to {then[1]}. No client is like their average."
+            f"{then[0]} minutes per endpoint and month at month {self.target.months}; the others show no fall "
+            f"beyond chance, from {first[1]} to {then[1]} by their curves. No client is like their average."
         )
 
 

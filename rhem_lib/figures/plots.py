@@ -229,7 +229,7 @@ def billing_ratios(comparison: "BillingComparison", ax: Axes | None = None) -> A
 
 @styled
 def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the typical client's curve with its band, over every client's months and curve."""
+    """Draw the typical client's curve with its band, over every client's months and curve; of two kinds none."""
     ax = axes(ax, 8, 4.6)
     if not fit.usable:
         return say_missing(ax, fit.text)
@@ -237,21 +237,27 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.scatter(
         rows["age_months"], 60 * rows["rhem_h"].clip(lower=0), s=7, color="#9aa5b1", alpha=0.55, lw=0, zorder=1
     )
+    colours, label = pd.Series(GREY, fit.clients.index), AGE_LABEL
+    if (two := fit.two_kinds) is not None:
+        label = f"{AGE_LABEL}; blue: clients that improve, orange: others"
+        colours = two.improves.map(lambda p: GREY if np.isnan(p) else BLUE if p > 0.5 else ORANGE)
     for client, ages in rows.groupby("client")["age_months"]:
         if client in fit.clients.index:
             x = np.linspace(ages.min(), ages.max(), 40)
             fitted = 60 * fit.predict(str(client), age_months=x.tolist())["estimate"]
-            ax.plot(x, fitted, color=GREY, lw=0.7, alpha=0.45)
+            ax.plot(x, fitted, color=colours[client], lw=0.7, alpha=0.45)
     x = np.linspace(0, rows["age_months"].max(), 200)
-    band(ax, x, fit.predict(age_months=x.tolist()), BLUE, "typical\nclient")
+    if two is None:
+        month = f",\n{fit.calendar.reference:%b %Y}" if fit.calendar.verdict == "drift" else ""
+        band(ax, x, fit.predict(age_months=x.tolist()), BLUE, f"typical\nclient{month}")
     start, goal = 60 * fit.target.start_h, 60 * fit.target.target_h
     level_line(ax, start, f"{start:.0f} minutes", GREY, side="right")
     level_line(ax, goal, f"{goal:.0f} minutes", ORANGE)
     top = max(1.2 * start, 60 * rows["rhem_h"].quantile(SHOWN_SHARE))
-    ax.set(xlim=(0, x[-1]), xlabel=AGE_LABEL, ylabel=MINUTES_LABEL)
+    ax.set(xlim=(0, x[-1]), xlabel=label, ylabel=MINUTES_LABEL)
     if above := mark_above(ax, top):
-        ax.set_xlabel(f"{AGE_LABEL} ({ABOVE}: {above})")
-    title(ax, takeaway(fit.text))
+        ax.set_xlabel(f"{label} ({ABOVE}: {above})")
+    title(ax, takeaway((two or fit).text))
     return ax
 
 
@@ -335,12 +341,17 @@ def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     ax = axes(ax, 7.5, 1.4 + 0.2 * min(max(len(known), 8), MOST_NAMES))
     if known.empty:
         return say_missing(ax, takeaway(fit.text))
+    who = "the typical client"
+    if (two := fit.two_kinds) is not None:
+        who, known = "a client that improves", known[two.improves[known.index] > 0.5]
+    if fit.calendar.verdict == "open" or fit.fades:
+        who = f"if its hours fall by its age, {who}"
     typical = fit.population.loc["half_life_months"]
     forest(ax, known["half_life_months"], known["half_life_months_low"], known["half_life_months_high"])
     ax.axvspan(typical["low"], typical["high"], color=BLUE, alpha=0.12, lw=0)
     ax.axvline(typical["estimate"], color=BLUE, lw=1.2)
     ax.set(xlabel="half-life of the distance to the floor, months (bar: 95 % interval)")
-    title(ax, f"The typical client halves its distance to the floor in {typical['estimate']:.1f} months "
+    title(ax, f"{who[0].upper()}{who[1:]} halves its distance to the floor in {typical['estimate']:.1f} months "
               f"({typical['low']:.1f} to {typical['high']:.1f})")  # fmt: skip
     return ax
 

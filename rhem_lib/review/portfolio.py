@@ -396,14 +396,16 @@ def curve(b: PortfolioFacts) -> Section:
     start, then = 60 * fit.population.loc["start_h"], table.set_index("age_months").loc[float(goal.months)]
     title = t("A typical client goes from {start} to {minutes} in {n} months",
               start=start["estimate"], minutes=then["expected"], n=goal.months)  # fmt: skip
+    chart = t("Typical client: minutes per computer, by months since the start")
     if not fit.gate.declines:
         title = t("Any fall after onboarding may be chance")
     elif fit.fades:
         title = t("Recorded hours fall, but less may be written down for each problem")
     elif fit.calendar.verdict == "open":
         title = t("Whether clients improve, or all hours fall, cannot be told")
-    elif fit.kinds is not None and fit.kinds.two:
-        title = t("{share} of clients improve after onboarding, the others do not", share=fit.kinds.share)
+    elif (two := fit.two_kinds) is not None:
+        title = t("{share} of clients improve after onboarding, the others do not", share=two.share)
+        chart = t("The middle of two kinds of clients: minutes per computer, by months since the start")
     reached = mark("That is close to the goal of {line} minutes: the data allow either side.")
     if then["expected_high"] <= b.target:
         reached = mark("That is at or under the goal of {line} minutes.")
@@ -416,7 +418,6 @@ def curve(b: PortfolioFacts) -> Section:
         t(reached, line=b.target),
         _next_client(b),
     )
-    chart = t("Typical client: minutes per computer, by months since the start")
     return Section("curve", title, paragraphs, table, fit.text, "ages", (chart,), footnote=" ".join(paragraphs))
 
 

@@ -32,6 +32,14 @@ def test_a_fall_with_the_calendar_is_no_fall_with_age(drifting):
     assert "No decline is detected. Everyone's drift by calendar time is taken out." in drifting.claim.text
 
 
+def test_of_two_kinds_the_drift_is_worded_of_their_mean(drifting):
+    found = drifting.calendar
+    assert "the typical client seems to go" in found.text
+    assert "the mean of the clients seems to go" in replace(found, of="mean").text
+    unknown = found.table.assign(with_estimate=np.nan)
+    assert "seems to go" not in replace(found, of="mean", verdict="open", table=unknown).text
+
+
 @pytest.mark.parametrize(("world", "drift"), [("A1", -0.04), ("C0", 0.0)])
 def test_clients_that_are_flat_share_no_drift_with_a_slow_fall(world, drift):
     """Curves of these seeds took up a third of the drift, and a drift that is not there."""
@@ -125,6 +133,7 @@ def test_where_most_clients_are_old_the_text_says_whose_start_it_is():
     text = fit_decay(simulate_world(replace(WORLDS["B1"], clients=20), seed=1)[0]).text
     assert "4 of 20 clients were seen from the start" in text
     assert "Most clients were not seen young, so the start is that of those who were." in text
+    assert "Not seen from the start, so that they may have fallen before: 16 of the flat ones." in text
 
 
 def test_a_start_that_was_not_seen_is_claimed_nowhere():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from review_data import make_entries, make_fit, make_panel, make_review
@@ -115,6 +116,18 @@ def test_decay_curve_is_the_fits(fit, sample_panel):
     np.testing.assert_allclose(drawn.get_ydata(), 60 * fit.predict(age_months=ages.tolist())["estimate"])
 
 
+def test_of_two_kinds_no_client_is_typical(fit, sample_panel):
+    improves = pd.Series(np.arange(len(fit.names)) % 2.0, pd.Index(fit.names))
+    table = pd.DataFrame({"clients": 15}, ["improving", "not improving"]).reindex(columns=fit.kinds.table.columns)
+    kinds = replace(fit.kinds, evidence=9.0, followed=(9, 9), improves=improves, table=table)
+    two = replace(fit, kinds=kinds, calendar=replace(fit.calendar, verdict="open"))
+    ax = figures.decay(two, sample_panel)
+    assert not [one for one in ax.lines if len(one.get_xdata()) == 200]
+    assert len({one.get_color() for one in ax.lines if len(one.get_xdata()) == 40}) == 2
+    heading = figures.half_lives(two).figure.get_suptitle()
+    assert heading.startswith("If its hours fall by its age, a client that improves halves")
+
+
 def test_missing_months_are_gaps():
     panel = make_panel().drop(index=[5, 16])
     review = make_review(panel)
@@ -146,8 +159,6 @@ def test_without_numbers_the_axes_say_why(sample_panel):
 
 
 def test_a_miss_is_drawn_heavier(sample_panel):
-    import pandas as pd
-
     rows = [(1, "start_h", 1.0, 1.0, 0.9, 1.1, True), (2, "start_h", 1.0, 0.5, 0.4, 0.6, False)]
     columns = ["seed", "quantity", "truth", "estimate", "low", "high", "inside"]
     ax = figures.recovery(Recovery(pd.DataFrame(rows, columns=columns)))[0]

@@ -157,7 +157,7 @@ def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel)
 @pytest.mark.parametrize(
     ("changes", "title"),
     [
-        ({"kinds": SimpleNamespace(two=True, share=0.4)}, "40% of clients improve after onboarding"),
+        ({"two_kinds": SimpleNamespace(share=0.4)}, "40% of clients improve after onboarding"),
         (
             {"calendar": SimpleNamespace(verdict="open")},
             "Whether clients improve, or all hours fall, cannot be told",
@@ -167,11 +167,12 @@ def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel)
 )
 def test_the_curve_names_no_typical_client_where_there_is_none(changes, title):
     panel, fit, test, account = make_book()
-    known = {"usable": True, "gate": SimpleNamespace(declines=True), "kinds": None, "fades": False}
+    known = {"usable": True, "gate": SimpleNamespace(declines=True), "two_kinds": None, "fades": False}
     known["calendar"] = SimpleNamespace(verdict="none")
     fit = SimpleNamespace(**vars(fit) | known | changes, predict=fit.predict,
                           month_draws=fit.month_draws, shape="exponential", text="The fit.",
                           new_client=lambda size: SimpleNamespace(low=60.0, high=210.0))  # fmt: skip
     section = portfolio.curve(facts(panel, fit, test, account))
     assert section.title.startswith(title)
+    assert section.charts[0].startswith("The middle of two kinds") == ("two_kinds" in changes)
     assert "60 to 210 hours in its first year" in section.paragraphs[-1]
