@@ -210,31 +210,84 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
     calendar : array (clients, months)
         Calendar months since the first of the data.
     """
-    model = _without_wave(fit, calendar)
-    point = mixed_model.maximise(model, fit.point.theta, gain=1e-8)
-    slope = _slope(model, point, calendar, 0.0)
-    variance = _variance(model, point, calendar)
+    curves = _Curves(_without_wave(fit, calendar), calendar)
+    none = curves.best(0.0, fit.point.theta)
+    slope, variance = curves.slope(0.0, none), curves.variance(0.0, none)
     if not np.isfinite(variance):
         return Drift(identified=False, error=np.inf)
-    joined = calendar[:, 0] - model.months.age_start[:, 0]
+    joined = calendar[:, 0] - curves.model.months.age_start[:, 0]
     apart = bool(joined.std() >= LEAST_SPREAD)
     found = Drift(slope * variance, np.sqrt(variance), slope**2 * variance, identified=apart)
     if not found.identified:
-        return _followed(found, model, point, calendar, slope)
-    value, top = _value(model, point, calendar, 0.0), point
-    rival, other = _rival(model, point, calendar, found)
-    other_gain = 2 * (_value(model, other, calendar, rival) - value)
+        return _followed(found, curves, none, slope)
+    gate, at, top = check_decline(curves.model.months), 0.0, none
+    value, (rival, other) = curves.here(0.0, none).value, _rival(found, curves, none, gate)
+    other_gain = 2 * (curves.here(rival, other).value - value)
     if max(found.evidence, other_gain) >= STRONG**2:
-        at, top = (rival, other) if other_gain > found.evidence else (0.0, point)
-        at, top, error = _climb(model, top, calendar, at, variance)
-        found = Drift(at, error, 2 * (_value(model, top, calendar, at) - value))
-    if (level := _flat(model, point, top, calendar, found.log)) is not None:
+        at, top = (rival, other) if other_gain > found.evidence else (0.0, none)
+        at, top, error = curves.climb(at, top, variance)
+        found = Drift(at, error, 2 * (curves.here(at, top).value - value))
+    if (level := _flat(curves, gate, {0.0: none, found.log: top})) is not None:
         return level
-    if top is not point:
-        # The likelihood knows little of shocks that last; the error over clients does.
-        if min(found.evidence, (at / error) ** 2) >= STRONG**2:
-            return _taken_out(_covering(found, rival, other_gain), model, top, calendar)
-    return _covering(_followed(found, model, point, calendar, slope), rival, other_gain)
+    # The likelihood knows little of shocks that last; the error over clients does.
+    if top is not none and min(found.evidence, (at / found.error) ** 2) >= STRONG**2:
+        return _taken_out(_covering(found, rival, other_gain), curves, top)
+    return _covering(_followed(found, curves, none, slope), rival, other_gain)
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """The curves of one shape, free to follow every common drift; `best` and what follows are at a drift."""
+
+    model: Model
+    calendar: Array
+
+    def without(self, drift: float) -> Model:
+        """The model of hours with a drift taken out."""
+        return replace(self.model, months=self.model.months.divided(np.exp(drift * self.calendar)))
+
+    def best(self, drift: float, theta: Array, gain: float = 1e-8) -> Point:
+        """The maximum over the curves."""
+        return mixed_model.maximise(self.without(drift), theta, gain=gain)
+
+    def here(self, drift: float, point: Point) -> Point:
+        """With the objective of the hours as they are: dividing a month's by s multiplies their density by s."""
+        moved, months = self.without(drift), self.model.months
+        found = quadrature.integrated(moved, evaluate(moved, point.theta, point.modes))
+        density = drift * float(self.calendar[(months.rate > 0) & (months.used > 0)].sum())
+        return replace(found, value=found.value - density, loglik=found.loglik - density)
+
+    def loglik(self, drift: float, point: Point) -> float:
+        """Without priors and restriction, to compare shapes by."""
+        return replace(self, model=replace(self.model, restricted=False)).here(drift, point).loglik
+
+    def slope(self, drift: float, point: Point) -> float:
+        """Derivative in the drift: at a maximum over theta that of the profile is the partial one."""
+        up, down = (self.here(drift + side * DIFFERENCE, point).value for side in (1, -1))
+        return (up - down) / (2 * DIFFERENCE)
+
+    def variance(self, drift: float, point: Point) -> float:
+        """Variance of a step along the drift: the model's own or, if greater, that from the clients' scores."""
+        try:
+            _, scored, own = newton_step(self.without(drift), point, self.calendar[..., None])
+        except np.linalg.LinAlgError:
+            return np.inf
+        return float(max(scored[0, 0], own[0, 0])) if own[0, 0] > 0 else np.inf
+
+    def climb(self, at: float, point: Point, variance: float) -> tuple[float, Point, float]:
+        """From a drift and the curves there to the maximum over both, by secant steps; with the standard error."""
+        before = self.slope(at, point)
+        step = before * variance
+        for _ in range(ROUNDS):
+            step = float(np.clip(step, -LARGEST_STEP, LARGEST_STEP))
+            at += step
+            point = self.best(at, point.theta)
+            slope = self.slope(at, point)
+            variance = step / (before - slope) if 0 < step / (before - slope) < variance * 4 else variance
+            before, step = slope, slope * variance
+            if abs(step) < STEPS_END:
+                break
+        return at, point, float(np.sqrt(max(variance, self.variance(at, point))))
 
 
 def _without_wave(fit: Fit, calendar: Array) -> Model:
@@ -249,50 +302,51 @@ def _without_wave(fit: Fit, calendar: Array) -> Model:
     return replace(model, months=model.months.divided(np.exp(harmonic @ np.clip(step[1:], -0.5, 0.5))))
 
 
-def _rival(model: Model, point: Point, calendar: Array, found: Drift) -> tuple[float, Point]:
-    """The drift that explains all of a fall or rise between first and last months, with curves anew.
+def _whole(gate: Gate) -> float:
+    """The drift that explains all of a fall or rise between first and last months."""
+    drift = np.nan_to_num(gate.log_ratio / gate.lag) if gate.lag > 0 else 0.0
+    return float(np.clip(drift, -MOST_DRIFT, MOST_DRIFT))
+
+
+def _rival(found: Drift, curves: _Curves, point: Point, gate: Gate) -> tuple[float, Point]:
+    """The drift that explains all of what the gate sees, with curves anew.
 
     None, 0, where there is no change to explain, or where it is out of reach of the drift found.
     """
-    gate = check_decline(model.months)
-    if not (gate.declines or found.evidence >= STRONG**2) or gate.lag <= 0:
+    at = _whole(gate)
+    seen = (gate.declines or found.evidence >= STRONG**2) and gate.lag > 0
+    if not seen or abs(at - found.log) > FAR * found.error:
         return 0.0, point
-    at = float(np.clip(gate.log_ratio / gate.lag, -MOST_DRIFT, MOST_DRIFT))
-    if abs(at - found.log) > FAR * found.error:
-        return 0.0, point
-    moved = without(model, calendar, at)
-    theta = np.r_[mixed_model.starting_values(moved)[:-5], point.theta[-5:]]
-    return at, mixed_model.maximise(moved, theta, gain=1e-8)
+    start = mixed_model.starting_values(curves.without(at))[:-5]
+    return at, curves.best(at, np.r_[start, point.theta[-5:]])
 
 
-def _flat(model: Model, point: Point, top: Point, calendar: Array, at: float) -> Drift | None:
+def _flat(curves: _Curves, gate: Gate, rivals: dict[float, Point]) -> Drift | None:
     """The drift of hours that move with the calendar alone, where that describes them as well as curves do.
 
     Starts and floors of curves are drawn apart, so that clients which are flat each at a level of its own cost a
-    curve more than a slow fall does, and a drift would be shared out between the two. `point` is the fit without
-    drift, `top` that at the drift `at`.
+    curve more than a slow fall does, and a drift would be shared out between the two. `rivals` are the curves
+    without drift, and last those at the drift found.
     """
-    gate, flat = check_decline(model.months), replace(model, shape="flat")
-    own = gate.log_ratio / gate.lag if gate.lag > 0 else 0.0
-    own = float(np.clip(np.nan_to_num(own), -MOST_DRIFT, MOST_DRIFT))
-    level = mixed_model.maximise(without(flat, calendar, own), point.theta, gain=1e-8)
-    rivals = [_loglik(model, x, calendar, drift) for x, drift in ((point, 0.0), (top, at))]
-    if 2 * (_loglik(flat, level, calendar, own) - max(rivals)) < -FAR_WORSE:
+    flat, own = replace(curves, model=replace(curves.model, shape="flat")), _whole(gate)
+    point, at = rivals[0.0], [*rivals][-1]
+    level = flat.best(own, point.theta)
+    others = np.array([curves.loglik(*rival) for rival in rivals.items()])
+    if 2 * (flat.loglik(own, level) - others.max()) < -FAR_WORSE:
         return None
-    variance = _variance(without(flat, calendar, own), level, calendar)
-    own, level, error = _climb(flat, level, calendar, own, variance)
-    gains = 2 * (_loglik(flat, level, calendar, own) - np.array(rivals))
+    own, level, error = flat.climb(own, level, flat.variance(own, level))
+    gains = 2 * (flat.loglik(own, level) - others)
     if gains.min() < -2 * CURVES - MARGIN:
         return None
     if gains.min() < -2 * CURVES + MARGIN:
         error = max(error, abs(own - at) / norm.ppf(0.975))
     # The end of a fall of which nobody's beginning was seen looks like a drift.
     if abs(own) < STRONG * error or gains[0] < STRONG**2 or gate.seen < FEWEST:
-        moved = mixed_model.maximise(without(model, calendar, own), point.theta, gain=1e-7)
+        moved = curves.best(own, point.theta, gain=1e-7)
         return Drift(own, error, gains[0], coefficients=(moved.theta[:-5] - point.theta[:-5]) / (own or 1.0))
     # What a fall with age would explain as well is in doubt, however sure the slope of the flat lines is.
     error = max(error, abs(own) / float(np.sqrt(gains[0])))
-    found = _taken_out(Drift(own, error, gains[0]), flat, level, calendar)
+    found = _taken_out(Drift(own, error, gains[0]), flat, level)
     same = [0, 0, 2]  # start and floor of a flat line move as one
     coefficients = found.coefficients.reshape(3, -1)[same].ravel()
     return replace(found, coefficients=coefficients, clients=found.clients[:, same])
@@ -305,84 +359,26 @@ def _covering(found: Drift, rival: float, gain: float) -> Drift:
     return replace(found, error=max(found.error, abs(found.log - rival) / reach)) if open_still else found
 
 
-def _climb(model: Model, point: Point, calendar: Array, at: float, variance: float) -> tuple[float, Point, float]:
-    """From a drift and the curves there to the maximum over both, by secant steps; with the standard error."""
-    before = _slope(model, point, calendar, at)
-    step = before * variance
-    for _ in range(ROUNDS):
-        step = float(np.clip(step, -LARGEST_STEP, LARGEST_STEP))
-        at += step
-        point = mixed_model.maximise(without(model, calendar, at), point.theta, gain=1e-8)
-        slope = _slope(model, point, calendar, at)
-        variance = step / (before - slope) if 0 < step / (before - slope) < variance * 4 else variance
-        before, step = slope, slope * variance
-        if abs(step) < STEPS_END:
-            break
-    own = _variance(without(model, calendar, at), point, calendar)
-    return at, point, float(np.sqrt(max(variance, own)))
-
-
-def _taken_out(found: Drift, model: Model, point: Point, calendar: Array) -> Drift:
+def _taken_out(found: Drift, curves: _Curves, point: Point) -> Drift:
     """The drift beyond doubt, with what coefficients and clients do as it moves."""
-    moved = mixed_model.maximise(without(model, calendar, found.log + found.error), point.theta, gain=1e-8)
+    model, moved = curves.model, curves.best(found.log + found.error, point.theta)
     centres = [model.centre(x.theta) + x.modes for x in (point, moved)]
     coefficients = (moved.theta[:-5] - point.theta[:-5]) / found.error
-    onboarded = calendar[:, 0] + 1 - model.months.age_end[:, 0]
+    onboarded = curves.calendar[:, 0] + 1 - model.months.age_end[:, 0]
     clients = (centres[1] - centres[0]) / found.error
     return replace(found, taken_out=True, coefficients=coefficients, clients=clients, onboarded=onboarded)
 
 
-def _followed(found: Drift, model: Model, point: Point, calendar: Array, slope: float) -> Drift:
+def _followed(found: Drift, curves: _Curves, point: Point, slope: float) -> Drift:
     """The drift with what the coefficients would do if it were taken out.
 
     Curves that took up a part of it give that back slowly, so the step is lengthened by the slope where it ends.
     """
-    moved = mixed_model.maximise(without(model, calendar, found.log), point.theta, gain=1e-7)
-    left = _slope(model, moved, calendar, found.log) / (slope or 1.0)
+    moved = curves.best(found.log, point.theta, gain=1e-7)
+    left = curves.slope(found.log, moved) / (slope or 1.0)
     longer = 1 / max(1 - left, 1 / LONGEST_STEP)
     coefficients = (moved.theta[:-5] - point.theta[:-5]) / (found.log or 1.0)
     return replace(found, log=found.log * longer, error=found.error * np.sqrt(longer), coefficients=coefficients)
-
-
-def without(model: Model, calendar: Array, drift: float) -> Model:
-    """The model of hours with a drift taken out."""
-    return replace(model, months=model.months.divided(np.exp(drift * calendar)))
-
-
-def _value(model: Model, point: Point, calendar: Array, drift: float) -> float:
-    """Objective of the hours as they are: dividing a month's hours by s multiplies their density by s."""
-    return _integrated(model, point, calendar, drift).value - _density(model, calendar, drift)
-
-
-def _loglik(model: Model, point: Point, calendar: Array, drift: float) -> float:
-    """The same without priors and restriction, to compare shapes by."""
-    model = replace(model, restricted=False)
-    return _integrated(model, point, calendar, drift).loglik - _density(model, calendar, drift)
-
-
-def _integrated(model: Model, point: Point, calendar: Array, drift: float) -> Point:
-    moved = without(model, calendar, drift)
-    return quadrature.integrated(moved, evaluate(moved, point.theta, point.modes))
-
-
-def _density(model: Model, calendar: Array, drift: float) -> float:
-    positive = (model.months.rate > 0) & (model.months.used > 0)
-    return drift * float(calendar[positive].sum())
-
-
-def _slope(model: Model, point: Point, calendar: Array, drift: float) -> float:
-    """Derivative in the drift: at a maximum over theta that of the profile is the partial one."""
-    up, down = (_value(model, point, calendar, drift + side * DIFFERENCE) for side in (1, -1))
-    return (up - down) / (2 * DIFFERENCE)
-
-
-def _variance(model: Model, point: Point, calendar: Array) -> float:
-    """Variance of a step along the drift: the model's own or, if greater, that from the clients' scores."""
-    try:
-        _, scored, own = newton_step(model, point, calendar[..., None])
-    except np.linalg.LinAlgError:
-        return np.inf
-    return float(max(scored[0, 0], own[0, 0])) if own[0, 0] > 0 else np.inf
 
 
 def standouts(fit: Fit, calendar: Array, first: pd.Timestamp) -> pd.DataFrame:
