@@ -49,6 +49,7 @@ def test_a_number_without_end_is_set_aside_with_hours_unknown(workspace):
     assert made["hours"]["read"] == 1 and made["rows"]["read"] == 3
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix):
     out = tmp_path / f"panel.{suffix}"

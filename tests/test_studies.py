@@ -92,6 +92,7 @@ def test_a_file_that_is_no_study_runs_no_code_and_the_study_is_made_again(conten
     assert not Path("harmed").exists()
 
 
+@pytest.mark.slow
 def test_an_edition_fits_twice_compares_once_and_its_notebooks_take_what_was_made(small, monkeypatch):
     """Kernels are processes of their own: marks in the study that is kept show that they open it."""
     monkeypatch.chdir(small.parents[1])

@@ -48,6 +48,7 @@ def make_work(more=None, without_list=(), without_hours=(), without_entries=(), 
     return from_frames(Settings(name="M", language=language), frames)
 
 
+@pytest.mark.slow
 def test_nothing_is_named_where_nothing_changed():
     found = find_alerts(make_work())
     assert found.table.empty and found.watched == 15 and f"{found.month:%Y-%m}" == "2026-06"

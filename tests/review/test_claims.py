@@ -448,6 +448,7 @@ def test_tickets_that_monitoring_opened_are_not_those_of_people():
     assert "onitoring" not in make_review()["quarter"].paragraphs[0]
 
 
+@pytest.mark.slow
 def test_a_change_is_judged_by_how_much_months_differ_too():
     """Months of one level that differ by a quarter: tickets' chance alone called one in seven quarters changed."""
     rng, firm = np.random.default_rng(3), []

@@ -38,7 +38,7 @@ def edition(tmp_path_factory):
     folder = tmp_path_factory.mktemp("edition")
     before = Path.cwd()
     os.chdir(folder)
-    write_sample(Path("data/small"), clients=4, months=14, seed=11)
+    write_sample(Path("data/small"), clients=3, months=14, seed=11)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(run, "study_jobs", with_one_small_recovery(run.study_jobs))
         try:
@@ -70,12 +70,17 @@ def test_every_output_is_there_and_every_link_resolves(edition):
             assert link.startswith(("data:", "#")) or (page.parent / unquote(link)).exists(), (page, link)
 
 
-def test_a_second_run_keeps_everything_and_force_runs_again(edition, monkeypatch):
+def test_a_second_run_keeps_everything(edition):
     folder, _ = edition
     stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("review.*") if p.name != "review.json"}
     again = run.review(Path("data/small"), "2026Q2", **QUIET)
     assert set(again.table["status"]) == {"kept"}
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+
+
+@pytest.mark.slow
+def test_force_runs_again(edition, monkeypatch):
+    again = edition[1]
     name = again.table.loc[again.table["kind"] == "client", "name"].iloc[0]
     monkeypatch.setattr(run, "STUDY", ("01_data_account",))
     forced = run.review(Path("data/small"), "2026Q2", clients=[name], force=True, **QUIET)
