@@ -334,7 +334,7 @@ class FileSettings(_Section):
     profile: str = ""
     table: str = ""
     as_of: dt.date | Literal["from-name", "month-end"] | None = None  # in names, a month is its last day
-    date_order: Literal["", "day-first", "month-first"] = ""
+    date_order: Literal["", "day-first", "month-first", "year-first"] = ""
     decimal: Literal["", ",", "."] = ""
     hours_unit: Literal["", "hours", "quarter-hours", "minutes", "seconds", "days"] = ""
     moved_days: bool | None = None

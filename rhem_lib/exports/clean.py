@@ -17,7 +17,7 @@ import pandas as pd
 
 from rhem_lib import schema
 from rhem_lib.errors import InputError
-from rhem_lib.exports.duplicates import Repeats, file_ages, mark_on_deleted, mark_repeats, one_name
+from rhem_lib.exports.duplicates import Repeats, mark_on_deleted, mark_repeats, one_name
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import KEYS, UNSPLIT, RawTable, parents, stored
@@ -29,14 +29,16 @@ TABLES = ("time_entries", "tickets", "endpoints", "agreements", "clients")
 WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place, changed_at"
 GROUPS = {*"site location branch office building region team department dept group contract product".split()}
 KEYED = {"id", "recid", "uid", "guid"}
-LISTS_BEFORE, NEW_SHARE = 3, 0.1  # lists without a kind of device, and its share of those since, to be named
+NEW_SHARE, BY_CHANCE = 0.1, 0.01  # share of a kind of device since its first list, and chance of none before
 NEW_STATES = 0.5  # the same of states: records of the last days are all open
 COMPUTER = "note-?book|computer|laptop|desktop|windows|workstation|server|macbook|rechner|ordinateur|portable"
 DELETED = "delet|trash|removed|spam|gelöscht|supprim|verwijderd"
 TAKEN_OUT = {
     "tickets": DELETED,
-    "time_entries": f"{DELETED}|reject|declin|void|cancel|discard|invalid|abgelehnt|storn",
+    "time_entries": f"{DELETED}|reject|declin|void|cancel|discard|invalid|abgelehnt|storn|"
+    "plan(ned|ifi)|draft|tentativ|estimate|forecast|geplant|entwurf|brouillon|gepland|concept",
 }
+DAYS = {"time_entries": "worked_on", "tickets": "opened_at", "endpoints": "as_of"}
 FIRST_ROWS = 20_000  # in which the ways of writing of a file are found, and then held against the rest
 Connection = duckdb.DuckDBPyConnection
 Relation = duckdb.DuckDBPyRelation
@@ -276,15 +278,17 @@ def new_kinds(con: Connection, raws: list[RawTable]) -> list[NewKind]:
             continue
         named = [value.lower() for value in raw.spec.values.get("kind", {}) if value != "*"]
         sql = f"SELECT {column} AS value, source_file, count(*) AS n FROM {raw.relation} WHERE aside IS NULL"
-        rows = con.execute(f"{sql} GROUP BY ALL ORDER BY ALL").df()
-        rows = rows.merge(file_ages(raw.saved).to_pandas(), on="source_file")
+        since = f"coalesce(min({DAYS[raw.spec.table]}), '1900-01-01') AS since"
+        days = f"SELECT source_file, {since} FROM typed_{raw.spec.table} GROUP BY ALL"
+        rows = con.execute(f"FROM ({sql} GROUP BY ALL) JOIN ({days}) USING (source_file) ORDER BY ALL").df()
         share, odd = (NEW_SHARE, COMPUTER) if column == "kind" else (NEW_STATES, TAKEN_OUT[raw.spec.table])
         for value, own in rows.groupby("value"):
-            text, first = str(value).lower(), own["age"].min()
-            own_share = own["n"].sum() / rows.loc[rows["age"] >= first, "n"].sum()
-            late = first >= LISTS_BEFORE and own_share >= share
+            text, first = str(value).lower(), own["since"].min()
+            own_share = own["n"].sum() / rows.loc[rows["since"] >= first, "n"].sum()
+            before = rows.loc[rows["since"] < first, "n"].sum()
+            late = own_share >= share and (1 - own_share) ** before < BY_CHANCE
             if (late or re.search(odd, text)) and not any(fnmatchcase(text, one) for one in named):
-                path = str(own.sort_values("age")["source_file"].iloc[0])
+                path = str(own.sort_values("since")["source_file"].iloc[0])
                 found.append(NewKind(column, str(value), path, int(own["n"].sum()), own_share * late))
     return found
 

@@ -21,7 +21,7 @@ ROW = "source_file || ':' || source_row"  # in place of a key where the cell is 
 CLOCK = "started_at <> date_trunc('day', started_at)"  # a start that is a bare day tells no visits apart
 # Rows of which one file may hold several that are alike: a rounded quarter of an hour, a computer without a name.
 TWINS = {
-    "time_entries": f"coalesce(keyed = {ROW}, true) AND ({CLOCK}) IS NOT TRUE",
+    "time_entries": f"coalesce(keyed = {ROW}, true) AND ({CLOCK} AND technician IS NOT NULL) IS NOT TRUE",
     "endpoints": "device_id IS NULL AND count = 1",
 }
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
@@ -37,7 +37,7 @@ class Suspects(NamedTuple):
 
 
 class Undecided(NamedTuple):
-    """Time entries of which two files hold different states, and nothing says which is the later."""
+    """Time entries in different states of two files, or of one (no other), where nothing says which is later."""
 
     entries: int = 0
     first: str = ""
@@ -47,14 +47,16 @@ class Undecided(NamedTuple):
 class Repeats(NamedTuple):
     """Time entries that may be one: with one number, alike without a number, in two states.
 
-    Those without a number are `twins` in one file, `again` in another file with all cells the same (set aside),
-    and `alike` in another file but for cells that nobody reads.
+    Those without a number are `twins` in one file, `sums` where they are those of rows above them (set aside),
+    `again` in another file with all cells the same (set aside), and `alike` in another file but for cells that
+    nobody reads.
     """
 
     shared: Suspects = Suspects()
     alike: Suspects = Suspects()
     twins: Suspects = Suspects()
     again: Suspects = Suspects()
+    sums: Suspects = Suspects()
     undecided: Undecided = Undecided()
 
 
@@ -92,10 +94,10 @@ def mark_repeats(
 
     A row repeats an earlier one when all its cells are the same, when its key is (monthly files that overlap),
     or, in exports without a key, when one technician has the same start, end and hours on the same ticket. Two
-    technicians on one visit are two entries, and so are rows of one file that are alike and have neither key
-    nor clock: of two files that hold such rows, the one with more of them counts. Of tickets and time entries
-    with one key, the state that was changed last counts, else that of the later file (`file_ages`); an entry of
-    another client or ticket is another entry.
+    technicians on one visit are two entries, and so are rows of one file that are alike and have no key, and no
+    clock or nobody named: of two files that hold such rows, the one with more of them counts. Of tickets and time
+    entries with one key, the state that was changed last counts, else that of the later file (`file_ages`); an
+    entry of another client or ticket is another entry.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def mark_repeats(
     twin = TWINS.get(table, "false")
     copy = f"IF({twin}, row_number() OVER (PARTITION BY row_hash, source_file ORDER BY source_row), 0) AS copy"
     if work:
-        _mark_sums(con)
+        found = found._replace(sums=_mark_sums(con))
     if table == "endpoints":
         _mark_copies(con, saved)
     _mark_deleted(con, table, gone)
@@ -162,26 +164,39 @@ def _mark(con: Connection) -> None:
         con.execute(f"UPDATE {part} SET reason = '{reason}' WHERE rowid IN ({places})")
 
 
-def _mark_sums(con: Connection) -> None:
-    """Set the last row of a file aside if it is the sum of all others and has no value where each of them has one.
+def _mark_sums(con: Connection) -> Suspects:
+    """Set aside the rows of a file that miss most values if each is the sum of the rows since another, or of all.
 
-    Of a file with two others, two such columns are asked for: half hours add up by chance.
+    Half hours add up by chance: sums of few rows must miss two values that all other rows have.
     """
     number = f"CASE WHEN starts_with(keyed, source_file) THEN nullif(keyed, {ROW}) ELSE keyed END"
-    blank = ("ticket_id", "technician", "work_type", number)
-    counted = ", ".join(f"count({sql}) AS c{i}" for i, sql in enumerate(blank))
-    without = " + ".join(f"(c{i} = n - 1 AND {sql} IS NULL)::INT" for i, sql in enumerate(blank))
-    con.execute(  # by place, as only the last rows are then read once more
-        "CREATE OR REPLACE TABLE last_rows AS SELECT part, max(place) AS place, count(*) AS n, "
-        f"sum(hours) AS total, {counted} FROM typed_time_entries WHERE reason IS NULL "
-        "GROUP BY part, source_file HAVING n > 2"
-    )
+    blank = ("ticket_id", "technician", "work_type", "started_at", number)
+    mask = " + ".join(f"({sql} IS NULL)::INT * {1 << place}" for place, sql in enumerate(blank))
+    rows = f"(SELECT *, {mask} AS mask FROM typed_time_entries WHERE reason IS NULL)"
+    others = "ORDER BY bit_count(mask), n DESC, mask ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    near = "abs({0}) < 1e-6 + 0.006 * sqrt({1})"  # each may be rounded to hundredths
     con.execute(
-        "CREATE OR REPLACE TABLE repeats AS SELECT part, place, 'total-row' AS reason "
-        "FROM typed_time_entries JOIN last_rows USING (part, place) "
-        f"WHERE abs(2 * hours - total) < 1e-6 AND {without} >= IF(n > 3, 1, 2)"
+        "CREATE OR REPLACE TABLE repeats AS WITH barest AS ("
+        f"SELECT source_file, mask AS bare, top, n, bit_count(mask & ~bit_or(mask) OVER (file {others})) AS lost "
+        f"FROM (SELECT source_file, mask, count(*) AS n, min(source_row) AS top FROM {rows} GROUP BY ALL) "
+        "WINDOW file AS (PARTITION BY source_file) "
+        "QUALIFY row_number() OVER (file ORDER BY bit_count(mask) DESC, n, mask DESC) = 1 AND lost > 0), "
+        # Nearly all files end here, before their rows are put in order: the first of these rows is no sum.
+        "summed AS (SELECT source_file, bare, lost FROM barest JOIN "
+        f"{rows} USING (source_file) WHERE source_row <= top GROUP BY ALL "
+        f"HAVING {near.format('sum(IF(source_row = top, -hours, hours))', 'count(*)')}), "
+        "sums AS (SELECT *, coalesce(lag(upto) OVER file, 0) AS before, coalesce(lag(seen) OVER file, 0) AS known "
+        "FROM (SELECT *, sum(IF(mask = bare, 0, hours)) OVER file AS upto, "
+        f"count(*) FILTER (mask <> bare) OVER file AS seen FROM {rows} JOIN summed USING (source_file) "
+        "WINDOW file AS (PARTITION BY source_file ORDER BY source_row)) "
+        "WHERE mask = bare WINDOW file AS (PARTITION BY source_file ORDER BY source_row)) "
+        "SELECT part, place, hours, 'total-row' AS reason FROM sums WINDOW file AS (PARTITION BY source_file) "
+        f"QUALIFY bool_and({near.format('upto - before - hours', 'seen')} "
+        f"OR {near.format('upto - hours', 'seen')}) OVER file "
+        "AND max(seen) OVER file > IF(lost > 1, 1, 2) * count(*) FILTER (seen > known) OVER file"
     )
     _mark(con)
+    return _suspects(con, "FROM repeats")
 
 
 def _mark_copies(con: Connection, saved: Mapping[str, int]) -> None:
@@ -243,10 +258,9 @@ def _undecided(con: Connection) -> Undecided:
     entry = "keyed, profile, client, ticket_id, hours < 0"
     last = f"rank() OVER (PARTITION BY {entry} ORDER BY changed_at DESC NULLS LAST, age DESC)"
     found = con.execute(
-        "SELECT count(*), min(first), max(other) FROM ("
-        "SELECT min(source_file) AS first, max(source_file) AS other "
-        f"FROM (FROM repeats QUALIFY {last} = 1) GROUP BY {entry} "
-        "HAVING count(DISTINCT fact) > 1 AND min(source_file) <> max(source_file))"
+        "SELECT count(*), min(first), coalesce(max(other), '') FROM ("
+        "SELECT min(source_file) AS first, nullif(max(source_file), first) AS other "
+        f"FROM (FROM repeats QUALIFY {last} = 1) GROUP BY {entry} HAVING count(DISTINCT fact) > 1)"
     ).fetchall()[0]
     return Undecided(*found) if found[0] else Undecided()
 

@@ -20,7 +20,8 @@ from rhem_lib.settings import FileSettings, Settings, masked
 WORK = {normal_header(name) for name in (
     "ticket_id", "Ticket Number", "Ticket #", "ticketNumber", "hours", "hours worked", "duration", "time spent",
     "worked_on", "work date", "opened", "opened_at", "opened on", "closed_at", "due date", "invoice number",
-    "quantity", "script", "script name", "ScriptName", "message", "severity",
+    "quantity", "product", "sku", "license", "licence", "licenses", "licences", "seats", "subscription",
+    "script", "script name", "ScriptName", "message", "severity",
     "alert", "alert time", "alert date", "AlertDate", "alert message", "event time",
 )}  # fmt: skip
 WORKED = {"time_entries", "tickets"}  # tables of which one report may serve as both

@@ -244,21 +244,30 @@ def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
 def _check_fractions(con: Connection, raw: RawTable, column: Column) -> None:
     """Ask for the unit where hours look like fractions of a day, as which a spreadsheet keeps 1:30.
 
-    Of a fraction of a day 1,440 times make whole minutes; of hours, 60 times do.
+    Of a fraction of a day 1,440 times make whole minutes; of hours, 120 times make whole halves of them. Asks as
+    well where 1.30 seems to be 1:30, as all that is not whole ends in .15, .30 or .45.
     """
-    value = f"(SELECT try_cast({column.text} AS DOUBLE) AS v FROM {column.relation})"
+    value = f"(SELECT try_cast(replace({column.text}, ',', '.') AS DOUBLE) AS v FROM {column.relation})"
     whole = "count(*) FILTER (abs(v * {0} - round(v * {0})) < 0.002)"
-    n, most, of_days, of_hours = con.execute(
-        f"SELECT count(*), max(abs(v)), {whole.format(1440)}, {whole.format(60)} FROM {value} WHERE v <> 0"
+    ends = "count(*) FILTER (round(100 * (abs(v) % 1), 3) IN {0})"
+    n, short, of_days, of_hours, clocks, quarters = con.execute(
+        f"SELECT count(*), count(*) FILTER (abs(v) < 1), {whole.format(1440)}, {whole.format(120)}, "
+        f"{ends.format((0, 15, 30, 45))}, {ends.format((15, 45))} FROM {value} WHERE v <> 0"
     ).fetchall()[0]
-    if n >= FEW_CELLS and most < 1 and of_days == n and of_hours < n / 2:
+    if n >= FEW_CELLS and 2 * short > n and of_days == n and of_hours < n / 2:
         shown = con.execute(f"SELECT DISTINCT v FROM {value} WHERE v <> 0 LIMIT 3").fetchall()
         raise InputError(
             "these hours look like fractions of a day, as which spreadsheets keep 1:30: times 1,440 all are whole "
-            "minutes, times 60 few are.",
+            "minutes, times 120 few are whole halves.",
             where=f"{raw.label}, column '{column.header}'",
             examples=[value for (value,) in shown],
             fix=say(raw.label, 'hours_unit = "days"  # or "hours", if they are hours after all'),
+        )
+    if clocks == n and quarters >= FEW_CELLS:
+        raise InputError(
+            "these hours end in .15, .30 or .45 alone, as where 1.30 is an hour and a half.",
+            where=f"{raw.label}, column '{column.header}'",
+            fix="Export them as 1:30. If they are decimal hours: " + say(raw.label, 'hours_unit = "hours"'),
         )
 
 

@@ -30,6 +30,8 @@ WEEKDAY = "^(?:[A-Za-z]{3}[a-z]*,? )?"
 CLOCK = rf"(?:,?(?: at)?{BLANK}+(\d\d?:\d\d(?::\d\d)?))?(?:{BLANK}*[AaPp][./]?{BLANK}?[Mm][./]?)?$"
 SLASHED = rf"{WEEKDAY}(\d\d?)/(\d\d?)/(\d{{4}}){CLOCK}"
 SHORT_YEARS = {"20": r"^([^:]*/)([0-6]\d)([ ,]|$)", "19": r"^([^:]*/)([7-9]\d)([ ,]|$)"}
+SHORT = r"^(\d\d)[-/](\d\d)[-/](\d\d)(\D.*)?$"  # either end may be the year
+RECENT = "current_date - INTERVAL 10 YEAR AND current_date + 1"
 # ISO of the parts, and what may stand for /: nobody puts a month and a dot first
 ORDERS = {"month-first": (r"\3-\1-\2 \4", "-"), "day-first": (r"\3-\2-\1 \4", "-.")}
 MONTHS = [  # the first letters in English, German and French, Dutch, and Swedish; jui is told by its fourth
@@ -124,8 +126,9 @@ def in_files(files: Files) -> str:
 
 def date_ways(text: str, families: Sequence[str], date_order: str = "") -> dict[str, str]:
     """Return the SQL of each way to read a date, in order of preference; see `read_date`."""
-    names = [name for name in (*families, *RESAVED, "dotnet") if name not in ORDERS or date_order in ("", name)]
-    return {name: _date_way(text, name) for name in names}
+    names = [*families, *RESAVED, "dotnet", "year-first"]
+    orders = {*ORDERS, "year-first"}
+    return {name: _date_way(text, name) for name in names if name not in orders or date_order in ("", name)}
 
 
 def read_date(con: Connection, column: Column, families: Sequence[str], date_order: str = "") -> Readings:
@@ -138,7 +141,8 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
         1899-12-30, as spreadsheets count), keys of DATES, or strptime formats, in order of preference; RESAVED
         are tried after them.
     date_order : str
-        The user's answer where day and month cannot be told apart: day-first, month-first or empty.
+        The user's answer where day, month and year cannot be told apart: day-first, month-first, year-first or
+        empty.
 
     Raises
     ------
@@ -151,7 +155,35 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
         "day and month cannot be told apart: no part of any date is above 12.",
         'date_order = "day-first"  # or "month-first"',
     )
-    return _readings(con, column, ways, question)
+    found = _readings(con, column, ways, question)
+    return found if date_order else [(files, _year_of(con, column.of(files), ways, how)) for files, how in found]
+
+
+def _year_of(con: Connection, column: Column, ways: dict[str, str], read: Reading) -> Reading:
+    """Return how dates such as 26-05-04 are read: with the year first if that alone gives recent days.
+
+    Where both ends may be the year, the one of fewer values is, if that is the last; else the user is asked.
+    """
+    orders = [order for order in ORDERS if ways[order] == read.sql]
+    if not orders:
+        return read
+    first, last = (f"count(DISTINCT regexp_extract(t, '{SHORT}', {place}))" for place in (1, 3))
+    recent = ", ".join(f"coalesce(bool_and({value} BETWEEN {RECENT}), false)" for value in "vw")
+    cells = f"(SELECT {column.text} AS t, {read.sql} AS v, {ways['year-first']} AS w FROM {column.relation})"
+    sql = f"SELECT {recent}, {first} > {last}, bool_and(regexp_matches(t, '{SHORT}')), min(t) FROM {cells}"
+    as_read, turned, many_days, short, shown = con.execute(f"{sql} WHERE t IS NOT NULL").fetchall()[0]
+    if not short or not turned or (as_read and many_days):
+        return read
+    if not as_read:
+        return replace(read, sql=ways["year-first"])
+    answer = f'date_order = "{orders[0]}"  # or "year-first"'
+    raise _asked(column, "day and year cannot be told apart: either end may be the year.", answer, [shown])
+
+
+def _asked(column: Column, problem: str, answer: str, examples: Sequence[str]) -> InputError:
+    label = next(iter(column.labels.values()))
+    where = f"{label}, column '{column.header}'"
+    return InputError(problem, where=where, examples=examples, fix=say(label, answer))
 
 
 def _readings(con: Connection, column: Column, ways: dict[str, str], question: Question) -> Readings:
@@ -180,10 +212,7 @@ def _undecided(con: Connection, column: Column, question: Question) -> str:
     shown = con.execute(
         f"SELECT DISTINCT {column.text} AS cell FROM {column.relation} ORDER BY 1 LIMIT 3"
     ).fetchall()
-    label = next(iter(column.labels.values()))
-    where = f"{label}, column '{column.header}'"
-    fix = say(label, question.answer)
-    raise InputError(question.problem, where=where, examples=[row[0] for row in shown], fix=fix)
+    raise _asked(column, question.problem, question.answer, [row[0] for row in shown])
 
 
 def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
@@ -215,6 +244,8 @@ def _date_way(text: str, family: str) -> str:
         return f"CASE WHEN {days} BETWEEN 20000 AND 80000 THEN {since} END"
     if family == "compact":  # 20260504
         return f"CASE WHEN regexp_full_match({text}, '(19|20)\\d{{6}}') THEN try_strptime({text}, '%Y%m%d') END"
+    if family == "year-first":
+        return _date_way(f"regexp_replace({text}, '{SHORT}', '20\\1-\\2-\\3\\4')", "iso")
     if family in ORDERS:  # a spreadsheet has dates beside text
         return f"coalesce({_slashed(text, *ORDERS[family])}, {_date_way(text, 'iso')})"
     if family == "named-month":

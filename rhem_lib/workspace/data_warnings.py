@@ -16,6 +16,7 @@ from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 SHOWN = 3  # names in a warning about many clients
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
+WEEK, WEEKLY = 5, 10  # working days without an entry, and how many are usual in them, to be named
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
 REPEATS = {
     "shared": (
@@ -33,6 +34,11 @@ REPEATS = {
         "have no number and are alike one of another file in every cell: they are set aside as exported twice. If "
         "the files do not overlap, export them with each entry's number.",
     ),
+    "sums": (
+        "total-row",
+        "miss values that others of their file have, and are the sums of rows above them: they are set aside. If "
+        "they are work, export them with each entry's number.",
+    ),
     "alike": (
         "alike-rows",
         "have no number and are in two files, alike but for cells that are not read: all count. If the files "
@@ -42,12 +48,13 @@ REPEATS = {
 GONE = dt.timedelta(days=45)  # without list and time, while others have both
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
 MOVED = 0.9  # of the endpoints with a list, from which on other lists may have taken its devices over
-NEW_AFTER, NEW_SHARE, NEW_ROWS = 2, 0.1, 5  # months without a value; its share and its rows since, to be named
+NEW_SHARE, NEW_ROWS, BY_CHANCE = 0.1, 5, 0.01  # of a value since it begins; chance of none before, by its share
 PAGE = 500  # exports cut off by a page limit have round row counts
 NOTHING = ("nan", "nat", "none", "null", "(blank)", "(leer)", "undefined", "n/a", "na", "-", "--", "?")
 PAGES = (25, 30, 50, 100, 200, 250)  # the same of interfaces
 UNREAD = ("unreadable-date", "unreadable-hours", "impossible-date", "impossible-hours")
 MANY = 0.1  # of the rows of a file, from which on such a reason is named
+NAMELESS = 1 / 3  # the same of rows without a client: internal time has none
 FILLED = {"time_entries": ("ticket_id", "work_type", "technician"), "tickets": ("type", "category", "board")}
 SHRUNK, FEW_DEVICES = 0.5, 10  # of the list before, and how many it had, to be named
 MINUTES = 'hours_unit = "minutes"'
@@ -165,20 +172,27 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
         yield "dated-back", text, "", ""
     undecided = facts.repeats.undecided
     if undecided.entries:
-        text = (
-            f"{undecided.entries:,} time entries are in {undecided.first} and {undecided.other} in different "
-            "states, and nothing says which is later: take the older out, or put each one's day into its name."
-        )
+        text = f"{undecided.entries:,} time entries are in {undecided.first} "
+        if undecided.other:
+            text += (
+                f"and {undecided.other} in different states, and nothing says which is later: take the older out, "
+            )
+            text += "or put each one's day into its name."
+        else:
+            text += (
+                "in several rows that differ: the last counts. If each is work, export them without that number."
+            )
         yield "undecided-state", text, "", ""
 
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
     """Tables of a file that were lost, whole or as unreadable in part; one that repeats other files is not."""
-    reasons = {key: lost for key, lost in quarantine.groupby(["source_file", "table"])["reason"]}
+    aside = dict([*quarantine.groupby(["source_file", "table"])])
     for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
-        lost = reasons.get((path, table), quarantine["reason"].iloc[:0])
-        whole = 0 < rows <= len(lost)
-        lost = lost if whole else lost[lost.isin(UNREAD)]
+        own = aside.get((path, table), quarantine.iloc[:0])
+        lost, whole = own["reason"], 0 < rows <= len(own)
+        nameless = ((lost == "no-client") & (own["value"] == "")).sum()
+        lost = lost if whole or nameless >= NAMELESS * rows else lost[lost.isin(UNREAD)]
         most = lost.mode().min()
         if not len(lost) or len(lost) < MANY * rows or most in REPEATED:
             continue
@@ -187,6 +201,8 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
         text = f"{path}: {could.format(what)} be used; most: {most}."
         if most in ("unreadable-date", "unreadable-hours"):
             text += " Tell how that column is written in profiles/<name>.toml (keys dates and durations)."
+        elif most == "no-client":
+            text += " If names are only in the first of several rows, as in merged cells, fill them in."
         elif most == "impossible-hours":
             text += f" If these are minutes: {say(str(path), MINUTES)}"
         if whole:
@@ -349,6 +365,13 @@ def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning
         if worked and name in counted and name not in worked:
             text = f"{name} has endpoints but no time entry; is it named otherwise in the PSA?"
             yield "no-hours", text, name, ""
+        first, final = map(pd.Timestamp, known.worked.get(name, (None, None)))
+        given = row.onboarding_source == "clients"
+        if (given and row.onboarded_on > final) or row.ended_on < first:
+            text = (
+                f"{name} has time from {first:%Y-%m-%d} to {final:%Y-%m-%d} and none in its service, by its days "
+            )
+            yield "no-hours", text + "in clients.csv, so it has no RHEM.", name, ""
         if pd.isna(row.ended_on) and name in known.listed and name in last:
             days = known.listed[name], last[name]
             if all(end - day > GONE for end, day in zip(ends, days, strict=True)):
@@ -408,16 +431,16 @@ def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
     rows = entries.aggregate(f"{parts}, sum(hours) AS hours, count(*) AS n, min(source_file) AS file").df()
     asked = [wanted for rule in settings.rules for wanted in rule.when.values()]
     known = {value.lower() for wanted in asked for value in ([wanted] if isinstance(wanted, str) else wanted)}
-    months = sorted(rows["month"].unique())
-    for column in DECIDING if len(months) > NEW_AFTER else ():
+    for column in DECIDING:
         spans = rows.groupby(column)["month"].agg(["min", "max"])
-        for value, first in spans.loc[spans["min"] >= months[NEW_AFTER], "min"].items():
+        for value, first in spans.loc[spans["min"] > rows["month"].min(), "min"].items():
             before, since = rows[rows["month"] < first], rows[rows["month"] >= first]
             own, filled = since[since[column] == value], before[before[column].notna()]
             share = own["hours"].sum() / since["hours"].sum()
             if (
                 share < NEW_SHARE
                 or own["n"].sum() < NEW_ROWS
+                or (1 - own["n"].sum() / since["n"].sum()) ** before["n"].sum() > BY_CHANCE
                 or str(value).lower() in known
                 or 2 * filled["n"].sum() < before["n"].sum()
             ):
@@ -462,9 +485,9 @@ def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """Months with far fewer entries or tickets than those before: cut exports and gaps."""
     sources = {"time entries": (facts.time_entries, "worked_on"), "tickets": (facts.tickets, "opened_at")}
     for noun, (table, day) in sources.items():
-        months = table.filter(f"{day} IS NOT NULL").project(f"date_trunc('month', {day}) AS month")
-        rows = months.aggregate("strftime(month, '%Y-%m'), count(*)", "month").fetchall()
-        counts = pd.Series(dict(rows), dtype=float).sort_index()
+        rows = table.filter(f"{day} IS NOT NULL").project(f"date_trunc('day', {day}) AS day")
+        days = rows.aggregate("day, count(*) AS n").df().set_index("day")["n"].astype(float)
+        counts = days.groupby(days.index.strftime("%Y-%m")).sum()
         if len(counts) < 2:
             continue
         span = pd.period_range(counts.index[0], counts.index[-1], freq="M").astype(str)
@@ -473,6 +496,24 @@ def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
         for month in counts.index[(usual >= USUAL_ENTRIES) & (counts < COLLAPSE * usual)]:
             text = f"{month} holds {counts[month]:,.0f} {noun} where {usual[month]:,.0f} are usual"
             yield "coverage", f"{text}: an export cut off is not an improvement.", "", month
+        if noun == "time entries":
+            yield from _holes(days)
+
+
+def _holes(days: pd.Series) -> Iterator[Warning_]:
+    """Weeks without any entry, on days of the week that mostly have some, in a month that has entries."""
+    days = days.reindex(pd.date_range(days.index.min(), days.index.max()), fill_value=0.0)
+    worked = days[(days > 0).groupby(days.index.day_of_week).transform("mean") > 1 / 2]
+    usual = worked.where(worked > 0).rolling(10, min_periods=1).median()
+    least = usual.ffill().clip(upper=usual[::-1].rolling(10, min_periods=1).median()[::-1].bfill())
+    for _, hole in worked[worked == 0].groupby((worked > 0).cumsum()):
+        first, last = hole.index[0], hole.index[-1]
+        if len(hole) >= WEEK and least[hole.index].sum() >= WEEKLY and (last - first).days < 28:
+            text = (
+                f"no file holds time entries from {first:%Y-%m-%d} to {last:%Y-%m-%d}, where {least[first]:,.0f} "
+            )
+            text += "a day are usual: an export cut off is not an improvement."
+            yield "coverage", text, "", f"{first:%Y-%m}"
 
 
 def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:

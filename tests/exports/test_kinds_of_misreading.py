@@ -203,6 +203,16 @@ INPUTS = [
     ),
     Input(
         2,
+        "servers that are hosts, and devices in stock",
+        {
+            "t.csv": time([5]),
+            "pcs-2026-05-28.csv": "client,device_id,kind,status\nNord,a,VMware ESXi Server,In Use\n"
+            "Nord,b,Windows Server,In Use\nNord,c,Laptop,In Stock\n",
+        },
+        {"endpoints": {"Nord 2026-05": 1}},
+    ),
+    Input(
+        2,
         "computers that do not count",
         {
             "t.csv": time([5]),
@@ -229,6 +239,18 @@ INPUTS = [
         "products",
         {"t.csv": time([5]), "p-2026-05-31.json": json.dumps([PRODUCT])},
         {"refused": "no profile knows"},
+    ),
+    Input(
+        3,
+        "licences",
+        {"t.csv": time([5]), "office-2026-05-31.csv": "client,count,product\nNord,25,Office\n"},
+        {"refused": "no profile knows"},
+    ),
+    Input(
+        3,
+        "visits that are planned",
+        {"t.csv": time([5], head=TIME.replace("work_type", "status"), work_type="Planned")},
+        {"warned": "the state 'Planned' is in exports/t.csv"},
     ),
     Input(
         3,
@@ -260,6 +282,93 @@ INPUTS = [
             "3,7,Sued,2026-05-05,2,R,a\n,,Sued Subtotal,2026-05-05,2,,\n"
         },
         {"kept": {"Nord 2026-05": 3, "Sued 2026-05": 2}},
+    ),
+    Input(
+        4,
+        "subtotals without a label, and their total",
+        {
+            "t.csv": TIME.removeprefix("entry_id,") + "7,Nord,2026-05-04,1,R,a\n8,Nord,2026-05-05,2,R,a\n"
+            ",Nord,2026-05-05,3,,\n7,Sued,2026-05-05,2,R,a\n,Sued,2026-05-05,2,,\n,Sued,2026-05-05,5,,\n"
+        },
+        {"kept": {"Nord 2026-05": 3, "Sued 2026-05": 2}, "warned": "3 time entries (10.0 hours) miss values"},
+    ),
+    Input(
+        4,
+        "work without a ticket that is now and then as long as what is above it",
+        {
+            "t.csv": TIME.removeprefix("entry_id,") + "7,Nord,2026-05-04,1,R,a\n8,Nord,2026-05-05,2,R,a\n"
+            ",Nord,2026-05-05,3,,\n7,Sued,2026-05-05,2,R,a\n,Sued,2026-05-05,1.5,,\n"
+        },
+        {"kept": {"Nord 2026-05": 6, "Sued 2026-05": 3.5}, "quiet": "total-row"},
+    ),
+    Input(
+        4,
+        "fractions of a day of which one is above 1",
+        {
+            "t.csv": days(*["2026-05-04"] * 4)
+            .replace(",1", ",{}")
+            .format(0.0625, 0.03125, 0.0208333333, 1.0416666667)
+        },
+        {"refused": 'hours_unit = "days"'},
+    ),
+    Input(
+        4,
+        "fractions of a day with a decimal comma",
+        {
+            "t.csv": days(*["2026-05-04"] * 3, mark=";")
+            .replace(";1", ";{}")
+            .format("0,0625", "0,03125", "0,0208333")
+        },
+        {"refused": 'hours_unit = "days"'},
+    ),
+    Input(
+        4,
+        "eighths of an hour",
+        {"t.csv": days(*["2026-05-04"] * 3).replace(",1", ",{}").format(0.125, 0.375, 1.625)},
+        {"kept": {"Nord 2026-05": 2.125}},
+    ),
+    Input(
+        4,
+        "hours and minutes with a point between them",
+        {"t.csv": days(*["2026-05-04"] * 5).replace(",1", ",{}").format("1.30", "0.15", "0.45", "2.00", "1.15")},
+        {"refused": "where 1.30 is an hour and a half"},
+    ),
+    Input(
+        4,
+        "hours that end in .15 and otherwise",
+        {"t.csv": days(*["2026-05-04"] * 5).replace(",1", ",{}").format("1.30", "0.15", "0.45", "2.10", "1.15")},
+        {"kept": {"Nord 2026-05": 5.15}},
+    ),
+    Input(
+        4,
+        "names only in the first of several rows",
+        {"t.csv": "client,worked_on,hours\nNord,2026-05-04,1\n,2026-05-05,2\nSued,2026-05-05,2\n,2026-05-06,1\n"},
+        {"warned": "If names are only in the first of several rows"},
+    ),
+    Input(
+        4,
+        "years of two digits that come first",
+        {"t.csv": days("26-05-04", "26-05-12", "26-06-20 10:30")},
+        {"kept": {"Nord 2026-05": 2, "Nord 2026-06": 1}},
+    ),
+    Input(
+        4,
+        "years of two digits that come last",
+        {"t.csv": days("18-05-26", "20-05-26", "21-05-26")},
+        {"kept": {"Nord 2026-05": 3}},
+    ),
+    Input(
+        4,
+        "years of two digits at either end",
+        {"t.csv": days("26-05-18", "26-05-20")},
+        {"refused": 'date_order = "day-first"  # or "year-first"'},
+    ),
+    Input(
+        4,
+        "years of two digits at the end that the user names",
+        {"t.csv": days("26-05-18", "26-05-20")},
+        {"kept": {"Nord 2026-05": 2}},
+        'name = "T"\n[[files]]\npath = "exports/t.csv"\ndate_order = "year-first"\n',
     ),
     Input(
         4,
@@ -365,6 +474,21 @@ INPUTS = [
     ),
     Input(
         6,
+        "one number of two rows that differ",
+        {"t.csv": TIME + "1,7,Nord,2026-05-04,0.25,R,Ann\n1,7,Nord,2026-05-04,0.5,R,Ann\n"},
+        {"warned": "exports/t.csv in several rows that differ: the last counts"},
+    ),
+    Input(
+        6,
+        "two visits at one time by nobody in particular",
+        {
+            "t.csv": "ticket_id,client,started_at,worked_on,hours\n"
+            + 2 * "7,Nord,2026-05-04 10:00,2026-05-04,0.25\n"
+        },
+        {"kept": {"Nord 2026-05": 0.5}, "warned": "are alike another of their file in every cell: all count"},
+    ),
+    Input(
+        6,
         "three of a report of hours",
         {
             "t.csv": "Date,Client,Project,Task,Hours,First Name,Last Name\n"
@@ -379,6 +503,18 @@ INPUTS = [
         {"warned": "pcs-2026-04-28.csv has 5 endpoints on 2026-04-28 where the list before has 60 (Nord)"},
     ),
     Input(7, "the last list cut off", {"t.csv": time([3, 4, 5]), **lists(60, 60, 5)}, {"warned": "on 2026-05-28"}),
+    Input(
+        7,
+        "half a month without entries",
+        {"t.csv": time([1, 3, 4]), "t-2.csv": "\n".join(time([2], first=900).split("\n")[:11])},
+        {"warned": "no file holds time entries from 2026-02-16 to 2026-02-27"},
+    ),
+    Input(
+        7,
+        "a quiet week of few entries",
+        {"t.csv": "\n".join(line for line in time([1, 2]).split("\n") if "2026-02-1" not in line)},
+        {"quiet": "coverage"},
+    ),
     Input(7, "a client that shrinks", {"t.csv": time([3, 4, 5]), **lists(60, 25, 25)}, {"quiet": "cut-list"}),
     Input(
         8,
@@ -403,6 +539,30 @@ INPUTS = [
         "a value in the third month",
         monthly(time([4]), (1, 2)) | {"t-4.csv": time([3], work_type="On site", first=5000)},
         {"warned": "work_type 'On site' begins in 2026-03"},
+    ),
+    Input(
+        8,
+        "a value in the second of two months",
+        {"t-1.csv": time([1]), "t-2.csv": time([2], work_type="On site", first=5000)},
+        {"warned": "work_type 'On site' begins in 2026-02"},
+    ),
+    Input(
+        8,
+        "a value that few entries before could have had",
+        {
+            "t-1.csv": "\n".join(time([1]).split("\n")[:5]),
+            "t-2.csv": time([2]).replace("Remote", "On site", 6).replace("\n", "\n9", 1),
+        },
+        {"quiet": "new-value"},
+    ),
+    Input(
+        8,
+        "a state that begins in the second file",
+        {
+            f"t-{m}.csv": time([m], head=TIME.replace("work_type", "status"), work_type=state, first=100 * m)
+            for m, state in ((1, "Posted"), (2, "Hold"))
+        },
+        {"warned": "the state 'Hold' begins in exports/t-2.csv"},
     ),
     Input(
         9,
@@ -436,6 +596,12 @@ INPUTS = [
     ),
     Input(
         10, "a day that is none", clients("Nord,30.02.2026,hourly\nSued,13.01.2026,hourly"), {"refused": "row 2"}
+    ),
+    Input(
+        10,
+        "a start after all work",
+        clients("Nord,2027-01-01,hourly"),
+        {"warned": "none in its service"},
     ),
     Input(
         10,

@@ -411,6 +411,14 @@ def test_the_skeleton_of_a_profile_reads_its_file_once_the_unit_is_written_in(wo
     assert rhem.load(folder).time_entries.df()["hours"].sum() == hours_read
 
 
+def test_the_skeleton_takes_no_day_of_a_ticket_for_one_of_work(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("Ref,Client,Start Time,Date Opened,Minutes\n1,Nord,2026-05-04 10:00,2026-05-01,30\n")
+    lines = profile_skeleton(file).splitlines()
+    assert 'worked_on = "Start Time"  # 2026-05-04 10:00' in lines
+    assert not any('= "Date Opened"' in line for line in lines)
+
+
 def test_the_skeleton_names_what_it_did_not_find_and_shows_values(workspace):
     folder = workspace({"pcs.csv": "Company,Computer Name,Type,Colour\nNord,PC1,Desktop,red\nNord,PC2,Desktop,\n"})
     lines = profile_skeleton(folder / "exports" / "pcs.csv").splitlines()

@@ -82,7 +82,8 @@ DELETED = (
 )
 ACTIVE = ("active", "isActive", "is_active", "activeFlag")
 STATUS = ("status", "state", "lifecycle", "Device Status", "Asset Status")
-RETIRED = "inactive retired decommissioned disposed scrapped archived".split()
+RETIRED = "inactive retired decommissioned disposed scrapped archived spare stock lost stolen".split()
+RETIRED += ["in stock", "in storage"]
 # Headers under which systems say when a record was last changed: of several states of one, the last counts.
 CHANGED = [
     "deletedDateTime", "deleted_at", "deletedAt", "deleted_on",
