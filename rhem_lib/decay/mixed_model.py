@@ -6,6 +6,7 @@ Golub & Pereyra (1973), variable projection; Pinheiro & Bates (2000), Mixed-Effe
 Cameron, Gelbach & Miller (2008), few clusters; Berndt, Hall, Hall & Hausman (1974), covariance from the scores.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,6 +29,8 @@ FLAT_SD = 0.03
 TAU_LIMITS = (0.3, 60.0)
 MOST_SD = 2.5
 LEAST_CURVATURE = 1e-5
+MANY_CLIENTS = 40
+MOST_ASYMMETRY = 0.02  # of a Hessian in units of a standard error; under 0.01 where nothing jumps
 MOST_INFLATION = 25.0
 MOMENT = 1e-3  # months
 
@@ -266,18 +269,28 @@ def _outer(point: Point, free: Mask) -> Array:
 def _inverse(model: Model, point: Point, free: Mask) -> Array | None:
     """Inverse negative Hessian over the free parameters, or nothing where that is not positive definite.
 
-    The Hessian comes from central differences of the gradient over a quarter standard error.
+    From central differences of the gradient over a quarter standard error. Laplace's jumps where what a client's
+    curve may be has two modes, and the Hessian is then not symmetric: that of fixed nodes takes its place, if one
+    client among many does that.
     """
     unit = _steps(model, point)
-    rows = []
-    for j in np.flatnonzero(free):
-        shift = 0.25 * unit * (np.arange(len(unit)) == j)
-        up, down = (evaluate(model, point.theta + side * shift, point.modes) for side in (1, -1))
-        rows.append((down.gradient - up.gradient)[free] / (2 * shift[j]))
-    curvature = (np.array(rows) + np.array(rows).T) / 2
-    if np.linalg.eigvalsh(curvature * np.outer(unit[free], unit[free]))[0] <= LEAST_CURVATURE:
+    scale = np.outer(unit[free], unit[free])
+
+    def hessian(gradient: Callable[[Array], Array]) -> Array:
+        rows = []
+        for j in np.flatnonzero(free):
+            shift = 0.25 * unit * (np.arange(len(unit)) == j)
+            up, down = (gradient(point.theta + side * shift) for side in (1, -1))
+            rows.append((down - up)[free] / (2 * shift[j]))
+        return np.array(rows) * scale
+
+    curvature = hessian(lambda theta: evaluate(model, theta, point.modes).gradient)
+    if len(point.scores) >= MANY_CLIENTS and np.abs(curvature - curvature.T).max() > MOST_ASYMMETRY:
+        curvature = hessian(lambda theta: quadrature.steady_gradient(model, point, theta))
+    curvature = (curvature + curvature.T) / 2
+    if np.linalg.eigvalsh(curvature)[0] <= LEAST_CURVATURE:
         return None
-    return np.asarray(np.linalg.inv(curvature), float)
+    return np.asarray(np.linalg.inv(curvature) * scale, float)
 
 
 def _inflated(point: Point, free: Mask, inverse: Array) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from numpy.polynomial.hermite import hermgauss
 
 from rhem_lib.decay import tweedie
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.laplace import ETA_HIGH, ETA_LOW, Model, Point, by_columns, evaluate
+from rhem_lib.decay.laplace import ETA_HIGH, ETA_LOW, Model, Point, by_columns, evaluate, log_prior
 
 NODES = 5
 
@@ -39,15 +39,26 @@ class _Integral:
 def integrated(model: Model, point: Point) -> Point:
     """The point with its likelihood, gradient and scores by quadrature; restriction and priors as they are."""
     laplace = evaluate(replace(model, restricted=False), point.theta, point.modes)
-    months, found = model.months, _integrate(model, point)
-    shares = model.dispersion(point.theta)[1]
-    by_sd = np.einsum("nii->ni", found.pairs) - 1
-    by_dispersion = -np.einsum("knt,nt,nt->nk", shares, found.by_precision, months.used)
-    own = np.hstack([by_columns(found.mean / point.sd, months.design), by_sd, by_dispersion])
+    found = _integrate(model, point)
+    own = _scores(model, point, found)
     gain = float(found.log.sum()) - laplace.loglik
     scores = point.scores + own - laplace.scores
     gradient = point.gradient + (own - laplace.scores).sum(0)
     return replace(point, value=point.value + gain, loglik=point.loglik + gain, gradient=gradient, scores=scores)
+
+
+def steady_gradient(model: Model, point: Point, theta: Array) -> Array:
+    """The gradient at theta, without the restriction's, on the nodes of a point close by: smooth in theta."""
+    moved = replace(point, theta=theta, modes=point.modes + model.centre(point.theta) - model.centre(theta))
+    return _scores(model, moved, _integrate(model, moved)).sum(0) + log_prior(theta)[1]
+
+
+def _scores(model: Model, point: Point, found: _Integral) -> Array:
+    """Scores of every client, (clients, parameters)."""
+    months, shares = model.months, model.dispersion(point.theta)[1]
+    by_sd = np.einsum("nii->ni", found.pairs) - 1
+    by_dispersion = -np.einsum("knt,nt,nt->nk", shares, found.by_precision, months.used)
+    return np.hstack([by_columns(found.mean / point.sd, months.design), by_sd, by_dispersion])
 
 
 def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:

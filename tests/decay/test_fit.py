@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scenarios import SCENARIOS, simulate_panel
 from scipy.integrate import quad
+from worlds import simulate_world
 
 from rhem_lib.decay import change_points, decline_test, laplace, mixed_model, posterior, quadrature, tweedie
 from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
@@ -84,6 +85,23 @@ def test_the_mean_of_a_client_moves_with_coefficients_and_spreads_as_its_derivat
         gap = np.abs(core.by_theta[:, :, j] - (up - down) / 2e-3)
         assert gap.mean() < 0.01, j
         assert gap.max() < 0.1, j
+
+
+def test_where_no_node_moves_the_gradient_is_the_likelihoods(fit):
+    core, free = fit.core, replace(fit.core.slow, restricted=False)
+    at = laplace.evaluate(free, core.point.theta, core.point.modes)
+    expected = quadrature.integrated(free, at).gradient
+    np.testing.assert_allclose(quadrature.steady_gradient(free, at, at.theta), expected, atol=1e-8)
+
+
+def test_one_client_of_two_modes_widens_no_interval(monkeypatch):
+    """One client's mode jumps as theta moves, so that differences of Laplace's gradient are not a Hessian."""
+    rows = fitted_months(simulate_world("B1", seed=181004)[0])
+    months = lay_out(rows, client_order(rows))
+    error = [np.sqrt(mixed_model.fit(months).coefficient_covariance[2, 2])]
+    monkeypatch.setattr(mixed_model, "MOST_ASYMMETRY", np.inf)
+    error.append(np.sqrt(mixed_model.fit(months).coefficient_covariance[2, 2]))
+    assert error[0] < 0.3 < 0.6 < error[1]
 
 
 @pytest.mark.parametrize(("correlation", "inflation"), [(0.0, 1.0), (0.3, 1.3 / 0.7)])
