@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.review.alerts import LEAST_TICKETS, above_path, rising_cause
-from rhem_lib.simulate.msp import PHI, SHOCK_SD, make_book
+from rhem_lib.simulate.msp import PHI, SHOCK_SD, make_portfolio
 
 CLIENTS, MONTHS, LOOKS_A_BOOK = 40, 36, 6
 DOUBLED = {"more tickets": (2.0, 1.0), "longer tickets": (1.0, 2.0), "both, half each": (2**0.5, 2**0.5)}
@@ -34,11 +34,13 @@ def drawn(panel: pd.DataFrame, shock: np.ndarray, world: str, rng: np.random.Gen
 def looks(seed: int, world: str, every: int) -> Iterator[dict]:
     """One row per month looked at: clients, false alarms by kind, and the share named of those doubled."""
     rng = np.random.default_rng([7, seed])
-    book = make_book(CLIENTS, MONTHS, 1000 + seed).panel.sort_values(["client", "month"], ignore_index=True)
-    shock = np.exp(rng.normal(-(SHOCK_SD**2) / 2, SHOCK_SD, len(book)))
-    null = drawn(book, shock, world, rng)
-    months = np.sort(book["month"].unique())
-    share = {client: rng.dirichlet(np.ones(CAUSES)) for client in book["client"].unique()}
+    portfolio = make_portfolio(CLIENTS, MONTHS, 1000 + seed).panel.sort_values(
+        ["client", "month"], ignore_index=True
+    )
+    shock = np.exp(rng.normal(-(SHOCK_SD**2) / 2, SHOCK_SD, len(portfolio)))
+    null = drawn(portfolio, shock, world, rng)
+    months = np.sort(portfolio["month"].unique())
+    share = {client: rng.dirichlet(np.ones(CAUSES)) for client in portfolio["client"].unique()}
     for number, place in enumerate(range(MONTHS - 2 * LOOKS_A_BOOK + 1, MONTHS, 2)):
         this = pd.Timestamp(months[place])
         seen = null[null["month"] <= this]
@@ -47,8 +49,8 @@ def looks(seed: int, world: str, every: int) -> Iterator[dict]:
         row = {"world": world, "seed": seed, "looks": watched, "above": len(above),
                "cause": len(rose), "named": len({*above["client"], *rose})}  # fmt: skip
         for kind, (more, longer) in DOUBLED.items() if every and number % every == 0 else ():
-            late = book["month"].isin(months[place - 1 : place + 1])
-            part = drawn(book[late], shock[late], world, rng, more, longer)
+            late = portfolio["month"].isin(months[place - 1 : place + 1])
+            part = drawn(portfolio[late], shock[late], world, rng, more, longer)
             found = {*named_at(seen, part, months[place - 1]), *named_at(seen, part, this)}
             found &= {*part.loc[part["month"] == this, "client"]}
             row |= {kind: len(found), f"{kind}, of": watched}
@@ -102,11 +104,11 @@ def summary(table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run until there are so many looks in each world; print what there is after each book."""
+    """Run until there are so many looks in each world; print what there is after each portfolio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--looks", type=int, default=2400)
     parser.add_argument("--worlds", nargs="+", default=["product", "shocks"])
-    parser.add_argument("--seed", type=int, default=0, help="of the first book")
+    parser.add_argument("--seed", type=int, default=0, help="of the first portfolio")
     parser.add_argument("--every", type=int, default=3, help="months of which one is also doubled; 0: none")
     given, start = parser.parse_args(), time.time()
     rows: list[dict] = []

@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 
 import rhem_lib as rhem
 from rhem_lib.pull import pull_sources
-from rhem_lib.simulate import book
+from rhem_lib.simulate import portfolio
 
 DEVICES = 40  # computers of a client
 LISTS = {  # that the facts have three of: how many there are of each
@@ -94,7 +94,7 @@ if __name__ == "__main__":
     parser.add_argument("--load", action="store_true", help="also read what was stored, and compare the hours")
     given = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    msp = book(clients=given.clients, months=given.months, seed=2026)
+    msp = portfolio(clients=given.clients, months=given.months, seed=2026)
     made.CLIENTS = tuple(dict.fromkeys(msp.clients["client"]))
     for system in given.systems:
         measure(system, msp, given)

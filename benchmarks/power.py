@@ -53,20 +53,20 @@ def billing_power(
     runs: int = 100,
     seed: int = 0,
 ) -> PowerStudy:
-    """Share of simulated books, like a fitted one and half fixed-fee, in which the question is answered.
+    """Share of simulated portfolios, like a fitted one and half fixed-fee, in which the question is answered.
 
     Parameters
     ----------
     fit : DecayFit
-        Book to imitate: levels, spreads, dispersions, size of clients.
+        Portfolio to imitate: levels, spreads, dispersions, size of clients.
     clients : sequence of int
         Numbers of clients to try.
     ratio : float
         True half-life of fixed-fee clients / that of hourly clients.
     months : int, optional
-        Months observed of each client; by default the median of the book.
+        Months observed of each client; by default the median of the portfolio.
     runs : int
-        Simulated books per number of clients.
+        Simulated portfolios per number of clients.
     seed : int
 
     Raises
@@ -80,8 +80,8 @@ def billing_power(
     length = months or truth.months[0]
     lines = []
     for n in clients:
-        book = replace(truth, clients=n, months=(length, length))
-        hits = sum(_answers(book, seed + 1000 * run) for run in range(runs))
+        portfolio = replace(truth, clients=n, months=(length, length))
+        hits = sum(_answers(portfolio, seed + 1000 * run) for run in range(runs))
         chance = binomtest(hits, runs).proportion_ci(method="wilson")
         lines.append((n, length, ratio, runs, hits / runs, chance.low, chance.high))
     return PowerStudy(
@@ -90,7 +90,7 @@ def billing_power(
 
 
 def scenario_of(fit: DecayFit) -> Scenario:
-    """Truth that a fitted book suggests: its levels, spreads, sizes; shocks independent from month to month."""
+    """Truth that a fitted portfolio suggests: levels, spreads, sizes; shocks independent from month to month."""
     if fit.core is None:
         raise NotEnoughData("there is no fit to imitate.", fix="See fit.text.")
     months = fit.core.model.months
@@ -114,8 +114,8 @@ def scenario_of(fit: DecayFit) -> Scenario:
     )
 
 
-def _answers(book: Scenario, seed: int) -> bool:
-    """Whether the primary analysis of one simulated book finds the true direction."""
-    cohort = billing_cohort(fitted_months(simulate_panel(book, seed=seed)))
+def _answers(portfolio: Scenario, seed: int) -> bool:
+    """Whether the primary analysis of one simulated portfolio finds the true direction."""
+    cohort = billing_cohort(fitted_months(simulate_panel(portfolio, seed=seed)))
     effect = effect_of(primary_fit(cohort.without_season().without_drift()[0]))
-    return effect.high < 1 if book.fixed_tau_ratio < 1 else effect.low > 1
+    return effect.high < 1 if portfolio.fixed_tau_ratio < 1 else effect.low > 1

@@ -18,7 +18,7 @@ from rhem_lib.simulate.export import (
     time_facts,
     utc,
 )
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 
 _MINUTES = np.array([f"{m // 60:02d}:{m % 60:02d}:00" for m in range(24 * 60)], dtype=object)
 _NOTE = 'Called back, restarted the "main" switch'
@@ -34,10 +34,10 @@ SYSTEMS = {
 }
 
 
-def connectwise(book: Book, *, untyped: bool) -> Export:
+def connectwise(portfolio: Portfolio, *, untyped: bool) -> Export:
     """Reporting views of ConnectWise (time, service, agreements) and computer lists of Automate."""
-    entries, tickets = drawn(book, untyped=untyped)
-    psa = book.clients.set_index("client")["psa_name"]
+    entries, tickets = drawn(portfolio, untyped=untyped)
+    psa = portfolio.clients.set_index("client")["psa_name"]
     date, hours, client, ticket = "Date_Start", "hours_actual", "company_name", "SR_Service_RecID"
     return Export(
         _cw_time(entries, psa),
@@ -56,8 +56,8 @@ def connectwise(book: Book, *, untyped: bool) -> Export:
         ),
         {
             "connectwise-service.zip": {"service.csv": _cw_service(tickets, psa)},
-            "connectwise-agreements.zip": {"agreements.csv": _cw_agreements(book.clients)},
-            "automate-computers.zip": automate_computers(book),
+            "connectwise-agreements.zip": {"agreements.csv": _cw_agreements(portfolio.clients)},
+            "automate-computers.zip": automate_computers(portfolio),
         },
     )
 
@@ -133,14 +133,14 @@ def _clock(column: pd.Series) -> pd.Series:
     return pd.Series(_MINUTES[column.dt.hour * 60 + column.dt.minute], column.index, dtype="str")
 
 
-def automate_computers(book: Book) -> dict[str, pd.DataFrame]:
+def automate_computers(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
     """ConnectWise Automate: computers by client, local times."""
-    listed = book.computers
+    listed = portfolio.computers
     kinds = {"workstation": "Workstation", "server": "Server", "network": "NetworkDevice"}
     table = pd.DataFrame(
         {
             "Id": listed["device_id"].astype("str"),
-            "ClientName": rmm_names(book),
+            "ClientName": rmm_names(portfolio),
             "ComputerName": listed["device"],
             "Type": listed["kind"].map(kinds),
             "OperatingSystemName": listed["kind"].map(SYSTEMS),
@@ -152,9 +152,9 @@ def automate_computers(book: Book) -> dict[str, pd.DataFrame]:
     return by_day("computers", "csv", table, listed["as_of"])
 
 
-def rmm_names(book: Book) -> pd.Series:
+def rmm_names(portfolio: Portfolio) -> pd.Series:
     """Client of each computer, as the RMM writes it."""
-    return book.computers["client"].map(book.clients.set_index("client")["rmm_name"])
+    return portfolio.computers["client"].map(portfolio.clients.set_index("client")["rmm_name"])
 
 
 def by_day(stem: str, suffix: str, table: pd.DataFrame, day: pd.Series) -> dict[str, pd.DataFrame]:

@@ -1,7 +1,7 @@
 """Dirt in the exports of the made-up MSP, as real exports have it.
 
 Damage adds rows, changes how a name is spelt, or overstates a row and takes it back, so that the hours kept are
-those of the book.
+those of the portfolio.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 
 OWN_COMPANY, CATCH_ALL, TIME_ZONE = "Northwind IT", "Catchall", "America/New_York"
 Cells = dict[str, str]
@@ -43,9 +43,9 @@ def planted(**cells: list[Cells]) -> dict[str, list[Cells]]:
     return common | {name.replace("_", "-"): value for name, value in cells.items()}
 
 
-def drawn(book: Book, *, untyped: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Entries and tickets of the book, without the work that has no type unless `untyped`."""
-    entries, tickets = book.entries, book.tickets
+def drawn(portfolio: Portfolio, *, untyped: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Entries and tickets of the portfolio, without the work that has no type unless `untyped`."""
+    entries, tickets = portfolio.entries, portfolio.tickets
     if not untyped:
         entries = entries[entries["work_class"] != "unclassified"].reset_index(drop=True)
         tickets = tickets[tickets["work_class"] != "unclassified"]

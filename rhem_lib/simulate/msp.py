@@ -41,7 +41,7 @@ _TRADES = {
 
 
 @dataclass(frozen=True)
-class Book:
+class Portfolio:
     """What really happened at the made-up MSP.
 
     Attributes
@@ -73,7 +73,7 @@ def streams(seed: int) -> dict[str, np.random.Generator]:
     return dict(zip(parts, np.random.default_rng(seed).spawn(len(parts)), strict=True))
 
 
-def make_book(clients: int, months: int, seed: int) -> Book:
+def make_portfolio(clients: int, months: int, seed: int) -> Portfolio:
     """Return an MSP of so many clients over the months that end on 2026-06-30."""
     rng = streams(seed)
     time = calendar(months)
@@ -90,10 +90,10 @@ def make_book(clients: int, months: int, seed: int) -> Book:
         "floor_h": float(FLOOR_H ** (1 - flat) * START_H**flat),
         "half_life_months": float(HALF_LIFE_MONTHS * BILLING_RATIO**fixed),
     }
-    book_panel = _add_hours(panel, people, entries, tickets, time)
+    measured = _add_hours(panel, people, entries, tickets, time)
     computers = _computers(rng["computers"], people, panel, time)
-    return Book(
-        people.drop(columns=["joined", "left", "switched"]), book_panel, tickets, entries, computers, population
+    return Portfolio(
+        people.drop(columns=["joined", "left", "switched"]), measured, tickets, entries, computers, population
     )
 
 

@@ -12,7 +12,7 @@ from rhem_lib.errors import OutputError, ParameterError, one_of
 from rhem_lib.simulate.connectwise import connectwise
 from rhem_lib.simulate.damage import DIRT_SHARE, Soiled, soil
 from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, TIME_ZONE, Export, csv_text, write_zip
-from rhem_lib.simulate.msp import BILLING_RATIO, Book, make_book, streams
+from rhem_lib.simulate.msp import BILLING_RATIO, Portfolio, make_portfolio, streams
 from rhem_lib.simulate.work import WINDOW_END
 from rhem_lib.storage import writing
 
@@ -68,7 +68,7 @@ class Truth:
         return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def book(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Book:
+def portfolio(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Portfolio:
     """Return the made-up MSP in memory; its last month is June 2026.
 
     Raises
@@ -78,13 +78,13 @@ def book(*, clients: int = 30, months: int = 30, seed: int = 2026) -> Book:
 
     Examples
     --------
-    >>> len(book(clients=5, months=12, seed=1).clients)
+    >>> len(portfolio(clients=5, months=12, seed=1).clients)
     5
     """
     for name, value, least in (("clients", clients, 1), ("months", months, 1), ("seed", seed, 0)):
         if value < least:
             raise ParameterError(f"{name} is {value}, and must be at least {least}.")
-    return make_book(clients, months, seed)
+    return make_portfolio(clients, months, seed)
 
 
 def write_sample(
@@ -114,13 +114,13 @@ def write_sample(
     >>> sorted(path.name for path in (folder / "sample").iterdir())
     ['clients.csv', 'exports', 'rhem.toml', 'truth.json']
     """
-    msp = book(clients=clients, months=months, seed=seed)
+    msp = portfolio(clients=clients, months=months, seed=seed)
     return write_workspace(folder, msp, connectwise, seed=seed, dirt=dirt)
 
 
 def write_workspace(
     folder: Path,
-    msp: Book,
+    msp: Portfolio,
     writer: Callable[..., Export],
     *,
     seed: int,
@@ -151,7 +151,7 @@ def write_workspace(
     return truth
 
 
-def _truth(msp: Book, soiled: Soiled, dirt: str) -> Truth:
+def _truth(msp: Portfolio, soiled: Soiled, dirt: str) -> Truth:
     """Truth about the files as written: work without a ticket type is only there with dirt."""
     by_class = msp.entries.groupby("work_class")["hours"].sum().round(6).to_dict()
     panel, damage = msp.panel, soiled.damage

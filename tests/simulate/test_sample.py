@@ -186,7 +186,7 @@ def test_truth_json_holds_the_same_as_the_result(soiled):
 @pytest.mark.slow
 def test_hours_of_each_age_agree_with_the_true_rates():
     """Sum of hours against its expectation, within 4 standard errors of the compound Poisson with shocks."""
-    panel = simulate.book(clients=150, months=30, seed=11).panel
+    panel = simulate.portfolio(clients=150, months=30, seed=11).panel
     kappa = np.expm1(SHOCK_SD**2)
     for low, high in ((0, 1), (11, 13), (0, 40)):
         p = panel[(panel["age_start"] >= low) & (panel["age_end"] <= high)]
@@ -203,15 +203,15 @@ def test_hours_of_each_age_agree_with_the_true_rates():
 
 @pytest.mark.slow
 def test_clients_are_drawn_from_the_population():
-    book = simulate.book(clients=400, months=6, seed=2)
-    clients, n = book.clients, 400
+    portfolio = simulate.portfolio(clients=400, months=6, seed=2)
+    clients, n = portfolio.clients, 400
     assert clients["client"].nunique() == n
     decaying = clients["follows"] != "flat"
     assert abs(np.log(clients["start_h"]).mean() - np.log(START_H)) < 4 * LOG_SD["start"] / np.sqrt(n)
     floor = np.log(clients.loc[decaying, "floor_h"])
     assert abs(floor.mean() - np.log(FLOOR_H)) < 4 * LOG_SD["floor"] / np.sqrt(len(floor))
     flat = 1 - decaying.mean()
-    assert book.population["floor_h"] == pytest.approx(np.exp((1 - flat) * np.log(FLOOR_H)))
+    assert portfolio.population["floor_h"] == pytest.approx(np.exp((1 - flat) * np.log(FLOOR_H)))
     for billing, half_life in (("fixed-fee", BILLING_RATIO * HALF_LIFE_MONTHS), ("hourly", HALF_LIFE_MONTHS)):
         found = np.log(clients.loc[decaying & (clients["billing"] == billing), "half_life_months"])
         assert abs(found.mean() - np.log(half_life)) < 4 * LOG_SD["tau"] / np.sqrt(len(found))

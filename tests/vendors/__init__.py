@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rhem_lib.simulate.connectwise import connectwise
-from rhem_lib.simulate.msp import Book
-from rhem_lib.simulate.sample import Truth, book, write_workspace
+from rhem_lib.simulate.msp import Portfolio
+from rhem_lib.simulate.sample import Truth, portfolio, write_workspace
 from vendors.api import text
 from vendors.autotask import autotask
 from vendors.desk import whole_minutes
@@ -24,13 +24,15 @@ WRITERS = {
 }
 
 
-def vendor_book(source: str, **size: int) -> Book:
+def vendor_portfolio(source: str, **size: int) -> Portfolio:
     """The made-up MSP, with hours as fine as the system takes them."""
-    made = book(**size)
+    made = portfolio(**size)
     return whole_minutes(made) if source == "freshservice" else made
 
 
 def write_vendor_sample(folder: Path, source: str, *, dirt: str = "some", **size: int) -> Truth:
     """A sample workspace with the exports of one system."""
     seed = size.get("seed", 2026)
-    return write_workspace(folder, vendor_book(source, **size), WRITERS[source], seed=seed, dirt=dirt, text=text)
+    return write_workspace(
+        folder, vendor_portfolio(source, **size), WRITERS[source], seed=seed, dirt=dirt, text=text
+    )

@@ -1,4 +1,4 @@
-"""The book of the made-up MSP as it comes out of Autotask."""
+"""The portfolio of the made-up MSP as it comes out of Autotask."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from rhem_lib.simulate.export import (
     dates,
     decimal_hours,
 )
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 from vendors.desk import Desk, desk, flag, iso, number, on_tickets, quarters_up, rules_text
 from vendors.rmm import datto_devices
 
@@ -22,9 +22,9 @@ _AT_CODES = {"internal": "29682801", "excluded": "29682802"}  # internal billing
 _AT_CONTRACTS = {"hourly": "1", "block-hours": "4", "fixed-fee": "7"}
 
 
-def autotask(book: Book, *, untyped: bool) -> Export:
+def autotask(portfolio: Portfolio, *, untyped: bool) -> Export:
     """REST API of Autotask (picklists and companies as numbers), devices of Datto RMM."""
-    at = desk(book, untyped=untyped)
+    at = desk(portfolio, untyped=untyped)
     companies = sorted(set(at.tickets["company"]))
     key = {name: str(i) for i, name in enumerate(companies, 174)} | {OWN_COMPANY: "0"}
     listed = pd.DataFrame({"id": [key[name] for name in companies], "companyName": companies, "isActive": "true"})
@@ -37,9 +37,9 @@ def autotask(book: Book, *, untyped: bool) -> Export:
         **on_tickets(at, files, columns, decimal_hours, "{}T00:00:00Z"),
         archives={
             "autotask-tickets.zip": {"items.json": _at_tickets(at, key)},
-            "autotask-contracts.zip": {"items.json": _at_contracts(book, key)},
+            "autotask-contracts.zip": {"items.json": _at_contracts(portfolio, key)},
             "autotask-companies.zip": {"items.json": listed},
-            "datto-devices.zip": datto_devices(book),
+            "datto-devices.zip": datto_devices(portfolio),
         },
         names=("autotask-companies.zip", "items.json", "companyName"),
         settings=f'\n[clients."{OWN_COMPANY}"]\naliases = ["Internal time"]'
@@ -98,8 +98,8 @@ def _at_tickets(at: Desk, key: dict[str, str]) -> pd.DataFrame:
     )
 
 
-def _at_contracts(book: Book, key: dict[str, str]) -> pd.DataFrame:
-    periods = agreement_periods(book.clients)
+def _at_contracts(portfolio: Portfolio, key: dict[str, str]) -> pd.DataFrame:
+    periods = agreement_periods(portfolio.clients)
     return pd.DataFrame(
         {
             "id": number(pd.Series(range(1, len(periods) + 1), periods.index)),

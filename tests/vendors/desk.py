@@ -1,4 +1,4 @@
-"""What the book looks like in systems where every hour hangs on a ticket, and how these write times and hours."""
+"""What the portfolio looks like where every hour hangs on a ticket, and how such systems write times and hours."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, Cells, drawn, moments, planted, time_facts, utc
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 
 TIME_OFF = "Time off"
 
@@ -26,11 +26,11 @@ class Desk:
     catch_all: int
 
 
-def desk(book: Book, *, untyped: bool) -> Desk:
-    """The book as a service desk has it, without the work that has no type unless `untyped`."""
-    entries, tickets = drawn(book, untyped=untyped)
-    names = book.clients.set_index("client")["psa_name"]
-    last = int(book.tickets["ticket_id"].max())
+def desk(portfolio: Portfolio, *, untyped: bool) -> Desk:
+    """The portfolio as a service desk has it, without the work that has no type unless `untyped`."""
+    entries, tickets = drawn(portfolio, untyped=untyped)
+    names = portfolio.clients.set_index("client")["psa_name"]
+    last = int(portfolio.tickets["ticket_id"].max())
     own = {"internal": last + 1, "excluded": last + 2}
     number = entries["ticket_id"].fillna(entries["work_class"].map(own).astype("Int64"))
     extra = pd.DataFrame(
@@ -82,17 +82,19 @@ def on_tickets(
     }
 
 
-def whole_minutes(book: Book) -> Book:
-    """The book of an MSP whose system takes nothing finer than a minute."""
-    minutes = (book.entries["hours"] * 60).round().clip(lower=1)
-    entries = book.entries.assign(hours=minutes / 60)
+def whole_minutes(portfolio: Portfolio) -> Portfolio:
+    """The portfolio of an MSP whose system takes nothing finer than a minute."""
+    minutes = (portfolio.entries["hours"] * 60).round().clip(lower=1)
+    entries = portfolio.entries.assign(hours=minutes / 60)
     month = entries["worked_on"].dt.to_period("M").dt.to_timestamp()
     sums = entries.assign(month=month).groupby(["client", "month", "work_class"])["hours"].sum()
-    panel = book.panel.copy()
+    panel = portfolio.panel.copy()
     for name in [column for column in panel if column.endswith("_hours")]:
         keys = panel[["client", "month"]].assign(work_class=name.removesuffix("_hours"))
         panel[name] = sums.reindex(pd.MultiIndex.from_frame(keys)).fillna(0.0).to_numpy()
-    return Book(book.clients, panel, book.tickets, entries, book.computers, book.population)
+    return Portfolio(
+        portfolio.clients, panel, portfolio.tickets, entries, portfolio.computers, portfolio.population
+    )
 
 
 def rules_text(column: str, pairs: list[tuple[str, str]]) -> str:

@@ -1,9 +1,9 @@
-"""The book of the made-up MSP as it comes out of HaloPSA and Syncro."""
+"""The portfolio of the made-up MSP as it comes out of HaloPSA and Syncro."""
 
 import pandas as pd
 
 from rhem_lib.simulate.export import Export, agreement_periods, dates, decimal_hours
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 from vendors.desk import TIME_OFF, Desk, desk, flag, iso, number, on_tickets, quarters_up, rules_text, seconds
 from vendors.rmm import ninjaone_devices
 
@@ -16,9 +16,9 @@ _ITIL = {
 } | dict.fromkeys(("Project", "Onboarding"), "22")
 
 
-def halopsa(book: Book, *, untyped: bool) -> Export:
+def halopsa(portfolio: Portfolio, *, untyped: bool) -> Export:
     """API of HaloPSA in UTC, where an action's number is unique only in its ticket; devices of NinjaOne."""
-    halo = desk(book, untyped=untyped)
+    halo = desk(portfolio, untyped=untyped)
     hours = "timetaken"
     files, columns = ("halopsa-actions.zip", "actions", "json"), ("id", hours, "datetime", "ticket_id")
     return Export(
@@ -34,8 +34,8 @@ def halopsa(book: Book, *, untyped: bool) -> Export:
         ),
         archives={
             "halopsa-tickets.zip": {"tickets.json": _halo_tickets(halo)},
-            "halopsa-contracts.zip": {"contracts.json": _halo_contracts(book)},
-            "ninjaone-devices.zip": ninjaone_devices(book),
+            "halopsa-contracts.zip": {"contracts.json": _halo_contracts(portfolio)},
+            "ninjaone-devices.zip": ninjaone_devices(portfolio),
         },
         names=("halopsa-tickets.zip", "tickets.json", "client_name"),
         ticket_column="id",
@@ -89,8 +89,8 @@ def _halo_tickets(halo: Desk) -> pd.DataFrame:
     )
 
 
-def _halo_contracts(book: Book) -> pd.DataFrame:
-    periods = agreement_periods(book.clients)
+def _halo_contracts(portfolio: Portfolio) -> pd.DataFrame:
+    periods = agreement_periods(portfolio.clients)
     flags = {"allowfixedprice": "fixed-fee", "allowpyg": "hourly", "allowprepay": "block-hours"}
     table = pd.DataFrame(
         {
@@ -104,9 +104,9 @@ def _halo_contracts(book: Book) -> pd.DataFrame:
     return table.assign(**{name: flag(periods["billing"] == billing) for name, billing in flags.items()})
 
 
-def syncro(book: Book, *, untyped: bool) -> Export:
+def syncro(portfolio: Portfolio, *, untyped: bool) -> Export:
     """API of Syncro: timers in seconds, of which some still run; no agreements; devices of NinjaOne."""
-    shop = desk(book, untyped=untyped)
+    shop = desk(portfolio, untyped=untyped)
     hours, end = "active_duration", "end_time"
     products = pd.DataFrame(
         {"id": ["1", "3"], "name": ["Remote Support Labor", "Project Labor"], "price_retail": "120"}
@@ -129,7 +129,7 @@ def syncro(book: Book, *, untyped: bool) -> Export:
         archives={
             "syncro-tickets.zip": {"tickets.json": _syncro_tickets(shop)},
             "syncro-products.zip": {"products.json": products},
-            "ninjaone-devices.zip": ninjaone_devices(book),
+            "ninjaone-devices.zip": ninjaone_devices(portfolio),
         },
         names=("syncro-tickets.zip", "tickets.json", "customer_business_then_name"),
         ticket_column="id",

@@ -1,17 +1,17 @@
-"""The book of the made-up MSP as it comes out of Freshservice and ServiceNow; neither has agreements."""
+"""The portfolio of the made-up MSP as it comes out of Freshservice and ServiceNow; neither has agreements."""
 
 import pandas as pd
 
 from rhem_lib.simulate.connectwise import automate_computers
 from rhem_lib.simulate.export import Export, moments, utc
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 from vendors.desk import TIME_OFF, Desk, clock, desk, epoch, flag, iso, number, on_tickets, rules_text
 from vendors.rmm import datto_devices
 
 
-def freshservice(book: Book, *, untyped: bool) -> Export:
+def freshservice(portfolio: Portfolio, *, untyped: bool) -> Export:
     """API of Freshservice: HH:MM on tickets of departments; devices of Datto RMM."""
-    fresh = desk(book, untyped=untyped)
+    fresh = desk(portfolio, untyped=untyped)
     names = sorted(set(fresh.tickets["company"]))
     key = {name: str(i) for i, name in enumerate(names, 19001)}
     departments = pd.DataFrame({"id": list(key.values()), "name": names, "head_user_id": ""})
@@ -33,7 +33,7 @@ def freshservice(book: Book, *, untyped: bool) -> Export:
         archives={
             "freshservice-tickets.zip": {"tickets.json": _fresh_tickets(fresh, key)},
             "freshservice-departments.zip": {"departments.json": departments},
-            "datto-devices.zip": datto_devices(book),
+            "datto-devices.zip": datto_devices(portfolio),
         },
         names=("freshservice-departments.zip", "departments.json", "name"),
         settings=rules_text(
@@ -92,9 +92,9 @@ _TASKS = {  # ticket type: prefix of the number, table
 }  # fmt: skip
 
 
-def servicenow(book: Book, *, untyped: bool) -> Export:
+def servicenow(portfolio: Portfolio, *, untyped: bool) -> Export:
     """CSV lists of ServiceNow: task_time_worked with durations as moments of 1970; computers of Automate."""
-    now = desk(book, untyped=untyped)
+    now = desk(portfolio, untyped=untyped)
     numbers = _task_numbers(now)
     files, columns = (
         ("servicenow-time-worked.zip", "task_time_worked", "csv"),
@@ -114,7 +114,7 @@ def servicenow(book: Book, *, untyped: bool) -> Export:
         **on_tickets(now, files, columns, epoch, "{} 12:00:00", catch_all=[{"task": numbers[now.catch_all]}]),
         archives={
             "servicenow-task.zip": {"task.csv": _tasks(now, numbers)},
-            "automate-computers.zip": automate_computers(book),
+            "automate-computers.zip": automate_computers(portfolio),
         },
         names=("servicenow-task.zip", "task.csv", "company"),
         settings=rules_text("category", [(TIME_OFF, "excluded")])

@@ -1,10 +1,10 @@
-"""The book of the made-up MSP as it comes out of Jira and Tempo, which know no agreements."""
+"""The portfolio of the made-up MSP as it comes out of Jira and Tempo, which know no agreements."""
 
 import pandas as pd
 
 from rhem_lib.simulate.connectwise import automate_computers
 from rhem_lib.simulate.export import CATCH_ALL, Export, dates, decimal_hours, planted, time_facts
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 from vendors.desk import TIME_OFF, Desk, desk, iso, number, on_tickets, rules_text, seconds
 from vendors.rmm import ninjaone_devices
 
@@ -12,9 +12,9 @@ _ISSUE_TYPES = {"Maintenance": "Change", "": "Task"}
 _ISSUE_RULES = [(TIME_OFF, "excluded"), ("Project", "project"), ("Onboarding", "onboarding")]
 
 
-def jira(book: Book, *, untyped: bool) -> Export:
+def jira(portfolio: Portfolio, *, untyped: bool) -> Export:
     """API of Jira: worklogs with an offset, issues of one project per client; computers of Automate."""
-    board = desk(book, untyped=untyped)
+    board = desk(portfolio, untyped=untyped)
     hours, words = "timeSpentSeconds", "timeSpent"
     files, columns = ("jira-worklogs.zip", "worklogs", "json"), ("id", hours, "started", "issueId")
     return Export(
@@ -28,8 +28,8 @@ def jira(book: Book, *, untyped: bool) -> Export:
             unreadable_hours=[{hours: "", words: ""}, {hours: "", words: "n/a"}],
         ),
         archives={
-            "jira-issues.zip": {"issues.json": _issues(board, book)},
-            "automate-computers.zip": automate_computers(book),
+            "jira-issues.zip": {"issues.json": _issues(board, portfolio)},
+            "automate-computers.zip": automate_computers(portfolio),
         },
         names=("jira-issues.zip", "issues.json", "fields.project.name"),
         settings=rules_text("type", _ISSUE_RULES),
@@ -63,13 +63,13 @@ def _issue_types(board: Desk) -> pd.Series:
     return tickets["type"].replace(_ISSUE_TYPES).mask(tickets["category"] == TIME_OFF, TIME_OFF)
 
 
-def _project_keys(board: Desk, book: Book) -> pd.Series:
+def _project_keys(board: Desk, portfolio: Portfolio) -> pd.Series:
     """Keys such as MM02; INT is the MSP's own project."""
-    return board.tickets["client"].map(book.clients.set_index("client")["code"]).fillna("INT")
+    return board.tickets["client"].map(portfolio.clients.set_index("client")["code"]).fillna("INT")
 
 
-def _issues(board: Desk, book: Book) -> pd.DataFrame:
-    tickets, project = board.tickets, _project_keys(board, book)
+def _issues(board: Desk, portfolio: Portfolio) -> pd.DataFrame:
+    tickets, project = board.tickets, _project_keys(board, portfolio)
     return pd.DataFrame(
         {
             "id": number(tickets["ticket_id"]),
@@ -86,13 +86,13 @@ def _issues(board: Desk, book: Book) -> pd.DataFrame:
     )
 
 
-def tempo(book: Book, *, untyped: bool) -> Export:
+def tempo(portfolio: Portfolio, *, untyped: bool) -> Export:
     """CSV of Tempo timesheets, by account, with the issues as Jira writes them; devices of NinjaOne."""
-    board = desk(book, untyped=untyped)
+    board = desk(portfolio, untyped=untyped)
     hours, date, client = "Logged time (h)", "Date", "Account Name"
     nobody = {client: "", "Issue Key": "", "Project Key": ""}
     return Export(
-        _tempo_time(board, book),
+        _tempo_time(board, portfolio),
         time_facts(board.entries, "timesheet", "csv"),
         "tempo-timesheets.zip",
         "Work ID",
@@ -107,16 +107,16 @@ def tempo(book: Book, *, untyped: bool) -> Export:
             catch_all=[nobody | {client: CATCH_ALL}],
         ),
         {
-            "jira-issues.zip": {"issues.csv": _issue_list(board, book)},
-            "ninjaone-devices.zip": ninjaone_devices(book),
+            "jira-issues.zip": {"issues.csv": _issue_list(board, portfolio)},
+            "ninjaone-devices.zip": ninjaone_devices(portfolio),
         },
         settings=rules_text("type", _ISSUE_RULES),
     )
 
 
-def _tempo_time(board: Desk, book: Book) -> pd.DataFrame:
+def _tempo_time(board: Desk, portfolio: Portfolio) -> pd.DataFrame:
     entries = board.entries
-    key = pd.Series(_project_keys(board, book).to_numpy(), board.tickets["ticket_id"])
+    key = pd.Series(_project_keys(board, portfolio).to_numpy(), board.tickets["ticket_id"])
     project = entries["ticket_id"].map(key)
     return pd.DataFrame(
         {
@@ -133,9 +133,9 @@ def _tempo_time(board: Desk, book: Book) -> pd.DataFrame:
     )
 
 
-def _issue_list(board: Desk, book: Book) -> pd.DataFrame:
+def _issue_list(board: Desk, portfolio: Portfolio) -> pd.DataFrame:
     """Issues as CSV; dates such as 30/Jun/26 2:05 PM are Jira's default."""
-    tickets, project = board.tickets, _project_keys(board, book)
+    tickets, project = board.tickets, _project_keys(board, portfolio)
     day = "%d/%b/%y %-I:%M %p"
     return pd.DataFrame(
         {

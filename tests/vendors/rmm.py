@@ -4,15 +4,15 @@ import pandas as pd
 
 from rhem_lib.simulate.connectwise import SYSTEMS, by_day, rmm_names
 from rhem_lib.simulate.export import utc
-from rhem_lib.simulate.msp import Book
+from rhem_lib.simulate.msp import Portfolio
 
 
-def ninjaone_devices(book: Book) -> dict[str, pd.DataFrame]:
+def ninjaone_devices(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
     """NinjaOne: devices with their organization, times in seconds since 1970."""
-    listed = book.computers
+    listed = portfolio.computers
     classes = {"workstation": "WINDOWS_WORKSTATION", "server": "WINDOWS_SERVER", "network": "NMS_SWITCH"}
     number = listed["device_id"].astype("str")
-    client = rmm_names(book)
+    client = rmm_names(portfolio)
     table = pd.DataFrame(
         {
             "id": number,
@@ -31,9 +31,9 @@ def ninjaone_devices(book: Book) -> dict[str, pd.DataFrame]:
     return by_day("list", "json", table, listed["as_of"])
 
 
-def datto_devices(book: Book) -> dict[str, pd.DataFrame]:
+def datto_devices(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
     """Datto RMM: devices by site, times in milliseconds since 1970."""
-    listed = book.computers
+    listed = portfolio.computers
     number = listed["device_id"].astype("str")
     network = listed["kind"] == "network"
     kinds = {"workstation": "Desktop", "server": "Server", "network": "Network Device"}
@@ -42,7 +42,7 @@ def datto_devices(book: Book) -> dict[str, pd.DataFrame]:
         {
             "id": number,
             "uid": "d-" + number,
-            "siteName": rmm_names(book),
+            "siteName": rmm_names(portfolio),
             "hostname": listed["device"],
             "deviceType.category": category.mask(
                 (category == "Desktop") & (listed["device_id"] % 3 == 0), "Laptop"

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from vendors import WRITERS, vendor_book, write_vendor_sample
+from vendors import WRITERS, vendor_portfolio, write_vendor_sample
 
 import rhem_lib as rhem
 from rhem_lib.simulate.export import CATCH_ALL, OWN_COMPANY, agreement_periods
@@ -83,7 +83,7 @@ def check_agreements(work, book):
 def round_trip(folder, source, seed):
     size = {"clients": 2 + seed % 2, "months": 3 + seed % 2, "seed": seed, "source": source}
     truth = write_vendor_sample(folder, dirt="much", **size)
-    work, book, damage = rhem.load(folder), vendor_book(**size), planted(truth)
+    work, book, damage = rhem.load(folder), vendor_portfolio(**size), planted(truth)
     assert set(damage["reason"]) >= {"duplicate", "unreadable-hours", "impossible-date", "no-client", "catch-all"}
     check_quarantine(work, damage)
     check_entries(work, damage, book)
@@ -120,7 +120,7 @@ def test_a_wrong_time_zone_or_one_row_less_in_quarantine_would_be_noticed(tmp_pa
     work = rhem.load(tmp_path)
     check_quarantine(work, damage)
     with pytest.raises(AssertionError):
-        check_entries(work, damage, vendor_book(**size))
+        check_entries(work, damage, vendor_portfolio(**size))
     with pytest.raises(AssertionError):
         check_quarantine(work, damage[damage["reason"] != "no-date"])
 
@@ -154,7 +154,7 @@ def first_time_record(folder, archive):
 def test_each_system_writes_time_in_its_own_way(source, archive, column, write, tmp_path):
     size = {"clients": 2, "months": 1, "seed": 0, "source": source}
     write_vendor_sample(tmp_path, dirt="none", **size)
-    entries = vendor_book(**size).entries
+    entries = vendor_portfolio(**size).entries
     first = entries[entries["work_class"] != "unclassified"].iloc[0]
     assert first["hours"] < 1
     assert first_time_record(tmp_path, archive)[column] == write(first["hours"])
