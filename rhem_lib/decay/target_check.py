@@ -19,7 +19,7 @@ from rhem_lib.settings import Target
 LAST_MONTHS = 3
 FEWEST = 3  # clients in a group whose mean is worth a number
 CALENDAR = {
-    "drift": " Everyone's drift by calendar time is taken out.",
+    "drift": " Everyone's drift by calendar time is taken out, to the level of the first month of the data.",
     "open": " Whether hours fall with age or with the calendar cannot be told; any drift is left in.",
 }
 WHO = {"typical": "the typical client", "mean": "the mean of the clients", "portfolio": "the portfolio"}

@@ -10,7 +10,7 @@ import pandas as pd
 from rhem_lib.billing import BillingComparison
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
-from rhem_lib.language import count, mark, minutes, month_name, number, speaking, t
+from rhem_lib.language import count, mark, minutes, month, month_name, number, speaking, t
 from rhem_lib.metric import pooled_rhem, why_unmeasured
 from rhem_lib.review import claims
 from rhem_lib.review.appendix import PRESETS
@@ -416,9 +416,20 @@ def curve(b: PortfolioFacts) -> Section:
         t("The range at the start is {low} to {high} minutes.", low=start["low"], high=start["high"]),
         t("In month {n} it is {low} to {high}.", n=goal.months, low=low, high=high),
         t(reached, line=b.target),
+        *_drift(fit),
         _next_client(b),
     )
     return Section("curve", title, paragraphs, table, fit.text, "ages", (chart,), footnote=" ".join(paragraphs))
+
+
+def _drift(fit: DecayFit) -> list[str]:
+    """What moves all hours besides, where it is taken out of the curve."""
+    if fit.calendar.verdict != "drift":
+        return []
+    moves = mark("Besides, the hours of all clients rise by {share} a month; this curve is as of {month}.")
+    if fit.calendar.drift < 0:
+        moves = mark("Besides, the hours of all clients fall by {share} a month; this curve is as of {month}.")
+    return [t(moves, share=abs(fit.calendar.drift), month=month(fit.calendar.reference))]  # type: ignore[arg-type]
 
 
 def _next_client(b: PortfolioFacts) -> str:

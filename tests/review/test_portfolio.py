@@ -128,8 +128,8 @@ def test_the_samples_book_is_told_and_drawn(sample_book, sample_work, tmp_path):
 @pytest.mark.parametrize("usable", [True, False])
 def test_a_small_book_is_told_too(tmp_path, language, usable):
     panel, fit, test, hours = make_book()
-    known = {"usable": usable, "gate": SimpleNamespace(declines=usable), "kinds": None}
-    known["calendar"] = SimpleNamespace(verdict="none")
+    known = {"usable": usable, "gate": SimpleNamespace(declines=usable), "two_kinds": None}
+    known["calendar"] = SimpleNamespace(verdict="drift", drift=-0.03, reference=pd.Timestamp("2023-01-01"))
     fit = SimpleNamespace(**vars(fit) | known, predict=fit.predict, month_draws=fit.month_draws,
                           shape="exponential", text="The fit.",
                           new_client=lambda size: SimpleNamespace(low=3 * size, high=9 * size))  # fmt: skip
@@ -163,9 +163,13 @@ def test_decisions_ask_about_the_month_that_is_judged(sample_work, sample_panel)
             "Whether clients improve, or all hours fall, cannot be told",
         ),
         ({"fades": True}, "Recorded hours fall, but less may be written down"),
+        (
+            {"calendar": SimpleNamespace(verdict="drift", drift=-0.03, reference=pd.Timestamp("2023-01-01"))},
+            "A typical client goes from",
+        ),
     ],
 )
-def test_the_curve_names_no_typical_client_where_there_is_none(changes, title):
+def test_the_curve_claims_no_more_than_the_fit(changes, title):
     panel, fit, test, account = make_book()
     known = {"usable": True, "gate": SimpleNamespace(declines=True), "two_kinds": None, "fades": False}
     known["calendar"] = SimpleNamespace(verdict="none")
@@ -176,3 +180,5 @@ def test_the_curve_names_no_typical_client_where_there_is_none(changes, title):
     assert section.title.startswith(title)
     assert section.charts[0].startswith("The middle of two kinds") == ("two_kinds" in changes)
     assert "60 to 210 hours in its first year" in section.paragraphs[-1]
+    drifts = "the hours of all clients fall by 3% a month; this curve is as of January 2023." in section.footnote
+    assert drifts == (title == "A typical client goes from")
