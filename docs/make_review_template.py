@@ -90,9 +90,9 @@ LAYOUTS = {
     ),
     "Table": (Box("Table", "tbl", 10, (left(0), 4.1, wide(12), 12.5)), NOTE),
     "Table over text": (
-        Box("Table", "tbl", 10, (left(0), 4.1, wide(12), 7.7)),
-        Box("Left text", "body", 14, (left(0), 12.5, wide(6), 4.2)),
-        Box("Right text", "body", 15, (left(6), 12.5, wide(6), 4.2)),
+        Box("Table", "tbl", 10, (left(0), 4.1, wide(12), 6.5)),
+        Box("Left text", "body", 14, (left(0), 11.3, wide(6), 5.4)),
+        Box("Right text", "body", 15, (left(6), 11.3, wide(6), 5.4)),
         NOTE,
     ),
     "Table and text": (
@@ -105,7 +105,7 @@ LAYOUTS = {
 RULES = {  # above the texts of a layout: left, top, width in cm
     "Quarter": tuple((left(4 * i), 12.35, wide(4)) for i in range(3)),
     "Two charts": ((left(0), 12.1, wide(6)), (left(6), 12.1, wide(6))),
-    "Table over text": ((left(0), 12.1, wide(6)), (left(6), 12.1, wide(6))),
+    "Table over text": ((left(0), 10.9, wide(6)), (left(6), 10.9, wide(6))),
 }
 
 

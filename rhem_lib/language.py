@@ -180,6 +180,11 @@ def short_day(when: dt.date) -> str:
     return str(format_skeleton("MMMd", dt.datetime(when.year, when.month, when.day), locale=locale()))
 
 
+def first_line(text: str) -> str:
+    """Return the first line of a text."""
+    return text.partition("\n")[0]
+
+
 def sentence_case(text: str) -> str:
     """Return the text with its first letter large."""
     return text[:1].upper() + text[1:]

@@ -243,18 +243,21 @@ class Rule(_Section):
 class Action(_Section):
     """Something agreed with a client: what, who and by when."""
 
-    action: str = Field(min_length=1)
+    action: str = Field(min_length=1, description="a second line is smaller, here as in `why`")
     why: str = ""
     owner: str = Field(min_length=1)
     due: dt.date
-    cause: str = Field("", description="as in the review's causes: whether it fell is then reported")
+    cause: str = Field(
+        "", description="as in the review's causes: what it takes, and whether it fell, is reported"
+    )
+    decision: bool = Field(False, description="whether the client is asked for a yes or no")
     done: bool | dt.date = Field(False, description="true, or the day on which it was done")
 
 
 class Goal(_Section):
     """What a client wants to achieve, and where that is."""
 
-    goal: str = Field(min_length=1)
+    goal: str = Field(min_length=1, description="a second line is smaller, here as below")
     state: Literal["", "reached", "on-the-way", "at-risk"] = ""
     helped: str = Field("", description="how support helped")
     next: str = Field("", description="next step")

@@ -36,6 +36,7 @@ HATCHED = "hatched"
 MOST_LABELS, AGE_LABELS = 12, 6  # month labels along the axis; months between two labels of an age axis
 LABEL = 16  # points, of a range
 MOST_CHARACTERS, MOST_BARS = 26, 10  # of a bar's name; bars of causes
+FEW = 4  # forecasts that have room at least
 ROOM, ROOM_ABOVE = 1.3, 1.12  # top of the axis over the highest value, for labels of bars and of lines
 Paint = str | tuple[str, int]
 Line = tuple[Paint, float, str]  # colour, points, dash
@@ -364,7 +365,7 @@ def _peak_labels(rows: pd.DataFrame, out: pd.Series, free: Places) -> dict[int, 
             continue
         value, cause = number(rows["minutes"][i]), str(rows["label"][i])
         name = value if beside else f"{month_name(rows['month'][i])} {value}"
-        lines = (name, cause) if cause and i == highest else (name,)
+        lines = (name, *cause.split("\n")) if cause and i == highest else (name,)
         found[i] = Label(lines, free.put(i, rows["minutes"][i], lines, 14, "tlrb"), WARNING)
     return found
 
@@ -454,19 +455,21 @@ def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: 
 
 def forecasts_chart(room: Room, rows: pd.DataFrame, title: str) -> None:
     """Forecasts as hatched ranges, and what came as dots; the quarters in order."""
+    texts = {i: Label((number(v),), "r", BRAND) for i, v in enumerate(rows["came"].tolist())}
+    few = range(max(len(rows), FEW))  # bars of fewer would be too wide
+    rows = rows.reset_index(drop=True).reindex(few).fillna({"name": " "})
     low, high, came = (rows[c].to_numpy(float) for c in ("low", "high", "came"))
-    texts = {i: Label((number(v),), "r", BRAND) for i, v in enumerate(came.tolist())}
     series = [
         Series(t("From"), np.clip(low, 0, None), "bar"),
         Series(t("Forecast"), high - np.clip(low, 0, None), "bar", fill=HATCHED,
                points=dict.fromkeys(range(len(rows)), HATCHED)),
         Series(t("What came"), came, marker=("circle", 10, BRAND), labels=texts),
     ]  # fmt: skip
-    top = 1.1 * max(float(high.max()), float(came.max()), 1.0)
+    top = 1.1 * max(float(np.nanmax([high, came])), 1.0)
     _, frame = combine(room, rows["name"].map(plain).tolist(), series, top, (0.0, 0.02, 1.0, 0.76), gap=500)
     figures = "; ".join(
         f"{row.name}: {number(row.low)}-{number(row.high)}, {number(row.came)}"
-        for row in rows.itertuples(index=False)
+        for row in rows.dropna().itertuples(index=False)
     )
     describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
 
@@ -512,12 +515,13 @@ def change_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
     texts = {i: Label((signed(v, 1),), "outEnd", INK, 14, bold=False) for i, v in enumerate(values)}
     first = {0: WARNING} if values[0] > 0 else {}
     series = [Series(title, values, "bar", fill=MIDDLE, points=first, labels=texts)]
-    reach = 1.35 * max(float(np.abs(values).max()), 0.1)
+    least, most = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    label = 0.2 * max(most - least, 0.1)
     names = [_short(name) for name in shown["name"]]
-    chart, frame = combine(place, names, series, reach, (0.34, 0.0, 0.64, 1.0), gap=45, sideways=True)
+    chart, frame = combine(place, names, series, most + label, (0.34, 0.0, 0.64, 1.0), gap=45, sideways=True)
     plot = chart._chartSpace.chart.plotArea.find(qn("c:barChart"))
     plot.find(qn("c:grouping")).set("val", "clustered")
-    chart.value_axis.minimum_scale = -reach if values.min() < 0 else 0
+    chart.value_axis.minimum_scale = least - label if least < 0 else 0
     chart.category_axis.reverse_order = True
     chart.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
     figures = "; ".join(f"{name}: {signed(v, 1)}" for name, v in zip(shown["name"], values, strict=True))

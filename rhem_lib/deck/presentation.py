@@ -104,9 +104,10 @@ def _cover(deck: Deck, review: Review, brand: Brand, notes: bool) -> None:
     put(places["Prepared by"], [*when, t("Prepared by {msp}", msp=review.msp)])
     shown = [s for s in review.sections if s.shown]
     lines = [f"{i}   {_agenda(s)}" for i, s in enumerate(shown, 2) if not s.appendix]
+    asks = [i for i, s in enumerate(shown, 1) if not s.appendix and _asked(s)]
     last = t("Appendix")
     appendix = [f"{i}   {last}" for i, s in enumerate(shown, 2) if s.appendix][:1]
-    put(places["Agenda"], [t("Today"), *lines, *appendix], strong=(0,))
+    put(places["Agenda"], [t("Today"), *lines, *appendix], strong=(0, *asks))
     if notes:
         note(cover, t("Send the deck a day or two before the meeting."))
     logos = [(path, name, i) for i, (path, name) in enumerate(_logos(review, brand)) if path]
@@ -117,10 +118,13 @@ def _cover(deck: Deck, review: Review, brand: Brand, notes: bool) -> None:
 
 def _agenda(section: Section) -> str:
     """A line of the agenda; with the number of decisions where some are asked for."""
-    line = t(AGENDA[section.key]) if section.key in AGENDA else section.title
-    rows = section.table if section.key == "next" and section.table is not None else pd.DataFrame({"decision": []})
-    asked = int(rows["decision"].sum())
+    line, asked = t(AGENDA[section.key]) if section.key in AGENDA else section.title, _asked(section)
     return count(asked, "{line}: one decision", "{line}: {word} decisions", line=line) if asked else line
+
+
+def _asked(section: Section) -> int:
+    """How many decisions the page on what is next asks for."""
+    return int(section.table["decision"].sum()) if section.key == "next" and section.table is not None else 0
 
 
 def _logos(review: Review, brand: Brand) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -13,9 +13,9 @@ from rhem_lib.metric.decomposition import Moved, last_periods, split, why_moved
 from rhem_lib.metric.intervals import hour_limits, month_spread, pooled_rhem
 from rhem_lib.metric.measured import why_unmeasured
 from rhem_lib.metric.other_definitions import Definitions, definitions
-from rhem_lib.metric.panel import NOT_RECORDED, measure, reactive_entries
+from rhem_lib.metric.panel import NOT_RECORDED, measure, planned_hours, reactive_entries
 from rhem_lib.metric.patch_windows import PatchEffect, patch_effect
-from rhem_lib.metric.time_saved import given_back, staff_hours, time_given_back
+from rhem_lib.metric.time_saved import staff_hours, time_given_back
 
 __all__ = [
     "NOT_RECORDED",
@@ -30,12 +30,12 @@ __all__ = [
     "computer_table",
     "concentration",
     "definitions",
-    "given_back",
     "hour_limits",
     "last_periods",
     "measure",
     "month_spread",
     "patch_effect",
+    "planned_hours",
     "pooled_rhem",
     "reactive_entries",
     "split",

@@ -30,6 +30,7 @@ FEWEST_DAYS = 6  # usual working days a month, below which a month is not judged
 COUNTED = ("reactive_hours", "outside_hours", "unclassified_hours", "reactive_tickets", "squared_hours", "entries")
 NOT_RECORDED = mark("Not recorded")
 SINGLE = ("entry_id", "ticket_id", "parent_id", "client", "source_row")  # of entries; too fine to measure by
+PLANNED = ["scheduled", "project"]
 PARTS = ("reactive_hours", "reactive_tickets", "unclassified_hours", "squared_hours")
 Window = tuple[pd.Timestamp, pd.Timestamp]
 
@@ -238,6 +239,32 @@ def reactive_entries(work: Workspace, client: str) -> pd.DataFrame:
     table = to_pandas(rows.select(columns)).sort_values(["worked_on", "ticket_id", "hours"], ignore_index=True)
     begun = table["head"].where(table["hours"] > 0).dropna().drop_duplicates()
     return table.assign(first=table.index.isin(begun.index)).drop(columns="head")
+
+
+def planned_hours(work: Workspace, client: str) -> pd.DataFrame:
+    """Return one client's hours of planned work by month, on days in service.
+
+    Parameters
+    ----------
+    work : Workspace
+    client : str
+
+    Returns
+    -------
+    DataFrame
+        scheduled, project; indexed by the first day of the month.
+
+    Examples
+    --------
+    >>> import rhem_lib as rhem
+    >>> rhem.metric.planned_hours(rhem.load("data/sample"), "Nobody").empty
+    True
+    """
+    service = service_windows(work.clients, coverage(work))
+    rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
+    rows = rows.filter(inside, nw.col("client") == client, nw.col("work_class").is_in(PLANNED))
+    table = first_days(to_pandas(rows.group_by("client", "month", "work_class").agg(nw.col("hours").sum())))
+    return table.pivot_table("hours", "month", "work_class", "sum", observed=True).reindex(columns=PLANNED)
 
 
 def service_windows(clients: pd.DataFrame, window: Window) -> pd.DataFrame:

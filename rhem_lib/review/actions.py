@@ -1,7 +1,8 @@
 """What to do next, from the evidence: a cause above its own usual level, a defect, updates, records, the goal."""
 
+import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from rhem_lib.metric import NOT_RECORDED
 from rhem_lib.review import claims
 from rhem_lib.review.facts import Facts
 from rhem_lib.schema import has_flag
+from rhem_lib.settings import Action as AgreedAction
 
 MOST, FIRST = 3, 2  # actions, beside the goal; causes that come before all else
 LEAST_MINUTES = 5.0  # a week; less is not worth an action
@@ -43,6 +45,8 @@ class Action:
     cause: str = ""
     saves: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     decision: bool = False
+    owner: str = ""
+    due: dt.date | None = None
 
 
 def proposed(f: Facts) -> list[Action]:
@@ -54,6 +58,28 @@ def proposed(f: Facts) -> list[Action]:
     return [*[*causes[:FIRST], *others, *causes[FIRST:]][:MOST], *_goal(f)]
 
 
+def planned(f: Facts) -> list[Action]:
+    """Return the actions agreed for next quarter, each with what the data say of its cause; else the proposed."""
+    return [_agreed(f, given) for given in f.edition().actions] or proposed(f)
+
+
+def _agreed(f: Facts, given: AgreedAction) -> Action:
+    row = f.cause_row(given.cause)
+    known = Action(given.why, "", given.action, cause=given.cause, decision=given.decision, owner=given.owner,
+                   due=given.due)  # fmt: skip
+    if row is None or not row["problems"]:
+        return known
+    found, saves = given.why or f.cause(row["name"]), (row["excess"], row["excess_low"], row["excess_high"])
+    return replace(known, found=found, evidence=_evidence(row), saves=saves if row["excess"] > 0 else known.saves)
+
+
+def _evidence(row: pd.Series) -> str:
+    """The tickets of a cause, and its minutes now and usually, where there are earlier months."""
+    said = mark("{n} tickets; {took} minutes, usual {usual}") if np.isfinite(row["usual"]) else mark(
+        "{n} tickets; {took} minutes")  # fmt: skip
+    return t(said, n=row["problems"], took=row["minutes"], usual=row["usual"])
+
+
 def _causes(f: Facts) -> Iterator[Action]:
     """A cause above its own usual level, with tickets enough to look at."""
     rows = f.causes[(f.causes["name"] != NOT_RECORDED) & (f.causes["problems"] >= LEAST_TICKETS)]
@@ -61,10 +87,8 @@ def _causes(f: Facts) -> Iterator[Action]:
         given = {"cause": f.cause(row["name"]), "n": row["problems"]}
         rose = t("{cause} rose more than chance explains", **given)
         found = rose if row["rose"] else t("{cause} took more than usual", **given)
-        evidence = t("{n} tickets; {took} minutes, usual {usual}",
-                     n=row["problems"], took=row["minutes"], usual=row["usual"])  # fmt: skip
         saves = (row["excess"], row["excess_low"], row["excess_high"])
-        yield Action(found, evidence, _wording(f, row["name"], row["problems"]), _where(f, row["name"]),
+        yield Action(found, _evidence(row), _wording(f, row["name"], row["problems"]), _where(f, row["name"]),
                      row["name"], saves, decision=bool(row["rose"]))  # fmt: skip
 
 
@@ -158,7 +182,7 @@ def table_of(actions: list[Action], due: pd.Timestamp) -> pd.DataFrame:
     """Return the rows of the page on what is next."""
     rows = [
         {"found": a.found, "evidence": a.evidence, "action": a.action, "detail": a.detail, "saves": a.saves[0],
-         "saves_low": a.saves[1], "saves_high": a.saves[2], "owner": t("to agree"), "due": due,
+         "saves_low": a.saves[1], "saves_high": a.saves[2], "owner": a.owner or t("to agree"), "due": a.due or due,
          "decision": a.decision, "cause": a.cause}
         for a in actions
     ]  # fmt: skip

@@ -68,7 +68,8 @@ def _boxes(f: Facts) -> tuple[str, ...]:
     now, hours_are = f.now, t(f.settings.hours_are)
     return (
         t("What is counted: {preset}", preset=t(PRESETS[f.settings.preset])),
-        t("What is not: Planned maintenance, projects, onboarding and internal work."),
+        t("What is not: Planned maintenance ({scheduled} hours in the quarter), projects ({project} hours), "
+          "onboarding and internal work.", **_planned(f).sum().to_dict()),
         t("How it is divided: {hours} {hours_are} over {exposure} computer-months: {minutes}. Months are added up "
           "first and divided once (RHEM {rhem} h, definition {version}).",
           hours=number(now.hours, 1), hours_are=hours_are, exposure=number(now.exposure), minutes=now.minutes,
@@ -88,6 +89,7 @@ def counted(f: Facts) -> Section:
         t("Days with work"): rows["month"].dt.to_period("M").map(days).astype(float),
         t("Tickets begun"): rows["reactive_tickets"], t("Hours counted"): rows["reactive_hours"],
         t("Hours not classified"): rows["unclassified_hours"],
+        t("Planned maintenance hours"): _planned(f)["scheduled"], t("Project hours"): _planned(f)["project"],
     }  # fmt: skip
     table = pd.DataFrame([[item, *values.where(served, np.nan).tolist(), values.where(served).sum()]
                           for item, values in by_month.items()], columns=["item", *names, "quarter"])  # fmt: skip
@@ -101,6 +103,11 @@ def counted(f: Facts) -> Section:
                    footnote=note, appendix=True)  # fmt: skip
 
 
+def _planned(f: Facts) -> pd.DataFrame:
+    """Hours of planned work in the months of the quarter, a row each as in `in_quarter`."""
+    return f.planned.reindex(f.in_quarter["month"]).fillna(0.0).set_axis(f.in_quarter.index)
+
+
 def _methods(f: Facts) -> tuple[str, ...]:
     how = t(
         "How a forecast is made: The time falls from a starting level to a resting level. Your own months and "
@@ -110,7 +117,7 @@ def _methods(f: Facts) -> tuple[str, ...]:
         how = t("How a forecast is made: There is not enough data yet for one.")
     sure = t(
         "How sure we are: A range says where the figure would lie if chance had sent other tickets. We say up or "
-        "down only if the range of the change leaves out zero, and probably where it nearly does."
+        "down only if the 95 % range of the change leaves out zero, and probably if the 90 % range does."
     )
     return how, sure
 

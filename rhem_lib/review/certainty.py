@@ -1,7 +1,7 @@
 """How sure a difference is, and the words for it: one table for all degrees of certainty.
 
-A difference of two standard errors or more is firm, one of one or more is likely, anything less is within normal
-ups and downs. No other module compares a difference with its error.
+A difference of two standard errors or more is firm, one of one or more is likely (a change: of 1.645 or more),
+anything less is within normal ups and downs. No other module compares a difference with its error.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import numpy as np
 from rhem_lib.language import mark, t
 
 FIRM, LIKELY = 2.0, 1.0  # standard errors
+MOVED = 1.645  # for a change to be likely: most quarters do not move, and a tenth of those may seem to
 Z95 = 1.96  # half-width of a 95 % interval in standard errors
 STEPS = {"unclear": 0, "likely": 1, "firm": 2}  # away from the middle of a ladder
 Ladder = tuple[str, str, str, str, str]  # firm and likely less, unclear, likely and firm more
@@ -66,6 +67,7 @@ class Difference:
 
     value: float
     se: float
+    likely: float = LIKELY
 
     @property
     def sure(self) -> str:
@@ -75,7 +77,7 @@ class Difference:
             return "unclear"
         if self.se > 0 and size >= FIRM * self.se:
             return "firm"
-        return "likely" if size >= LIKELY * self.se else "unclear"
+        return "likely" if size >= self.likely * self.se else "unclear"
 
     @property
     def more(self) -> bool:

@@ -123,7 +123,12 @@ def outlook(f: Facts) -> str:
     if not f.ahead.known:
         return t("There is not enough data yet for a forecast.")
     ahead = {"value": f.ahead.value, "low": f.ahead.low, "high": f.ahead.high}
-    expected = t("For the next quarter we expect {value} minutes ({low} to {high}).", **ahead)
+    said = mark("For the next quarter we expect {value} minutes ({low} to {high}).")
+    if f.classified < CLASSIFIED:
+        said = mark(
+            "For the next quarter we expect {value} minutes ({low} to {high}) of work that can be classified."
+        )
+    expected = t(said, **ahead)
     if not f.forecast.known or f.forecast.low <= f.now.minutes <= f.forecast.high:
         return expected
     return expected + " " + t("That takes what was unusual in this quarter for passing.")
@@ -193,7 +198,7 @@ def given_back(f: Facts) -> str:
     """Title of the time given back, a range; nothing unless the start was measured and the range leaves 0."""
     if f.first is None or f.classified < CLASSIFIED:
         return ""
-    spared = f.now.hours_given_back(f.first)
+    spared = f.now.hours_given_back(f.first).rounded
     given = {"start": start(f), "hours": _hours(f)}
     if spared.low > 0:
         return t("You needed {low} to {high} fewer {hours} this quarter than at the pace of {start}",
@@ -241,6 +246,9 @@ def outside(f: Facts) -> tuple[str, pd.DataFrame]:
     if served.empty:
         return t("These are the months so far; there is no normal range yet"), above
     n = len(served)
+    if above.empty and f.classified < CLASSIFIED:
+        return t("These months may lie higher than shown: {share} of the hours could not be classified",
+                 share=1 - f.classified), above  # fmt: skip
     if above.empty and below.empty:
         title = count(n, "The month was in its normal range", "All {n} months were in their normal range")
         title = t("Both months were in their normal range") if n == 2 else title
@@ -249,12 +257,20 @@ def outside(f: Facts) -> tuple[str, pd.DataFrame]:
         top = served.loc[[served["minutes"].idxmax()]]
         return _with_cause(f, title, top), above
     rows = above if len(above) else below
-    listed = [month_name(month) for month in rows["month"]]
-    pair = t("{first} and {second}", first=listed[0], second=listed[-1])
-    names = (listed[0], pair, t("All {n} months", n=n))[min(len(listed), 3) - 1]
     over = mark("{months} went above the normal range")
-    title = t(over if len(above) else mark("{months} stayed below the normal range"), months=names)
+    inside = served.drop(index=[*above.index, *below.index])
+    if len(above) and 0 < len(inside) < n and below.empty:
+        over = mark("{months} went above the normal range, {others} did not")
+    title = t(over if len(above) else mark("{months} stayed below the normal range"),
+              months=_months(rows), others=_months(inside))  # fmt: skip
     return (_with_cause(f, title, above.nlargest(1, "minutes")) if len(above) else title), above
+
+
+def _months(rows: pd.DataFrame) -> str:
+    """The names of one, two or all three months."""
+    listed = [month_name(month) for month in rows["month"]] or [""]
+    pair = t("{first} and {second}", first=listed[0], second=listed[-1])
+    return (listed[0], pair, t("All {n} months", n=len(listed)))[min(len(listed), 3) - 1]
 
 
 def _with_cause(f: Facts, title: str, rows: pd.DataFrame) -> str:
@@ -337,8 +353,10 @@ def top_causes(f: Facts) -> str:
     if len(known) < 2:
         return top_cause(f)
     first, second = (f.cause(name, inside=True) for name in known["name"])
-    return t("{first} and {second} took {share} of the time", first=first, second=second,
-             share=float(known["share"].sum()))  # fmt: skip
+    took = mark("{first} and {second} took {share} of the time")
+    if f.classified < CLASSIFIED:
+        took = mark("{first} and {second} took {share} of the classified time")
+    return t(took, first=first, second=second, share=float(known["share"].sum()))
 
 
 def together(f: Facts) -> str:
@@ -377,6 +395,8 @@ def classified(f: Facts) -> tuple[str, float]:
     """Title of the data: the share of the hours that could be classified, and the months without a figure."""
     share, gaps = f.classified, int(f.in_quarter["minutes"].isna().sum())
     text = percent(np.floor(100 * share) / 100)
+    if not (gaps or f.in_quarter[["reactive_hours", "unclassified_hours"]].any(axis=None)):
+        return t("There were no hours to classify in this quarter, and no month is missing"), share
     if gaps:
         return count(gaps, "{share} of this quarter's hours could be classified; {n} month has no figure",
                      "{share} of this quarter's hours could be classified; {n} months have no figure",

@@ -1,7 +1,7 @@
 """The numbers of one client's quarter, from the panel, the decay fits and the client's entries."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from rhem_lib.metric import (
     hour_limits,
     month_spread,
 )
-from rhem_lib.review.certainty import Z95, Difference
+from rhem_lib.review.certainty import MOVED, Z95, Difference
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
@@ -54,12 +54,19 @@ class Range:
         """Whether there is such a number."""
         return bool(np.isfinite(self.value))
 
+    @property
+    def rounded(self) -> "Range":
+        """Return the range in whole numbers, where its larger limit has two digits and the smaller one is no 0."""
+        ends = sorted((abs(self.low), abs(self.high)))
+        return Range(*map(float, np.round([*vars(self).values()]))) if ends[0] >= 0.5 and ends[1] >= 10 else self
+
     def times(self, factor: float) -> "Range":
         """Return the range times 1 or -1."""
         return self if factor > 0 else Range(-self.value, -self.high, -self.low)
 
 
 UNKNOWN = Range(np.nan, np.nan, np.nan)
+NO_HOURS = pd.DataFrame({"scheduled": [], "project": []}, pd.DatetimeIndex([], name="month"))
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class Level:
         """Return the change from an earlier level, by the chance of tickets and by how much months differ."""
         months = [level.spread * level.minutes / np.sqrt(level.months) for level in (self, before)]
         error = float(np.linalg.norm([self.se, before.se, *months])) if se is None else se
-        return Difference(self.minutes - before.minutes, error)
+        return Difference(self.minutes - before.minutes, error, MOVED)
 
     def hours_given_back(self, start: "Level") -> Range:
         """Return the hours that this took less than at the pace of the start, with a 95 % range."""
@@ -168,6 +175,8 @@ class Facts:
         (minutes of work a week above usual, with excess_low and excess_high, 90 %).
     past : tuple of Past
         What earlier editions printed, oldest first.
+    planned : DataFrame
+        Hours of scheduled and of project work by month (`planned_hours`).
     """
 
     client: str
@@ -194,6 +203,7 @@ class Facts:
     computers: pd.DataFrame
     patches: PatchEffect | None = None
     past: tuple[Past, ...] = ()
+    planned: pd.DataFrame = field(default_factory=lambda: NO_HOURS)
 
     @property
     def own(self) -> ClientSettings:
@@ -252,10 +262,7 @@ class Facts:
     @property
     def change(self) -> Difference | None:
         """The quarter less the quarter before; None without one, or where too few hours could be classified."""
-        last = self.start - pd.DateOffset(months=3)
-        before = self.months[self.months["month"].between(last, self.start, inclusive="left")]
-        known = min(self.classified, share_classified(before)) >= CLASSIFIED
-        return self.now.since(self.before) if self.before and known else None
+        return change_of(self.now, self.before, self.months, self.start)
 
     @property
     def beyond_target(self) -> Difference:
@@ -266,6 +273,12 @@ class Facts:
         )
         return Difference(beyond.value, np.inf) if decide else beyond
 
+    def cause_row(self, name: str) -> pd.Series | None:
+        """Return the row of a cause by its own name or a reader's; None where there is no such cause."""
+        names = [(name.casefold(), self.cause(name).casefold()) for name in self.causes["name"]]
+        found = self.causes[[bool(name) and name.casefold() in pair for pair in names]]
+        return found.iloc[0] if len(found) else None
+
     def cause(self, name: str, inside: bool = False) -> str:
         """Return a cause as a reader sees it, at the start of a sentence or inside it."""
         return plain_cause(name, inside)
@@ -275,6 +288,13 @@ def share_classified(months: pd.DataFrame) -> float:
     """Return the share of the hours of some months that could be classified."""
     counted, open_hours = months[["reactive_hours", "unclassified_hours"]].sum().tolist()
     return counted / (counted + open_hours) if counted + open_hours > 0 else 1.0
+
+
+def change_of(now: Level, before: Level | None, months: pd.DataFrame, start: pd.Timestamp) -> Difference | None:
+    """Return the change of a client's quarter; None where too few hours of either are classified."""
+    last = months["month"].between(start - pd.DateOffset(months=3), start, inclusive="left")
+    known = min(share_classified(months[m]) for m in (last, months["month"] >= start)) >= CLASSIFIED
+    return now.since(before) if before and known else None
 
 
 def plain_cause(name: str, inside: bool = False) -> str:
@@ -307,7 +327,7 @@ def gather(
     months, left = _calendar(panel, client, start, end)
     served = months[months["exposure"] > 0]
     entries = entries[entries["worked_on"].dt.to_period("M").isin(served["month"].dt.to_period("M"))]
-    level, month_of, age = _levels_of(panel, client, served), served["month"], served["age_end"]
+    level, month_of, age = levels_of(panel, client, served), served["month"], served["age_end"]
     now = level(mark("this quarter"), month_of >= start)
     if now is None:
         raise _no_exposure(panel, client, quarter)
@@ -415,10 +435,13 @@ def _no_exposure(panel: pd.DataFrame, client: str, quarter: str) -> NotEnoughDat
     return NotEnoughData(what, where=client, fix=fix)
 
 
-def _levels_of(panel: pd.DataFrame, client: str, served: pd.DataFrame) -> Callable[[str, pd.Series], Level | None]:
+def levels_of(
+    panel: pd.DataFrame, client: str, served: pd.DataFrame, spread: float | None = None
+) -> Callable[[str, pd.Series], Level | None]:
     """Return the function that pools some months in service; None where there are none."""
+    spread = month_spread(panel) if spread is None else spread
     sums = ["exposure", "reactive_hours", "reactive_tickets", "squared_hours"]
-    history, spread = panel.loc[panel["exposure"] > 0, ["client", *sums]], month_spread(panel)
+    history = panel.loc[panel["exposure"] > 0, ["client", *sums]]
 
     def level(label: str, chosen: pd.Series) -> Level | None:
         total = served.loc[chosen, sums].sum()

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import month_span, number, short_day, t
+from rhem_lib.language import first_line, month_span, number, t
 from rhem_lib.review.certainty import Difference
 from rhem_lib.review.facts import Facts, Past
 from rhem_lib.schema import quarter_bounds
@@ -79,23 +79,18 @@ def _done(action: Action, by: pd.Timestamp) -> bool:
 def _row(f: Facts, action: Action) -> list[object]:
     done = _done(action, f.end)
     late = not done and action.due < f.end.date()
-    said = (
-        t("● Kept") if done else t("○ Open since {due}", due=short_day(action.due)) if late else t("○ On the way")
-    )
+    said = t("● Kept") if done else t("▲ Overdue") if late else t("○ On the way")
     state = "kept" if done else "late" if late else "open"
     cause, effect, before, now = _effect(f, action.cause)
-    return [action.action, action.owner, pd.Timestamp(action.due), state, said, cause, effect, before, now]
+    name = first_line(action.action)
+    return [name, action.owner, pd.Timestamp(action.due), state, said, cause, effect, before, now]
 
 
 def _effect(f: Facts, name: str) -> tuple[str, str, float, float]:
     """What became of a promise's cause: its minutes before and now, and how sure the change is."""
-    plain = [f.cause(cause).casefold() for cause in f.causes["name"]]
-    known = [
-        name.casefold() in (cause.casefold(), words) for cause, words in zip(f.causes["name"], plain, strict=True)
-    ]
-    if not name or not any(known):
+    row = f.cause_row(name)
+    if row is None:
         return name or "–", t("Not measured"), np.nan, np.nan
-    row = f.causes[known].iloc[0]
     before, now = float(row["minutes_before"]), float(row["minutes"])
-    shown = f"{f.cause(row['name'])} {number(before)} → {number(now)}"
+    shown = f"{f.cause(row['name'])} {number(before, 1)} → {number(now, 1)}"
     return shown, Difference(now - before, float(row["change_se"])).say("cause"), before, now

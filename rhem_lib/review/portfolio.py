@@ -1,5 +1,6 @@
 """The portfolio's quarter for the MSP's leadership, as a `Review` of all clients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from rhem_lib.billing import BillingComparison
 from rhem_lib.decay import DecayFit
 from rhem_lib.errors import NotEnoughData
 from rhem_lib.language import count, mark, minutes, month, month_name, number, speaking, t
-from rhem_lib.metric import pooled_rhem, why_unmeasured
+from rhem_lib.metric import month_spread, why_unmeasured
 from rhem_lib.review import claims
 from rhem_lib.review.appendix import PRESETS
 from rhem_lib.review.certainty import Z95, Difference
-from rhem_lib.review.facts import Fits, Level, forecast_of, words
+from rhem_lib.review.facts import Fits, Level, change_of, forecast_of, levels_of, words
 from rhem_lib.review.review import Review, brand_of, fits_of, of_settings
 from rhem_lib.review.section import Section
 from rhem_lib.review.story import levels, spread
@@ -180,16 +181,9 @@ def _by_client(
     """Return the clients in order of need: risen first, then hours above the line; with their own forecasts."""
     table = pd.DataFrame({"minutes": 60 * now["reactive_hours"] / now["exposure"]})
     table["excess"] = (table["minutes"] - target).clip(lower=0) / 60 * now["exposure"]
-    own, quarters = pooled_rhem(served, by=["quarter", "client"]).set_index("quarter"), pd.Period(start, "Q")
-    levels = [
-        own[own.index == str(quarters - back)].set_index("client")[["rhem_h", "low", "high"]].reindex(now.index)
-        * 60
-        for back in (0, 1)
-    ]
-    errors = np.hypot(*((level["high"] - level["low"]) / (2 * Z95) for level in levels))
-    table["before"] = levels[1]["rhem_h"]
-    moved = zip(table["minutes"] - table["before"], errors, strict=True)
-    table["change"] = [Difference(by, se) for by, se in moved]
+    owns, by_months = dict(list(served.groupby("client"))), month_spread(served)
+    moved = [_moved(levels_of(served, name, owns[name], by_months), owns[name], start) for name in now.index]
+    table["before"], table["change"] = zip(*moved, strict=True)
     table["rose"] = [change.more for change in table["change"]]
     said = [forecast_of(fits.earlier, name, served[(served["client"] == name) & (served["month"] >= start)])
             for name in table.index]  # fmt: skip
@@ -203,6 +197,13 @@ def _by_client(
     over = (table["minutes"] > table["forecast_high"]).astype(int) + table["rose"]
     ordered = table.assign(need=over).sort_values(["need", "excess"], ascending=False, kind="stable")
     return ordered.drop(columns="need").rename_axis("client").reset_index()
+
+
+def _moved(level: Callable, own: pd.DataFrame, start: pd.Timestamp) -> tuple[float, Difference]:
+    """Return a client's minutes in the quarter before, and its change as its own review has it."""
+    last = own["month"].between(start - pd.DateOffset(months=3), start, inclusive="left")
+    now, before = level("", own["month"] >= start), level("", last)
+    return before.minutes if before else np.nan, change_of(now, before, own, start) or claims.UNCHANGED
 
 
 def build_portfolio(
@@ -520,7 +521,7 @@ def method(b: PortfolioFacts) -> Section:
         t("In the study this is called RHEM: reactive hours per endpoint per month, definition {version}.",
           version=METRIC_VERSION),
         t("A typical client is the one in the middle; the average of all clients lies higher."),
-        t("Up and down are said of a difference of two standard errors or more, probably of one or more."),
+        t("Up and down are said of a change of two standard errors or more, probably of 1.6 or more."),
     )  # fmt: skip
     title = t("This is what counts as {what} time", **words(b.settings.hours_are))
     return Section("method", title, paragraphs, appendix=True)

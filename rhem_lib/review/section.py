@@ -91,7 +91,8 @@ def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
     if isinstance(value, pd.Timestamp):
         return short_day(value), ""
     if not isinstance(value, float):
-        return str(value), str(record.get(second, ""))
+        text, _, rest = str(value).strip().partition("\n")
+        return text, rest or str(record.get(second, ""))
     if column == "change":
         return signed(value, 1), ""
     return (percent(value) if column == "share" else number(value, _digits(record, column))), ""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rhem_lib.language import count, locale, mark, month_span, number, sentence_case, short_day, t
+from rhem_lib.language import count, first_line, locale, mark, month_span, number, sentence_case, short_day, t
 from rhem_lib.metric import NOT_RECORDED, split, staff_hours
 from rhem_lib.review import actions, claims, ledger
 from rhem_lib.review.facts import CLASSIFIED, Facts, Level, Range
@@ -101,8 +101,11 @@ def _did(f: Facts) -> str:
     if len(two) < 2:
         return t("What took the time: {top}.", top=sentence_case(claims.top_cause(f)))
     first, second = two[["name", "share"]].to_numpy().tolist()
-    return t("What took the time: {first} took {one} and {second} {two}.", first=f.cause(first[0]),
-             one=_percent(first[1]), second=f.cause(second[0], inside=True), two=_percent(second[1]))  # fmt: skip
+    said = mark("What took the time: {first} took {one} and {second} {two}.")
+    if f.classified < CLASSIFIED:
+        said = mark("What took the classified time: {first} took {one} and {second} {two}.")
+    return t(said, first=f.cause(first[0]), one=_percent(first[1]), second=f.cause(second[0], inside=True),
+             two=_percent(second[1]))  # fmt: skip
 
 
 def _percent(share: float) -> str:
@@ -111,10 +114,10 @@ def _percent(share: float) -> str:
 
 def _need(f: Facts) -> str:
     """Which decisions the last page asks for."""
-    asked = [a for a in actions.proposed(f) if a.decision] if not f.edition().actions else []
+    asked = [a for a in actions.planned(f) if a.decision]
     if not asked:
         return t("What we need: Nothing today; no decision is open.")
-    listed = "; ".join(_lower(a.action) for a in asked)
+    listed = "; ".join(_lower(first_line(a.action)) for a in asked)
     return count(len(asked), "What we need: One decision: {listed}.",
                  "What we need: {Word} decisions: {listed}.", listed=listed)  # fmt: skip
 
@@ -129,8 +132,7 @@ def minutes_by_month(f: Facts) -> Section:
     table = f.months[["month", "minutes", "normal_low", "normal_high"]].assign(kind="month", label="")
     for _, row in above.iterrows():
         cause = claims.peak_cause(f, row["month"])
-        share = t("{n} by {cause}", n=cause[2], cause=f.cause(cause[0], inside=True)) if cause else ""
-        table.loc[table["month"] == row["month"], "label"] = share
+        table.loc[table["month"] == row["month"], "label"] = _by_cause(f, *cause) if cause else ""
     ahead = t("{value} ({low} to {high})", value=f.ahead.value, low=f.ahead.low, high=f.ahead.high)
     table = pd.concat([table, f.ahead_months.assign(kind="ahead", label=ahead)], ignore_index=True)
     table["quarter"], table["target"] = table["month"].between(f.start, f.end - pd.Timedelta(days=1)), f.target
@@ -156,6 +158,13 @@ def minutes_by_month(f: Facts) -> Section:
         (unit,),
         footnote=f"{gaps} {band}".strip(),
     )
+
+
+def _by_cause(f: Facts, name: str, _: float, minutes: float) -> str:
+    """How much of a month a cause took, and usually takes."""
+    usual = f.causes.set_index("name")["usual"].get(name, np.nan)
+    said = mark("{n} by {cause},\nusually {usual}") if np.isfinite(usual) else mark("{n} by {cause}")
+    return t(said, n=minutes, cause=f.cause(name, inside=True), usual=float(usual))
 
 
 def why(f: Facts) -> Section | None:
@@ -215,7 +224,7 @@ def promises(f: Facts) -> Section | None:
         title = t("{title}; still open: {action} ({owner}, due {due})", title=title, action=first["promise"],
                   owner=first["owner"], due=short_day(first["due"]))  # fmt: skip
     paragraphs = [t("This quarter: {came}", came=claims.forecast(f.now.minutes, f.forecast)[1]),
-                  t("Next quarter: {outlook}", outlook=claims.outlook(f)), restated]  # fmt: skip
+                  claims.outlook(f), restated]  # fmt: skip
     heads = {"promise": t("Promise"), "owner": t("Owner"), "due": t("Due"), "said": t("State"),
              "cause": t("Its cause"), "effect": t("What it changed")}  # fmt: skip
     note = t("Its cause: minutes per computer and month in the quarter before and in this one.")
@@ -251,10 +260,12 @@ def worth(f: Facts) -> Section | None:
         ("hours", t("since then"), f.since),
     ]
     less = 1.0 if f.now.minutes < f.first.minutes else -1.0
-    rows += [(kind, item, s.hours_given_back(f.first).times(less)) for kind, item, s in spans if s is not None]
+    rows += [
+        (kind, item, s.hours_given_back(f.first).rounded.times(less)) for kind, item, s in spans if s is not None
+    ]
     shown = [(kind, sentence_case(item), r.value, r.low, r.high) for kind, item, r in rows if r.known]
     table = pd.DataFrame(shown, columns=["kind", "item", "value", "low", "high"])
-    now = f.now.hours_given_back(f.first).times(less)
+    now = f.now.hours_given_back(f.first).rounded.times(less)
     fewer = less > 0
     left = (
         t("Your start: measured, not assumed: {minutes} in {start}.", minutes=f.first.minutes, start=started),
@@ -290,17 +301,13 @@ def _staff(f: Facts, spared: Range) -> str:
 
 def next_steps(f: Facts) -> Section:
     """What we found, what we propose, what it saves, who does it, and what the client decides."""
-    agreed, due = f.edition().actions, f.end + pd.DateOffset(months=1) - pd.Timedelta(days=1)
-    made = actions.proposed(f)
-    table = actions.table_of(made, due)
+    made = actions.planned(f)
+    table = actions.table_of(made, f.end + pd.DateOffset(months=1) - pd.Timedelta(days=1))
     title = _next_title(made)
     notes = t("Saves: minutes of {what} a week above each cause's own usual level, 90 % range.", **f.words)
-    if agreed:
-        notes = t("The data suggest: {actions}.", actions="; ".join(a.action for a in made) or "–")
-        given = [actions.Action(a.why, "", a.action, cause=a.cause) for a in agreed]
-        table = actions.table_of(given, due).assign(owner=[a.owner for a in agreed], due=[a.due for a in agreed])
-        title = count(len(given), "We plan one action for next quarter, with owner and date",
-                      "We plan {word} actions for next quarter, each with owner and date")  # fmt: skip
+    if f.edition().actions:
+        suggested = "; ".join(a.action for a in actions.proposed(f)) or "–"
+        notes = f"{notes} {t('The data suggest: {actions}.', actions=suggested)}"
     heads = {"found": t("What we found"), "action": t("What we propose"), "saves": t("Saves a week"),
              "owner": t("Owner"), "due": t("By"), "decision": t("Your decision")}  # fmt: skip
     if not len(table):
@@ -309,24 +316,27 @@ def next_steps(f: Facts) -> Section:
         heads.pop("saves")
     note = t("Saves: minutes of {what} a week above the cause's own level of the year before, for {n} computers; "
              "90 % ranges.", what=f.words["what"], n=f.computers_now)  # fmt: skip
-    paragraphs = tuple(f"{row['action']} ({row['found']})." if row["found"] else f"{row['action']}."
-                       for _, row in table.iterrows())  # fmt: skip
+    paragraphs = tuple(f"{action} ({found})." if found else f"{action}."
+                       for action, found in table[["action", "found"]].map(first_line).to_numpy())  # fmt: skip
     return Section("next", title, paragraphs, table.astype({"due": "datetime64[us]"}), notes, "plan", heads=heads,
                    footnote=note if "saves" in heads else "")  # fmt: skip
 
 
 def _nothing_to_do(f: Facts, notes: str) -> Section:
     """What was looked at, where nothing is proposed."""
+    least = {"n": actions.LEAST_TICKETS, "least": actions.LEAST_MINUTES}
     found = {
         t("Causes of the work"): t(
-            "None took {least} minutes a week more than usual", least=actions.LEAST_MINUTES
+            "None with {n} tickets or more took {least} minutes a week more than usual", **least
         ),
         t("Next quarter"): claims.outlook(f),
         t("Goal"): claims.goal(f),
     }
     table = pd.DataFrame({"question": list(found), "found": list(found.values()), "decision": False})
     heads = {"question": t("What we looked at"), "found": t("What we found")}
-    title = t("No action is needed: nothing is above its usual level")
+    high = len(claims.outside(f)[1]) or f.beyond_target.more or (f.change and f.change.more)
+    title = t("We propose no action: no cause stands out that one could lower") if high else t(
+        "No action is needed: nothing is above its usual level")  # fmt: skip
     return Section("next", title, (claims.outlook(f), claims.goal(f)), table, notes, "plan", heads=heads)
 
 
@@ -341,7 +351,10 @@ def _next_title(made: list[actions.Action]) -> str:
     elif made and asked == len(made):
         return count(asked, "One step for next quarter needs your decision: {first}",
                      "{Word} steps for next quarter need your decision: {first}, and more",
-                     first=_lower(made[0].action))  # fmt: skip
+                     first=_lower(first_line(made[0].action)))  # fmt: skip
+    elif made and made[0].owner:
+        title = count(len(made), "We plan one action for next quarter, with owner and date",
+                      "We plan {word} actions for next quarter, each with owner and date")  # fmt: skip
     else:
         title = step_title(len(made))
     if not asked:
@@ -362,7 +375,7 @@ def goals(f: Facts) -> Section | None:
         return None
     title = count(len(given), "This is the goal that we work for; does it still hold?",
                   "These are the {n} goals that we work for; do they still hold?")  # fmt: skip
-    by_state = {state: [g.goal for g in given if g.state == state] for state in STATES}
+    by_state = {state: [first_line(g.goal) for g in given if g.state == state] for state in STATES}
     if any(g.state for g in given):
         title = count(len(given), "We reached {reached} of {n} goal", "We reached {reached} of {n} goals",
                       reached=len(by_state["reached"]))  # fmt: skip
@@ -372,10 +385,10 @@ def goals(f: Facts) -> Section | None:
             title = t(said, title=title, goal=(late or going)[0])
     table = pd.DataFrame([{"goal": g.goal, "said": t(STATES[g.state]), "helped": g.helped, "step": g.next,
                            "state": g.state} for g in given])  # fmt: skip
-    names = {"goal": t("Your goal"), "said": t("State"), "helped": t("How support helped"), "step": t("Next step")}
-    heads = {column: head for column, head in names.items() if (table[column] != "").any()}
-    return Section("goals", title, tuple(g.goal for g in given), table, t("Ask whether the goals still hold."),
-                   "plan", heads=heads)  # fmt: skip
+    heads = {"goal": t("Your goal"), "said": t("State"), "helped": t("How support helped"), "step": t("Next step")}
+    heads = {column: head for column, head in heads.items() if (table[column] != "").any()}
+    names = tuple(first_line(g.goal) for g in given)
+    return Section("goals", title, names, table, t("Ask whether the goals still hold."), "plan", heads=heads)
 
 
 def pages(f: Facts) -> list[Section]:

@@ -365,16 +365,17 @@ def study_jobs(key: str, quarter: str, target: Path) -> Iterator[Job]:
     """Yield the notebooks about all clients; they open the tables prepared under `key`."""
     workspace = os.path.relpath(target.parent / "data", target / "study")
     more = {
-        "02_rhem": {"quarter": quarter},
-        "03_onboarding_decay": {"quarter": quarter},
+        "02_rhem": {"quarter": quarter, "tables": "02_rhem.xlsx"},
+        "03_onboarding_decay": {"quarter": quarter, "tables": "03_onboarding_decay.xlsx"},
         "04_fixed_fee": {"quarter": quarter, "registered": "../run.json"},
         "06_portfolio": {"quarter": quarter, "deck": "portfolio.pptx"},
     }
-    decks = {"06_portfolio": [f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")]}
+    beside = {"06_portfolio": [f"study/portfolio.{kind}" for kind in ("pptx", "xlsx", "csv")]}
+    beside |= {name: [f"study/{given['tables']}"] for name, given in more.items() if "tables" in given}
     for name in STUDY:
         simulated = name == "05_known_truth"
         given = {"dirt": "some"} if simulated else {"workspace": workspace, **more.get(name, {})}
-        outputs = (f"study/{name}.html", *decks.get(name, []), f"study/{name}.ipynb")
+        outputs = (f"study/{name}.html", *beside.get(name, []), f"study/{name}.ipynb")
         about = {} if simulated else {"data": key}
         yield Job("study", title_of(name), name, "study", name, given, outputs, about=about)
 

@@ -15,6 +15,7 @@ import pytest
 from deck_check import problems
 from PIL import Image
 from pptx import Presentation
+from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.util import Cm, Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
@@ -23,7 +24,7 @@ from rhem_lib.deck.places import Places
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import SettingsError
 from rhem_lib.language import number, percent
-from rhem_lib.settings import Brand, QuarterSettings, Settings, Value
+from rhem_lib.settings import Brand, ClientSettings, QuarterSettings, Settings, Value
 
 NAMES = (
     "../../etc/passwd",
@@ -407,11 +408,32 @@ def test_labels_keep_clear_of_lines_and_of_each_other():
 
 
 def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
-    cells = [[("Action", ""), ("By", "")], [("words " * 40, ""), ("Jul 31", "")]]
+    cells = [[("Action", "", True), ("By", "", True)], [("words " * 40, "", True), ("Jul 31", "", True)]]
     wide, narrow = table._widths(cells, Cm(20), table.LARGEST)
     assert (
         wide + narrow == pytest.approx(Cm(20)) and len(fit_text.wrap("Jul 31", narrow / Pt(1) - 10, 16, True)) == 1
     )
+
+
+def test_a_table_is_a_little_smaller_where_no_cell_then_wraps():
+    def fitted(text):
+        cells = [[("Action", "", True)], *[[(text, "", False)]] * 3]
+        return table._fit(cells, Cm(10), Cm(12))[0]
+
+    width = (Cm(10) - 2 * table.PADDING) / Pt(1) * 0.98
+    long = next(text for n in range(99) if fit_text.text_width(text := "w " + "i " * n, 16) > width)
+    assert fitted("short") == 16 and fitted(long) == 15 and fitted(f"{long} {long}") == 16
+
+
+def test_states_have_the_colour_of_their_mark(tmp_path):
+    goals = [{"goal": "An audit\nin October", "state": state} for state in ("reached", "on-the-way", "at-risk")]
+    own = Settings(name="M", clients={"Harbour Dental": ClientSettings(goals=goals)})
+    path = write(make_review(settings=own), tmp_path / "d.pptx")
+    frames = [s for slide in Presentation(path).slides for s in slide.shapes if s.has_table]
+    cells = [c for f in frames for row in f.table.rows for c in row.cells if c.text[:1] in table.MARKS]
+    found = {c.text[:1]: c.text_frame.paragraphs[0].runs[0].font.color.theme_color for c in cells}
+    assert {mark: MSO_THEME_COLOR.to_xml(colour) for mark, colour in found.items()} == table.MARKS
+    assert any(c.text == "An audit\nin October" for f in frames for c in f.table.iter_cells())
 
 
 @pytest.mark.slow

@@ -234,3 +234,12 @@ def test_months_above_the_axis_are_marked_and_counted():
     assert theme.mark_above(ax, 60.0) == 1  # at age 3; the one at 9 is beside the axis
     assert ax.collections[-1].get_offsets().tolist() == [[3.0, 60.0]] and ax.get_ylim() == (0, 60)
     assert theme.mark_above(ax, 99.0) == 0
+
+
+def test_letters_of_arabic_are_joined():
+    lam, alef = "\u0644", "\u0627"
+    figure = plt.figure()
+    texts = (3 * (lam + alef), 3 * (lam + "\N{ZERO WIDTH NON-JOINER}" + alef))
+    joined, apart = (figure.text(0, 0, text).get_window_extent().width for text in texts)
+    plt.close(figure)
+    assert joined < 0.9 * apart

@@ -8,7 +8,7 @@ import pytest
 
 import rhem_lib as rhem
 from rhem_lib.errors import NotEnoughData, ParameterError, SettingsError
-from rhem_lib.metric.panel import reactive_entries
+from rhem_lib.metric.panel import planned_hours, reactive_entries
 
 TICKETS = "ticket_id,type,parent_id\n" + "".join(f"{n},incident,\n" for n in range(1, 9)) + "9,incident,1\n"
 CLIENTS = "client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n"
@@ -286,6 +286,19 @@ def test_reactive_entries_of_a_client_sum_to_its_panel(sample_work, sample_panel
         sample_panel.loc[sample_panel["client"] == client, ["reactive_hours", "outside_hours"]].to_numpy().sum()
     )
     assert reactive_entries(sample_work, client)["hours"].sum() == pytest.approx(hours)
+
+
+def test_planned_hours_are_those_of_a_client_on_days_in_service(workspace):
+    rules = "".join(f'[[rules]]\nwhen = {{ work_type = "{name}" }}\nwork_class = "{name}"\n'
+                    for name in ("scheduled", "project"))  # fmt: skip
+    time = "entry_id,client,worked_on,hours,work_type\n1,Nord,2025-12-31,9,project\n2,Nord,2026-01-01,1,project\n"
+    time += "3,Nord,2026-01-05,2,scheduled\n4,Nord,2026-03-05,4,scheduled\n5,Nord,2026-03-05,8,\n"
+    time += "6,Sued,2026-01-05,16,project\n"
+    clients = CLIENTS + "Sued,2026-01-01,,hourly\n"
+    work = rhem.load(workspace({"time.csv": time, "clients.csv": clients}, 'name = "T"\n' + rules))
+    table = planned_hours(work, "Nord").fillna(0)
+    assert table.loc["2026-01-01"].to_dict() == {"scheduled": 2, "project": 1}
+    assert table.loc["2026-03-01"].to_dict() == {"scheduled": 4, "project": 0} and len(table) == 2
 
 
 def test_a_book_without_endpoint_lists_has_hours_and_no_rhem(workspace):

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from review_data import make_entries, make_facts, make_fit, make_panel, make_review
 
+from rhem_lib.language import number
 from rhem_lib.metric import computer_table
 from rhem_lib.review import actions, claims, story
 from rhem_lib.review.certainty import Difference
@@ -275,7 +276,10 @@ def test_months_outside_their_range_are_named_with_their_cause():
     f = make_facts()
     rows = f.months["month"] == "2026-05-01"
     above = replace(f, months=f.months.assign(normal_low=0.0, normal_high=np.where(rows, 1.0, 99.0)))
-    assert claims.outside(above)[0].startswith("May went above the normal range; ")
+    assert claims.outside(above)[0].startswith("May went above the normal range, April and June did not; ")
+    usual = f.causes.set_index("name")["usual"]
+    label = story.minutes_by_month(above).table.set_index("month")["label"]["2026-05-01"]
+    assert label.endswith(f"usually {number(usual[claims.peak_cause(f, pd.Timestamp('2026-05-01'))[0]])}")
     assert claims.outside(replace(f, months=f.months.assign(normal_low=0.0, normal_high=99.0)))[0].startswith(
         "All 3 months were in their normal range"
     )
@@ -469,6 +473,67 @@ def test_a_goal_that_is_probably_met_is_not_called_met():
     near, far = replace(f, now=level_of(13.0, 1.5)), replace(f, now=level_of(9.0, 1.0))
     assert claims.goal(near) == "The goal of 15 minutes by month 12 is probably met; this was month 18."
     assert claims.goal(far) == "The goal of 15 minutes by month 12 is met; this was month 18."
+
+
+def test_months_are_not_called_low_where_the_hours_that_count_are_not_known():
+    panel = make_panel()
+    panel.loc[panel.index[-3:], "unclassified_hours"] = 0.3 * panel["reactive_hours"]
+    low = {"normal_low": 98.0, "normal_high": 99.0}
+    f, known = (make_facts(p) for p in (panel, make_panel()))
+    told, sure = (claims.outside(replace(x, months=x.months.assign(**low)))[0] for x in (f, known))
+    assert told == "These months may lie higher than shown: 23% of the hours could not be classified"
+    assert sure == "All 3 months stayed below the normal range"
+    assert claims.outlook(f).endswith(" of work that can be classified.")
+    assert not claims.outlook(known).endswith("classified.")
+    assert "classified time" in claims.top_causes(f) and "classified" not in claims.top_causes(known)
+
+
+def test_a_quarter_without_hours_is_not_called_classified():
+    panel = with_level(make_panel(), 0.0)
+    assert claims.classified(make_facts(panel))[0].startswith("There were no hours to classify")
+    assert claims.classified(make_facts())[0].startswith("100% of this quarter's hours could be classified")
+
+
+def test_no_action_is_needed_only_where_nothing_is_high():
+    calm = make_facts(steady(4.0))
+    section = story.next_steps(replace(calm, causes=calm.causes.assign(excess=0.0), computers=calm.computers[:0]))
+    assert section.title == "No action is needed: nothing is above its usual level"
+    high = make_facts(steady(30.0), make_fit(("other",)))
+    section = story.next_steps(replace(high, causes=high.causes.assign(excess=0.0), computers=high.computers[:0]))
+    assert section.title == "We propose no action: no cause stands out that one could lower"
+
+
+def test_agreed_actions_have_the_evidence_of_their_cause():
+    agreed = [
+        {"action": "Move the mailboxes\nto the new host", "owner": "Ana", "due": "2026-07-31", "cause": "email",
+         "decision": True},
+        {"action": "Call us first", "why": "We agreed so", "owner": "Ben", "due": "2026-08-14"},
+    ]  # fmt: skip
+    own = ClientSettings(quarters={"2026Q2": QuarterSettings(actions=agreed)})
+    settings = Settings(name="M", clients={CLIENT: own})
+    f = make_facts(steady(endpoints=200.0), entries=moved("Email", 4.0), settings=settings)
+    section, row = story.next_steps(f), f.causes.set_index("name").loc["Email"]
+    table = section.table
+    assert table["owner"].tolist() == ["Ana", "Ben"] and table["decision"].tolist() == [True, False]
+    assert table["due"].tolist() == [pd.Timestamp("2026-07-31"), pd.Timestamp("2026-08-14")]
+    assert table["saves"].iloc[0] == row["excess"] > 0 and np.isnan(table["saves"].iloc[1])
+    found, action, saves, *_, decision = section.cells[0]
+    assert found == ("Email", table["evidence"].iloc[0]) and action == ("Move the mailboxes", "to the new host")
+    assert saves[1] and decision[0] == "□ Yes   □ No" and section.cells[1][0] == ("We agreed so", "")
+    assert section.title.startswith("One fix could save about") and section.title.endswith("needs your decision")
+    assert "Move the mailboxes (Email)." in section.paragraphs
+    assert "move the mailboxes" in story.quarter(f).paragraphs[2]
+    assert "–" in section.cells[1][2][0]
+
+
+def test_the_appendix_has_planned_hours_of_the_quarter_alone():
+    months = pd.DatetimeIndex(["2026-03-01", "2026-04-01", "2026-06-01"], name="month")
+    planned = pd.DataFrame({"scheduled": [9.0, 1.5, 2.0], "project": [9.0, np.nan, 4.0]}, months)
+    review = compose(replace(make_facts(), planned=planned))
+    rows = review["counted"].table.set_index("item")
+    assert rows.loc["Planned maintenance hours"].tolist()[:4] == [1.5, 0.0, 2.0, 3.5]
+    assert rows.loc["Project hours", "quarter"] == 4.0
+    assert "(3.5 hours in the quarter), projects (4 hours)" in review["causes"].paragraphs[1]
 
 
 def level_of(minutes, se):

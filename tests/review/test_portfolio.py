@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from deck_check import problems
-from review_data import main_text, make_fit, make_panel
+from review_data import main_text, make_facts, make_fit, make_panel
 
 import rhem_lib as rhem
 from rhem_lib.deck import workbook
@@ -88,6 +88,18 @@ def test_a_client_improves_only_if_it_falls_and_did_not_rise():
     assert portfolio.directions(b).title == "4 of 5 clients improve; 1 rose this quarter"
     assert b.clients["client"].iloc[0] == "Client 4"  # who needs attention comes first
     assert portfolio.directions(facts(*make_book(5, follows="flat"))).title.startswith("0 of 5 clients improve")
+
+
+def test_a_client_moves_in_the_portfolio_as_in_its_own_review():
+    panel, fit, test, hours = make_book(6)
+    late = (panel["month"] >= "2026-04-01") & (panel["client"] == "Client 5")
+    panel.loc[late, ["reactive_hours", "rhem_h", "squared_hours"]] *= 3.0
+    table = facts(panel, fit, test, hours).clients.set_index("client")
+    for name, row in table.iterrows():
+        f = make_facts(panel, fit, client=name)
+        assert (row["change"].value, row["change"].se) == pytest.approx((f.change.value, f.change.se))
+        assert row["change"].sure == f.change.sure and row["before"] == pytest.approx(f.before.minutes)
+    assert table["rose"]["Client 5"] and not table["rose"].all()
 
 
 def test_rows_that_are_sums_are_not_hours_set_aside(sample_work):
