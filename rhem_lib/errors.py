@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -64,11 +65,30 @@ def toml_text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON, save for one character
 
 
-def say(label: str, line: str) -> str:
-    """Return what to add to rhem.toml about a file; a query has its entry there already."""
-    if "://" in label:
+def say(labels: str | Iterable[str], line: str) -> str:
+    """Return what to add to rhem.toml about files; a query has its entry there already.
+
+    >>> print(say(["exports/time 2026Q1.csv", "exports/time 2026Q2.csv"], 'hours_unit = "minutes"'))
+    Add to rhem.toml:
+    [[files]]
+    path = "exports/time *.csv"
+    hours_unit = "minutes"
+    """
+    names = [labels] if isinstance(labels, str) else [*labels]
+    if "://" in names[0]:
         return f"Add to its entry of [[files]] in rhem.toml:\n{line}"
-    return f"Add to rhem.toml:\n{_entry(label, line)}"
+    return "Add to rhem.toml:\n" + "\n".join(_entry(path, line) for path in _paths(names))
+
+
+def _paths(labels: list[str]) -> list[str]:
+    """Return one path with * for files that are called alike but for a day or number, else each."""
+    start = os.path.commonprefix  # of characters, not of folders
+    before = re.sub(r"\d+[-_QWqw]*$", "", start(labels))
+    after = start([label[::-1] for label in labels])[::-1].lstrip("0123456789")
+    parts = [label[len(before) : len(label) - len(after)] for label in labels]
+    name = before.rpartition("/")[2] + after.rpartition(".")[0]
+    alike = len(labels) > 1 and re.search(r"[^\W\d_]{3}", name) and not any("/" in part for part in parts)
+    return [f"{before}*{after}"] if alike and all(re.search(r"\d", part) for part in parts) else labels
 
 
 def leave_out(label: str) -> str:

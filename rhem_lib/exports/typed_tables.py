@@ -1,13 +1,13 @@
 """One text table -> SQL of typed columns, with the reason of every row that cannot be used."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import duckdb
 
 from rhem_lib import schema
-from rhem_lib.errors import InputError, say
+from rhem_lib.errors import InputError, first_of, say
 from rhem_lib.exports.files import quote
 from rhem_lib.exports.profiles import normal_header
 from rhem_lib.exports.text_tables import KEYS, RawTable
@@ -57,7 +57,9 @@ CHANGED = "changed_at"  # when a record was changed last
 CHANGED_WAYS = ("iso", "serial")  # before the ways of the profile; then seconds, which are numbers of any size
 NEAREST = "date_trunc('day', {0} + INTERVAL 12 HOUR)::TIMESTAMP"  # the midnight next to a clock
 EVENING = 13  # hour from which on a clock may be midnight of the next day
-FEW_CELLS = 3  # from which on a pattern of all cells is no chance
+FEW_CELLS, OWN_CELLS = 3, 8  # from which on a pattern of all cells, or of those of one file of many, is no chance
+BARE_DAY = "date_trunc('day', {0})::TIMESTAMP"
+UNITS = 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'
 # 'fixed-fee + block-hours' and 'managed (hourly overage)' are neither of the two; 'time and material' is one
 MODELS = ("fixed|flat|managed|all.you.can", "hourly|per hour|t&m|material|break.?fix", "block|pre.?paid|retainer")
 TWO_MODELS = "regexp_matches(billing, '[+,;]| and | und | plus ') AND NOT contains(lower(billing), 'material') OR "
@@ -228,12 +230,12 @@ def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
         if has_numbers(con, column):
             raise InputError(
                 f"{raw.profile.title} does not say in which unit time is written.",
-                where=raw.label,
-                fix=say(raw.label, 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'),
+                where=first_of([*raw.labels.values()], 1),
+                fix=say(raw.labels.values(), UNITS),
             )
         unit = "hours"
     elif unit == "hours" and not raw.help.hours_unit:
-        _check_fractions(con, raw, column)
+        _check_fractions(con, column)
     found = read_duration(con, column, spec.durations, unit, raw.help.decimal, spec.day_hours)
     if not spec.hours_from_times:
         return found
@@ -241,34 +243,53 @@ def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
     return [(files, replace(how, then=worked)) for files, how in found]
 
 
-def _check_fractions(con: Connection, raw: RawTable, column: Column) -> None:
+def _check_fractions(con: Connection, column: Column) -> None:
     """Ask for the unit where hours look like fractions of a day, as which a spreadsheet keeps 1:30.
 
     Of a fraction of a day 1,440 times make whole minutes; of hours, 120 times make whole halves of them. Asks as
     well where 1.30 seems to be 1:30, as all that is not whole ends in .15, .30 or .45.
     """
-    value = f"(SELECT try_cast(replace({column.text}, ',', '.') AS DOUBLE) AS v FROM {column.relation})"
+    value = f"(SELECT file, try_cast(replace({column.text}, ',', '.') AS DOUBLE) AS v FROM {column.relation})"
     whole = "count(*) FILTER (abs(v * {0} - round(v * {0})) < 0.002)"
     ends = "count(*) FILTER (round(100 * (abs(v) % 1), 3) IN {0})"
-    n, short, of_days, of_hours, clocks, quarters = con.execute(
-        f"SELECT count(*), count(*) FILTER (abs(v) < 1), {whole.format(1440)}, {whole.format(120)}, "
-        f"{ends.format((0, 15, 30, 45))}, {ends.format((15, 45))} FROM {value} WHERE v <> 0"
-    ).fetchall()[0]
-    if n >= FEW_CELLS and 2 * short > n and of_days == n and of_hours < n / 2:
-        shown = con.execute(f"SELECT DISTINCT v FROM {value} WHERE v <> 0 LIMIT 3").fetchall()
-        raise InputError(
+    counts = (
+        f"count(*), count(*) FILTER (abs(v) < 1), {whole.format(1440)}, {whole.format(120)}, "
+        f"{ends.format((0, 15, 30, 45))}, {ends.format((15, 45))}"
+    )
+    days, clocks = [], []
+    for file, rows in _by_each(con, counts, f"{value} WHERE v <> 0"):
+        n, short, of_days, of_hours, ended, quarters = rows
+        if n >= FEW_CELLS and 2 * short > n and of_days == n and of_hours < n / 2:
+            days.append(file)
+        if ended == n and quarters >= (OWN_CELLS if file else FEW_CELLS):
+            clocks.append(file)
+    if days:
+        own = column.of(_files(days))
+        shown = con.execute(f"SELECT DISTINCT v FROM {value} WHERE v <> 0 AND {in_files(_files(days))} LIMIT 3")
+        raise own.refused(
             "these hours look like fractions of a day, as which spreadsheets keep 1:30: times 1,440 all are whole "
             "minutes, times 120 few are whole halves.",
-            where=f"{raw.label}, column '{column.header}'",
-            examples=[value for (value,) in shown],
-            fix=say(raw.label, 'hours_unit = "days"  # or "hours", if they are hours after all'),
+            'hours_unit = "days"  # or "hours", if they are hours after all',
+            [value for (value,) in shown.fetchall()],
         )
-    if clocks == n and quarters >= FEW_CELLS:
-        raise InputError(
-            "these hours end in .15, .30 or .45 alone, as where 1.30 is an hour and a half.",
-            where=f"{raw.label}, column '{column.header}'",
-            fix="Export them as 1:30. If they are decimal hours: " + say(raw.label, 'hours_unit = "hours"'),
-        )
+    if clocks:
+        problem = "these hours end in .15, .30 or .45 alone, as where 1.30 is an hour and a half."
+        advice = "Export them as 1:30. If they are decimal hours: "
+        raise column.of(_files(clocks)).refused(problem, 'hours_unit = "hours"', advice=advice)
+
+
+def _by_each(con: Connection, counts: str, rows: str) -> Iterator[tuple[Files, tuple]]:
+    """Counts over all files, as (), and over each if there are several: the sum hides what one of them does."""
+    every, *each = con.execute(
+        f"SELECT {counts}, file FROM {rows} GROUP BY ROLLUP (file) ORDER BY file NULLS FIRST"
+    ).fetchall()
+    yield (), every[:-1]
+    yield from (((file,), found) for *found, file in each if len(each) > 1)  # type: ignore[misc]
+
+
+def _files(found: list[Files]) -> Files:
+    """Return all files (as ()) if the sum over them is found, else those of which each is."""
+    return () if () in found else tuple(file for files in found for file in files)
 
 
 def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
@@ -285,23 +306,26 @@ def _swapped_back(con: Connection, raw: RawTable, column: Column) -> Column:
     facts = [count.format(iso, ""), count.format(iso, above.format(iso, 3)), count.format(slashed, "")]
     facts += [count.format(slashed, above.format(slashed, place)) for place in (1, 3)]
     facts.append(f"max(regexp_extract(t, '{slashed}', 2))")
-    rows = f"(SELECT {column.text} AS t FROM {column.relation})"
-    dates, late, texts, days, months, sign = con.execute(f"SELECT {', '.join(facts)} FROM {rows}").fetchall()[0]
-    if not dates or late or not texts or days == months or texts not in (days, months):
-        return column
-    order = "day-first" if texts == days else "month-first"
-    if not raw.help.date_order:
-        raise InputError(
-            f"{dates} cells are dates with the year first, all up to the 12th, and {texts} are text, all after "
-            "it: a spreadsheet of another date order swapped day and month where it could.",
-            where=f"{raw.label}, column '{column.header}'",
-            fix=say(raw.label, f'date_order = "{order}"  # swaps them back'),
-        )
-    if raw.help.date_order != order:
-        return column
-    # As text like the rest, so that one way of writing reads them all.
-    turned = f"\\2{sign}\\3{sign}\\1" if order == "day-first" else f"\\3{sign}\\2{sign}\\1"
-    return replace(column, text=f"regexp_replace({column.text}, '{iso}', '{turned}')", sure=False)
+    rows = f"(SELECT file, {column.text} AS t FROM {column.relation})"
+    swapped: dict[tuple[str, str], list[Files]] = {}
+    for files, (dates, late, texts, days, months, sign) in _by_each(con, ", ".join(facts), rows):
+        if dates and not late and texts and days != months and texts in (days, months):
+            swapped.setdefault(("day-first" if texts == days else "month-first", sign), []).append(files)
+    for (order, sign), found in swapped.items():
+        files = _files(found)
+        if not raw.help.date_order:
+            raise column.of(files).refused(
+                "all dates with the year first are up to the 12th, and all that are text after it: a spreadsheet "
+                "of another date order swapped day and month where it could.",
+                f'date_order = "{order}"  # swaps them back',
+            )
+        if raw.help.date_order == order:
+            # As text like the rest, so that one way of writing reads them all.
+            turned = f"\\2{sign}\\3{sign}\\1" if order == "day-first" else f"\\3{sign}\\2{sign}\\1"
+            text = f"regexp_replace({column.text}, '{iso}', '{turned}')"
+            text = f"CASE WHEN {in_files(files)} THEN {text} ELSE {column.text} END" if files else text
+            return replace(column, text=text, sure=False)
+    return column
 
 
 def _localised(
@@ -317,7 +341,7 @@ def _localised(
 
     A day without a clock is that day everywhere, and so are the days of a column of midnights.
     """
-    day = "date_trunc('day', {0})::TIMESTAMP" if _kind(raw, name) == "date" else "{0}"
+    day = BARE_DAY if _kind(raw, name) == "date" else "{0}"
     clock = _clock_test(raw, name, column.text, read.sql)
     if clocks is None:
         clocks = [con.execute(f"SELECT count(*) FROM {column.relation} WHERE {clock}").fetchall()[0][0], 1]
@@ -348,24 +372,37 @@ def _unshifted(con: Connection, raw: RawTable, column: Column, read: Reading, se
     zone, midnight = quote(settings.time_zone), "count(*) FILTER ({0} = date_trunc('day', {0}))"
     moved = (f"timezone('UTC', timezone({zone}, v))", f"timezone({zone}, timezone('UTC', v))")
     clocks = "min(v::TIME), max(v::TIME), count(*) FILTER (v <> date_trunc('hour', v)), min(v)"
-    counts = ", ".join(midnight.format(value) for value in ("v", *moved))
-    rows = f"(SELECT {read.sql} AS v FROM {column.relation})"
-    sql = f"SELECT count(*), {clocks}, {counts} FROM {rows} WHERE v IS NOT NULL"
-    n, first, last, odd, shown, bare, *held = con.execute(sql).fetchall()[0]
-    days = [way.replace("v)", "{0})") for way, found in zip(moved, held, strict=True) if found == n > bare]
-    evening = n and not odd and first.hour >= EVENING and last.hour - first.hour <= 1
-    if n < 2 or not (days or evening):
-        return ""
-    back = days[0] if n >= FEW_CELLS and days else ""
-    done, unless = ("taken as written", "days were moved")
-    if back:
-        done, unless = ("put back by a day", "these are real clocks")
-    text = (
-        f"{raw.label}, column '{column.header}': every clock is that of {shown:%Y-%m-%d %H:%M}, as a time zone "
-        f"makes of bare days. They are {done}. If {unless}, correct it. "
+    counts = f"count(*), {clocks}, {', '.join(midnight.format(value) for value in ('v', *moved))}"
+    rows = f"(SELECT file, {read.sql} AS v FROM {column.relation}) WHERE v IS NOT NULL"
+    kinds: dict[str, list[Files]] = {}  # files by how their days are put back; "" is as they are
+    for files, (n, first, last, odd, _, bare, *held) in _by_each(con, counts, rows):
+        days = [way.replace("v)", "{0})") for way, found in zip(moved, held, strict=True) if found == n > bare]
+        evening = n and not odd and first.hour >= EVENING and last.hour - first.hour <= 1
+        if n >= (OWN_CELLS if files else 2) and (days or evening):
+            kinds.setdefault(days[0] if n >= FEW_CELLS and days else "", []).append(files)
+    day = ""
+    for back, found in kinds.items():
+        files = _files(found)
+        if back:
+            moving = f"date_trunc('day', {back})::TIMESTAMP"
+            day = f"CASE WHEN {in_files(files)} THEN {moving} ELSE {day or BARE_DAY} END" if files else moving
+        raw.notes.append(("moved-days", _moved_text(con, column.of(files), rows, files, bool(back))))
+        if not files:
+            break
+    return day
+
+
+def _moved_text(con: Connection, column: Column, rows: str, files: Files, back: bool) -> str:
+    """The warning of days that a time zone moved."""
+    done, unless = (
+        ("put back by a day", "these are real clocks") if back else ("taken as written", "days were moved")
     )
-    raw.notes.append(("moved-days", text + say(raw.label, f"moved_days = {str(not back).lower()}")))
-    return f"date_trunc('day', {back})::TIMESTAMP" if back else ""
+    shown = con.execute(f"SELECT min(v) FROM {rows} AND {in_files(files)}").fetchall()[0][0]
+    return (
+        f"{column.place}: every clock is that of {shown:%Y-%m-%d %H:%M}, as a time zone makes of bare days. They "
+        f"are {done}. If {unless}, correct it. "
+        + say(column.labels.values(), f"moved_days = {str(not back).lower()}")
+    )
 
 
 def _utc_test(raw: RawTable, name: str, text: str) -> str:

@@ -8,10 +8,11 @@ all cells but mean different things, the user is asked. The way may be chosen fr
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import duckdb
 
-from rhem_lib.errors import InputError, say
+from rhem_lib.errors import InputError, first_of, say
 from rhem_lib.exports.files import quote
 
 HALF_DAY = ["%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p"]
@@ -25,6 +26,7 @@ RESAVED = (
     "serial",
     "compact",
 )  # as a spreadsheet may write an ISO date
+SCATTERED = 4  # months of a file whose days would all be of one month if they were read the other way
 BLANK, APOSTROPHE = r"[ \x{A0}\x{202F}]", r"[\x27\x{2019}]"
 WEEKDAY = "^(?:[A-Za-z]{3}[a-z]*,? )?"
 CLOCK = rf"(?:,?(?: at)?{BLANK}+(\d\d?:\d\d(?::\d\d)?))?(?:{BLANK}*[AaPp][./]?{BLANK}?[Mm][./]?)?$"
@@ -79,6 +81,17 @@ class Column:
             return self
         labels = {number: self.labels[number] for number in files}
         return replace(self, relation=f"(FROM {self.relation} WHERE {in_files(files)})", labels=labels)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{first_of([*self.labels.values()], 1)}, column '{self.header}'"
+
+    def refused(self, problem: str, answer: str, examples: Sequence[Any] = (), advice: str = "") -> InputError:
+        """Return the error of a column that can be read in several ways, with the line that says in which."""
+        return InputError(
+            problem, where=self.place, examples=examples, fix=advice + say(self.labels.values(), answer)
+        )
 
 
 @dataclass(frozen=True)
@@ -177,13 +190,7 @@ def _year_of(con: Connection, column: Column, ways: dict[str, str], read: Readin
     if not as_read:
         return replace(read, sql=ways["year-first"])
     answer = f'date_order = "{orders[0]}"  # or "year-first"'
-    raise _asked(column, "day and year cannot be told apart: either end may be the year.", answer, [shown])
-
-
-def _asked(column: Column, problem: str, answer: str, examples: Sequence[str]) -> InputError:
-    label = next(iter(column.labels.values()))
-    where = f"{label}, column '{column.header}'"
-    return InputError(problem, where=where, examples=examples, fix=say(label, answer))
+    raise column.refused("day and year cannot be told apart: either end may be the year.", answer, [shown])
 
 
 def _readings(con: Connection, column: Column, ways: dict[str, str], question: Question) -> Readings:
@@ -196,6 +203,7 @@ def _readings(con: Connection, column: Column, ways: dict[str, str], question: Q
             parts: list[Files] = [(file,) for file in files] if each else [files]
             tests = [_undecided(con, column.of(part), question) for part in parts]
             differ = " OR ".join(filter(None, dict.fromkeys(tests)))
+            _check_scattered(con, column.of(files), question, best)
         found.append((files, Reading(ways[best], _unread(ways, best), differ)))
     return found
 
@@ -212,7 +220,21 @@ def _undecided(con: Connection, column: Column, question: Question) -> str:
     shown = con.execute(
         f"SELECT DISTINCT {column.text} AS cell FROM {column.relation} ORDER BY 1 LIMIT 3"
     ).fetchall()
-    raise _asked(column, question.problem, question.answer, [row[0] for row in shown])
+    raise column.refused(question.problem, question.answer, [row[0] for row in shown])
+
+
+def _check_scattered(con: Connection, column: Column, question: Question, best: str) -> None:
+    """Ask where other files decide on a way by which the days of a file are of many months, and else of one."""
+    if len(column.labels) < 2:
+        return
+    this, other = question.ways[best], next(sql for name, sql in question.ways.items() if name != best)
+    months, one = (f"count(DISTINCT date_trunc('month', {sql}))" for sql in (this, other))
+    read = " AND ".join(f"count({sql}) = count({column.text})" for sql in (this, other))
+    having = f"HAVING {read} AND {months} >= {SCATTERED} AND {one} = 1 ORDER BY file"
+    found = con.execute(f"SELECT file FROM {column.relation} GROUP BY file {having}").fetchall()
+    if found:
+        problem = f"by the {best} dates of other files these days are of {SCATTERED} months or more, else of one."
+        raise column.of(tuple(file for (file,) in found)).refused(problem, question.answer)
 
 
 def _unread(ways: dict[str, str], best: str) -> tuple[str, ...]:
