@@ -96,6 +96,24 @@ def level(
     return t("{level}; that is {goal}", level=first, goal=beyond.say("goal", line=line))
 
 
+def level_of_all(
+    now: Level,
+    before: Level | None,
+    both: tuple[Level, Level, Difference] | None,
+    line: float,
+    words: dict[str, str],
+) -> str:
+    """Title of all clients' level; where some came or left, its change is that of the clients in both quarters."""
+    if before is None or both is None:
+        return level(now, None, None, line, words)
+    stayed, last, change = both
+    if (stayed.exposure, last.exposure) == (now.exposure, before.exposure):
+        return level(now, before, change, line, words)
+    moved = change.say("change", before=number(last.minutes))
+    return t("{What} was {minutes} per computer and month; for clients of both quarters {now}, {change}",
+             **words, minutes=now.minutes, now=stayed.minutes, change=moved)  # fmt: skip
+
+
 def at_least(f: Facts) -> str:
     """Title of a quarter of which too few hours could be classified for it to have a level."""
     return t("{What} was at least {minutes} per computer and month; {share} of the hours could not be classified",

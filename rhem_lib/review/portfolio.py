@@ -59,7 +59,7 @@ class PortfolioFacts:
     same : DataFrame, month and minutes of the clients that were in service a year ago and are now
     clients : DataFrame, one row per client in service, in order of need: client, minutes, before, forecast_low,
         forecast_high, follows, change (Difference), excess (hours above the goal in the quarter)
-    change_se : standard error of the change from the quarter before, over clients
+    both : levels now and before of the clients in both quarters, and their change; None without any
     stayed : minutes a year ago and now of the clients in service at both times; NaN without any
     inferred : clients whose onboarding date is not given
     usual_size : computers of the client in the middle
@@ -74,7 +74,7 @@ class PortfolioFacts:
     clients: pd.DataFrame
     now: Level
     before: Level | None
-    change_se: float
+    both: tuple[Level, Level, Difference] | None
     stayed: tuple[float, float]
     computers: float
     inferred: int
@@ -120,7 +120,7 @@ def gather_portfolio(
         clients=_by_client(served, now, fits, 60 * settings.targets.target_h, start),
         now=_level(now),
         before=_level(before) if len(before) else None,
-        change_se=_change_se(now, before),
+        both=_both(now, before),
         stayed=stayed,
         computers=float(served[served["month"] == served["month"].max()]["endpoints"].sum()),
         inferred=int(flags.str.contains("inferred-onboarding").sum()),
@@ -155,10 +155,17 @@ def _influence(sums: pd.DataFrame) -> pd.Series:
     return 60 * (hours - exposure * hours.sum() / exposure.sum()) / exposure.sum()
 
 
+def _both(now: pd.DataFrame, before: pd.DataFrame) -> tuple[Level, Level, Difference] | None:
+    """Return the levels of the clients in both quarters and their change: who came or left does not move it."""
+    names = now.index.intersection(before.index)
+    if names.empty:
+        return None
+    after, first = _level(now.loc[names]), _level(before.loc[names])
+    return after, first, after.since(first, _change_se(now.loc[names], before.loc[names]))
+
+
 def _change_se(now: pd.DataFrame, before: pd.DataFrame) -> float:
     """Standard error of the change; a client in both quarters counts once, with its own change."""
-    if before.empty:
-        return float("nan")
     moved = _influence(now).sub(_influence(before), fill_value=0.0)
     return float(np.sqrt((moved**2).sum()))
 
@@ -292,8 +299,7 @@ def compose_portfolio(b: PortfolioFacts) -> Review:
 def headline(b: PortfolioFacts, period: str) -> Section:
     """The quarter on one page: one number, who needs attention, what is to be decided."""
     now = b.now
-    change = now.since(b.before, b.change_se) if b.before else None
-    title = claims.level(now, b.before, change, b.target, words(b.settings.hours_are))
+    title = claims.level_of_all(now, b.before, b.both, b.target, words(b.settings.hours_are))
     every, hours_are = float(len(b.clients)), t(b.settings.hours_are)
     scope = t("Who: {clients} clients with {computers} computers took {hours} {hours_are} in {period}.",
               period=period, clients=every, computers=b.computers, hours=now.hours,
@@ -338,7 +344,7 @@ def directions(b: PortfolioFacts) -> Section:
     improving, every = int(b.improving.sum()), float(len(b.clients))
     rose = int(b.clients["rose"].sum())
     title = t("{falling} of {all} clients improve", falling=float(improving), all=every)
-    title = count(rose, "{title}; {n} rose this quarter", "{title}; {n} rose this quarter", title=title)
+    title = count(rose, "{title}; {n} rose, or probably rose", "{title}; {n} rose, or probably rose", title=title)
     kinds = b.clients["follows"].value_counts()
     boxes = [
         t("Improving: Its path falls beyond what chance explains, and it did not rise this quarter."),

@@ -12,6 +12,7 @@ import rhem_lib as rhem
 from rhem_lib.deck import workbook
 from rhem_lib.deck.presentation import write
 from rhem_lib.errors import NotEnoughData
+from rhem_lib.language import minutes, number
 from rhem_lib.review import portfolio
 from rhem_lib.review.facts import Fits
 from rhem_lib.review.portfolio import build_portfolio
@@ -68,6 +69,18 @@ def test_standard_error_of_the_change_holds_its_level():
     assert 1 <= far <= 24
 
 
+def test_a_new_client_is_no_rise_of_the_others():
+    panel, fit, test, hours = make_book(6)
+    new = make_panel("New", months=2, endpoints=300.0, start_h=2.0, floor_h=1.0)
+    b = facts(pd.concat([panel, new]), fit, test, hours)
+    assert b.now.minutes > 2 * b.before.minutes and b.both[0].minutes < 1.5 * b.both[1].minutes
+    title = portfolio.headline(b, "").title
+    moved = f"clients of both quarters {number(b.both[0].minutes)}, down from {number(b.both[1].minutes)}"
+    assert title == f"Support was {minutes(b.now.minutes)} per computer and month; for {moved}"
+    same = portfolio.headline(facts(panel, fit, test, hours), "").title
+    assert "both quarters" not in same and "our goal" in same
+
+
 def test_a_client_that_stays_is_compared_with_itself():
     panel, fit, test, hours = make_book(2)
     newcomer = make_panel("New", months=2, start_h=9.0, floor_h=9.0, endpoints=500.0)
@@ -80,12 +93,13 @@ def test_a_client_that_stays_is_compared_with_itself():
 def test_a_client_improves_only_if_it_falls_and_did_not_rise():
     panel, fit, test, hours = make_book(5)
     assert (
-        portfolio.directions(facts(panel, fit, test, hours)).title == "5 of 5 clients improve; 0 rose this quarter"
+        portfolio.directions(facts(panel, fit, test, hours)).title
+        == "5 of 5 clients improve; 0 rose, or probably rose"
     )
     late = (panel["month"] >= "2026-04-01") & (panel["client"] == "Client 4")
     panel.loc[late, ["reactive_hours", "rhem_h", "squared_hours", "reactive_tickets"]] *= 4
     b = facts(panel, fit, test, hours)
-    assert portfolio.directions(b).title == "4 of 5 clients improve; 1 rose this quarter"
+    assert portfolio.directions(b).title == "4 of 5 clients improve; 1 rose, or probably rose"
     assert b.clients["client"].iloc[0] == "Client 4"  # who needs attention comes first
     assert portfolio.directions(facts(*make_book(5, follows="flat"))).title.startswith("0 of 5 clients improve")
 
