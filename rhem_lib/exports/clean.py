@@ -6,7 +6,7 @@ Every raw row ends either in a canonical table or in quarantine with one reason,
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -30,7 +30,8 @@ WORKING = "reason, bad_column, bad_value, row_hash, keyed, profile, part, place,
 GROUPS = {*"site location branch office building region team department dept group contract product".split()}
 KEYED = {"id", "recid", "uid", "guid"}
 NEW_SHARE, BY_CHANCE = 0.1, 0.01  # share of a kind of device since its first list, and chance of none before
-NEW_STATES = 0.5  # the same of states: records of the last days are all open
+NEW_STATES = 0.5  # the same of states; those of records that are still open are no news
+OPEN = "new|open|progress|pending|wait|submit|assign|offen|neu|ouvert|nieuw"
 COMPUTER = "note-?book|computer|laptop|desktop|windows|workstation|server|macbook|rechner|ordinateur|portable"
 DELETED = "delet|trash|removed|spam|gelöscht|supprim|verwijderd"
 TAKEN_OUT = {
@@ -136,16 +137,16 @@ def clean_tables(
     """
     latest = today or settings.today
     above = parents(con, raws)
-    parts = {
-        f"part_{number}": _read(con, raw, f"part_{number}", settings, latest) for number, raw in enumerate(raws)
-    }
-    repeats = {table: _typed(con, table, parts, settings, latest) for table in TABLES}
+    parts = {f"part_{n}": _read(con, raw, f"part_{n}", settings, latest) for n, raw in enumerate(raws)}
+    for table in TABLES:
+        _make_typed(con, table, parts, settings, latest)
+    files, kinds = _rows(con, [*parts.values()]), new_kinds(con, raws)
+    for raw in parts.values():
+        raw.drop(con)  # its memory serves what follows
+    repeats = {table: _marked(con, table, parts.values(), settings) for table in TABLES}
     mark_on_deleted(con)
     corrections = _date_back(con, settings)
     _check_clients(con)
-    files, kinds = _rows(con, list(parts.values())), new_kinds(con, raws)
-    for raw in parts.values():
-        raw.drop(con)
     numbers = _ticket_numbers(con)
     kept: dict[str, Any] = {
         name: con.sql(
@@ -180,18 +181,15 @@ def _shared_tickets(repeats: Repeats) -> Iterator[tuple[str, str]]:
         yield "shared-number", text + "did a spreadsheet round them? Export them again as text."
 
 
-def _typed(
-    con: Connection, table: str, parts: dict[str, RawTable], settings: Settings, latest: dt.date
-) -> Repeats:
-    """Make the view of a table's typed rows, and mark those that repeat others."""
-    own = {part: raw for part, raw in parts.items() if raw.spec.table == table}
-    _make_typed(con, table, own, settings, latest)
+def _marked(con: Connection, table: str, raws: Collection[RawTable], settings: Settings) -> Repeats:
+    """Mark the typed rows of a table that repeat others."""
+    own = [raw for raw in raws if raw.spec.table == table]
     if not own:
         return Repeats()
-    keyed = all(KEYS.get(table) in raw.headers for raw in own.values())
-    saved = {label: when for raw in own.values() for label, when in raw.saved.items()}
-    timed = {label for raw in parts.values() if raw.spec.table == "time_entries" for label in raw.saved}
-    gone = {rule.reason for raw in own.values() for rule in raw.spec.taken_out if table == "time_entries"}
+    keyed = all(KEYS.get(table) in raw.headers for raw in own)
+    saved = {label: when for raw in own for label, when in raw.saved.items()}
+    timed = {label for raw in raws if raw.spec.table == "time_entries" for label in raw.saved}
+    gone = {rule.reason for raw in own for rule in raw.spec.taken_out if table == "time_entries"}
     return mark_repeats(con, table, keyed, settings, saved, timed, gone)
 
 
@@ -287,6 +285,7 @@ def new_kinds(con: Connection, raws: list[RawTable]) -> list[NewKind]:
             own_share = own["n"].sum() / rows.loc[rows["since"] >= first, "n"].sum()
             before = rows.loc[rows["since"] < first, "n"].sum()
             late = own_share >= share and (1 - own_share) ** before < BY_CHANCE
+            late &= column == "kind" or not re.search(OPEN, text)
             if (late or re.search(odd, text)) and not any(fnmatchcase(text, one) for one in named):
                 path = str(own.sort_values("since")["source_file"].iloc[0])
                 found.append(NewKind(column, str(value), path, int(own["n"].sum()), own_share * late))
@@ -330,11 +329,12 @@ def _make_typed(
 
     The rows of files that were read straight have a table each, in the order of the file; all others share one.
     """
+    own = {part: raw for part, raw in parts.items() if raw.spec.table == table}
     apart = [_placed(raw, f"(SELECT *, '{name}' AS part, rowid AS place FROM {name})",
                      f"place + {raw.straight.source.above + 2}")
-             for name, raw in parts.items() if raw.straight]  # fmt: skip
+             for name, raw in own.items() if raw.straight]  # fmt: skip
     shared = [_placed(raw, typed_select(con, raw, settings, latest), "record")
-              for raw in parts.values() if not raw.straight]  # fmt: skip
+              for raw in own.values() if not raw.straight]  # fmt: skip
     con.execute(f"CREATE TABLE stored_{table} AS {' UNION ALL BY NAME '.join([empty_select(table), *shared])}")
     marked = [f"SELECT *, 'stored_{table}' AS part, rowid AS place FROM stored_{table}", *apart]
     con.execute(f"CREATE VIEW typed_{table} AS {' UNION ALL BY NAME '.join(marked)}")
@@ -346,6 +346,7 @@ def _rows(con: Connection, raws: list[RawTable]) -> pd.DataFrame:
     read += [f"SELECT 'names', source_file FROM {raw.relation}" for raw in raws if raw.spec.table == "names"]
     rows = con.execute(f'SELECT "table", source_file, count(*) FROM ({" UNION ALL ".join(read)}) GROUP BY ALL')
     counts = {(table, file): count for table, file, count in rows.fetchall()}
+    damaged = Counter((raw.spec.table, label) for raw in raws for label in raw.damaged["source_file"])
     found = [
         (
             number,
@@ -353,13 +354,13 @@ def _rows(con: Connection, raws: list[RawTable]) -> pd.DataFrame:
             label,
             raw.profile.name,
             table,
-            counts.get((table, label), 0) + damaged,
+            counts.get((table, label), 0) + damaged[table, label],
             raw.spec.note,
             raw.hidden[label],
         )
         for place, raw in enumerate(raws)
         for number, label in raw.labels.items()
-        for table, damaged in [(raw.spec.table, int((raw.damaged["source_file"] == label).sum()))]
+        for table in [raw.spec.table]
     ]
     columns = ["path", "profile", "table", "rows", "note", "hidden"]
     return pd.DataFrame([row[2:] for row in sorted(found)], columns=columns)

@@ -25,7 +25,11 @@ TWINS = {
     "endpoints": "device_id IS NULL AND count = 1",
 }
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
-COPY = re.compile(r"\((\d+)\)")  # how browsers number the downloads of one name
+# How browsers number the downloads of one name, and systems name copies: a (1).csv, a - Copy.csv, Copy of a.csv
+COPY = re.compile(
+    r"\((\d+)\)|(?<![a-z])(?:copy|kopie|copie|copia|kopia)(?![a-z])(?: (?:of|von|de|di)\b)?(?: (\d+))?",
+    re.IGNORECASE,
+)
 Connection = duckdb.DuckDBPyConnection
 
 
@@ -75,7 +79,7 @@ def file_ages(saved: Mapping[str, int]) -> pa.Table:
     """
     days = {name: pulled["at"] if (pulled := PULLED.match(name)) else day_of_name(name)[0] for name in saved}
     named = all(days.values())
-    copies = {label: max(map(int, COPY.findall(label)), default=0) for label in saved}
+    copies = {label: max((int(max(n) or 1) for n in COPY.findall(label)), default=0) for label in saved}
     times = {label: (days[label] if named else f"{when:012}", copies[label]) for label, when in saved.items()}
     ranks = {time: rank for rank, time in enumerate(sorted(set(times.values())))}
     return pa.table({"source_file": list(times), "age": [ranks[time] for time in times.values()]})
@@ -204,7 +208,7 @@ def _mark_copies(con: Connection, saved: Mapping[str, int]) -> None:
 
     Downloads that share no device of a client are parts of a list, and both count.
     """
-    series = {label: COPY.sub("", label).replace(" ", "") for label in saved}
+    series = {label: re.sub("[ _-]", "", COPY.sub("", label)) for label in saved}
     if len({*series.values()}) == len(series):
         return
     con.register("series", pa.table({"source_file": list(series), "series": list(series.values())}))
@@ -224,7 +228,9 @@ def _mark_deleted(con: Connection, table: str, reasons: Collection[str]) -> None
     if table not in ("time_entries", "tickets"):
         return
     listed = ", ".join(map(quote, sorted({*reasons, GONE[table]})))
-    gone = f"SELECT * FROM typed_{table} JOIN file_ages USING (source_file) WHERE reason IN ({listed})"
+    gone = f"FROM typed_{table} JOIN file_ages USING (source_file) WHERE reason IN ({listed})"
+    if not con.execute(f"SELECT 1 {gone} LIMIT 1").fetchall():
+        return
     con.execute(f"CREATE OR REPLACE TABLE gone AS {gone}")
     tests = [(NUMBER, "keyed IS NOT NULL")]
     if table == "time_entries":

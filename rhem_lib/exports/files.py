@@ -314,7 +314,7 @@ def _check_filled(path: Path, label: str) -> None:
     empty, size = 0, path.stat().st_size
     with path.open("rb") as source:
         while size > LARGE and (block := source.read(1 << 20)):
-            empty += 2 * (len(block.replace(b"\r", b"").split(b"\n\n")) - 1)
+            empty += 2 * block.replace(b"\r", b"").count(b"\n\n")
     if empty > size / 4:
         fix = f"Export it again, or {leave_out(label)}"
         raise InputError("this file is mostly empty lines.", where=label, fix=fix)

@@ -32,7 +32,7 @@ WORD = (  # a whole one: maintenance-2026 is no May
     rf"(?<![a-zä])(?P<w>{'|'.join(MONTHS)})(?:r?uary?|ch|z|il|[eiyt]|ust|[to]?(?:em)?ber)?(?![a-zä])"
 )
 # What changes from one file of a source to the next: days, copies, downloads, months by name.
-CHANGING = re.compile(rf"\d+|\b(copy|kopie|final|new|latest)\b|{WORD}|[^a-z]+")
+CHANGING = re.compile(rf"\bv\d+|\d+|\b(copy|kopie|final|new|latest)\b|{WORD}|[^a-z]+")
 NAME_DAYS = [re.compile(way, re.IGNORECASE) for way in (  # days and months in names of files, the surest first
     r"(?<!\d)(?P<d>\d\d)(?P<mark>[._-])(?P<m>\d\d)(?P=mark)(?P<y>20\d\d)(?!\d)",
     r"(?<!\d)(?P<y>20\d\d)[-_. ]?(?P<m>0[1-9]|1[0-2])(?![-_.]?\d)",
@@ -242,12 +242,17 @@ def day_of_name(label: str) -> tuple[str, str]:
     return "", label
 
 
+def source_stem(name: str) -> str:
+    """Return what does not change in a file's name from one export of a source to the next."""
+    return " ".join(CHANGING.sub(" ", name.lower()).split())
+
+
 def source_of_files(files: pd.DataFrame) -> pd.DataFrame:
     """Return which files are of one source: names alike but for days and numbers, or never of the same month.
 
     From source_file and month (a number), one row per pair, to source_file and source (a number).
     """
-    stems = files.assign(stem=[CHANGING.sub(" ", str(name).lower()).strip() for name in files["source_file"]])
+    stems = files.assign(stem=[source_stem(str(name)) for name in files["source_file"]])
     months = stems.groupby("stem")["month"].agg(set)
     # A list renamed along the way goes on: a stem joins the first source that has none of its months.
     sources: list[set[int]] = []

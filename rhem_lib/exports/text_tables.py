@@ -520,8 +520,8 @@ def _canonical_select(spec: TableProfile, header: list[str]) -> tuple[list[str],
     select, columns, found = [], [*spec.columns], {}
     for column in spec.columns:
         options = [_cell(option, position, spec.missing) for option in spec.specs(column)]
-        known = [option for option in options if option]
-        cell = f"coalesce({', '.join([*known, 'NULL::VARCHAR'])})"
+        known = list(dict.fromkeys(option for option in options if option))
+        cell = f"coalesce({', '.join(known)})" if len(known) > 1 else "".join(known) or "NULL::VARCHAR"
         select.append(f"{_number_text(cell) if column in NUMBERS and known else cell} AS {column}")
         present = [h for h in spec.headers(column) if normal_header(h) in position]
         if present:

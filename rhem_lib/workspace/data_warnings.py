@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import first_of, leave_out, say, toml_text
-from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files
+from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files, source_stem
 from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
@@ -151,6 +151,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     ):
         yield from _two_systems(rows, files, day, noun, settings)
     lists = _lists(facts.endpoints, settings)
+    yield from _repeated_lists(lists[~lists["named"]])
     if lists.duplicated(["client", "month"]).any():
         yield from _parted_lists(facts.endpoints, files)
     yield from _shrunk_lists(lists.dropna(subset="n"))
@@ -189,7 +190,8 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
     """Tables of a file that were lost, whole or as unreadable in part; one that repeats other files is not."""
     aside = dict([*quarantine.groupby(["source_file", "table"])])
     for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
-        own = aside.get((path, table), quarantine.iloc[:0])
+        if (own := aside.get((path, table))) is None:
+            continue
         lost, whole = own["reason"], 0 < rows <= len(own)
         nameless = ((lost == "no-client") & (own["value"] == "")).sum()
         lost = lost if whole or nameless >= NAMELESS * rows else lost[lost.isin(UNREAD)]
@@ -291,11 +293,30 @@ def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_
 
 
 def _lists(endpoints: Relation, settings: Settings) -> pd.DataFrame:
-    """Client, file, month (a number) and n, the endpoints that count there on one day; NaN where none does."""
+    """Client, file, month (a number), n, the endpoints that count there on one day, and whether they are named.
+
+    n is NaN where none counts.
+    """
     counts = f"FILTER (kind IN ({', '.join(map(quote, settings.endpoint_kinds))}))"
     n = f"sum(count) {counts} / count(DISTINCT as_of) {counts}"
     month = "12 * year(as_of) + month(as_of) - 1 AS month"
-    return endpoints.aggregate(f"client, source_file, {month}, max(as_of) AS day, {n} AS n").df()
+    named = "count(device_id) > 0 AS named"
+    return endpoints.aggregate(f"client, source_file, {month}, max(as_of) AS day, {n} AS n, {named}").df()
+
+
+def _repeated_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
+    """Lists of one source and day whose endpoints have no names: one may be the other once more."""
+    if not rows.duplicated(["client", "day"]).any():
+        return
+    stems = rows["source_file"].map(source_stem)
+    for (client, day, _), pair in rows.groupby(["client", "day", stems]):
+        if len(pair) > 1:
+            paths = " and ".join(sorted(pair["source_file"]))
+            text = (
+                f"{client} has endpoints of {day:%Y-%m-%d} in {paths}, without names, and all count. If one file "
+            )
+            text += "is a later state of another, take the older out."
+            yield "parted-list", text, str(client), f"{day:%Y-%m}"
 
 
 def _shrunk_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
@@ -523,11 +544,6 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
         f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
         f"median(hours) FILTER ({SUPPORT})"
     ).fetchall()[0]
-    bare = " AND ".join(f"{column} IS NULL" for column in TICKET_COLUMNS)  # few can be without their ticket
-    doubtful = facts.time_entries.filter(f"{bare} AND ticket_id IS NOT NULL").project("ticket_id, hours")
-    lost = doubtful.join(facts.tickets.project("ticket_id"), "ticket_id", how="anti").df()  # type: ignore[union-attr]
-    reasons = lost["ticket_id"].map(facts.tickets_aside.set_index("ticket_id")["reason"])
-    orphans, aside = lost["hours"][reasons.isna()].sum(), lost["hours"][reasons.notna()].sum()
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
         text = f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time."
         yield "rounded", text, "", ""
@@ -536,19 +552,30 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
             f"{100 * late / dated:.0f} % of entries were written down more than {LATE_DAYS} days after the work."
         )
         yield "late-entry", text, "", ""
+    if (facts.files["table"] == "tickets").any():
+        yield from _lost_tickets(facts)
+    if median and median > LONG_ENTRY_HOURS:
+        text = f"the middle entry is {median:,.0f} hours long: are these minutes read as hours?"
+        yield "magnitude", text, "", ""
+    long = facts.time_entries.filter(SUPPORT).aggregate("source_file, count(*) AS n, avg(hours) AS hours").df()
+    usual = long["hours"].median()
+    long = long[(long["n"] >= NEW_ROWS) & (long["hours"] > OTHER_UNIT * usual) & (usual > 0)]
+    for path, _, mean in long.itertuples(index=False):
+        text = f"{path}: its entries are {mean:,.1f} hours long, those of other files {usual:,.1f}. "
+        text += "If these are minutes: "
+        yield "magnitude", text + say(path, MINUTES), "", ""
+
+
+def _lost_tickets(facts: Cleaned) -> Iterator[Warning_]:
+    """Tickets of entries that no file holds, or that were set aside."""
+    bare = " AND ".join(f"{column} IS NULL" for column in TICKET_COLUMNS)  # few can be without their ticket
+    doubtful = facts.time_entries.filter(f"{bare} AND ticket_id IS NOT NULL").project("ticket_id, hours")
+    lost = doubtful.join(facts.tickets.project("ticket_id"), "ticket_id", how="anti").df()  # type: ignore[union-attr]
+    reasons = lost["ticket_id"].map(facts.tickets_aside.set_index("ticket_id")["reason"])
+    orphans, aside = lost["hours"][reasons.isna()].sum(), lost["hours"][reasons.notna()].sum()
     if orphans and len(facts.tickets):
         yield "no-ticket", f"{orphans:,.1f} hours are on tickets that the ticket export does not hold.", "", ""
     if aside:
         why = ", ".join(sorted(reasons.dropna().unique()))
         text = f"{aside:,.1f} hours are on tickets that were set aside ({why}), so their type is unknown."
         yield "no-ticket", text, "", ""
-    if median and median > LONG_ENTRY_HOURS:
-        text = f"the middle entry is {median:,.0f} hours long: are these minutes read as hours?"
-        yield "magnitude", text, "", ""
-    long = facts.time_entries.filter(SUPPORT).aggregate("source_file, count(*) AS n, avg(hours) AS hours").df()
-    usual = long["hours"].median()
-    long = long[(long["n"] >= NEW_ROWS) & (long["hours"] > OTHER_UNIT * usual)]
-    for path, _, mean in long.itertuples(index=False):
-        text = f"{path}: its entries are {mean:,.1f} hours long, those of other files {usual:,.1f}. "
-        text += "If these are minutes: "
-        yield "magnitude", text + say(path, MINUTES), "", ""

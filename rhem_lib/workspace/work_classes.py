@@ -18,6 +18,7 @@ from rhem_lib.settings import PRESETS, Preset, Rule, Settings, WorkClass
 
 TICKET_COLUMNS = ("type", "category", "subcategory", "board", "source", "priority", "parent_id", "device_id")
 ENTRY_COLUMNS = ("ticket_id", "client", "work_type", "technician", "billable", "source_file")
+NAMES = {"client", "technician"}
 MATCHABLE = (*ENTRY_COLUMNS, *TICKET_COLUMNS)
 PLACE = "_rule"  # of the rule that decided
 BREAK_FIX = ["incident", "problem", "alert"]
@@ -73,10 +74,11 @@ def classify(entries: Any, tickets: Any, rules: Sequence[LabelledRule], preset: 
     return found.drop(PLACE).to_native()
 
 
-def decide(entries: Any, tickets: Any, rules: Sequence[LabelledRule]) -> Any:
+def decide(entries: Any, tickets: Any, rules: Sequence[LabelledRule], unnamed: Any = None) -> Any:
     """Time entries with the columns of their ticket and the place of the first rule that matches, in `PLACE`.
 
-    It is the number of rules where none does.
+    It is the number of rules where none does. `unnamed` are the entries before clients and technicians were named,
+    whose other values are found without those joins.
     """
     numbered = list(enumerate(rules))
     by_ticket, by_entry = (
@@ -88,7 +90,8 @@ def decide(entries: Any, tickets: Any, rules: Sequence[LabelledRule]) -> Any:
     known = {*schema.columns("tickets"), *work.collect_schema().names()}
     kept = [name for name in facts.collect_schema().names() if name not in known]
     facts = facts.select("ticket_id", *TICKET_COLUMNS, *kept)
-    work = _first_match(work, by_entry, "_by_entry", last)  # type: ignore[arg-type]
+    bare = None if unnamed is None else nw.from_native(unnamed)
+    work = _first_match(work, by_entry, "_by_entry", last, bare)  # type: ignore[arg-type]
     facts = _first_match(facts, by_ticket, "_by_ticket", last)  # there are fewer tickets than entries
     joined = _first_match(work.join(facts, on="ticket_id", how="left"), by_both, "_by_both", last)
     places = ("_by_entry", "_by_ticket", "_by_both")
@@ -103,7 +106,9 @@ def outcomes(rules: Sequence[LabelledRule], preset: Preset) -> tuple[list[str], 
     return classes, [*(label for label, _ in rules), "no rule"]
 
 
-def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: str, none: int) -> Any:
+def _first_match(
+    frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: str, none: int, unnamed: Any = None
+) -> Any:
     """Frame with the place of the first of these rules that matches, `none` where none does.
 
     Rules are tried on the values of their columns, of which there are far fewer than rows.
@@ -118,7 +123,8 @@ def _first_match(frame: Any, rules: Sequence[tuple[int, LabelledRule]], name: st
         place = nw.lit(none)
         for number, rule in reversed(own):
             place = nw.when(condition(rule)).then(nw.lit(number)).otherwise(place)
-        values = frame.group_by(*columns).agg(nw.len().alias("_rows"))  # unique() would number every row
+        rows = frame if unnamed is None or not NAMES.isdisjoint(columns) else unnamed
+        values = rows.group_by(*columns).agg(nw.len().alias("_rows"))  # unique() would number every row
         matched = values.select(*columns, place.alias(f"{name}_{group}"))
         found = found.join(matched, on=list(columns), how="left")
         places.append(nw.col(f"{name}_{group}"))

@@ -89,9 +89,9 @@ def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = 
     with _explained(), Scratch() as unpacked:  # free text in it goes as soon as it can
         before = file_states(folder / "exports")
         raws = read_exports(con, folder, settings, read_profiles(folder), unpacked, answers)
-        cleaned = clean_tables(con, raws, settings)
+        found = clean_tables(con, raws, settings)
     _check_unchanged(before, folder)
-    cleaned = unify(con, cleaned, settings)
+    cleaned = unify(con, found, settings)
     agreements = agreement_table(cleaned)
     clients = client_table(cleaned, agreements, settings)
     profiles = tuple({raw.profile.name: raw.profile for raw in raws}.values())
@@ -102,6 +102,7 @@ def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = 
         _coded(con, tickets, empty["tickets"]),
         rules_for(settings, profiles, settings.preset),
         settings.preset,
+        found.time_entries,
     )
     nothing = [*empty["time_entries"], *(name for name in TICKET_COLUMNS if name in empty["tickets"])]
     entries = _filed(con, classified, "time_entries", nothing, scratch)
@@ -162,13 +163,14 @@ def _classified(
     tickets: duckdb.DuckDBPyRelation,
     rules: list[LabelledRule],
     preset: Preset,
+    unnamed: duckdb.DuckDBPyRelation,
 ) -> duckdb.DuckDBPyRelation:
     """What `classify` gives, with codes in place of work class and rule."""
     found = []
     for name, values in zip(("work_class", "rule"), outcomes(rules, preset), strict=True):
         kind = f"ENUM({', '.join(map(quote, dict.fromkeys(values)))})"
         found.append(f"CAST([{', '.join(map(quote, values))}] AS {kind}[])[{PLACE} + 1] AS {name}")
-    return decide(entries, tickets, rules).select(f"* EXCLUDE ({PLACE}), {', '.join(found)}")
+    return decide(entries, tickets, rules, unnamed).select(f"* EXCLUDE ({PLACE}), {', '.join(found)}")
 
 
 def _filed(

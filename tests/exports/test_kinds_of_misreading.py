@@ -159,6 +159,25 @@ INPUTS = [
     ),
     Input(1, "a second download of a list of devices", DOWNLOADS, {"endpoints": {"Nord 2026-05": 2}}),
     Input(1, "a second download of a list of counts", COUNTS, {"endpoints": {"Nord 2026-05": 12}}),
+    Input(
+        1,
+        "a copy of a list of counts",
+        {name.replace(" (1)", " - Kopie"): text for name, text in COUNTS.items()},
+        {"endpoints": {"Nord 2026-05": 12}},
+    ),
+    Input(
+        1,
+        "a second version of a list of counts",
+        {name.replace(" (1)", " final v2"): text for name, text in COUNTS.items()},
+        {"warned": "Nord has endpoints of 2026-05-28 in exports/pcs-2026-05-28 final v2.csv and exports/pcs-2026"},
+    ),
+    Input(
+        1,
+        "lists of counts by kind",
+        {"t.csv": time([5])}
+        | {f"{kind}s-2026-05-28.csv": f"client,count,kind\nNord,10,{kind}\n" for kind in ("pc", "server")},
+        {"endpoints": {"Nord 2026-05": 20}, "quiet": "parted-list"},
+    ),
     Input(1, "two downloads that are parts of a list", PARTS, {"endpoints": {"Nord 2026-05": 4}}),
     Input(1, "rejected after it was approved", APPROVED, {"kept": {"Nord 2026-05": 1}}),
     Input(
@@ -563,6 +582,15 @@ INPUTS = [
             for m, state in ((1, "Posted"), (2, "Hold"))
         },
         {"warned": "the state 'Hold' begins in exports/t-2.csv"},
+    ),
+    Input(
+        8,
+        "a state of records that are still open",
+        {
+            f"t-{m}.csv": time([m], head=TIME.replace("work_type", "status"), work_type=state, first=100 * m)
+            for m, state in ((1, "Approved"), (2, "Submitted"))
+        },
+        {"quiet": "new-value"},
     ),
     Input(
         9,
