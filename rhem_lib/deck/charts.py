@@ -480,7 +480,8 @@ def _cut(series: Series) -> Series:
 
 
 def bridge_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
-    """From the quarter before to this one: its parts as steps, which add up."""
+    """From the quarter before to this one: its parts as steps, which add up; grey where they may be chance."""
+    more, less = (MIDDLE, MIDDLE) if np.all(rows.get("state") == "unclear") else (WARNING, BRAND)
     change = rows["change"].to_numpy(float)
     ends = np.array([change[0], change[0] + change[1], change[-1], change[-1]])
     starts = np.array([0.0, change[0], change[0] + change[1], 0.0])
@@ -488,14 +489,14 @@ def bridge_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
     total, up = np.array([True, False, False, True]), ends >= starts
     texts = {
         i: Label((number(change[i], 1) if total[i] else signed(change[i], 1),), "t",
-                 INK if total[i] else WARNING if up[i] else BRAND, 16)
+                 INK if total[i] or more == MIDDLE else more if up[i] else less, 16)
         for i in range(4)
     }  # fmt: skip
     series = [
         Series(t("Base"), np.where(total, 0.0, low), "bar"),
         Series(t("Level"), np.where(total, ends, 0.0), "bar", fill=MIDDLE, points={3: BRAND}),
-        Series(t("More"), np.where(~total & up, size, 0.0), "bar", fill=WARNING),
-        Series(t("Less"), np.where(~total & ~up, size, 0.0), "bar", fill=BRAND),
+        Series(t("More"), np.where(~total & up, size, 0.0), "bar", fill=more),
+        Series(t("Less"), np.where(~total & ~up, size, 0.0), "bar", fill=less),
         Series(t("Top"), low + size, labels=texts),
     ]
     for i in range(3):
@@ -509,11 +510,11 @@ def bridge_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> Non
 
 
 def change_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str) -> None:
-    """How much each cause added or took away, most first; what added most in the warning colour."""
+    """How much each cause added or took away, most first; what added most to a change in the warning colour."""
     shown = rows if len(rows) <= MOST_BARS else _with_rest(rows)
     values = shown["change"].round(1).to_numpy(float)
     texts = {i: Label((signed(v, 1),), "outEnd", INK, 14, bold=False) for i, v in enumerate(values)}
-    first = {0: WARNING} if values[0] > 0 else {}
+    first = {0: WARNING} if values[0] > 0 and not np.all(shown[:1].get("state") == "unclear") else {}
     series = [Series(title, values, "bar", fill=MIDDLE, points=first, labels=texts)]
     least, most = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     label = 0.2 * max(most - least, 0.1)

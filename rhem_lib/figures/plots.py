@@ -507,7 +507,8 @@ def review_parts(review: Review, ax: Axes | None = None) -> Axes:
     rows = table[table["kind"] == "bridge"]
     change = rows["change"].to_numpy()
     base = np.array([0.0, change[0], change[0] + change[1], 0.0])
-    colours = [LIGHT, *(ORANGE if part > 0 else BLUE for part in change[1:3]), BLUE]
+    more, less = (GREY, GREY) if np.all(rows.get("state") == "unclear") else (ORANGE, BLUE)  # they may be chance
+    colours = [LIGHT, *(more if part > 0 else less for part in change[1:3]), BLUE]
     names = [short(name, 24) for name in rows["name"]]
     bars = ax.bar(names, change, bottom=base, width=0.55, color=colours)
     ax.bar_label(bars, [f"{v:+.1f}" if 0 < i < 3 else number(v) for i, v in enumerate(change)], fontweight="bold")

@@ -9,6 +9,7 @@ import pandas as pd
 from rhem_lib.language import month_name, number, percent, short_day, signed, t
 from rhem_lib.review.facts import Facts
 
+SECOND = {"found": "evidence", "action": "detail", "goal": None, "helped": None, "step": None}  # line of a cell
 ONE_DECIMAL = ("usual", "minutes_before", "minutes", "change", "share")  # columns of numbers that compare
 
 
@@ -80,7 +81,6 @@ def _digits(record: dict[Any, Any], column: str) -> int:
 def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
     """A cell's text and its second line."""
     value = record[column]
-    second = {"found": "evidence", "action": "detail"}.get(column, "")
     if column == "decision":
         return (t("□ Yes   □ No") if value else t("none needed")), ""
     if column == "saves":
@@ -91,8 +91,8 @@ def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
     if isinstance(value, pd.Timestamp):
         return short_day(value), ""
     if not isinstance(value, float):
-        text, _, rest = str(value).strip().partition("\n")
-        return text, rest or str(record.get(second, ""))
+        text, _, rest = str(value).strip().partition("\n") if column in SECOND else (str(value), "", "")
+        return text, rest or str(record.get(SECOND.get(column), ""))
     if column == "change":
         return signed(value, 1), ""
     return (percent(value) if column == "share" else number(value, _digits(record, column))), ""

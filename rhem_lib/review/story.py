@@ -183,7 +183,9 @@ def why(f: Facts) -> Section | None:
     ], columns=["kind", "key", "name", "change"])  # fmt: skip
     causes = claims.moves(f)
     causes = causes.assign(kind="cause", key=causes["name"], name=[f.cause(n) for n in causes["name"]])
-    table = pd.concat([bridge, causes[bridge.columns]], ignore_index=True)
+    states = causes["key"].isin(f.causes.loc[f.causes["rose"], "name"]).map({True: "firm", False: f.change.sure})
+    parts = [bridge.assign(state=f.change.sure), causes[bridge.columns].assign(state=states)]
+    table = pd.concat(parts, ignore_index=True)
     rates = {"now": TEN * now.tickets_per_computer, "before": TEN * base.tickets_per_computer}
     rose = f.causes.loc[f.causes["rose"] & (f.causes["name"] != NOT_RECORDED), "name"].head(2)
     beyond = [t("{cause} rose more than chance explains.", cause=f.cause(name)) for name in rose]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from deck_check import problems
+from lxml import etree
 from PIL import Image
 from pptx import Presentation
 from pptx.enum.dml import MSO_THEME_COLOR
@@ -413,6 +414,17 @@ def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
     assert (
         wide + narrow == pytest.approx(Cm(20)) and len(fit_text.wrap("Jul 31", narrow / Pt(1) - 10, 16, True)) == 1
     )
+
+
+def test_parts_of_a_change_that_may_be_chance_are_grey(tmp_path):
+    made = {}
+    for state in ("firm", "unclear"):
+        why = REVIEWS["usual"]["why"]
+        review = replace(REVIEWS["usual"], sections=(replace(why, table=why.table.assign(state=state)),))
+        deck = Presentation(write(review, tmp_path / "d.pptx"))
+        xml = [etree.tostring(s.chart._chartSpace) for s in deck.slides[1].shapes if s.has_chart]
+        made[state] = [b'"accent3"' in chart for chart in xml]
+    assert made == {"firm": [True, True], "unclear": [False, False]}
 
 
 def test_a_table_is_a_little_smaller_where_no_cell_then_wraps():
