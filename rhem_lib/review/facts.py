@@ -274,9 +274,10 @@ class Facts:
         return Difference(beyond.value, np.inf) if decide else beyond
 
     def cause_row(self, name: str) -> pd.Series | None:
-        """Return the row of a cause by its own name or a reader's; None where there is no such cause."""
-        names = [(name.casefold(), self.cause(name).casefold()) for name in self.causes["name"]]
-        found = self.causes[[bool(name) and name.casefold() in pair for pair in names]]
+        """Return the row of a cause by its own name or a reader's, also in English; None where there is none."""
+        names = [[one.casefold() for one in (own, self.cause(own), PLAIN.get(own.casefold(), own))]
+                 for own in self.causes["name"]]  # fmt: skip
+        found = self.causes[[bool(name) and name.casefold() in known for known in names]]
         return found.iloc[0] if len(found) else None
 
     def cause(self, name: str, inside: bool = False) -> str:

@@ -231,7 +231,7 @@ def promises(f: Facts) -> Section | None:
              "cause": t("Its cause"), "effect": t("What it changed")}  # fmt: skip
     note = t("Its cause: minutes per computer and month in the quarter before and in this one.")
     notes = t("Open promises are carried over until they are closed.")
-    head, left = _scores(history), 2
+    head, left = _scores(history), 2 if restated else 1
     if head:
         note, left = f"{note} {t('Ranges of forecasts: 90 %.')}", 0
     table = pd.concat([made.assign(kind="promise"), history.assign(kind="forecast")], ignore_index=True)

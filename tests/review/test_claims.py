@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from review_data import make_entries, make_facts, make_fit, make_panel, make_review
 
-from rhem_lib.language import number
+from rhem_lib.language import number, speaking
 from rhem_lib.metric import computer_table
 from rhem_lib.review import actions, claims, story
 from rhem_lib.review.certainty import Difference
@@ -534,6 +534,17 @@ def test_the_appendix_has_planned_hours_of_the_quarter_alone():
     assert rows.loc["Planned maintenance hours"].tolist()[:4] == [1.5, 0.0, 2.0, 3.5]
     assert rows.loc["Project hours", "quarter"] == 4.0
     assert "(3.5 hours in the quarter), projects (4 hours)" in review["causes"].paragraphs[1]
+
+
+def test_a_promise_finds_its_cause_by_any_of_its_names():
+    entries = make_entries(steady(endpoints=200.0))
+    entries["category"] = entries["category"].replace("Email", "Line of business app")
+    f = make_facts(steady(endpoints=200.0), entries=entries)
+    with speaking("de"):
+        names = [
+            f.cause_row(name)["name"] for name in ("line of BUSINESS app", "Business software", "Fachanwendung")
+        ]
+        assert names == ["Line of business app"] * 3 and f.cause_row("Email") is f.cause_row("") is None
 
 
 def level_of(minutes, se):
