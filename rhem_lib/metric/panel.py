@@ -20,9 +20,17 @@ from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_end
 from rhem_lib.metric.measured import confirmed_zero
 from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Preset
-from rhem_lib.workspace import COLLAPSE, USUAL_ENTRIES, Workspace, alongside, kept, to_pandas
+from rhem_lib.workspace import (
+    COLLAPSE,
+    COVERED,
+    USUAL_ENTRIES,
+    Workspace,
+    alongside,
+    kept,
+    to_pandas,
+    uncovered_months,
+)
 
-COVERED = 1 / 3  # share of the usual working days that a covered month has at least
 NEARLY_NONE = 0.1  # share of the usual entries, below which what arrived is a rest, as a second system's
 WHOLE = 20  # days of a month within the data, from which it says what is usual
 OWN_ENTRIES = 20  # usual entries of a client, from which a month of it without any is missing and not quiet
@@ -85,7 +93,7 @@ def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = N
     panel = panel[panel["client"].isin(work.clients["client"])]
     panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
     panel = with_coverage(panel.merge(service, on="client"), days_worked(days), window)
-    panel = with_exposure(panel, work.clients)
+    panel = with_exposure(panel, work.clients, uncovered_months(entries))
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
     panel = schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")
@@ -338,7 +346,7 @@ def with_coverage(panel: pd.DataFrame, days_worked: pd.Series, window: Window) -
     return panel.assign(gap=panel["month"].map(gap).eq(True), thin=panel["month"].map(thin).eq(True))
 
 
-def with_exposure(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.DataFrame:
+def with_exposure(panel: pd.DataFrame, clients: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
     """Exposure, ages at both ends and the middle of the exposed part of the month, and RHEM."""
     month_end = panel["month"] + pd.offsets.MonthBegin(1)
     begin = panel[["month", "start"]].max(axis=1)
@@ -346,7 +354,8 @@ def with_exposure(panel: pd.DataFrame, clients: pd.DataFrame) -> pd.DataFrame:
     days = (end - begin).dt.days.clip(lower=0)
     panel = panel.fillna(dict.fromkeys(COUNTED, 0))
     panel["share"] = days / (month_end - panel["month"]).dt.days
-    panel["gap"] |= _silent(panel) & ~confirmed_zero(panel, clients)
+    keys, own = (pd.MultiIndex.from_frame(table[["client", "month"]]) for table in (panel, lost))
+    panel["gap"] |= (_silent(panel) | keys.isin(own)) & ~confirmed_zero(panel, clients)
     panel["exposure"] = (panel["endpoints"] * panel["share"]).fillna(0.0).where(~panel["gap"], 0.0)
     in_service = days > 0
     for name, day in (("age_start", begin), ("age_end", end)):

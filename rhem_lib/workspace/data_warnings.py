@@ -11,10 +11,10 @@ from rhem_lib.errors import first_of, leave_out, say, toml_text
 from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files, source_stem
 from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
+from rhem_lib.workspace.time_sources import USUAL_ENTRIES, uncovered_months
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
 SHOWN = 3  # names in a warning about many clients
-USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 COLLAPSE = 0.3  # of the usual count
 WEEK, WEEKLY = 5, 10  # working days without an entry, and how many are usual in them, to be named
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
@@ -105,7 +105,12 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: S
     files = facts.files
     found = [*_file_warnings(facts, settings), *_client_warnings(clients, known)]
     found += _kind_warnings(clients, known, settings)
-    found += [*_volume_warnings(facts), *_habit_warnings(facts), *_idle_settings(facts, settings)]
+    found += [
+        *_volume_warnings(facts),
+        *_missing_parts(facts, clients),
+        *_habit_warnings(facts),
+        *_idle_settings(facts, settings),
+    ]
     found += [*_new_values(facts.time_entries, settings), *_new_kinds(facts)]
     found += [(code, text, "", "") for code, text in facts.notes]
     for profile, note in (
@@ -519,6 +524,23 @@ def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
             yield "coverage", f"{text}: an export cut off is not an improvement.", "", month
         if noun == "time entries":
             yield from _holes(days)
+
+
+def _missing_parts(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:
+    """Months that the files of a part of the clients miss while others have them."""
+    if (facts.files["table"] == "time_entries").sum() < 2:
+        return
+    lost = uncovered_months(facts.time_entries).merge(clients[["client", "onboarded_on", "ended_on"]], on="client")
+    before = lost["month"] + pd.offsets.MonthEnd() < lost["onboarded_on"]
+    for file, rows in lost[~before & ~(lost["month"] > lost["ended_on"])].groupby("file"):
+        months, names = sorted(rows["month"].dt.strftime("%Y-%m").unique()), sorted(rows["client"].unique())
+        text = (
+            f"files such as {file} hold hardly any time entry of {first_of(months)}, where "
+            f"{rows['usual'].max():,.0f} a month are usual and others go on: these months do not count for "
+            f"{len(names):,} of their clients ({first_of(names, SHOWN)}). Export them, or write confirmed_zero in "
+            "clients.csv."
+        )
+        yield "coverage", text, names[0] if len(names) == 1 else "", months[0]
 
 
 def _holes(days: pd.Series) -> Iterator[Warning_]:
