@@ -31,7 +31,7 @@ FLAGS = {
     "outside-hours": "Reactive hours before onboarding or after the end; they are listed, not counted.",
     "hours-without-exposure": "Reactive hours, but no exposure to divide them by; they are in no RHEM.",
     "coverage-gap": "Less than a third of the usual working days or a tenth of the usual entries, or no entry of "
-    "a client where 20 or more are usual; not counted.",
+    "a client where 20 or more are usual, or its files miss the month while others go on; not counted.",
     "thin-month": "The export holds far fewer time entries than usual for this month; RHEM may be too low.",
     "negative-hours": "Corrections of work of other months exceed the work of this one; drawn as 0.",
     "zero-hours": "Computers in service and an export that covers the month, but no reactive entry.",
