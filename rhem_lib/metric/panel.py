@@ -272,7 +272,8 @@ def planned_hours(work: Workspace, client: str) -> pd.DataFrame:
     rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
     rows = rows.filter(inside, nw.col("client") == client, nw.col("work_class").is_in(PLANNED))
     table = first_days(to_pandas(rows.group_by("client", "month", "work_class").agg(nw.col("hours").sum())))
-    return table.pivot_table("hours", "month", "work_class", "sum", observed=True).reindex(columns=PLANNED)
+    planned = table.pivot_table("hours", "month", "work_class", "sum", observed=True).reindex(columns=PLANNED)
+    return planned.round(6)  # whatever the order in which the engine adds
 
 
 def service_windows(clients: pd.DataFrame, window: Window) -> pd.DataFrame:
