@@ -236,7 +236,10 @@ def _near_names(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, l
 
 
 def _renamed(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list[str], str, float]]:
-    """Clients whose hours begin where those of another end, but not its computers, as of one renamed."""
+    """Clients whose hours begin where those of another end, but not its computers, as of one renamed.
+
+    Where the computers change their name at the same time, it is renamed only if the names are alike.
+    """
     listed = {*clients["client"]}
     spans = {name: span for name, span in known.worked.items() if name in listed}
     begins = sorted((begin, name) for name, (begin, _) in spans.items())
@@ -245,8 +248,7 @@ def _renamed(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list
         (begin - end, old, new)
         for old, (_, end) in spans.items()
         for begin, new in begins[at(end) : at(end + RENAMED)]
-        if not {old, new} <= known.listed.keys()
-        and known.listed.get(old, begin) >= begin  # else it left, with its computers
+        if (_alike(old, new) if known.listed.get(old, begin) < begin else not {old, new} <= known.listed.keys())
     ]
     taken: set[str] = set()
     for _, old, new in sorted(pairs):
@@ -256,6 +258,12 @@ def _renamed(clients: pd.DataFrame, known: ByClient) -> Iterator[tuple[str, list
             first, last = spans[new][0], spans[old][1]
             text = f"'{new}' may be '{old}' renamed: its time begins on {first}, where the other's ends ({last})."
             yield new, [old], text, hours
+
+
+def _alike(name: str, other: str) -> bool:
+    from rapidfuzz import fuzz, utils
+
+    return fuzz.WRatio(_plain(name), _plain(other), processor=utils.default_process) >= LIKENESS
 
 
 def _families(

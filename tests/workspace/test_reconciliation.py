@@ -619,6 +619,13 @@ def test_a_client_renamed_in_the_psa_is_suggested_as_one(workspace):
     assert "its time begins on 2026-04-30, where the other's ends (2026-03-31)" in found["text"].iloc[0]
 
 
+def test_a_client_renamed_everywhere_is_suggested_by_its_name(workspace):
+    old, new = {"Harbor Cafe": ({1, 2, 3}, {1, 2, 3})}, {"Harbour Café Group": ({4, 5, 6}, {4, 5, 6})}
+    files = months_of(Nord=(range(1, 7), range(1, 7)), **old, **new)
+    found = rhem.load(workspace(files, SORTED)).account.suggestions
+    assert found["toml"].tolist() == ['[clients."Harbour Café Group"]\naliases = ["Harbor Cafe"]']
+
+
 @pytest.mark.parametrize("lists", [({1, 2, 3}, {4, 5, 6}), ({1, 2, 3}, ()), (range(1, 7), range(1, 7))])
 def test_a_client_that_left_as_another_joined_is_not_suggested_as_renamed(workspace, lists):
     """The computers went with it, or each has its own."""
