@@ -70,7 +70,9 @@ def _agreed(f: Facts, given: AgreedAction) -> Action:
     if row is None or not row["problems"]:
         return known
     found, saves = given.why or f.cause(row["name"]), (row["excess"], row["excess_low"], row["excess_high"])
-    return replace(known, found=found, evidence=_evidence(row), saves=saves if row["excess"] > 0 else known.saves)
+    return replace(
+        known, found=found, evidence=_evidence(row), saves=saves if row["excess"] >= LEAST_MINUTES else known.saves
+    )
 
 
 def _evidence(row: pd.Series) -> str:
