@@ -487,7 +487,9 @@ def review_minutes(review: Review, ax: Axes | None = None) -> Axes:
     if len(coming):
         joined = pd.concat([known.dropna(subset=["minutes"]).tail(1), coming])
         ax.plot(joined["month"], joined["minutes"], color=BLUE, lw=1.8, ls=(0, (4, 3)))
-        beside(ax, ahead, (joined["month"].iloc[-1], joined["minutes"].iloc[-1]), (6, 0), color=BLUE)
+        end = joined["minutes"].iloc[-1]
+        va = "bottom" if end >= review.target_minutes else "top"  # the label keeps off the line of the goal
+        beside(ax, ahead, (joined["month"].iloc[-1], end), (6, 0), va=va, color=BLUE)
     level_line(ax, review.target_minutes, goal, ORANGE)
     month_axis(ax)
     ax.set(ylim=(0, None), ylabel=review.unit)
