@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rhem_lib.exports.files import quote
-from rhem_lib.exports.match_profile import day_of_name
+from rhem_lib.exports.match_profile import day_of_name, source_stem
 from rhem_lib.exports.profiles import GONE
 from rhem_lib.interfaces import PULLED
 from rhem_lib.settings import Settings, normal_name
@@ -53,7 +53,7 @@ class Repeats(NamedTuple):
 
     Those without a number are `twins` in one file, `sums` where they are those of rows above them (set aside),
     `again` in another file with all cells the same (set aside), and `alike` in another file but for cells that
-    nobody reads.
+    nobody reads. `same` are files without numbers whose hours by client and month another file has as well.
     """
 
     shared: Suspects = Suspects()
@@ -62,6 +62,7 @@ class Repeats(NamedTuple):
     again: Suspects = Suspects()
     sums: Suspects = Suspects()
     undecided: Undecided = Undecided()
+    same: tuple[tuple[str, str], ...] = ()
 
 
 def file_ages(saved: Mapping[str, int]) -> pa.Table:
@@ -141,7 +142,7 @@ def mark_repeats(
         )
         _mark(con)
         found = _counted(con, found, what, work=work)
-    return found._replace(alike=_alike(con)) if work and not keyed else found
+    return found._replace(alike=_alike(con), same=_same_sums(con)) if work and not keyed else found
 
 
 def _counted(con: Connection, found: Repeats, what: str, *, work: bool) -> Repeats:
@@ -340,3 +341,23 @@ def _alike(con: Connection) -> Suspects:
         f"FROM ({per_file}) GROUP BY profile, client, ticket_id, fact HAVING count(DISTINCT cells) > 1"
     )
     return _suspects(con, twice, "sum(entries)::BIGINT")
+
+
+def _same_sums(con: Connection) -> tuple[tuple[str, str], ...]:
+    """Files without numbers that have the hours of another file in each of their months and clients.
+
+    One is a summary of the other, or the same with other columns; files of one source have different days.
+    """
+    sums = (
+        "SELECT *, count(*) OVER (PARTITION BY source_file) AS total FROM (SELECT source_file, "
+        "lower(trim(client)) AS client, date_trunc('month', worked_on) AS month, sum(hours) AS hours, "
+        "count(*) AS n, count(keyed) AS numbers FROM typed_time_entries WHERE reason IS NULL GROUP BY ALL)"
+    )
+    pairs = con.execute(
+        f"WITH sums AS MATERIALIZED ({sums}) SELECT a.source_file, b.source_file FROM sums a JOIN sums b "
+        "USING (client, month) WHERE a.source_file <> b.source_file AND a.numbers = 0 AND a.n <= b.n "
+        "AND abs(a.hours - b.hours) < 0.001 GROUP BY a.source_file, b.source_file, a.total "
+        "HAVING count(*) = a.total AND sum(a.n + b.n) > 2 ORDER BY ALL"
+    ).fetchall()
+    apart = [(one, other) for one, other in pairs if source_stem(one) != source_stem(other)]
+    return tuple((one, other) for one, other in apart if one > other or (other, one) not in apart)

@@ -169,28 +169,45 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
         'date_order = "day-first"  # or "month-first"',
     )
     found = _readings(con, column, ways, question)
-    return found if date_order else [(files, _year_of(con, column.of(files), ways, how)) for files, how in found]
+    if date_order:
+        return found
+    return [part for files, how in found for part in _years_of(con, column.of(files), ways, files, how)]
 
 
-def _year_of(con: Connection, column: Column, ways: dict[str, str], read: Reading) -> Reading:
-    """Return how dates such as 26-05-04 are read: with the year first if that alone gives recent days.
+def _years_of(con: Connection, column: Column, ways: dict[str, str], files: Files, read: Reading) -> Readings:
+    """Return how dates such as 26-05-04 are read, by file: with the year first if that alone gives recent days.
 
     Where both ends may be the year, the one of fewer values is, if that is the last; else the user is asked.
     """
     orders = [order for order in ORDERS if ways[order] == read.sql]
     if not orders:
-        return read
+        return [(files, read)]
     first, last = (f"count(DISTINCT regexp_extract(t, '{SHORT}', {place}))" for place in (1, 3))
     recent = ", ".join(f"coalesce(bool_and({value} BETWEEN {RECENT}), false)" for value in "vw")
-    cells = f"(SELECT {column.text} AS t, {read.sql} AS v, {ways['year-first']} AS w FROM {column.relation})"
-    sql = f"SELECT {recent}, {first} > {last}, bool_and(regexp_matches(t, '{SHORT}')), min(t) FROM {cells}"
-    as_read, turned, many_days, short, shown = con.execute(f"{sql} WHERE t IS NOT NULL").fetchall()[0]
+    cells = f"(SELECT {column.text} AS t, {read.sql} AS v, {ways['year-first']} AS w, file FROM {column.relation})"
+    facts = f"bool_and(regexp_matches(t, '{SHORT}')), {recent}, {first} > {last}, min(t)"
+    by_file = "WHERE t IS NOT NULL GROUP BY ROLLUP (file) ORDER BY file NULLS FIRST"
+    (_, *every), *each = con.execute(f"SELECT file, {facts} FROM {cells} {by_file}").fetchall()
+    told = {file: _year_place(*found[:-1]) for file, *found in each}
+    whole = _year_place(*every[:-1])
+    if every[1] or whole == "first":  # else long ago, or not all files are written alike
+        told = dict.fromkeys(told, whole)
+    if unknown := tuple(file for file, place in told.items() if place == "unknown"):
+        problem, answer = "either end may be the year.", f'date_order = "{orders[0]}"  # or "year-first"'
+        raise column.of(unknown).refused(problem, answer, every[-1:])
+    turned = tuple(file for file, place in told.items() if place == "first")
+    rest = tuple(sorted(column.labels.keys() - {*turned}))  # some may have no date at all
+    if not turned:
+        return [(files, read)]
+    found = [(turned if rest else files, replace(read, sql=ways["year-first"]))]
+    return [*found, (rest, read)] if rest else found
+
+
+def _year_place(short: bool, as_read: bool, turned: bool, many_days: bool) -> str:
+    """Return where the year is: of dates with short years, whether either reading is recent, and days are many."""
     if not short or not turned or (as_read and many_days):
-        return read
-    if not as_read:
-        return replace(read, sql=ways["year-first"])
-    answer = f'date_order = "{orders[0]}"  # or "year-first"'
-    raise column.refused("day and year cannot be told apart: either end may be the year.", answer, [shown])
+        return "last"
+    return "unknown" if as_read else "first"
 
 
 def _readings(con: Connection, column: Column, ways: dict[str, str], question: Question) -> Readings:

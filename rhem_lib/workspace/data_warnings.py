@@ -104,13 +104,11 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: S
     """Return reasons for doubt, by client and month where they apply: code, text, client, month."""
     files = facts.files
     found = [*_file_warnings(facts, settings), *_client_warnings(clients, known)]
-    found += _kind_warnings(clients, known, settings)
-    found += [
-        *_volume_warnings(facts),
-        *_missing_parts(facts, clients),
-        *_habit_warnings(facts),
-        *_idle_settings(facts, settings),
-    ]
+    found += [*_name_warnings(clients, known), *_kind_warnings(clients, known, settings)]
+    volume = [*_volume_warnings(facts), *_missing_parts(facts, clients)]
+    named = {month for *_, month in volume}
+    found += [*volume, *(one for one in _missing_reports(facts) if one[-1] not in named)]
+    found += [*_habit_warnings(facts), *_idle_settings(facts, settings)]
     found += [*_new_values(facts.time_entries, settings), *_new_kinds(facts)]
     found += [(code, text, "", "") for code, text in facts.notes]
     for profile, note in (
@@ -169,6 +167,11 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
         entries, hours = getattr(facts.repeats, name)
         if entries:
             yield code, f"{entries:,} time entries ({hours:,.1f} hours) {text}", "", ""
+    for one, other in facts.repeats.same:
+        text = (
+            f"{one} has as many hours as {other} for each of its clients and months: if it is a summary of it, or "
+        )
+        yield "alike-rows", f"{text}the same with other columns, {leave_out(one)}", "", ""
     corrected, credit = facts.corrections
     if corrected:
         text = (
@@ -376,15 +379,10 @@ def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
 
 def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning_]:
     counted, worked = known.kinds, known.reactive
-    stand_ins = {"agreement": "taken from the first agreement", "first snapshot": "taken from the first snapshot"}
     last = {name: day for name, (_, day) in known.worked.items()}
     ends = [max(days.values(), default=dt.date.min) for days in (known.listed, last)]
     for row in clients.itertuples():
         name = str(row.client)
-        if name.lower() in NOTHING:
-            text = f"'{name}' is how programs write an empty cell, and is taken for a client with "
-            text += f"{known.hours.get(name, 0):,.1f} hours. If it is none: catch_all = [{toml_text(name)}]"
-            yield "no-name", text, name, ""
         if counted and name not in counted and name in worked:
             text = f"{name} has {worked[name]:,.1f} reactive hours but no endpoint list, so it has no RHEM."
             yield "no-endpoints", text, name, ""
@@ -394,10 +392,8 @@ def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning
         first, final = map(pd.Timestamp, known.worked.get(name, (None, None)))
         given = row.onboarding_source == "clients"
         if (given and row.onboarded_on > final) or row.ended_on < first:
-            text = (
-                f"{name} has time from {first:%Y-%m-%d} to {final:%Y-%m-%d} and none in its service, by its days "
-            )
-            yield "no-hours", text + "in clients.csv, so it has no RHEM.", name, ""
+            text = f"{name} has time from {first:%Y-%m-%d} to {final:%Y-%m-%d} and none in its service, by its "
+            yield "no-hours", text + "days in clients.csv, so it has no RHEM.", name, ""
         if pd.isna(row.ended_on) and name in known.listed and name in last:
             days = known.listed[name], last[name]
             if all(end - day > GONE for end, day in zip(ends, days, strict=True)):
@@ -409,6 +405,19 @@ def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning
         if name not in counted and name not in worked and row.onboarding_source == "clients":
             text = f"{name} is listed in clients.csv, but no time entry and no endpoint list names it."
             yield "no-data", text, name, ""
+
+
+def _name_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning_]:
+    """Clients whose name is none, and those with a stand-in for their first day."""
+    numbers = [name for name in known.worked if name.isdigit()]
+    if 0 < len(numbers) < len(known.worked):
+        text = f"{first_of(numbers, SHOWN)}: a number where other clients have names. Did a report change, or is "
+        yield "no-name", text + "a list of companies missing?", "", ""
+    for name in clients["client"][clients["client"].str.lower().isin(NOTHING)]:
+        text = f"'{name}' is how programs write an empty cell, and is taken for a client with "
+        text += f"{known.hours.get(name, 0):,.1f} hours. If it is none: catch_all = [{toml_text(name)}]"
+        yield "no-name", text, name, ""
+    stand_ins = {"agreement": "taken from the first agreement", "first snapshot": "taken from the first snapshot"}
     for source, group in clients[clients["onboarding_source"] != "clients"].groupby("onboarding_source"):
         what = stand_ins.get(str(source), "unknown, so their age is unknown")
         names = [*group["client"][:SHOWN], f"{len(group) - SHOWN:,} more"][: len(group)]
@@ -524,6 +533,29 @@ def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
             yield "coverage", f"{text}: an export cut off is not an improvement.", "", month
         if noun == "time entries":
             yield from _holes(days)
+
+
+def _missing_reports(facts: Cleaned) -> Iterator[Warning_]:
+    """Months in which one of several reports is missing: each holds a part of the time of the same clients."""
+    if (facts.files["table"] == "time_entries").sum() < 2:
+        return
+    month = "12 * year(worked_on) + month(worked_on) - 1 AS month"
+    rows = facts.time_entries.aggregate(f"source_file, {month}, count(*) AS n").df()
+    rows = rows.merge(source_of_files(rows[["source_file", "month"]]), on="source_file")
+    sums = rows.pivot_table(index="month", columns="source", values="n", aggfunc="sum")
+    for source, own in sums.items() if len(sums.columns) > 1 else ():
+        others = sums.drop(columns=source).sum(axis=1)
+        first, last = own.first_valid_index(), own.last_valid_index()
+        end = last + 1 if last + 1 == own.index[-1] else last  # missing for longer, it has come to its end
+        there = (own.index > first) & (own.index <= end)
+        for month in own.index[own.isna() & there & (others > others.median() / 2)]:
+            if own.median() >= USUAL_ENTRIES:
+                path = rows.loc[(rows["source"] == source) & (rows["month"] < month), "source_file"].max()
+                name = f"{month // 12}-{month % 12 + 1:02d}"
+                text = (
+                    f"no file like {path} holds time entries of {name}, where {own.median():,.0f} are usual and "
+                )
+                yield "coverage", text + "other files go on: is a report missing?", "", name
 
 
 def _missing_parts(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:

@@ -372,6 +372,16 @@ INPUTS = [
     ),
     Input(
         4,
+        "years of two digits that come first in one file and last in another",
+        {
+            "a.csv": days("26-05-04", "26-05-12"),
+            "b.csv": days("28-06-26", "29-06-26").replace("\n", "\n9"),
+            "c.csv": days(""),
+        },
+        {"kept": {"Nord 2026-05": 2, "Nord 2026-06": 2}, "warned": "exports/c.csv: none of its 1 row"},
+    ),
+    Input(
+        4,
         "years of two digits that come last",
         {"t.csv": days("18-05-26", "20-05-26", "21-05-26")},
         {"kept": {"Nord 2026-05": 3}},
@@ -493,6 +503,31 @@ INPUTS = [
     ),
     Input(
         6,
+        "a summary beside what it sums",
+        {"all.csv": time([4, 5]), "sums.csv": "client,worked_on,hours\nNord,2026-04-30,20\nNord,2026-05-31,20\n"},
+        {"warned": "exports/sums.csv has as many hours as exports/all.csv for each of its clients and months"},
+    ),
+    Input(
+        6,
+        "one report with other columns",
+        {
+            "year.csv": "client,worked_on,hours,technician\nNord,2026-05-04,1.5,Ann\nNord,2026-05-05,1,Ann\n",
+            "may.csv": "client,worked_on,hours,technician,work_type\nNord,2026-05-04,1.5,Ann,R\n"
+            "Nord,2026-05-05,1,Ann,R\n",
+        },
+        {"warned": "exports/year.csv has as many hours as exports/may.csv"},
+    ),
+    Input(
+        6,
+        "two reports of one client",
+        {
+            "a.csv": "client,worked_on,hours\nNord,2026-05-04,1\nNord,2026-06-04,2\n",
+            "b.csv": "client,worked_on,hours\nNord,2026-05-05,1\nNord,2026-06-05,3\n",
+        },
+        {"quiet": "alike-rows", "kept": {"Nord 2026-05": 2, "Nord 2026-06": 5}},
+    ),
+    Input(
+        6,
         "one number of two rows that differ",
         {"t.csv": TIME + "1,7,Nord,2026-05-04,0.25,R,Ann\n1,7,Nord,2026-05-04,0.5,R,Ann\n"},
         {"warned": "exports/t.csv in several rows that differ: the last counts"},
@@ -530,6 +565,26 @@ INPUTS = [
     ),
     Input(
         7,
+        "one of two reports is missing in a month",
+        {f"help-{m}.csv": time([m], first=100 * m) for m in (1, 2, 3, 4)}
+        | {f"noc-{m}.csv": time([m], first=9000 + 100 * m) for m in (1, 2, 4)},
+        {"warned": "no file like exports/noc-2.csv holds time entries of 2026-03, where 20 are usual"},
+    ),
+    Input(
+        7,
+        "one of two reports is missing in the last month",
+        {f"help-{m}.csv": time([m], first=100 * m) for m in (1, 2, 3)}
+        | {f"noc-{m}.csv": time([m], first=9000 + 100 * m) for m in (1, 2)},
+        {"warned": "time entries of 2026-03"},
+    ),
+    Input(
+        7,
+        "a report under a new name",
+        {f"{'old' if m < 3 else 'new'}-{m}.csv": time([m], first=100 * m) for m in (1, 2, 3, 4)},
+        {"quiet": "coverage"},
+    ),
+    Input(
+        7,
         "a quiet week of few entries",
         {"t.csv": "\n".join(line for line in time([1, 2]).split("\n") if "2026-02-1" not in line)},
         {"quiet": "coverage"},
@@ -558,6 +613,18 @@ INPUTS = [
         "a value in the third month",
         monthly(time([4]), (1, 2)) | {"t-4.csv": time([3], work_type="On site", first=5000)},
         {"warned": "work_type 'On site' begins in 2026-03"},
+    ),
+    Input(
+        8,
+        "a client whose name became its number",
+        {"t-1.csv": time([1]), "t-2.csv": time([2], client="1042", first=100)},
+        {"warned": "1042: a number where other clients have names"},
+    ),
+    Input(
+        8,
+        "clients that all are numbers",
+        {"t.csv": time([1], client="1042") + time([2], client="1043", first=100).removeprefix(TIME)},
+        {"quiet": "no-name"},
     ),
     Input(
         8,
