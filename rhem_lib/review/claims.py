@@ -423,8 +423,10 @@ def classified(f: Facts) -> tuple[str, float]:
 
 
 def missing(f: Facts) -> str:
-    """The months of the quarter without a figure, by name."""
-    names = [month_name(month) for month in f.in_quarter.loc[f.in_quarter["minutes"].isna(), "month"]]
+    """The months without a figure, by name: of the quarter, and of the one before with which it is compared."""
+    since = f.start - pd.DateOffset(months=3) if f.before else f.start
+    lost = f.months.loc[(f.months["month"] >= since) & f.months["minutes"].isna(), "month"]
+    names = [month_name(month) for month in lost]
     return count(len(names), "{months} has no figure.", "{months} have no figure.", months=", ".join(names)) if (
         names) else ""  # fmt: skip
 

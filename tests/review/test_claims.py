@@ -427,6 +427,9 @@ def test_months_after_the_end_of_service_are_not_missing_and_months_without_data
     assert not there.left and "1 month has no figure" in claims.classified(there)[0]
     assert compose(there)["quarter"].footnote.startswith("June has no figure. ")
     assert "than in the quarter before" not in compose(there)["quarter"].paragraphs[0]  # two months against three
+    earlier = make_panel()
+    earlier.loc[earlier.index[-4], ["exposure", "rhem_h"]] = 0.0, np.nan  # of the quarter it is compared with
+    assert compose(make_facts(earlier))["quarter"].footnote.startswith("March has no figure. ")
     assert "no figure" not in compose(make_facts())["quarter"].footnote
 
 
