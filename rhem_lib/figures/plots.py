@@ -249,7 +249,8 @@ def decay(fit: "DecayFit", panel: pd.DataFrame, ax: Axes | None = None) -> Axes:
     x = np.linspace(0, rows["age_months"].max(), 200)
     if two is None:
         month = f",\n{fit.calendar.reference:%b %Y}" if fit.calendar.verdict == "drift" else ""
-        band(ax, x, fit.predict(age_months=x.tolist()), BLUE, f"typical\nclient{month}")
+        doubt = "" if fit.gate.declines else ",\nif hours\nfall at all"
+        band(ax, x, fit.predict(age_months=x.tolist()), BLUE, f"typical\nclient{month}{doubt}")
     start, goal = 60 * fit.target.start_h, 60 * fit.target.target_h
     level_line(ax, start, f"{start:.0f} minutes", GREY, side="right")
     level_line(ax, goal, f"{goal:.0f} minutes", ORANGE)
