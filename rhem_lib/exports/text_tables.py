@@ -314,8 +314,13 @@ def _canonical(con: Connection, files: list[Recognised], position: int, *, strai
     if file.source.path is None:
         numbered = [f.source.rows.append_column("file", pa.array([f.number] * len(f.source.rows))) for f in files]
         con.register("loaded_rows", pa.concat_tables(numbered))
+    kept = places
+    if file.source.path is not None and len(files) > 1:  # codes take less memory than paths
+        paths = ", ".join(quote(str(one.source.path)) for one in files)
+        con.execute(f"CREATE OR REPLACE TYPE {name}_path AS ENUM ({paths})")
+        kept = f"filename::{name}_path AS filename"
     con.execute(
-        f"CREATE {'VIEW' if straight else 'TABLE'} {name}_text AS SELECT {', '.join(select)}, row_hash, {places} "
+        f"CREATE {'VIEW' if straight else 'TABLE'} {name}_text AS SELECT {', '.join(select)}, row_hash, {kept} "
         f"FROM (SELECT {bare or 'NULL AS c0'}, {_row_hash(file.specs, header)} AS row_hash, {places} "
         f"FROM {'loaded_rows' if file.source.path is None else scan([file.source for file in files])})"
     )
@@ -412,8 +417,9 @@ def _number(con: Connection, name: str, files: list[Recognised], spec: TableProf
         }
         con.register("loaded_files", pa.table(columns))
         first = f"SELECT filename, min(rowid) AS first FROM {name}_text GROUP BY filename"
-        more = f"JOIN ({first}) USING (filename)" if scanned else ""
-        con.execute(f"CREATE TABLE {name}_files AS FROM loaded_files {more}")
+        coded = f"SELECT * REPLACE (filename::{name}_path AS filename) FROM loaded_files"
+        more = f"FROM ({coded}) JOIN ({first}) USING (filename)" if scanned else "FROM loaded_files"
+        con.execute(f"CREATE TABLE {name}_files AS {more}")
         number, label, day = "s.file", "s.source_file", "s.day"
         record = f"t.rowid - s.first + {above + 2}" if scanned else "t.record"
         joined = f"JOIN {name}_files s USING ({'filename' if scanned else 'file'})"
