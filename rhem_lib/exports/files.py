@@ -47,6 +47,7 @@ TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 PREAMBLE = re.compile(r'^"?(?:#TYPE .*|sep=([^\w\s"\'\\]|\t)[,;\t]*)"?$', re.IGNORECASE)
 MEMORY = "1400MB"  # of DuckDB; Python and its libraries come on top
 MOST_COLUMNS = 2000
+EMPTY_LINE = b"\n\n"
 LOOKED_AT = 10  # lines, in which the header is looked for where the first is none
 LARGE = 20_000_000  # bytes of a text file, from which on it is worth reading it straight
 
@@ -314,7 +315,7 @@ def _check_filled(path: Path, label: str) -> None:
     empty, size = 0, path.stat().st_size
     with path.open("rb") as source:
         while size > LARGE and (block := source.read(1 << 20)):
-            empty += 2 * block.replace(b"\r", b"").count(b"\n\n")
+            empty += 2 * block.replace(b"\r", b"").count(EMPTY_LINE)
     if empty > size / 4:
         fix = f"Export it again, or {leave_out(label)}"
         raise InputError("this file is mostly empty lines.", where=label, fix=fix)

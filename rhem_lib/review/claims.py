@@ -79,7 +79,9 @@ def level(
     """
     beyond = now.beyond(line)
     given = {**words, "minutes": now.minutes, "line": line, "n": due}
-    if now.hours <= 0:
+    if now.hours < 0:
+        return t("Corrections of earlier quarters exceed the {what} time of this one, so it has no level", **words)
+    if now.hours == 0:
         return t("No {what} time was needed this quarter", **words)
     if beyond.less and now.minutes <= LOW * line:
         stayed = mark("{What} stayed low: {minutes} per computer and month, well under our goal of {line}")

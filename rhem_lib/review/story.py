@@ -95,7 +95,9 @@ def _did(f: Facts) -> str:
                      "What we did: We kept {kept} of {n} promises.", kept=len(kept))  # fmt: skip
         still = t("Still open: {action}.", action=open_ones["promise"].iloc[0]) if len(open_ones) else ""
         return f"{said} {still}".strip()
-    if f.now.hours <= 0:
+    if f.now.hours < 0:
+        return t("What we did: We corrected work of earlier quarters.")
+    if f.now.hours == 0:
         return t("What we did: Nothing needed our help.")
     two = f.causes[f.causes["name"] != NOT_RECORDED].head(2)
     if len(two) < 2:

@@ -131,6 +131,14 @@ def test_zero_hours(cases):
     assert not {"causes", "why"} & {s.key for s in review.sections}
 
 
+def test_corrections_that_exceed_the_work_are_no_quarter_without_work():
+    panel = make_panel()
+    panel.loc[panel.index[-3:], ["reactive_hours", "reactive_tickets", "rhem_h"]] = [-1.0, 0.0, -0.05]
+    review = make_review(panel)
+    assert review["quarter"].title.startswith("Corrections of earlier quarters exceed the support time")
+    assert "We corrected work of earlier quarters." in " ".join(review["quarter"].paragraphs)
+
+
 def test_left_client_gets_no_forecast(cases):
     assert "Service ended in May 2026" in cases["left"].story
     assert cases["left"]["next"].table["action"].tolist() == ["Hand over the open tickets"]
