@@ -477,8 +477,8 @@ def main() -> None:
         _end(f"the output cannot be written: {problem.strerror}.")
 
 
-def _end(said: str) -> NoReturn:
-    typer.echo(f"rhem: {said}", err=True)
+def _end(message: str) -> NoReturn:
+    typer.echo(f"rhem: {message}", err=True)
     sys.exit(2)
 
 

@@ -147,9 +147,9 @@ def client_table(cleaned: Cleaned, agreements: pd.DataFrame, settings: Settings)
     if len(twice):
         one = twice[twice["client"] == twice["client"].iloc[0]]
         rows = " and ".join(one["source_file"] + ", row " + one["source_row"].astype(str))
-        said = f"'{one['client'].iloc[0]}' is listed more than once (case, blanks and aliases apart)."
+        what = f"'{one['client'].iloc[0]}' is listed more than once (case, blanks and aliases apart)."
         raise InputError(
-            said, where=rows, fix="Keep one row of it, or give the day of a switch of billing in a column 'from'."
+            what, where=rows, fix="Keep one row of it, or give the day of a switch of billing in a column 'from'."
         )
     listed = listed.set_index("client")
     apart = {*settings.own_company, *settings.catch_all}

@@ -76,9 +76,9 @@ def query(entry: FileSettings, folder: Path, number: int) -> Sheet:
             fix="Install it into the environment of rhem with pip, or export the tables as CSV.",
         ) from None
     except (SQLAlchemyError, sqlite3.Error) as problem:
-        said = masked(str(getattr(problem, "orig", None) or problem).splitlines()[0][:200], *hidden)
+        reason = masked(str(getattr(problem, "orig", None) or problem).splitlines()[0][:200], *hidden)
         raise InputError(
-            f"the database does not answer the query: {said}.",
+            f"the database does not answer the query: {reason}.",
             where=label,
             fix="Mend the address or the query of this entry of [[files]] in rhem.toml.",
         ) from None

@@ -172,13 +172,13 @@ def file_settings(label: str, settings: Settings) -> FileSettings:
     Whether it is skipped is told by entries of the first one's path alone: an entry that asks for a sheet goes
     before one that skips its workbook.
     """
-    told = [entry for entry in settings.files if _speaks_of(entry, label)]
+    entries = [entry for entry in settings.files if _speaks_of(entry, label)]
     pulled = PULLED.match(label)
     known = {"profile": pulled["profile"], "table": pulled["table"]} if pulled else {}
     if label == "clients.csv":  # its other columns are the user's own
         known = {"table": "clients"}
-    keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in told), known))
-    skip = any(entry.skip for entry in told if entry.path == told[0].path)
+    keys = dict(ChainMap(*(entry.model_dump(exclude_unset=True) for entry in entries), known))
+    skip = any(entry.skip for entry in entries if entry.path == entries[0].path)
     return FileSettings.model_validate(keys | {"path": label, "skip": skip})
 
 

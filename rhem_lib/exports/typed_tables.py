@@ -438,8 +438,8 @@ def _mapped(raw: RawTable, name: str) -> str:
 
 def _brief(column: str) -> str:
     """SQL of a cell that could not be used; text too long for a date, a number or a name may be a note."""
-    told = f"'(' || length({column}) || ' characters of text)'"
-    return f"CASE WHEN length({column}) > {BRIEF} THEN {told} ELSE {column} END"
+    brief = f"'(' || length({column}) || ' characters of text)'"
+    return f"CASE WHEN length({column}) > {BRIEF} THEN {brief} ELSE {column} END"
 
 
 def _no_facts(raw: RawTable) -> list[Case]:

@@ -188,14 +188,14 @@ def _years_of(con: Connection, column: Column, ways: dict[str, str], files: File
     facts = f"bool_and(regexp_matches(t, '{SHORT}')), {recent}, {first} > {last}, min(t)"
     by_file = "WHERE t IS NOT NULL GROUP BY ROLLUP (file) ORDER BY file NULLS FIRST"
     (_, *every), *each = con.execute(f"SELECT file, {facts} FROM {cells} {by_file}").fetchall()
-    told = {file: _year_place(*found[:-1]) for file, *found in each}
+    places = {file: _year_place(*found[:-1]) for file, *found in each}
     whole = _year_place(*every[:-1])
     if every[1] or whole == "first":  # else long ago, or not all files are written alike
-        told = dict.fromkeys(told, whole)
-    if unknown := tuple(file for file, place in told.items() if place == "unknown"):
+        places = dict.fromkeys(places, whole)
+    if unknown := tuple(file for file, place in places.items() if place == "unknown"):
         problem, answer = "either end may be the year.", f'date_order = "{orders[0]}"  # or "year-first"'
         raise column.of(unknown).refused(problem, answer, every[-1:])
-    turned = tuple(file for file, place in told.items() if place == "first")
+    turned = tuple(file for file, place in places.items() if place == "first")
     rest = tuple(sorted(column.labels.keys() - {*turned}))  # some may have no date at all
     if not turned:
         return [(files, read)]
@@ -265,11 +265,11 @@ def _date_way(text: str, family: str) -> str:
         clock = f"CASE WHEN {text} LIKE '____-%' THEN try_strptime({text}, {HALF_DAY}) END"
         zoned = f"strlen({text}) > 19 AND regexp_matches({text}, '{ZONE}')"  # and offsets
         instant = f"try_cast(replace(replace({text}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ)"
-        told = (
+        whens = (
             f"WHEN strlen({text}) <= 10 THEN try_cast({text} AS TIMESTAMP) WHEN {half} THEN {clock} "
             f"WHEN {zoned} THEN timezone('UTC', {instant}) ELSE try_cast({text} AS TIMESTAMP)"
         )
-        read = f"greatest(CASE {told} END, {NO_YEAR})"
+        read = f"greatest(CASE {whens} END, {NO_YEAR})"
         return f"nullif({read}, {NO_YEAR})"  # 12-11-24 is no day of the year 12
     if family == "epoch":
         number = f"try_cast({text} AS DOUBLE)"

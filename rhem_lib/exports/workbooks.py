@@ -103,8 +103,8 @@ def check_size(size: int, most: int, label: str) -> None:
         It would be more.
     """
     if size > most:
-        said = f"this archive would unpack to {size / 1e9:,.1f} GB."
-        raise InputError(said, where=label, fix=f"Unpack and check it by hand, or {leave_out(label)}")
+        what = f"this archive would unpack to {size / 1e9:,.1f} GB."
+        raise InputError(what, where=label, fix=f"Unpack and check it by hand, or {leave_out(label)}")
 
 
 def _check_package(path: Path, label: str) -> None:
@@ -185,8 +185,8 @@ def _workbook(path: Path, label: str, skip: Skip) -> Iterator[Sheet]:
             found = True
             yield f"{label}/{name}", [cell or "" for cell in rows[0][1]], rows[1:]
     if not found:
-        said = "no sheet of this workbook has a row below its header."
-        raise InputError(said, where=label, fix=f"Export it again, or {leave_out(label)}")
+        what = "no sheet of this workbook has a row below its header."
+        raise InputError(what, where=label, fix=f"Export it again, or {leave_out(label)}")
 
 
 def hidden_parts(path: Path, label: str) -> dict[str, str]:

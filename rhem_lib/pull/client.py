@@ -150,8 +150,8 @@ class Client:
                     return self._answer(path, params)
         except (Passing, httpx2.TransportError) as problem:
             fix = "Run the same command again: what was read is kept."
-            said = self._masked(str(problem)) or type(problem).__name__
-            raise self._error(f"it does not answer after {ATTEMPTS} attempts: {said}", path, fix) from None
+            reason = self._masked(str(problem)) or type(problem).__name__
+            raise self._error(f"it does not answer after {ATTEMPTS} attempts: {reason}", path, fix) from None
         raise AssertionError  # the last attempt returns or raises
 
     def _again(self, problem: Exception) -> bool | float:

@@ -77,9 +77,9 @@ def _agreed(f: Facts, given: AgreedAction) -> Action:
 
 def _evidence(row: pd.Series) -> str:
     """The tickets of a cause, and its minutes now and usually, where there are earlier months."""
-    said = mark("{n} tickets; {took} minutes, usual {usual}") if np.isfinite(row["usual"]) else mark(
+    sentence = mark("{n} tickets; {took} minutes, usual {usual}") if np.isfinite(row["usual"]) else mark(
         "{n} tickets; {took} minutes")  # fmt: skip
-    return t(said, n=row["problems"], took=row["minutes"], usual=row["usual"])
+    return t(sentence, n=row["problems"], took=row["minutes"], usual=row["usual"])
 
 
 def _causes(f: Facts) -> Iterator[Action]:

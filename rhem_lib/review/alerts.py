@@ -211,10 +211,10 @@ def _above(above: pd.DataFrame, rose: dict[str, pd.Series], this: pd.Timestamp) 
         unit = exposure if row["what"] == "tickets" else 60.0
         row |= {name: row[name] * unit for name in ("value", "expected", "low", "high")}
         span = _span(this - pd.DateOffset(months=row["months"] - 1), this)
-        said = {"span": span} | {name: row[name] for name in ("client", "value", "low", "high")}
+        given = {"span": span} | {name: row[name] for name in ("client", "value", "low", "high")}
         sentence, cause = SENTENCES[row["what"]], rose.pop(row["client"], None)
         more = "" if cause is None else f"; {_cause(cause)}"
-        yield row | {"month": this, "kind": "above", "text": f"{t(sentence, **said)}{more}."}
+        yield row | {"month": this, "kind": "above", "text": f"{t(sentence, **given)}{more}."}
 
 
 def _span(first: pd.Timestamp, last: pd.Timestamp) -> str:

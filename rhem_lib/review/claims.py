@@ -87,10 +87,10 @@ def level(
         stayed = mark("{What} stayed low: {minutes} per computer and month, well under our goal of {line}")
         low = mark("{What} was low: {minutes} per computer and month, well under our goal of {line}")
         return t(stayed if before and before.minutes <= LOW * line else low, **given)
-    told = change.say("change", before=number(before.minutes)) if before and change else ""
-    took = mark("{What} was {minutes} per computer and month, {change}") if told else mark(
+    moved = change.say("change", before=number(before.minutes)) if before and change else ""
+    took = mark("{What} was {minutes} per computer and month, {change}") if moved else mark(
         "{What} was {minutes} per computer and month")  # fmt: skip
-    first = t(took, change=told, **given)
+    first = t(took, change=moved, **given)
     if back:
         return t("{level}; we had reached our goal of {line} and are back above it", level=first, line=line)
     if due and beyond.more:
@@ -122,15 +122,15 @@ def at_least(f: Facts) -> str:
              **f.words, minutes=f.now.minutes, share=1 - f.classified)  # fmt: skip
 
 
-def forecast(came: float, said: Range) -> tuple[str, str]:
+def forecast(came: float, expected: Range) -> tuple[str, str]:
     """Head and sentence of what was forecast before the quarter against what came."""
-    if not said.known:
+    if not expected.known:
         return t("No forecast was made for this quarter"), t("No forecast was made for this quarter.")
     head = mark("The forecast held")
-    if not said.low <= came <= said.high:
-        head = mark("More came than we forecast") if came > said.high else mark("Less came than we forecast")
+    if not expected.low <= came <= expected.high:
+        head = mark("More came than we forecast") if came > expected.high else mark("Less came than we forecast")
     sentence = t("We had forecast {value} ({low} to {high}); {came} came.",
-                 value=said.value, low=said.low, high=said.high, came=came)  # fmt: skip
+                 value=expected.value, low=expected.low, high=expected.high, came=came)  # fmt: skip
     return t(head), sentence
 
 
@@ -143,12 +143,12 @@ def outlook(f: Facts) -> str:
     if not f.ahead.known:
         return t("There is not enough data yet for a forecast.")
     ahead = {"value": f.ahead.value, "low": f.ahead.low, "high": f.ahead.high}
-    said = mark("For the next quarter we expect {value} minutes ({low} to {high}).")
+    sentence = mark("For the next quarter we expect {value} minutes ({low} to {high}).")
     if f.classified < CLASSIFIED:
-        said = mark(
+        sentence = mark(
             "For the next quarter we expect {value} minutes ({low} to {high}) of work that can be classified."
         )
-    expected = t(said, **ahead)
+    expected = t(sentence, **ahead)
     if not f.forecast.known or f.forecast.low <= f.now.minutes <= f.forecast.high:
         return expected
     return expected + " " + t("That takes what was unusual in this quarter for passing.")
@@ -172,8 +172,8 @@ def goal(f: Facts) -> str:
         unlikely = mark(
             "We are not likely to reach {line} minutes by {month}, month {n} of our work, at this pace."
         )
-        said = likely if chance >= LIKELY else unlikely if chance <= UNLIKELY else early
-        return t(said, month=month(_month_at(f, n)), **given)
+        sentence = likely if chance >= LIKELY else unlikely if chance <= UNLIKELY else early
+        return t(sentence, month=month(_month_at(f, n)), **given)
     if f.age < n:
         return t("The goal is {line} minutes by month {n} of our work; this was month {age}.", **given)
     if now.sure == "likely":
@@ -336,19 +336,19 @@ def why(f: Facts, by_number: float, by_time: float) -> str:
     part = by_number / change.value
     if change.sure == "likely":  # too unsure to be shared out
         probably = mark("{What} probably rose, from {before} to {now} minutes per computer and month")
-        said = (
+        sentence = (
             probably if up else mark("{What} probably fell, from {before} to {now} minutes per computer and month")
         )
     elif part > MOST:
-        said = mark("Most of the rise is more tickets, not longer fixes") if up else mark(
+        sentence = mark("Most of the rise is more tickets, not longer fixes") if up else mark(
             "Most of the fall is fewer tickets, not faster fixes")  # fmt: skip
     elif part < 1 - MOST:
-        said = mark("Most of the rise is longer fixes, not more tickets") if up else mark(
+        sentence = mark("Most of the rise is longer fixes, not more tickets") if up else mark(
             "Most of the fall is faster fixes, not fewer tickets")  # fmt: skip
     else:
-        said = mark("More tickets and longer fixes share the rise") if up else mark(
+        sentence = mark("More tickets and longer fixes share the rise") if up else mark(
             "Fewer tickets and faster fixes share the fall")  # fmt: skip
-    title = t(said, **f.words, now=f.now.minutes, before=f.before.minutes if f.before else 0.0)
+    title = t(sentence, **f.words, now=f.now.minutes, before=f.before.minutes if f.before else 0.0)
     return t(most, title=title, cause=f.cause(named["name"].iloc[0], inside=True)) if len(named) else title
 
 

@@ -79,11 +79,11 @@ def _done(action: Action, by: pd.Timestamp) -> bool:
 def _row(f: Facts, action: Action) -> list[object]:
     done = _done(action, f.end)
     late = not done and action.due < f.end.date()
-    said = t("● Kept") if done else t("▲ Overdue") if late else t("○ On the way")
+    words = t("● Kept") if done else t("▲ Overdue") if late else t("○ On the way")
     state = "kept" if done else "late" if late else "open"
     cause, effect, before, now = _effect(f, action.cause)
     name = first_line(action.action)
-    return [name, action.owner, pd.Timestamp(action.due), state, said, cause, effect, before, now]
+    return [name, action.owner, pd.Timestamp(action.due), state, words, cause, effect, before, now]
 
 
 def _effect(f: Facts, name: str) -> tuple[str, str, float, float]:

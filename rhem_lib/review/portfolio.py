@@ -192,9 +192,11 @@ def _by_client(
     moved = [_moved(levels_of(served, name, owns[name], by_months), owns[name], start) for name in now.index]
     table["before"], table["change"] = zip(*moved, strict=True)
     table["rose"] = [change.more for change in table["change"]]
-    said = [forecast_of(fits.earlier, name, served[(served["client"] == name) & (served["month"] >= start)])
+    expected = [forecast_of(fits.earlier, name, served[(served["client"] == name) & (served["month"] >= start)])
             for name in table.index]  # fmt: skip
-    table["forecast_low"], table["forecast_high"] = ([getattr(r, end) for r in said] for end in ("low", "high"))
+    table["forecast_low"], table["forecast_high"] = (
+        [getattr(r, end) for r in expected] for end in ("low", "high")
+    )
     known = (
         fits.fit.clients["follows"].reindex(now.index)
         if fits.fit.usable

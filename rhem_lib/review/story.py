@@ -64,8 +64,8 @@ def _span(f: Facts, back: int = 0) -> str:
 def _people(f: Facts) -> str:
     """What the quarter was for those who work there; tickets that monitoring opened are no one's."""
     alerts = float((f.entries["first"] & (f.entries["type"].str.casefold() == "alert")).sum())
-    said = _tickets(f)
-    return f"{said} " + t("Monitoring opened {n} of them.", n=alerts) if alerts else said
+    sentence = _tickets(f)
+    return f"{sentence} " + t("Monitoring opened {n} of them.", n=alerts) if alerts else sentence
 
 
 def _tickets(f: Facts) -> str:
@@ -74,15 +74,15 @@ def _tickets(f: Facts) -> str:
         return t("Your people: They had no new ticket; the time went into earlier ones.")
     if not n:
         return t("Your people: They needed no help with their computers.")
-    said = count(n, "Your people: They had {n} ticket.", "Your people: They had {n} tickets.")
+    sentence = count(n, "Your people: They had {n} ticket.", "Your people: They had {n} tickets.")
     if f.before is None or f.change is None or not f.before.tickets or f.before.months != f.now.months:
-        return f"{said} " + t("Solving one took {minutes}.", minutes=each)
+        return f"{sentence} " + t("Solving one took {minutes}.", minutes=each)
     more = n - f.before.tickets
     than = mark("Your people: {n} tickets, {by} more than in the quarter before.")
     if more < 0:
         than = mark("Your people: {n} tickets, {by} fewer than in the quarter before.")
-    said = t(than, n=n, by=abs(more)) if more else said
-    return f"{said} " + t("Solving one took {minutes}, before {before}.",
+    sentence = t(than, n=n, by=abs(more)) if more else sentence
+    return f"{sentence} " + t("Solving one took {minutes}, before {before}.",
                           minutes=each, before=number(f.before.minutes_per_ticket))  # fmt: skip
 
 
@@ -91,10 +91,10 @@ def _did(f: Facts) -> str:
     made = ledger.promises(f)
     if len(made):
         kept, open_ones = made[made["state"] == "kept"], made[made["state"] != "kept"]
-        said = count(len(made), "What we did: We kept {kept} of {n} promise.",
+        sentence = count(len(made), "What we did: We kept {kept} of {n} promise.",
                      "What we did: We kept {kept} of {n} promises.", kept=len(kept))  # fmt: skip
         still = t("Still open: {action}.", action=open_ones["promise"].iloc[0]) if len(open_ones) else ""
-        return f"{said} {still}".strip()
+        return f"{sentence} {still}".strip()
     if f.now.hours < 0:
         return t("What we did: We corrected work of earlier quarters.")
     if f.now.hours == 0:
@@ -103,10 +103,10 @@ def _did(f: Facts) -> str:
     if len(two) < 2:
         return t("What took the time: {top}.", top=sentence_case(claims.top_cause(f)))
     first, second = two[["name", "share"]].to_numpy().tolist()
-    said = mark("What took the time: {first} took {one} and {second} {two}.")
+    sentence = mark("What took the time: {first} took {one} and {second} {two}.")
     if f.classified < CLASSIFIED:
-        said = mark("What took the classified time: {first} took {one} and {second} {two}.")
-    return t(said, first=f.cause(first[0]), one=_percent(first[1]), second=f.cause(second[0], inside=True),
+        sentence = mark("What took the classified time: {first} took {one} and {second} {two}.")
+    return t(sentence, first=f.cause(first[0]), one=_percent(first[1]), second=f.cause(second[0], inside=True),
              two=_percent(second[1]))  # fmt: skip
 
 
@@ -165,8 +165,8 @@ def minutes_by_month(f: Facts) -> Section:
 def _by_cause(f: Facts, name: str, _: float, minutes: float) -> str:
     """How much of a month a cause took, and usually takes."""
     usual = f.causes.set_index("name")["usual"].get(name, np.nan)
-    said = mark("{n} by {cause},\nusually {usual}") if np.isfinite(usual) else mark("{n} by {cause}")
-    return t(said, n=minutes, cause=f.cause(name, inside=True), usual=float(usual))
+    sentence = mark("{n} by {cause},\nusually {usual}") if np.isfinite(usual) else mark("{n} by {cause}")
+    return t(sentence, n=minutes, cause=f.cause(name, inside=True), usual=float(usual))
 
 
 def why(f: Facts) -> Section | None:
@@ -211,9 +211,9 @@ def _top(f: Facts) -> str:
         return sentence_case(claims.top_cause(f)) + "."
     name, share, n, before = row[["name", "share", "problems", "problems_before"]].iloc[0]
     alike = f.before is not None and f.before.months == f.now.months
-    said = mark("{cause} took {share} of the time, with {n} tickets, before {before}.") if alike else mark(
+    sentence = mark("{cause} took {share} of the time, with {n} tickets, before {before}.") if alike else mark(
         "{cause} took {share} of the time, with {n} tickets.")  # fmt: skip
-    return t(said, cause=f.cause(name), share=float(share), n=float(n), before=float(before))
+    return t(sentence, cause=f.cause(name), share=float(share), n=float(n), before=float(before))
 
 
 def promises(f: Facts) -> Section | None:
@@ -276,9 +276,9 @@ def worth(f: Facts) -> Section | None:
         t("This quarter: at that pace it takes {would} hours; it took {hours}.",
           would=f.first.minutes * f.now.exposure / 60, hours=f.now.hours),
     )  # fmt: skip
-    said = mark("Hours given back: {value} this quarter ({low} to {high}).") if fewer else mark(
+    sentence = mark("Hours given back: {value} this quarter ({low} to {high}).") if fewer else mark(
         "More hours: {value} this quarter ({low} to {high}).")  # fmt: skip
-    right = [t(said, value=now.value, low=now.low, high=now.high)]
+    right = [t(sentence, value=now.value, low=now.low, high=now.high)]
     right.append(_staff(f, now) if fewer and f.settings.hours_are == TECHNICIAN else "")
     head = mark("Hours given back: {hours}") if fewer else mark("More hours than at that pace: {hours}")
     charts = (t("Your pace: minutes per computer and month"), t(head, hours=t(f.settings.hours_are)))
@@ -295,12 +295,16 @@ def _staff(f: Facts, spared: Range) -> str:
         return t("Whose: these are technicians' hours. What your own people gained by it was not measured.")
     low, high = staff.tolist()
     ratio = number(float(value.user_minutes_per_technician_minute or 0), 1)
-    said = t("Your people: {low} to {high} hours, at {ratio} minutes of theirs for each of ours (an assumption).",
-             low=low, high=high, ratio=ratio)  # fmt: skip
+    sentence = t(
+        "Your people: {low} to {high} hours, at {ratio} minutes of theirs for each of ours (an assumption).",
+        low=low,
+        high=high,
+        ratio=ratio,
+    )
     if not value.wage_per_hour:
-        return said
+        return sentence
     money = {"low": value.wage_per_hour * low, "high": value.wage_per_hour * high, "currency": value.currency}
-    return f"{said} " + t("That is {low} to {high} {currency}.", **money)
+    return f"{sentence} " + t("That is {low} to {high} {currency}.", **money)
 
 
 def next_steps(f: Facts) -> Section:
@@ -385,8 +389,8 @@ def goals(f: Facts) -> Section | None:
                       reached=len(by_state["reached"]))  # fmt: skip
         late, going = by_state["at-risk"], by_state["on-the-way"]
         if late or going:
-            said = mark("{title}; at risk: {goal}") if late else mark("{title}; on the way: {goal}")
-            title = t(said, title=title, goal=(late or going)[0])
+            sentence = mark("{title}; at risk: {goal}") if late else mark("{title}; on the way: {goal}")
+            title = t(sentence, title=title, goal=(late or going)[0])
     table = pd.DataFrame([{"goal": g.goal, "said": t(STATES[g.state]), "helped": g.helped, "step": g.next,
                            "state": g.state} for g in given])  # fmt: skip
     heads = {"goal": t("Your goal"), "said": t("State"), "helped": t("How support helped"), "step": t("Next step")}

@@ -238,8 +238,8 @@ def _describe(
     out = tickets.assign(board=kind.map(board).mask(alert, "RMM Alerts"), category=category)
     typed = kind.map({name: pair[1] for name, pair in _BOARDS.items()})
     out["type"] = typed.where(typed.notna(), pd.Series(asked, tickets.index)).mask(alert, "Alert")
-    said = pd.Series(rng.choice(["Phone", "Email", "Portal"], len(tickets), p=[0.4, 0.4, 0.2]), tickets.index)
-    out["source"] = said.mask(alert, "RMM")
+    channel = pd.Series(rng.choice(["Phone", "Email", "Portal"], len(tickets), p=[0.4, 0.4, 0.2]), tickets.index)
+    out["source"] = channel.mask(alert, "RMM")
     urgency = ["Priority 2 - High", "Priority 3 - Medium", "Priority 4 - Low"]
     out["priority"] = rng.choice(urgency, len(tickets), p=[0.1, 0.75, 0.15])
     size = panel.set_index(["row", "t"])["endpoints"].reindex(pd.MultiIndex.from_arrays([row, month])).to_numpy()

@@ -122,10 +122,10 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
     """What is missing, empty, cut off, or in two systems."""
     files, quarantine = facts.files, facts.quarantine
     lost = quarantine[(quarantine["reason"] == "no-client") & quarantine["value"].str.startswith("ticket ")]
-    told = f"{len(lost):,} entries ({lost['hours'].sum():,.1f} hours) name a ticket and no client"
+    no_client = f"{len(lost):,} entries ({lost['hours'].sum():,.1f} hours) name a ticket and no client"
     for table, text in MISSING.items():
         if not (files["table"] == table).any():
-            more = f", and {told}, so they are set aside" if table == "tickets" and len(lost) else ""
+            more = f", and {no_client}, so they are set aside" if table == "tickets" and len(lost) else ""
             yield "missing-table", f"{text}{more}.", "", ""
     yield from _repeat_warnings(facts)
     for row in facts.missing_columns.itertuples():
@@ -137,7 +137,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         )
         yield "missing-column", text, "", ""
     if len(lost) and (files["table"] == "tickets").any():
-        yield "no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.", "", ""
+        yield "no-ticket", f"{no_client}, and no ticket file holds it: export older tickets as well.", "", ""
     for path, rows in files.loc[files["table"] != "clients", ["path", "rows"]].itertuples(index=False):
         if not rows:
             yield "empty-file", f"{path} has a header and no rows.", "", ""
@@ -354,7 +354,7 @@ def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
     sums = rows.groupby(["client", "source", "month"])["n"].mean().rename("n").reset_index()
     all_ = sums.groupby(["client", "month"], as_index=False)["n"].sum()
     carried = settings.limits.carry_forward_months
-    for word, at, inside, outside, said in (
+    for word, at, inside, outside, wording in (
         ("ends", "max", -2, 1 + carried, "from {}. Export the later"),
         ("begins", "min", 2, -1, "up to {}. Export the earlier"),
     ):
@@ -372,7 +372,7 @@ def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
             month = f"{(number + outside) // 12}-{(number + outside) % 12 + 1:02d}"
             text = (
                 f"the list of {file} {word} there, and other lists of its clients do not: its endpoints "
-                f"({group['n'].sum():,.0f}: {names}) are not counted {said.format(month)} ones, if there are any."
+                f"({group['n'].sum():,.0f}: {names}) are not counted {wording.format(month)} ones, if any."
             )
             yield "cut-list", text, "", month
 

@@ -314,9 +314,9 @@ def spark_tables(settings: Settings) -> dict[str, Any]:
             session = (builder.remote(address) if remote else builder.master(address)).getOrCreate()
         return {name: session.table(table) for name, table in engine.tables.items()}
     except PySparkException as problem:
-        said = masked(str(problem).splitlines()[0], token)
+        reason = masked(str(problem).splitlines()[0], token)
         raise SettingsError(
-            f"Spark at '{masked(engine.spark)}' cannot be used: {said}.", where="rhem.toml, [engine]"
+            f"Spark at '{masked(engine.spark)}' cannot be used: {reason}.", where="rhem.toml, [engine]"
         ) from None
 
 

@@ -54,9 +54,9 @@ class Account:
     def balance(self) -> str:
         """The sum that must come out: hours read = hours by work class + hours set aside."""
         hours = self.table["hours"]
-        told = {name: f"{hours[name]:,.6f}".rstrip("0").rstrip(".") for name in hours.index}
-        parts = [f"{told[name]} {name}" for name in hours.index if name != "read" and hours[name]]
-        return f"{told['read']} hours read = {' + '.join(parts) or '0'}"
+        shown = {name: f"{hours[name]:,.6f}".rstrip("0").rstrip(".") for name in hours.index}
+        parts = [f"{shown[name]} {name}" for name in hours.index if name != "read" and hours[name]]
+        return f"{shown['read']} hours read = {' + '.join(parts) or '0'}"
 
     @property
     def set_aside(self) -> str:

@@ -92,7 +92,7 @@ def _rules(entries: Relation) -> list[tuple[str, str, float]]:
         for given, hours in left.items():
             for key in _keys(given):
                 sums[key] = sums.get(key, 0.0) + hours
-        by = {k: (not _told(k), k[0][0] == "source_file", len(k), -sums[k], _places(k)) for k in sums}
+        by = {k: (not _class_of(k), k[0][0] == "source_file", len(k), -sums[k], _places(k)) for k in sums}
         for key in sorted(sums, key=by.__getitem__):
             if key not in met:
                 met[key] = _meets_others(entries, key)
@@ -100,7 +100,7 @@ def _rules(entries: Relation) -> list[tuple[str, str, float]]:
                 break
         else:
             break
-        found.append((not _told(key), -sums[key], key))
+        found.append((not _class_of(key), -sums[key], key))
         left = {given: hours for given, hours in left.items() if not {*key} <= {*given}}
     return [
         _rule(key, -hours, sum(moved for given, moved in rows_of.items() if {*key} <= {*given}))
@@ -118,7 +118,7 @@ def _places(key: Key) -> list[tuple[int, str]]:
     return [(COLUMNS.index(column), value) for column, value in key]
 
 
-def _told(key: Key) -> str:
+def _class_of(key: Key) -> str:
     """Return the one work class that the words of a value tell, if they tell one."""
     classes = {name for name, words in TELLING.items() for _, value in key[:1] if re.search(words, value.lower())}
     return classes.pop() if len(key) == len(classes) == 1 else ""
@@ -128,10 +128,10 @@ def _rule(key: Key, hours: float, alone: float) -> tuple[str, str, float]:
     """Return a rule in words, as TOML without a class that nobody knows, and the hours that it moves."""
     pairs = ", ".join(f"{column} = {toml_text(value)}" for column, value in key)
     words = ", ".join(f"{column} '{value}'" for column, value in key)
-    told = _told(key)
-    choice = "" if told else "  # write one in: reactive, scheduled, project, onboarding, internal or excluded"
-    toml = f"[[rules]]\nwhen = {{ {pairs} }}\nwork_class = {toml_text(told)}{choice}"
-    moved = f"The rule moves them from unclassified to {told or 'the class that you write in'}, and no others"
+    known = _class_of(key)
+    choice = "" if known else "  # write one in: reactive, scheduled, project, onboarding, internal or excluded"
+    toml = f"[[rules]]\nwhen = {{ {pairs} }}\nwork_class = {toml_text(known)}{choice}"
+    moved = f"The rule moves them from unclassified to {known or 'the class that you write in'}, and no others"
     moved += f"; without the rules above it, {alone:,.1f} hours." if alone > hours + 1e-9 else "."
     return f"{hours:,.1f} hours with {words} match no rule. {moved}", toml, hours
 
@@ -180,9 +180,9 @@ def _section(client: str, names: list[str], settings: Settings) -> str:
     lines = f"[clients.{toml_text(client)}]\naliases = [{', '.join(map(toml_text, [*kept, *names]))}]"
     if not given:
         return lines
-    told = " and ".join(f"[clients.{toml_text(name)}]" for name in given)
+    there = " and ".join(f"[clients.{toml_text(name)}]" for name in given)
     return "\n".join(
-        f"# {line}" for line in (f"{told} is there already; all in one section:", *lines.splitlines())
+        f"# {line}" for line in (f"{there} is there already; all in one section:", *lines.splitlines())
     )
 
 

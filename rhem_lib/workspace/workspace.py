@@ -186,7 +186,7 @@ def _filed(
     """
     columns = ", ".join(identifier(name) for name in rows.columns if name not in empty)
     path = folder / f"{table}.parquet"
-    with _told(folder):
+    with _naming_refusals(folder):
         con.execute(
             f"COPY (SELECT {columns} FROM ({rows.sql_query()})) TO {quote(str(path))} "
             "(FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)"
@@ -196,7 +196,7 @@ def _filed(
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _naming_refusals(folder: Path) -> Iterator[None]:
     """Say what the disk refused to the engine, whose errors are its own kind."""
     try:
         yield
@@ -241,7 +241,7 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         elif name in FILED and work.files:
             shutil.copyfile(work.files / f"{name}.parquet", part)
         else:
-            with _told(folder):  # a locked connection writes into its own folder
+            with _naming_refusals(folder):  # a locked connection writes into its own folder
                 written = (work.files or folder) / part.name
                 getattr(work, name).write_parquet(str(written))
                 shutil.move(written, part)

@@ -131,8 +131,8 @@ class TableProfile(BaseModel):
         unknown += [column for column in (*self.names_of, *self.names_by) if column not in named]
         lost = [column for column in (*NEEDED[self.table], *self.requires) if column not in self.columns]
         if unknown or lost:
-            said = f"has no column '{unknown[0]}'" if unknown else f"needs the column '{lost[0]}'"
-            raise ValueError(f"the table {self.table} {said} (data/codebook.md lists them)")
+            what = f"has no column '{unknown[0]}'" if unknown else f"needs the column '{lost[0]}'"
+            raise ValueError(f"the table {self.table} {what} (data/codebook.md lists them)")
         return self
 
     @field_validator("dates", "durations")
@@ -242,6 +242,6 @@ def _read_folder(folder: Path) -> list[Profile]:
         except ValidationError as problem:
             first = problem.errors()[0]
             place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
-            said = first["msg"].removeprefix("Value error, ")
-            raise SettingsError(f"this profile cannot be used: {place}: {said}.", where=str(path)) from None
+            what = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"this profile cannot be used: {place}: {what}.", where=str(path)) from None
     return profiles
