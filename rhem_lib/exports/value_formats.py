@@ -154,8 +154,8 @@ def read_date(con: Connection, column: Column, families: Sequence[str], date_ord
         1899-12-30, as spreadsheets count), keys of DATES, or strptime formats, in order of preference; RESAVED
         are tried after them.
     date_order : str
-        The user's answer where day, month and year cannot be told apart: day-first, month-first, year-first or
-        empty.
+        The user's answer where the order of day, month and year is not clear: day-first, month-first,
+        year-first or empty.
 
     Raises
     ------

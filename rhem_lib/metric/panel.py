@@ -147,12 +147,16 @@ def in_service(entries: Any, service: Any) -> tuple[nw.LazyFrame, nw.Expr]:
     return work.with_columns(month=month_number("worked_on"), head=head), inside
 
 
-def counted_entries(work: Workspace) -> nw.LazyFrame:
-    """Reactive entries on days in service, with month and head: what the panel's reactive_hours are the sum of."""
-    entries = work.time_entries
+def served_entries(work: Workspace) -> nw.LazyFrame:
+    """Entries on days in service, with month and head."""
     service = service_windows(work.clients, coverage(work))
-    rows, inside = in_service(entries, alongside(entries, service))
-    return rows.filter((nw.col("work_class") == "reactive") & inside)
+    rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
+    return rows.filter(inside)
+
+
+def counted_entries(work: Workspace) -> nw.LazyFrame:
+    """Reactive entries on days in service: what the panel's reactive_hours are the sum of."""
+    return served_entries(work).filter(nw.col("work_class") == "reactive")
 
 
 def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
@@ -160,8 +164,6 @@ def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
 
     A ticket counts once, as in the panel: in the month of its first reactive hour, with one value of each column.
     """
-    service = service_windows(work.clients, coverage(work))
-    rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
     reactive, loose = nw.col("work_class") == "reactive", nw.col("head").is_null()
     hours, keys = nw.col("hours"), ["client", "month", *columns]
     parts = {
@@ -169,7 +171,7 @@ def hours_by(work: Workspace, *columns: str) -> pd.DataFrame:
         "unclassified_hours": (~reactive, hours),
         "squares": (reactive & loose, hours * hours),
     }
-    rows = rows.filter(inside, nw.col("work_class").is_in(["reactive", "unclassified"]))
+    rows = served_entries(work).filter(nw.col("work_class").is_in(["reactive", "unclassified"]))
     sums = {name: nw.when(which).then(value).otherwise(0.0) for name, (which, value) in parts.items()}
     totals = to_pandas(rows.with_columns(**sums).group_by(*keys).agg(*(nw.col(name).sum() for name in sums)))
     begun = {name: nw.when(hours > 0).then(nw.col(name)) for name in columns} | {
@@ -268,9 +270,7 @@ def planned_hours(work: Workspace, client: str) -> pd.DataFrame:
     >>> rhem.metric.planned_hours(rhem.load("data/sample"), "Nobody").empty
     True
     """
-    service = service_windows(work.clients, coverage(work))
-    rows, inside = in_service(work.time_entries, alongside(work.time_entries, service))
-    rows = rows.filter(inside, nw.col("client") == client, nw.col("work_class").is_in(PLANNED))
+    rows = served_entries(work).filter(nw.col("client") == client, nw.col("work_class").is_in(PLANNED))
     table = first_days(to_pandas(rows.group_by("client", "month", "work_class").agg(nw.col("hours").sum())))
     planned = table.pivot_table("hours", "month", "work_class", "sum", observed=True).reindex(columns=PLANNED)
     return planned.round(6)  # whatever the order in which the engine adds

@@ -483,8 +483,8 @@ def test_months_are_not_called_low_where_the_hours_that_count_are_not_known():
     panel.loc[panel.index[-3:], "unclassified_hours"] = 0.3 * panel["reactive_hours"]
     low = {"normal_low": 98.0, "normal_high": 99.0}
     f, known = (make_facts(p) for p in (panel, make_panel()))
-    told, sure = (claims.outside(replace(x, months=x.months.assign(**low)))[0] for x in (f, known))
-    assert told == "These months may lie higher than shown: 23% of the hours could not be classified"
+    doubtful, sure = (claims.outside(replace(x, months=x.months.assign(**low)))[0] for x in (f, known))
+    assert doubtful == "These months may lie higher than shown: 23% of the hours could not be classified"
     assert sure == "All 3 months stayed below the normal range"
     assert claims.outlook(f).endswith(" of work that can be classified.")
     assert not claims.outlook(known).endswith("classified.")
