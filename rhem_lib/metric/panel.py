@@ -28,7 +28,6 @@ from rhem_lib.workspace import (
     alongside,
     kept,
     to_pandas,
-    uncovered_months,
 )
 
 NEARLY_NONE = 0.1  # share of the usual entries, below which what arrived is a rest, as a second system's
@@ -82,7 +81,7 @@ def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = N
     >>> rhem.pooled_rhem(causes, by=["year", "category"]).columns[:2].tolist()
     ['year', 'category']
     """
-    days, entries, window = work.days, work.time_entries, coverage(work)
+    days, entries, window, lost = work.days, work.time_entries, coverage(work), work.uncovered
     if preset is not None:
         entries = work.classified(preset)
         work = replace(work, time_entries=entries)
@@ -93,7 +92,7 @@ def measure(work: Workspace, *, preset: Preset | None = None, by: str | None = N
     panel = panel[panel["client"].isin(work.clients["client"])]
     panel = with_endpoints(panel, monthly_endpoints(work.endpoints, work.settings), work)
     panel = with_coverage(panel.merge(service, on="client"), days_worked(days), window)
-    panel = with_exposure(panel, work.clients, uncovered_months(entries))
+    panel = with_exposure(panel, work.clients, lost)
     panel = with_billing(panel, work.agreements)
     panel["flags"] = row_flags(panel, work.clients)
     panel = schema.check(panel.sort_values(["client", "month"], ignore_index=True), "panel")

@@ -3,7 +3,7 @@
 from rhem_lib.workspace.data_warnings import COLLAPSE
 from rhem_lib.workspace.frames import Workspace, alongside, from_frames, kept, spark_state, to_pandas
 from rhem_lib.workspace.reconciliation import Account
-from rhem_lib.workspace.time_sources import COVERED, USUAL_ENTRIES, uncovered_months
+from rhem_lib.workspace.time_sources import COVERED, USUAL_ENTRIES
 from rhem_lib.workspace.workspace import is_prepared, load, save
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "save",
     "spark_state",
     "to_pandas",
-    "uncovered_months",
 ]

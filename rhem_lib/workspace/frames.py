@@ -18,6 +18,7 @@ from rhem_lib.errors import InputError, SettingsError, one_of
 from rhem_lib.exports import Profile, inline
 from rhem_lib.settings import Preset, Settings, changed_settings, masked, secret
 from rhem_lib.workspace.reconciliation import Account
+from rhem_lib.workspace.time_sources import uncovered_months
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS, classify, rules_for
 
 NEEDED = {
@@ -88,6 +89,11 @@ class Workspace:
     def days(self) -> pd.DataFrame:
         """Days with time entries (worked_on), each once."""
         return to_pandas(nw.from_native(self.time_entries).lazy().group_by("worked_on").agg(nw.len()))
+
+    @cached_property
+    def uncovered(self) -> pd.DataFrame:
+        """Client-months whose files are missing; see `uncovered_months`."""
+        return uncovered_months(self.time_entries)
 
     @property
     def note(self) -> str:

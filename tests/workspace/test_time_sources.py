@@ -5,7 +5,7 @@ import pytest
 
 import rhem_lib as rhem
 from rhem_lib.schema import has_flag
-from rhem_lib.workspace import uncovered_months
+from rhem_lib.workspace.time_sources import uncovered_months
 
 HEAD = "entry_id,client,worked_on,hours,work_type\n"
 RULES = 'name = "T"\n[[rules]]\nwhen = { work_type = "*" }\nwork_class = "reactive"\n'
