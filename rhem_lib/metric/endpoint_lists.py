@@ -11,19 +11,7 @@ import pandas as pd
 
 from rhem_lib.exports import source_of_files
 from rhem_lib.settings import Settings
-from rhem_lib.workspace import alongside, to_pandas
-
-
-def month_number(column: str) -> nw.Expr:
-    """Return months since the year 0: engines group by small numbers much faster than by names and dates."""
-    return nw.col(column).dt.year() * 12 + nw.col(column).dt.month() - 1
-
-
-def first_days(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the first day of the month in place of its number."""
-    number = table["month"].astype("int64")
-    days = (number - 1970 * 12).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
-    return table.assign(month=days)
+from rhem_lib.workspace import alongside, first_days, month_number, to_pandas
 
 
 def monthly_endpoints(endpoints: Any, settings: Settings) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 from rhem_lib import schema
 from rhem_lib.errors import NotEnoughData, SettingsError, one_of
 from rhem_lib.language import mark
-from rhem_lib.metric.endpoint_lists import first_days, month_number, monthly_endpoints
+from rhem_lib.metric.endpoint_lists import monthly_endpoints
 from rhem_lib.metric.measured import confirmed_zero
 from rhem_lib.schema import DAYS_PER_MONTH
 from rhem_lib.settings import Preset
@@ -26,7 +26,9 @@ from rhem_lib.workspace import (
     USUAL_ENTRIES,
     Workspace,
     alongside,
+    first_days,
     kept,
+    month_number,
     to_pandas,
 )
 

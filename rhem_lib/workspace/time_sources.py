@@ -6,6 +6,7 @@ import narwhals as nw
 import pandas as pd
 
 from rhem_lib.exports import source_of_files, source_stem
+from rhem_lib.workspace.months import first_days, month_number
 
 USUAL_ENTRIES = 20  # below so many a month, a low count says nothing
 BELONGS = 0.1  # of a client's entries, from which on a source is one of its own
@@ -56,9 +57,12 @@ def uncovered_months(entries: Any) -> pd.DataFrame:
 
 def _by_file(entries: Any) -> pd.DataFrame:
     """Entries by client, file and month (a number), with the days of the first and the last."""
-    day = nw.col("worked_on")
-    parts = {"month": day.dt.year() * 12 + day.dt.month() - 1, "day": day.dt.day()}
-    groups = nw.from_native(entries).lazy().with_columns(**parts).group_by("client", "source_file", "month")
+    days = (
+        nw.from_native(entries)
+        .lazy()
+        .with_columns(month=month_number("worked_on"), day=nw.col("worked_on").dt.day())
+    )
+    groups = days.group_by("client", "source_file", "month")
     table = groups.agg(nw.len().alias("n"), nw.col("day").min().alias("first"), nw.col("day").max().alias("last"))
     return table.collect("pandas").to_native()
 
@@ -100,7 +104,5 @@ def _of_clients(rows: pd.DataFrame, holes: pd.DataFrame) -> pd.DataFrame:
     all_lost = lost.groupby(["client", "month"])["source"].transform("size") == lost["client"].map(every)
     lost = lost[all_lost & lost["went_on"].isna()].drop_duplicates(["client", "month"])
     files = rows.groupby("source")["source_file"].min()
-    day = pd.to_datetime((lost["month"] // 12).astype(str) + "-" + (lost["month"] % 12 + 1).astype(str) + "-01")
-    return lost.assign(month=day.astype("datetime64[us]"), file=lost["source"].map(files))[
-        ["client", "month", "file", "usual"]
-    ].reset_index(drop=True)
+    found = first_days(lost.assign(file=lost["source"].map(files)))
+    return found[["client", "month", "file", "usual"]].reset_index(drop=True)

@@ -1,0 +1,16 @@
+"""Months as numbers, which engines group by, and as the first days that tables have."""
+
+import narwhals as nw
+import pandas as pd
+
+
+def month_number(column: str) -> nw.Expr:
+    """Return months since the year 0: engines group by small numbers much faster than by names and dates."""
+    return nw.col(column).dt.year() * 12 + nw.col(column).dt.month() - 1
+
+
+def first_days(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the first day of the month in place of its number."""
+    number = table["month"].astype("int64")
+    days = (number - 1970 * 12).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
+    return table.assign(month=days)
