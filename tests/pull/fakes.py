@@ -157,16 +157,20 @@ def autotask(fake, request, path):
     return answer({"items": page, "pageDetails": {"count": len(page), "nextPageUrl": link, "prevPageUrl": None}})
 
 
+def changed(fake, path, args, timed, since):
+    """Records created between two days, of time entries, or changed since one."""
+    if path in timed:
+        return fake.rows(path, *(args[name] for name in timed[path]), by="created")
+    return fake.rows(path, args.get(since, ""))
+
+
 def halopsa(fake, request, path):
     if path == "auth/token":
         return signed(fake, request.form["client_secret"], "access_token")
     if not fake.signed(request):
         return answer({}, 401)
     args = request.args
-    if path == "Actions":
-        records = fake.rows(path, args["startdate"], args["enddate"], by="created")
-    else:
-        records = fake.rows(path, args.get("lastupdatefromdate", ""))
+    records = changed(fake, path, args, {"Actions": ("startdate", "enddate")}, "lastupdatefromdate")
     names = {"ClientContract": "contracts", "Client": "clients", "Asset": "assets"}
     page = page_of(records, int(args["page_no"]), fake.size(args["page_size"]))
     return answer({"record_count": len(records), names.get(path, path.lower()): page})
@@ -176,10 +180,7 @@ def syncro(fake, request, path):
     if request.headers.get("Authorization") != f"Bearer {SECRET}":
         return answer({}, 401)
     args = request.args
-    if path == "ticket_timers":
-        records = fake.rows(path, args["created_at_gt"], args["created_at_lt"], by="created")
-    else:
-        records = fake.rows(path, args.get("since_updated_at", ""))
+    records = changed(fake, path, args, {"ticket_timers": ("created_at_gt", "created_at_lt")}, "since_updated_at")
     size = fake.size(25)
     meta = {"total_pages": -(-len(records) // size), "total_entries": len(records), "page": int(args["page"])}
     return answer({path.removeprefix("customer_"): page_of(records, int(args["page"]), size), "meta": meta})
@@ -194,10 +195,8 @@ def kaseya(fake, request, path):
     if not fake.signed(request):
         return answer({}, 401)
     args = request.args
-    if path == "timelogs":
-        records = fake.rows(path, args["Filter.StartDateFrom"], args["Filter.StartDateTo"], by="created")
-    else:
-        records = fake.rows(path, args.get("Filter.LastActivityUpdateFrom", ""))
+    timed = {"timelogs": ("Filter.StartDateFrom", "Filter.StartDateTo")}
+    records = changed(fake, path, args, timed, "Filter.LastActivityUpdateFrom")
     page = page_of(records, int(args["PageNumber"]), fake.size(args["PageSize"]))
     return answer({"Success": True, "Error": None, "Result": page, "TotalRecords": len(records)})
 
