@@ -96,7 +96,7 @@ def _histories(fit: Fit, path: _Path, rng: np.random.Generator) -> Array:
     for month in range(1, width):
         series[:, :, month] = memory * series[:, :, month - 1] + np.sqrt(1 - memory**2) * series[:, :, month]
     series = np.where(path.level > 0, series, 0.0)
-    own = fit.sd * rng.standard_normal((HISTORIES, clients, 3))
+    own = rng.standard_normal((HISTORIES, clients, 3)) @ fit.point.root.T
     series += np.einsum("nti,kni->knt", path.slope, own)
     # What remains once each client's curve has followed its history, as the fit's curve has followed the data.
     followed = np.einsum("nti,knt->kni", path.slope, series)

@@ -1,8 +1,9 @@
 """Nonlinear mixed model of hours by age: marginal likelihood by Laplace, with the exact inner Hessian.
 
-Client i has eta_i = (log start, log floor, log tau) = B z_i + b_i, b_i ~ N(0, diag(sd^2)); a month's rate is
-Tweedie (power 1.5) around the curve's average over the month, with dispersion noise_i (phi / exposure + kappa
-shock_it), where shock is the root of everyone's rate at that age.
+Client i has eta_i = (log start, log floor, log tau) = B z_i + b_i, b_i = L N(0, diag(sd^2)), where L lets log
+floor follow log start (`mixing`; the identity unless there are many clients); a month's rate is Tweedie (power
+1.5) around the curve's average over the month, with dispersion noise_i (phi / exposure + kappa shock_it), where
+shock is the root of everyone's rate at that age.
 Parameters are theta = (B by rows, log sd, log phi, log kappa).
 
 References
@@ -28,11 +29,15 @@ PRIOR_SD, COEFFICIENT_SD = 0.5, 2.0
 
 @dataclass(frozen=True)
 class Model:
-    """What is fitted: the months, the decay shape by name, and whether the likelihood is restricted (REML)."""
+    """What is fitted: the months, the decay shape by name, and whether the likelihood is restricted (REML).
+
+    lean : by how much a client's log floor lies higher for each unit by which its log start does
+    """
 
     months: Months
     shape: str = "exponential"
     restricted: bool = True
+    lean: float = 0.0
 
     def share(self, tau: Array) -> curves.Derivatives:
         """Falling share of every month, (clients, months), with its derivatives in log tau."""
@@ -61,7 +66,7 @@ class Point:
 
     loglik is the (restricted) marginal log likelihood, value adds the log priors; scores are per client, (clients,
     parameters); modes are b_i, (clients, 3), and hessian the exact inner one there, (clients, 3, 3);
-    information is that on the coefficients.
+    information is that on the coefficients, and lean the model's.
     """
 
     theta: Array
@@ -72,25 +77,44 @@ class Point:
     modes: Array
     hessian: Array
     information: Array
+    lean: float
 
     @property
     def sd(self) -> Array:
-        """Spread of clients around the coefficients, log start, log floor, log tau."""
+        """Spread of clients around the coefficients, log start, log floor (given the start), log tau."""
         return np.exp(self.theta[-5:-2])
+
+    @property
+    def root(self) -> Array:
+        """Root of the clients' covariance, (3, 3): b = root @ N(0, 1)."""
+        return mixing(self.lean) * self.sd
+
+    @property
+    def ridge(self) -> Array:
+        """Inverse of the clients' covariance, (3, 3)."""
+        turn = np.linalg.inv(self.root)
+        return np.asarray(turn.T @ turn)
 
     def widths(self) -> tuple[Array, Array]:
         """Eigenvalues of each client's Hessian relative to the population's precision, and vectors in units of b.
 
         b = vectors @ x / sqrt(values) has that Hessian's inverse as its covariance.
         """
-        values, vectors = np.linalg.eigh(self.hessian * np.outer(self.sd, self.sd))
-        return values, self.sd[:, None] * vectors
+        values, vectors = np.linalg.eigh(self.root.T @ self.hessian @ self.root)
+        return values, self.root @ vectors
 
 
 def split(theta: Array) -> tuple[Array, Array, float, float]:
     """Coefficients (3, columns), sd (3,), phi and kappa of a parameter vector."""
     sd, (phi, kappa) = np.exp(theta[-5:-2]), np.exp(theta[-2:])
     return theta[:-5].reshape(3, -1), sd, float(phi), float(kappa)
+
+
+def mixing(lean: float) -> Array:
+    """L, which makes b of independent normals: log floor follows log start by `lean`."""
+    out = np.eye(3)
+    out[1, 0] = lean
+    return out
 
 
 def by_columns(by_centre: Array, design: Array) -> Array:
@@ -116,7 +140,7 @@ class _Local:
     expected: Array
 
 
-def _local(model: Model, eta: Array, centre: Array, inverse_variance: Array, precision: Array) -> _Local:
+def _local(model: Model, eta: Array, centre: Array, ridge: Array, precision: Array) -> _Local:
     """Penalised log likelihood of each client (without the normaliser), its gradient and both Hessians."""
     months = model.months
     start, floor, tau = np.exp(eta.T)[:, :, None]
@@ -126,11 +150,11 @@ def _local(model: Model, eta: Array, centre: Array, inverse_variance: Array, pre
     score = (months.rate - rate) * weight
     curvature = weight + 1.5 * score / rate
     gap = eta - centre
-    value = tweedie.fit_term(months.rate, rate, precision).sum(1) - (gap**2 * inverse_variance).sum(1) / 2
-    gradient = np.einsum("int,nt->ni", jacobian, score) - gap * inverse_variance
+    pull = gap @ ridge
+    value = tweedie.fit_term(months.rate, rate, precision).sum(1) - (gap * pull).sum(1) / 2
+    gradient = np.einsum("int,nt->ni", jacobian, score) - pull
     across = jacobian.transpose(1, 0, 2)
     along = jacobian.transpose(1, 2, 0)
-    ridge = np.diag(inverse_variance)
     expected = (across * weight[:, None, :]) @ along + ridge
     exact = (across * curvature[:, None, :]) @ along - np.einsum("ijnt,nt->nij", second, score) + ridge
     return _Local(value, share, eta, rate, jacobian, second, score, curvature, weight, gradient, exact, expected)
@@ -142,14 +166,13 @@ def _positive(matrix: Array) -> NDArray[np.bool_]:
     return (matrix[:, 0, 0] > 0) & (minor > 0) & (np.linalg.det(matrix) > 0)
 
 
-def _search(model: Model, centre: Array, sd: Array, precision: Array, modes: Array) -> _Local:
+def _search(model: Model, centre: Array, ridge: Array, precision: Array, modes: Array) -> _Local:
     """Mode of every client's penalised likelihood: Newton where the exact Hessian allows, else Fisher scoring.
 
     Clients that have arrived drop out of the search, so that a few awkward ones do not cost everyone's time.
     """
-    inverse_variance = sd**-2
     eta = np.clip(centre + modes, ETA_LOW, ETA_HIGH)
-    here = _local(model, eta, centre, inverse_variance, precision)
+    here = _local(model, eta, centre, ridge, precision)
     active = np.arange(len(eta))
     for _ in range(30):
         matrix = np.where(_positive(here.exact)[:, None, None], here.exact, here.expected)
@@ -162,13 +185,13 @@ def _search(model: Model, centre: Array, sd: Array, precision: Array, modes: Arr
         step *= np.minimum(1.0, 1.5 / np.maximum(np.abs(step).max(1), 1e-300))[:, None]
         for _ in range(12):
             trial = np.clip(eta[active] + step, ETA_LOW, ETA_HIGH)
-            here = _local(part, trial, centre[active], inverse_variance, precision[active])
+            here = _local(part, trial, centre[active], ridge, precision[active])
             worse = here.value < value - 1e-9
             if not worse.any():
                 break
             step[worse] *= 0.4
         eta[active] = trial
-    return here if len(active) == len(eta) else _local(model, eta, centre, inverse_variance, precision)
+    return here if len(active) == len(eta) else _local(model, eta, centre, ridge, precision)
 
 
 def evaluate(model: Model, theta: Array, modes: Array) -> Point:
@@ -186,13 +209,15 @@ def evaluate(model: Model, theta: Array, modes: Array) -> Point:
     months, sd, centre = model.months, split(theta)[1], model.centre(theta)
     dispersion, shares = model.dispersion(theta)
     precision = months.used / dispersion
-    at = _search(model, centre, sd, precision, modes)
+    turn = np.linalg.inv(mixing(model.lean) * sd)
+    ridge = turn.T @ turn
+    at = _search(model, centre, ridge, precision, modes)
     norm, norm_slope = tweedie.norm_term(months.rate, precision)
     vectors, values, soft, slope = _spectrum(at)
     # Laplace: the integral over b is that of a normal with the curvature found at the mode.
     log_determinant = np.linalg.slogdet(at.expected)[1] + np.log(soft).sum(1)
     clients = at.value + norm.sum(1) - np.log(sd).sum() - log_determinant / 2
-    information, log_information, pull, direct = _restriction(months, at, sd)
+    information, log_information, pull, direct = _restriction(months, at, ridge)
     if not model.restricted:
         log_information, pull, direct = 0.0, 0 * pull, 0 * direct
     loglik = float(clients.sum()) - log_information / 2
@@ -204,16 +229,16 @@ def evaluate(model: Model, theta: Array, modes: Array) -> Point:
     along_eta = _along_eta(at, by_exact, by_fisher, months)
     implicit = np.einsum("nik,nk,njk,nj->ni", vectors, 1 / np.maximum(values, 0.02), vectors, along_eta)
     gap = at.eta - centre
-    by_centre = (gap - implicit / 2) / sd**2
-    ridge = np.einsum("nii->ni", by_exact + by_fisher) - np.einsum("nii->ni", pull)
-    by_sd = (gap**2 + ridge - gap * implicit + direct) / sd**2 - 1
+    by_centre = (gap - implicit / 2) @ ridge
+    spread = gap[:, :, None] * (gap - implicit)[:, None, :] + by_exact + by_fisher - pull + direct
+    by_sd = np.einsum("ij,njk,ik->ni", turn, spread, turn) - 1
     by_precision = _along_precision(at, by_exact, by_fisher, implicit) + norm_slope
     by_precision += tweedie.fit_term(months.rate, at.rate, precision)
     by_dispersion = -np.einsum("knt,nt,nt->nk", shares, by_precision, months.used)
     scores = np.hstack([by_columns(by_centre, months.design), by_sd, by_dispersion])
     prior, prior_gradient = log_prior(theta)
     gradient = scores.sum(0) + prior_gradient
-    return Point(theta, loglik + prior, loglik, gradient, scores, gap, at.exact, information)
+    return Point(theta, loglik + prior, loglik, gradient, scores, gap, at.exact, information, model.lean)
 
 
 def _spectrum(at: _Local) -> tuple[Array, Array, Array, Array]:
@@ -229,19 +254,19 @@ def _spectrum(at: _Local) -> tuple[Array, Array, Array, Array]:
     return vectors, values, (values + SOFT + root) / 2, (1 + (values - SOFT) / root) / 2
 
 
-def _restriction(months: Months, at: _Local, sd: Array) -> tuple[Array, float, Array, Array]:
+def _restriction(months: Months, at: _Local, ridge: Array) -> tuple[Array, float, Array, Array]:
     """Information on the coefficients (REML term), its log determinant, and what the gradient needs of it."""
     design, columns = months.design, months.design.shape[1]
     inverse = np.linalg.inv(at.expected)
-    inner = np.diag(sd**-2) - inverse / np.outer(sd**2, sd**2)
+    shrink = inverse @ ridge
+    inner = ridge - ridge @ shrink
     information = np.einsum("nab,nj,nk->ajbk", inner, design, design).reshape(3 * columns, -1)
     information = information + prior_precision(columns)
     blocks = np.linalg.inv(information).reshape(3, columns, 3, columns)
     spread = np.einsum("nj,ajbk,nk->nab", design, blocks, design)
-    shrink = inverse / sd**2
     pull = shrink @ spread @ shrink.transpose(0, 2, 1)
     keep = np.eye(3) - shrink
-    direct = np.einsum("nai,nab,nbi->ni", keep.transpose(0, 2, 1), spread, keep.transpose(0, 2, 1))
+    direct = keep @ spread @ keep.transpose(0, 2, 1)
     return information, float(np.linalg.slogdet(information)[1]), pull, direct
 
 

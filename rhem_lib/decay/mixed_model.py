@@ -30,6 +30,8 @@ TAU_LIMITS = (0.3, 60.0)
 MOST_SD = 2.5
 LEAST_CURVATURE = 1e-5
 MANY_CLIENTS = 40
+CORRELATED_CLIENTS = 200  # from which on the correlation of start and floor is worth its time
+LEAN_STEPS, MOST_LEAN = 2, 2.0
 MOST_ASYMMETRY = 0.02  # of a Hessian in units of a standard error; under 0.01 where nothing jumps
 MOST_INFLATION = 25.0
 MOMENT = 1e-3  # months
@@ -206,9 +208,10 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
     """Fit a decay shape by restricted maximum likelihood, with intervals.
 
     Where some clients are noisier than others beyond doubt, the fit is repeated with their
-    months counting less. Then the dispersions are held, and coefficients and spreads fitted to
-    months whose shocks last. The covariance is the inverse Hessian over these, inflated so that
-    no variance is smaller than the sandwich's over clients.
+    months counting less. With many clients, floors may follow starts. Then the dispersions are
+    held, and coefficients and spreads fitted to months whose shocks last. The covariance is the
+    inverse Hessian over these, inflated so that no variance is smaller than the sandwich's over
+    clients.
 
     Parameters
     ----------
@@ -226,6 +229,10 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
         model = replace(model, months=replace(model.months, noise=model.months.noise * factor))
         point = maximise(model, point.theta)
     clients, columns = months.design.shape
+    for _ in range(LEAN_STEPS if clients >= CORRELATED_CLIENTS else 0):
+        lean = model.lean + quadrature.lean_step(model, point)
+        model = replace(model, lean=float(np.clip(lean, -MOST_LEAN, MOST_LEAN)))
+        point = maximise(model, point.theta)
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)
     memory, slow = residuals.memory(model, point), residuals.lasting(model, point)
     point = evaluate(slow, point.theta, point.modes)

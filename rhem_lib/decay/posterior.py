@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rhem_lib.decay import curves
 from rhem_lib.decay.curves import Array
+from rhem_lib.decay.laplace import mixing
 from rhem_lib.decay.mixed_model import MOST_SD, Drift, Fit
 
 TINY = 1e-300
@@ -87,11 +88,10 @@ def draw_new(fit: Fit, size: int, rng: np.random.Generator) -> tuple[Array, Arra
     """Draws of log parameters of clients not seen yet, (size, 3), and of everyone's drift, (size, 1)."""
     shifts = _normal(fit.covariance[:-2, :-2], size, rng) * _stretch(fit, size, rng)
     sd = fit.sd * np.exp(np.minimum(shifts[:, -3:], np.log(MOST_SD / fit.sd)))
+    own = sd * rng.standard_normal((size, 3)) @ mixing(fit.model.lean).T
     drift = fit.drift or Drift()
     moved = drift.error * rng.standard_normal((size, 1))
-    eta = (
-        fit.coefficients[:, 0] + shifts[:, :-3] + moved * drift.coefficients + sd * rng.standard_normal((size, 3))
-    )
+    eta = fit.coefficients[:, 0] + shifts[:, :-3] + moved * drift.coefficients + own
     return eta, drift.log + moved
 
 
@@ -105,20 +105,22 @@ def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[n
     eta, spread, drift = clients(fit)[0][some], fit.spread[some], fit.drift or Drift()
     root = np.linalg.cholesky(spread)
     own = np.einsum("nij,knj->kni", root, rng.standard_normal((size, *eta.shape)))
-    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(fit.sd, spread, shifts)
+    together = np.einsum("nij,kj->kni", fit.by_theta[some], shifts) + own * _widened(
+        fit.point.root, spread, shifts
+    )
     moved = np.zeros((size, 1)) if fit.drift is None else drift.error * rng.standard_normal((size, 1))
     along = moved[..., None] * (drift.clients if fit.drift is None else drift.clients[some])
     return Draws(eta + (together + along) * _stretch(fit, size, rng)[..., None], eta + own, drift.log + moved)
 
 
-def _widened(sd: Array, spread: Array, shifts: Array) -> Array:
+def _widened(root: Array, spread: Array, shifts: Array) -> Array:
     """By what each client's own standard errors grow with the spreads drawn, (draws, clients, 3).
 
     As precisions add up, 1 / variance = 1 / sd^2 + data: a client known by its data does not mind the spread, one
     known by the population is as uncertain as that is wide.
     """
-    leaning = np.minimum(np.einsum("nii->ni", spread) / sd**2, 1.0)
-    growth = np.exp(2 * np.minimum(shifts[:, None, -3:], np.log(MOST_SD / sd)))
+    leaning = np.minimum(np.einsum("nii->ni", spread) / (root**2).sum(1), 1.0)
+    growth = np.exp(2 * np.minimum(shifts[:, None, -3:], np.log(MOST_SD / np.diag(root))))
     return 1 / np.sqrt(1 - leaning + leaning / growth)
 
 

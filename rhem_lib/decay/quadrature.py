@@ -23,7 +23,7 @@ NODES = 5
 
 @dataclass(frozen=True)
 class _Integral:
-    """Log of the integral over each client's curve, and means over what the curve may be, with z = b / sd.
+    """Log of the integral over each client's curve, and means over what the curve may be, with b = root @ z.
 
     mean of z (clients, 3), of z z' (clients, 3, 3), of z_i z_j^2 (clients, 3, 3), and of the derivative of each
     month's log density in its log precision (clients, months)
@@ -58,7 +58,18 @@ def _scores(model: Model, point: Point, found: _Integral) -> Array:
     months, shares = model.months, model.dispersion(point.theta)[1]
     by_sd = np.einsum("nii->ni", found.pairs) - 1
     by_dispersion = -np.einsum("knt,nt,nt->nk", shares, found.by_precision, months.used)
-    return np.hstack([by_columns(found.mean / point.sd, months.design), by_sd, by_dispersion])
+    by_centre = found.mean @ np.linalg.inv(point.root)
+    return np.hstack([by_columns(by_centre, months.design), by_sd, by_dispersion])
+
+
+def lean_step(model: Model, point: Point) -> float:
+    """Step of `lean` to the maximum of its likelihood, with everything else free to follow.
+
+    Information is the variance of the clients' scores that those in the other parameters do not explain.
+    """
+    score = _integrate(model, point).pairs[:, 1, 0] * point.sd[0] / point.sd[1]
+    others = np.linalg.lstsq(point.scores, score, rcond=None)[0]
+    return float(score.sum() / ((score - point.scores @ others) ** 2).sum())
 
 
 def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:
@@ -66,17 +77,17 @@ def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:
 
     That is in (coefficients by rows, log sd), (clients, 3, parameters): the covariance of b with the scores.
     """
-    found, sd = _integrate(model, point), point.sd
+    found, root = _integrate(model, point), point.root
     mean = found.mean
     spread = found.pairs - mean[:, :, None] * mean[:, None, :]
     by_sd = found.cubes - mean[:, :, None] * np.einsum("njj->nj", found.pairs)[:, None, :]
-    by_theta = np.concatenate([by_columns(spread / sd, model.months.design), by_sd], axis=2)
-    return sd * mean, np.outer(sd, sd) * spread, sd[:, None] * by_theta
+    by_theta = np.concatenate([by_columns(spread @ np.linalg.inv(root), model.months.design), by_sd], axis=2)
+    return mean @ root.T, root @ spread @ root.T, root @ by_theta
 
 
 def _integrate(model: Model, point: Point) -> _Integral:
     """Sum over the nodes, which lie along each client's inverse Hessian, no wider than the population."""
-    months, sd, centre = model.months, point.sd, model.centre(point.theta)
+    months, turn, centre = model.months, np.linalg.inv(point.root), model.centre(point.theta)
     precision = months.used / model.dispersion(point.theta)[0]
     norm, norm_slope = tweedie.norm_term(months.rate, precision)
     values, vectors = point.widths()
@@ -86,7 +97,7 @@ def _integrate(model: Model, point: Point) -> _Integral:
     for node, weight in _grid():
         eta = np.clip(centre + point.modes + frame @ node, ETA_LOW, ETA_HIGH)
         term = tweedie.fit_term(months.rate, model.rate(eta), precision)
-        gap = (eta - centre) / sd
+        gap = (eta - centre) @ turn.T
         log_joint = term.sum(1) - (gap**2).sum(1) / 2 + np.log(weight)
         if not sums:
             top = log_joint  # of the first node, which is the mode: keeps exp from overflowing
@@ -95,7 +106,7 @@ def _integrate(model: Model, point: Point) -> _Integral:
         new = [share, share[:, None] * gap, pairs, pairs * gap[:, None, :], share[:, None] * term]
         sums = [total + more for total, more in zip(sums, new, strict=True)] if sums else new
     total, mean, pairs, cubes, fit = sums
-    volume = np.linalg.slogdet(frame / sd[:, None])[1] - 1.5 * np.log(2 * np.pi)
+    volume = np.linalg.slogdet(turn @ frame)[1] - 1.5 * np.log(2 * np.pi)
     log = np.log(total) + top + norm.sum(1) + volume
     one, two = total[:, None], total[:, None, None]
     return _Integral(log, mean / one, pairs / two, cubes / two, fit / one + norm_slope)

@@ -34,7 +34,7 @@ def residuals(model: Model, point: Point) -> tuple[Array, Array, Array]:
 
 def conditional(point: Point, slope: Array) -> Array:
     """Covariance of each client's curve given its months, (clients, 3, 3), from the slopes of `residuals`."""
-    return np.asarray(np.linalg.inv(slope.transpose(0, 2, 1) @ slope + np.diag(point.sd**-2)), float)
+    return np.asarray(np.linalg.inv(slope.transpose(0, 2, 1) @ slope + point.ridge), float)
 
 
 def with_shocks(model: Model, theta: Array) -> Model:

@@ -92,14 +92,14 @@ def newton_step(model: Model, point: Point, direction: Array) -> tuple[Array, Ar
     step (k,), its covariance (k, k) from scores of clients, and its covariance (k, k) by the model alone
     """
     residual, slope, level = residuals(model, point)
-    series, precision, design = direction * level[..., None], point.sd**-2, model.months.design
+    series, design = direction * level[..., None], model.months.design
     crossed = slope.transpose(0, 2, 1) @ series
     followed_by = conditional(point, slope) @ crossed
     own = (series.transpose(0, 2, 1) @ series - crossed.transpose(0, 2, 1) @ followed_by).sum(0)
-    shared = np.einsum("i,nik,nj->ijk", precision, followed_by, design).reshape(3 * design.shape[1], -1)
+    shared = np.einsum("ia,nak,nj->ijk", point.ridge, followed_by, design).reshape(3 * design.shape[1], -1)
     followed = np.linalg.solve(point.information, shared)
     inverse = np.linalg.inv(own - shared.T @ followed)
-    pulls = by_columns(point.modes * precision, design)
+    pulls = by_columns(point.modes @ point.ridge, design)
     scores = np.einsum("nti,nt->ni", series, residual) - pulls @ followed
     around = scores - scores.mean(0)
     sandwich = inverse @ around.T @ around @ inverse * len(around) / (len(around) - 1)

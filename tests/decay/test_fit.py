@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scenarios import SCENARIOS, simulate_panel
+from scenarios import SCENARIOS, simulate_panel, true_clients
 from scipy.integrate import quad
 from worlds import simulate_world
 
@@ -60,16 +60,32 @@ def test_density_integrates_to_one(rate, dispersion):
 
 
 @pytest.mark.parametrize("shape", ["exponential", "hyperbolic", "linear"])
-@pytest.mark.parametrize("restricted", [True, False])
-def test_gradient_of_the_objective_against_differences(panel, shape, restricted):
+@pytest.mark.parametrize(("restricted", "lean"), [(True, 0.0), (True, 0.6), (False, -0.6)])
+def test_gradient_of_the_objective_against_differences(panel, shape, restricted, lean):
     rows = fitted_months(panel)
     names = client_order(rows)
-    model = laplace.Model(lay_out(rows, names, np.arange(len(names)) % 2), shape, restricted)
+    model = laplace.Model(lay_out(rows, names, np.arange(len(names)) % 2), shape, restricted, lean)
     theta = np.r_[0.9, 0.1, -0.7, -0.1, 1.3, 0.05, np.log([0.3, 0.35, 0.4, 2.0, 0.08])]
     point = laplace.evaluate(model, theta, np.zeros((len(names), 3)))
     for j, step in enumerate(1e-5 * np.eye(len(theta))):
         up, down = (laplace.evaluate(model, theta + side * step, point.modes).value for side in (1, -1))
         assert point.gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=2e-3), j
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.6])
+def test_gradient_by_quadrature_against_differences(panel, lean):
+    rows = fitted_months(panel)
+    names = client_order(rows)
+    model = laplace.Model(lay_out(rows, names), restricted=False, lean=lean)
+    theta = np.r_[0.9, -0.7, 1.3, np.log([0.3, 0.35, 0.4, 2.0, 0.08])]
+    point = laplace.evaluate(model, theta, np.zeros((len(names), 3)))
+    gradient = quadrature.integrated(model, point).gradient
+    for j, step in enumerate(1e-4 * np.eye(len(theta))):
+        up, down = (
+            quadrature.integrated(model, laplace.evaluate(model, theta + side * step, point.modes)).value
+            for side in (1, -1)
+        )
+        assert gradient[j] == pytest.approx((up - down) / 2e-4, rel=0.0, abs=0.06), j
 
 
 def test_the_mean_of_a_client_moves_with_coefficients_and_spreads_as_its_derivative_says(fit):
@@ -315,7 +331,7 @@ def test_a_client_told_by_the_population_is_as_uncertain_as_the_spread_is_wide(f
     """Twice the spread: twice the standard error without data; with data, precisions add up."""
     own = np.diag(fit.core.sd**2)
     shifts = np.r_[np.zeros(3), np.full(3, np.log(2.0))][None]
-    without, half = posterior._widened(fit.core.sd, np.stack([own, own / 2]), shifts)[0]
+    without, half = posterior._widened(np.diag(fit.core.sd), np.stack([own, own / 2]), shifts)[0]
     assert without == pytest.approx(2.0)
     assert half == pytest.approx(np.sqrt(1 / (1 / 4 + 1) * 2))
 
@@ -423,3 +439,19 @@ def test_a_correction_is_taken_off_the_months_before():
     panel = pd.concat([one_client(c, [0.5, 0.4, 0.3, 0.2], size=10.0) for c in "ab"], ignore_index=True)
     panel.loc[[1, 2, 3, 4], "reactive_hours"] = [6.0, 1.0, -3.0, -2.0]
     assert fitted_months(panel)["reactive_hours"].tolist() == [5.0, 4.0, 0.0, 0.0, -2.0, 4.0, 3.0, 2.0]
+
+
+@pytest.mark.parametrize("correlation", [-0.6, pytest.param(0.0, marks=pytest.mark.slow), 0.6])
+def test_floors_follow_starts_as_much_as_they_do(correlation):
+    """Of many clients the correlation is found, and draws of the next client have it."""
+    scenario = replace(SCENARIOS["S2"], clients=mixed_model.CORRELATED_CLIENTS, correlation=correlation)
+    rows = fitted_months(simulate_panel(scenario, seed=7))
+    core = mixed_model.fit(lay_out(rows, client_order(rows)))
+    start, floor, _ = np.log(true_clients(scenario, seed=7).to_numpy().T)
+    assert core.model.lean == pytest.approx(np.polyfit(start, floor, 1)[0], abs=0.25)
+    drawn = posterior.draw_new(core, 4000, np.random.default_rng(0))[0]
+    assert np.polyfit(drawn[:, 0], drawn[:, 1], 1)[0] == pytest.approx(core.model.lean, abs=0.1)
+
+
+def test_few_clients_are_fitted_with_start_and_floor_apart(fit):
+    assert fit.core.model.lean == 0
