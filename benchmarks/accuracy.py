@@ -31,9 +31,9 @@ FIRST_SEED = 5000
 TARGET_H = 0.25
 OURS = "this package"
 CURVES = ("S1", "S2", "S2z", "S3")
-MORE_BOOKS = {"S3": 5}  # small ones, of which a chance of a point or two is soon told from a fault
+MORE_PORTFOLIOS = {"S3": 5}  # small ones, of which a chance of a point or two is soon told from a fault
 LARGE = {"S2, 2,000 clients": 2_000, "S2, 20,000 clients": 20_000}
-BOOKS = SCENARIOS | {name: replace(SCENARIOS["S2"], clients=n) for name, n in LARGE.items()}
+PORTFOLIOS = SCENARIOS | {name: replace(SCENARIOS["S2"], clients=n) for name, n in LARGE.items()}
 SHAPE_OF = {"S1": "exponential", "S2": "exponential", "S4": "flat", "S5-linear": "linear", "S5-step": "step",
             "S5-hyperbolic": "hyperbolic"}  # fmt: skip
 TENTHS = [f"{i} to {i + 10} %" for i in range(0, 100, 10)]
@@ -42,13 +42,13 @@ METHODS = {OURS: methods.ours, **methods.METHODS, **{key: call for key, (_, call
 
 
 def truth_of(name: str) -> np.ndarray:
-    s = BOOKS[name]
+    s = PORTFOLIOS[name]
     return methods.log_parameters(s.start, s.floor, s.tau)
 
 
 def trial(name: str, method: str, seed: int) -> dict:
     """One panel by one method; for ours also whether every interval of both estimands holds its truth."""
-    panel = simulate_panel(BOOKS[name], seed=seed)
+    panel = simulate_panel(PORTFOLIOS[name], seed=seed)
     began = time.perf_counter()
     out: dict = {"failed": ""}
     try:
@@ -71,7 +71,7 @@ def estimands(name: str, seed: int, table: pd.DataFrame) -> np.ndarray:
 
     The truth of the mean client is that of the very clients simulated.
     """
-    s, own = BOOKS[name], true_clients(BOOKS[name], seed=seed)
+    s, own = PORTFOLIOS[name], true_clients(PORTFOLIOS[name], seed=seed)
     ages = np.arange(0, 600, 0.02)
     path = sum(curves.exponential(ages, *row) for row in own.to_numpy()) / len(own)
     arrival = ages[np.argmax(path <= TARGET_H)] if (path <= TARGET_H).any() else np.inf
@@ -95,13 +95,13 @@ def shape_and_gate(name: str, seed: int) -> tuple[str, bool, float, float]:
 
 
 def compare(pool: ProcessPoolExecutor, counts: dict[str, int]) -> tuple[pd.DataFrame, ...]:
-    """Coverage and ranks of our estimands, and all methods side by side; large books by ours alone, and fewer."""
+    """Coverage and ranks of our estimands, and all methods side by side; large portfolios by ours alone."""
     lines, inside, ranks = {}, {}, {}
     clients = 200 * counts[OURS]
     large = {name: {OURS: clients // size} for name, size in LARGE.items() if clients >= size}
-    usual = {name: counts | {OURS: counts[OURS] * MORE_BOOKS.get(name, 1)} for name in CURVES}
-    for name, books in (usual | large).items():
-        for method, count in books.items():
+    usual = {name: counts | {OURS: counts[OURS] * MORE_PORTFOLIOS.get(name, 1)} for name in CURVES}
+    for name, portfolios in (usual | large).items():
+        for method, count in portfolios.items():
             runs = list(pool.map(partial(trial, name, method), range(FIRST_SEED, FIRST_SEED + count)))
             good = [run for run in runs if not run["failed"]]
             lines[name, method] = _line(runs, good)
@@ -113,13 +113,13 @@ def compare(pool: ProcessPoolExecutor, counts: dict[str, int]) -> tuple[pd.DataF
                 held, width = 100 * found[:, 0].mean(axis=0), np.median(found[:, 1], axis=0)
                 for i, who in enumerate(("typical client", "mean of the clients")):
                     cells = [f"{share:.1f} / {log:.2f}" for share, log in zip(held[i], width[i], strict=True)]
-                    inside[name, who] = {"books": count, **dict(zip((*COLUMNS, MONTHS), cells, strict=True))}
+                    inside[name, who] = {"portfolios": count, **dict(zip((*COLUMNS, MONTHS), cells, strict=True))}
     tables = [pd.DataFrame.from_dict(x, orient="index") for x in (inside, lines, ranks)]
     return tuple(t.rename_axis(["scenario", k]) for t, k in zip(tables, ("of", "method", "quantity"), strict=True))
 
 
 def _line(runs: list[dict], good: list[dict]) -> dict:
-    line: dict = {"books": len(runs), "failed": len(runs) - len(good)}
+    line: dict = {"portfolios": len(runs), "failed": len(runs) - len(good)}
     line["ms"] = round(1000 * float(np.median([run["seconds"] for run in runs])))
     if good:
         error, inside = (np.array([run[key] for run in good]) for key in ("error", "inside"))
@@ -138,16 +138,16 @@ def choices(pool: ProcessPoolExecutor, replicates: int) -> pd.DataFrame:
             "true shape": shape,
             "chosen": f"{best.count(shape)} of {replicates}",
             "decline detected": f"{sum(run[1] for run in runs)} of {replicates}",
-            "books with a change point": f"{sum(run[2] > 0 for run in runs)} of {replicates}",
+            "portfolios with a change point": f"{sum(run[2] > 0 for run in runs)} of {replicates}",
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("scenario")
 
 
 def forecasts(replicates: int) -> dict[str, pd.DataFrame]:
     out = {}
-    for name, books in (("S2", max(replicates // 40, 1)), ("S3", max(replicates // 8, 1))):
-        tables = [backtest(simulate_panel(name, seed=FIRST_SEED + i), origins=6).table for i in range(books)]
-        out[f"{name}, {books} books"] = _scores(pd.concat(tables))
+    for name, portfolios in (("S2", max(replicates // 40, 1)), ("S3", max(replicates // 8, 1))):
+        tables = [backtest(simulate_panel(name, seed=FIRST_SEED + i), origins=6).table for i in range(portfolios)]
+        out[f"{name}, {portfolios} portfolios"] = _scores(pd.concat(tables))
     lanl = ROOT / "data" / "lanl"
     if (lanl / "exports" / "node_failures_1995_2005.csv").is_file():
         import rhem_lib as rhem
@@ -167,7 +167,7 @@ def _scores(table: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=60)
-    parser.add_argument("--small", action="store_true", help="one book each: shows that it runs")
+    parser.add_argument("--small", action="store_true", help="one portfolio each: shows that it runs")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy.md")
     parser.add_argument(
@@ -197,22 +197,23 @@ def decay_section(replicates: int, workers: int) -> list[str]:
         chosen = choices(pool, max(replicates // 4, 1))
     parts = [
         "# Accuracy of the decay fit", "",
-        "Made by `make accuracy`; do not edit. Books are simulated with known truth by `benchmarks/scenarios.py`, "
-        f"with seeds from {FIRST_SEED} on. S1: 60 clients that do not differ, 18 months. S2: 80 clients that "
+        "Made by `make accuracy`; do not edit. Portfolios are simulated with known truth by "
+        f"`benchmarks/scenarios.py`, with seeds from {FIRST_SEED} on. "
+        "S1: 60 clients that do not differ, 18 months. S2: 80 clients that "
         "differ, 3 to 36 months, with season, lasting shocks, leaving and partial months that the model does "
         "not know of. S2z: the same with small clients. S3: 12 clients. S4: flat. S5: other shapes.", "",
         "## Share of 95 % intervals that hold the truth, in percent / median width, log(high / low)", "",
         markdown(inside), "",
         "The typical client's truth is the scenario's; the mean's is that of the very clients simulated. "
-        f"One standard error is {100 * np.sqrt(0.05 * 0.95 / replicates):.1f} points for {replicates} books, "
-        "and less for S3: its books are small, so there are more of them. "
-        "Large books have narrow intervals, which show what the model does not know of: the bias below.", "",
-        "## Where the truth of the typical client lies in what the fit says, in books", "",
+        f"One standard error is {100 * np.sqrt(0.05 * 0.95 / replicates):.1f} points for {replicates} portfolios, "
+        "and less for S3: its portfolios are small, so there are more of them. "
+        "Large portfolios have narrow intervals, which show what the model does not know of: the bias below.", "",
+        "## Where the truth of the typical client lies in what the fit says, in portfolios", "",
         "Ranks are even where every interval is right, and not the 95 % one alone; heaped in the middle where "
         "intervals are too wide, at both ends where too narrow, at one end where the estimate is off.", "",
         markdown(ranks), "",
         "## Against other methods, for the typical client", "",
-        "Cells: bias % (median) / RMSE % / coverage % of the 95 % interval. ms: median per book, one process.", "",
+        "Cells: bias % (median) / RMSE % / coverage % of the 95 % interval. ms: median per portfolio.", "",
         markdown(side.fillna("-")), "",
         *([f"Not installed here, so not measured: {', '.join(absent)}.", ""] if absent else []),
         "## Which curve, is there a decline, does a client leave its path?", "", markdown(chosen), "",

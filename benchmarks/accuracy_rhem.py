@@ -17,7 +17,12 @@ WORLDS = {
     "a tail twice as heavy": {"tail": "heavy"},
     "months that differ": {"shock_sd": 0.25},
 }
-SPANS = {"month": ["client", "month"], "quarter": ["client", "quarter"], "year": ["client", "year"], "book": []}
+SPANS = {
+    "month": ["client", "month"],
+    "quarter": ["client", "quarter"],
+    "year": ["client", "year"],
+    "portfolio": [],
+}
 
 
 def held(panel: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
@@ -28,23 +33,23 @@ def held(panel: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
         yield span, len(found), int(((found["low"] <= true) & (true <= found["high"])).sum())
 
 
-def coverage(books: int) -> pd.DataFrame:
+def coverage(portfolios: int) -> pd.DataFrame:
     """A row per world and size, a column per RHEM and span."""
     rows = []
     for world, options in WORLDS.items():
         for endpoints in ENDPOINTS:
             for rate_h in RATES:
-                for book in range(books):
-                    rng = np.random.default_rng([FIRST_SEED + book, endpoints, round(100 * rate_h)])
+                for portfolio in range(portfolios):
+                    rng = np.random.default_rng([FIRST_SEED + portfolio, endpoints, round(100 * rate_h)])
                     panel = ticket_panel(rng, endpoints, rate_h, **options)
                     rows += [(world, endpoints, rate_h, *found) for found in held(panel)]
     return pd.DataFrame(rows, columns=["world", "endpoints", "rhem_h", "span", "intervals", "held"])
 
 
 def section(replicates: int) -> list[str]:
-    """Lines of the section; `replicates` of 200 stand for 20 books a cell."""
-    books = max(replicates // 10, 1)
-    counts = coverage(books)
+    """Lines of the section; `replicates` of 200 stand for 20 portfolios a cell."""
+    portfolios = max(replicates // 10, 1)
+    counts = coverage(portfolios)
     keys = ["world", "endpoints", "span", "rhem_h"]
     sums = counts.groupby(keys, sort=False)[["held", "intervals"]].sum()
     percent = (100 * sums["held"] / sums["intervals"]).round(1).unstack(["span", "rhem_h"])
@@ -52,14 +57,14 @@ def section(replicates: int) -> list[str]:
     percent.columns = [f"{span}, {rate:g} h" for span, rate in percent.columns]
     wide = counts.groupby(["world", "span"], sort=False)[["held", "intervals"]].sum()
     wide["held, percent"] = (100 * wide["held"] / wide["intervals"]).round(1)
-    spans = wide.loc[(slice(None), ["year", "book"]), ["intervals", "held, percent"]]
+    spans = wide.loc[(slice(None), ["year", "portfolio"]), ["intervals", "held, percent"]]
     return [
         "# Accuracy of RHEM intervals", "",
         f"Made by `make accuracy`; do not edit. Share of nominal 95 % intervals of `pooled_rhem` that hold the "
-        f"expected RHEM of the very months, in percent. {books} books a cell, each of 40 clients of one size over "
-        "24 months, made of single tickets (`scenarios.ticket_panel`; a ticket takes 0.6 h in the mean, which "
-        "differs between clients by 30 %). With 5 endpoints and 0.1 h, a month expects 0.8 tickets: an interval "
-        "that must allow for none cannot be exact, and is wide rather than wrong.", "",
+        f"expected RHEM of the very months, in percent. {portfolios} portfolios a cell, each of 40 clients of one "
+        "size over 24 months, made of single tickets (`scenarios.ticket_panel`; a ticket takes 0.6 h in the mean, "
+        "which differs between clients by 30 %). With 5 endpoints and 0.1 h, a month expects 0.8 tickets: an "
+        "interval that must allow for none cannot be exact, and is wide rather than wrong.", "",
         markdown(percent), "",
         "## Longer and wider, all sizes and levels together", "",
         markdown(spans), "",

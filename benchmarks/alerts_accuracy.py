@@ -17,7 +17,7 @@ import pandas as pd
 from rhem_lib.review.alerts import LEAST_TICKETS, above_path, rising_cause
 from rhem_lib.simulate.msp import PHI, SHOCK_SD, make_portfolio
 
-CLIENTS, MONTHS, LOOKS_A_BOOK = 40, 36, 6
+CLIENTS, MONTHS, LOOKS_A_PORTFOLIO = 40, 36, 6
 DOUBLED = {"more tickets": (2.0, 1.0), "longer tickets": (1.0, 2.0), "both, half each": (2**0.5, 2**0.5)}
 CAUSES = 6
 
@@ -41,7 +41,7 @@ def looks(seed: int, world: str, every: int) -> Iterator[dict]:
     null = drawn(portfolio, shock, world, rng)
     months = np.sort(portfolio["month"].unique())
     share = {client: rng.dirichlet(np.ones(CAUSES)) for client in portfolio["client"].unique()}
-    for number, place in enumerate(range(MONTHS - 2 * LOOKS_A_BOOK + 1, MONTHS, 2)):
+    for number, place in enumerate(range(MONTHS - 2 * LOOKS_A_PORTFOLIO + 1, MONTHS, 2)):
         this = pd.Timestamp(months[place])
         seen = null[null["month"] <= this]
         above, _, watched = above_path(seen, this)

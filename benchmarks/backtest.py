@@ -25,7 +25,7 @@ HORIZONS = (3, 6)
 OURS = "this fit"
 RIVALS = ("last value", "own mean", "pooled curve", "curve_fit per client")
 LEAST_MONTHS = 4
-LEAST_RATE = 0.05  # of the book's, so that a quiet client's errors have a scale
+LEAST_RATE = 0.05  # of the portfolio's, so that a quiet client's errors have a scale
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def backtest(panel: pd.DataFrame, *, origins: int = 6, seed: int = 0) -> Backtes
     panel : DataFrame (schema.Panel)
         Uses month besides what `fit_decay` uses.
     origins : int
-        Calendar months, spread evenly over the later part of the book, at which to stand.
+        Calendar months, spread evenly over the later part of the portfolio, at which to stand.
     seed : int
     """
     rows = fitted_months(panel)

@@ -1,8 +1,8 @@
-"""How long the decay fit takes and how much memory, beside what it replaces: one run, same books, same machine.
+"""How long the decay fit takes and how much memory, beside what it replaces: one run, same data, same machine.
 
 `python benchmarks/bench_decay.py [--most 20000]`. Every size runs in a process of its own, so that its peak memory
-is its own. Seconds for 80 clients are means over the same eight books for every method, whether it fails or not:
-books differ, and a search that fails takes long. Per-client methods are timed on at most 80 clients and scaled,
+is its own. Seconds for 80 clients are means over the same eight portfolios for every method, whether it fails or
+not: they differ, and a search that fails takes long. Per-client methods are timed on at most 80 and scaled,
 since each client is fitted by itself.
 """
 
@@ -24,7 +24,7 @@ from rhem_lib.decay.fit import fit_decay
 from rhem_lib.settings import Target
 
 SIZES = (12, 80, 200, 2000, 20000)
-MOST_TIMED, BOOKS = 80, 8
+MOST_TIMED, PORTFOLIOS = 80, 8
 
 
 def megabytes() -> float:
@@ -32,14 +32,14 @@ def megabytes() -> float:
 
 
 def all_intervals(panel) -> None:
-    """The fit with the intervals of the book and of every client: no other curves, no change points."""
+    """The fit with the intervals of the portfolio and of every client: no other curves, no change points."""
     core, names = methods.fitted(panel)
     draws = tables.population(core, Target(), np.random.default_rng(0))[-1]
     tables.clients(core, names, [], Target(), draws)
 
 
 def timed(call, panels) -> float:
-    """Mean seconds per book."""
+    """Mean seconds per portfolio."""
     failures, began = [], time.perf_counter()
     for panel in panels:
         try:
@@ -48,13 +48,13 @@ def timed(call, panels) -> float:
             failures.append(str(problem))
     seconds = (time.perf_counter() - began) / len(panels)
     if failures:
-        print(f"  failed in {len(failures)} of {len(panels)} books: {failures[0]}")
+        print(f"  failed in {len(failures)} of {len(panels)} portfolios: {failures[0]}")
     return seconds
 
 
 def one_size(clients: int) -> dict[str, float]:
-    scenario, books = replace(SCENARIOS["S2"], clients=clients), BOOKS if clients == MOST_TIMED else 1
-    panels = [simulate_panel(scenario, seed=seed) for seed in range(1, books + 1)]
+    scenario, portfolios = replace(SCENARIOS["S2"], clients=clients), PORTFOLIOS if clients == MOST_TIMED else 1
+    panels = [simulate_panel(scenario, seed=seed) for seed in range(1, portfolios + 1)]
     before = megabytes()
     out = {"clients": clients, "fit_decay, all tables [s]": timed(fit_decay, panels)}
     out["fit with all intervals [s]"] = timed(all_intervals, panels)

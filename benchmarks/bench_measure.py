@@ -1,6 +1,6 @@
 """Many typed time entries in Parquet to the panel, beside the same sums in bare DuckDB, pandas and polars.
 
-Every way runs in a process of its own, in turn, and is timed on its second call: the first, on a small book,
+Every way runs in a process of its own, in turn, and is timed on its second call: the first, on a small portfolio,
 imports what it needs. Peak memory is that of the whole process. `bare` is a SQL statement per result: hours by
 client and month, tickets counted once in the month of their first hour, mean endpoints. It knows no service,
 weights, old snapshots, children, flags or ages. `hours` is its first statement alone; `rhem` is `measure` on

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scenario:
-    """Truth of a simulated book. Levels in h per endpoint per month, tau in months.
+    """Truth of a simulated portfolio. Levels in h per endpoint per month, tau in months.
 
     Attributes
     ----------
@@ -124,13 +124,13 @@ def simulate_panel(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
     ParameterError
         The name is not that of a scenario.
     """
-    parts = [columns for columns, _ in _book(scenario, seed)]
+    parts = [columns for columns, _ in _portfolio(scenario, seed)]
     return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def true_clients(scenario: Scenario | str, *, seed: int) -> pd.DataFrame:
     """Start, floor and tau of every client of `simulate_panel` with the same arguments, indexed by client."""
-    parts = _book(scenario, seed)
+    parts = _portfolio(scenario, seed)
     names = [columns["client"][0] for columns, _ in parts]
     truth = np.array([parameters for _, parameters in parts])
     return pd.DataFrame(truth, pd.Index(names, name="client"), ["start_h", "floor_h", "tau_months"])
@@ -169,7 +169,7 @@ def ticket_panel(
     })  # fmt: skip
 
 
-def _book(scenario: Scenario | str, seed: int) -> list[tuple[dict[str, NDArray], Array]]:
+def _portfolio(scenario: Scenario | str, seed: int) -> list[tuple[dict[str, NDArray], Array]]:
     """Columns of the panel and true parameters of every client."""
     if isinstance(scenario, str):
         if scenario not in SCENARIOS:
