@@ -141,17 +141,19 @@ def calendar_months(months: pd.Series) -> pd.Series:
     return number - number.min()
 
 
-def calendar_of(drift: Drift, gate: Gate, month: pd.Series, odd: pd.DataFrame, table: pd.DataFrame) -> Calendar:
-    """Verdict on a drift: `gate` is that of the hours as they are, `table` has the claim's numbers."""
+def calendar_of(
+    drift: Drift, gates: tuple[Gate, Gate], month: pd.Series, odd: pd.DataFrame, table: pd.DataFrame
+) -> Calendar:
+    """Verdict on a drift: `gates` are without and with it in doubt, `table` has the claim's numbers."""
     # Where all joined together, only the bend of the curve speaks, which is an assumption and no evidence.
     reach = norm.ppf(0.975) * drift.error if drift.identified else np.inf
     middle, low, high = (float(np.expm1(drift.log + side * reach)) for side in (0, -1, 1))
     verdict = "none"
     if drift.taken_out:
         verdict = "drift"
-    elif gate.declines and not (drift.identified and gate.with_drift(drift).declines):
+    elif gates[0].declines and not (drift.identified and gates[1].declines):
         verdict = "open"
-    seen = gate.seen >= FEWEST
+    seen = gates[0].seen >= FEWEST
     return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min(), seen)
 
 

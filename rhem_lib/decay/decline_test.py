@@ -3,12 +3,14 @@
 The question comes before any half-life: where hours do not fall, tau has no meaning, and a likelihood-ratio test
 of it has no chi-square distribution (Davies 1987). So first months are compared with last ones, client by client.
 A client counts by how much of the young ages it was seen in: those that joined years before the data begin have
-little of a decline left to show, and must not hide it.
+little of a decline left to show, and must not hide it. Where few were seen young, they say more by their own
+months than by how their ratios scatter.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import combine_pvalues
 from scipy.stats import t as student
 
 from rhem_lib.decay import tweedie
@@ -16,12 +18,14 @@ from rhem_lib.decay.client_months import Months
 from rhem_lib.decay.curves import Array
 from rhem_lib.decay.mixed_model import Drift, Fit
 from rhem_lib.decay.residuals import expected
+from rhem_lib.decay.target_check import FEWEST
 
 EARLY_MONTHS, LATE_MONTHS = 3, 4
 CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
 ROUNDING = 1e-9
 FROM_START = 3.0  # months of age: a client seen younger is seen from the start
 FISHER_ROUNDS, LOG_RANGE = 25, 8.0
+LEVEL = 0.025  # one-sided, as of the 95 % interval
 YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 
 
@@ -29,7 +33,8 @@ YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 class Gate:
     """Test of any decline: log ratio of late to early rates, with a 95 % interval and a two-sided p-value.
 
-    lag is the time between the early and the late months; seen are the clients that were seen from the start.
+    lag is the time between the early and the late months; seen are the clients that were seen from the start, most
+    the p-value that no more than half of these fall, each by its own months.
     """
 
     log_ratio: float
@@ -39,11 +44,12 @@ class Gate:
     lag: float = 0.0
     seen: int = 0
     df: float = np.inf
+    most: float = 1.0
 
     @property
     def declines(self) -> bool:
-        """Late months are below early ones, beyond chance at 5 %."""
-        return self.high < -ROUNDING
+        """Late months are below early ones, or most clients seen from the start fall, beyond chance at 5 %."""
+        return bool(self.high < -ROUNDING or self.most <= LEVEL)
 
     @property
     def text(self) -> str:
@@ -51,10 +57,12 @@ class Gate:
         if not np.isfinite(self.log_ratio):
             return "No two clients have early and late months to compare."
         ratio, low, high = np.exp([self.log_ratio, self.low, self.high])
-        change = "a rise" if self.low > ROUNDING else "a fall" if self.declines else "no fall beyond chance"
+        fall = "a fall" if self.high < -ROUNDING else "no fall beyond chance"
+        change = "a rise" if self.low > ROUNDING else fall
+        own = f" Most of the {self.seen} clients seen from the start fall beyond doubt by their own months."
         return (
             f"The last months of a client run at {ratio:.0%} of its first months (95 % interval {low:.0%} to "
-            f"{high:.0%}), which is {change}."
+            f"{high:.0%}), which is {change}.{own if self.most <= LEVEL else ''}"
         )
 
     def with_drift(self, drift: Drift, *, taken_out: bool = False) -> "Gate":
@@ -64,6 +72,16 @@ class Gate:
         mean = self.log_ratio - (0.0 if taken_out else drift.log * self.lag)
         p_value = 2 * student.sf(abs(mean) * quantile / reach, self.df) if reach > 0 else float(mean == 0)
         return replace(self, log_ratio=mean, low=mean - reach, high=mean + reach, p_value=float(p_value))
+
+    def with_own(self, falls: Array, months: Months) -> "Gate":
+        """The same with the clients' own evidence, the p-values of `own_falls`.
+
+        That at least u of n fall is tested by Fisher's sum over the n - u + 1 greatest (Benjamini & Heller 2008).
+        """
+        own = np.sort(falls[months.age_start[:, 0] < FROM_START])
+        if len(own) < FEWEST:
+            return self
+        return replace(self, most=float(combine_pvalues(own[len(own) // 2 :]).pvalue))
 
 
 UNDEFINED = Gate(np.nan, np.nan, np.nan, np.nan)
@@ -111,14 +129,20 @@ def _to_see(age: Array) -> Array:
     return 1 / (1 + age / YOUNG_MONTHS)
 
 
-def own_falls(fit: Fit) -> Array:
+def own_falls(fit: Fit, drift: Drift | None = None, calendar: Array | float = 0.0) -> Array:
     """One-sided p-value that a client falls, from its own months alone, (clients,).
+
+    A drift that was taken out counts with its doubt, and so does one that may be in these calendar months.
 
     Signed root of the likelihood ratio of a log rate that follows what there is to see against one that stays, at
     the fitted dispersions, with no help from other clients: a small client among large falling ones leans on them.
     Divided by the client's own scatter where that is greater, with t for its months.
     """
     months = fit.slow.months
+    if fit.drift is not None:
+        drift, calendar = fit.drift, fit.drift.month(months.age_end.T).T
+    elif drift is not None:
+        months = months.divided(np.exp(drift.log * calendar))
     precision = months.used / fit.slow.dispersion(fit.point.theta)[0]
     total = precision.sum(1, keepdims=True)
     mean = np.maximum((precision * months.rate).sum(1, keepdims=True) / total, ROUNDING)
@@ -135,10 +159,9 @@ def own_falls(fit: Fit) -> Array:
     gain = (tweedie.fit_term(months.rate, rate, precision) - tweedie.fit_term(months.rate, mean, precision)).sum(1)
     df = np.maximum(months.used.sum(1) - 2, 1)
     scatter = np.maximum((precision * (months.rate - rate) ** 2 / rate**1.5).sum(1) / df, 1.0)
-    if fit.drift is not None:
-        by_month = fit.drift.month(months.age_end.T).T
-        along = np.einsum("nt,nt,nt->n", share, precision * np.sqrt(rate), by_month)
-        scatter = scatter + (fit.drift.error * along) ** 2 / weight[:, 1, 1]
+    if drift is not None:
+        along = (share * precision * np.sqrt(rate) * calendar).sum(1)
+        scatter = scatter + (drift.error * along) ** 2 / weight[:, 1, 1]
     root = np.sign(at[:, 1]) * np.sqrt(2 * np.maximum(gain, 0) / scatter)
     return np.asarray(student.sf(root, df))
 

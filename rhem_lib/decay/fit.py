@@ -15,7 +15,7 @@ from rhem_lib.decay.calendar_time import Calendar
 from rhem_lib.decay.change_points import COLUMNS, change_points
 from rhem_lib.decay.client_months import Months, client_order, fitted_months, lay_out, padded, typed_panel
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.decline_test import Gate
+from rhem_lib.decay.decline_test import Gate, own_falls
 from rhem_lib.decay.forecast import NewClient, draw_months, draw_near, forecast_months, forecast_new
 from rhem_lib.decay.kinds import Kinds, two_kinds
 from rhem_lib.decay.misfit import Misfit, check_misfit
@@ -159,9 +159,9 @@ class DecayFit:
             return f"No decline detected: over {counts}, no two clients have early and late months to compare."
         if not gate.declines:
             return (
-                f"No decline detected over {counts}, so no half-life is given for them together. {gate.text} The "
-                f"typical client is at {_range(minutes, target.level_column)} minutes per endpoint and month "
-                f"at month {target.months}. {self._falls()}{self._sight()}"
+                f"No decline detected for all together over {counts}, so no half-life is given for them. "
+                f"{gate.text} The typical client is at {_range(minutes, target.level_column)} minutes per "
+                f"endpoint and month at month {target.months}. {self._falls()}{self._sight()}"
             ).strip()
         verdict = "the data cannot tell whether it is there by then"
         if level["high"] <= target.target_h:
@@ -208,7 +208,9 @@ class DecayFit:
         names = self.clients.index[self.clients["falls"]]
         if not len(names):
             return ""
-        return f"By themselves {len(names)} fall beyond doubt, and have a half-life: {', '.join(names)}. "
+        few = self.gate.seen < len(self.clients) / 2
+        rest = f"; what all do cannot be told from the {self.gate.seen} seen from the start" if few else ""
+        return f"Falling beyond doubt by their own months, with a half-life each: {', '.join(names)}{rest}. "
 
     def _curve(self) -> str:
         """Which curve the data support."""
@@ -513,7 +515,7 @@ def fit_decay(
     if missing := _missing(rows):
         return _refusal(rows, target, missing, left_out)
     made = _fitted(rows, season)
-    recording = check_recording(rows, declines=made.gate.declines)
+    recording = check_recording(rows, declines=made.falls)
     if "hump" in recording.found and not _missing(later := after_hump(rows).reset_index(drop=True)):
         rows, made = later, _fitted(later, season)
     core, names, gate, rng = made.core, made.names, made.gate, np.random.default_rng(seed)
@@ -551,11 +553,16 @@ class _Fitted:
     core: mixed_model.Fit
     plain: mixed_model.Fit
     gate: Gate
-    plain_gate: Gate
+    plain_gates: tuple[Gate, Gate]
     wave: Season | None
     drift: mixed_model.Drift | None
     odd: pd.DataFrame
     month: pd.Series | None
+
+    @property
+    def falls(self) -> bool:
+        """Whether hours fall by age or calendar: a drift may take up what a hump leaves of a fall."""
+        return self.gate.declines or self.plain_gates[0].declines
 
     def calendar(self, population: pd.DataFrame, target: Target) -> Calendar:
         """Drift and months that stand out; the claim's numbers both ways where the drift was taken out."""
@@ -567,7 +574,7 @@ class _Fitted:
         elif np.isfinite(self.drift.error):
             adjusted = calendar_time.if_taken_out(self.core, self.drift, population, target)
         table = calendar_time.claim_numbers(plain, adjusted, target.level_column)
-        return calendar_time.calendar_of(self.drift, self.plain_gate, self.month, self.odd, table)
+        return calendar_time.calendar_of(self.drift, self.plain_gates, self.month, self.odd, table)
 
 
 def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
@@ -575,8 +582,8 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
     names, months, core, wave = _fit_rows(rows, season)
     odd = Calendar().standouts
     if "month" not in rows or rows["month"].isna().any():
-        gate = decline_test.check_decline(months)
-        return _Fitted(names, core, core, gate, gate, wave, None, odd, None)
+        gate = _gate(core)
+        return _Fitted(names, core, core, gate, (gate, gate), wave, None, odd, None)
     number = calendar_time.calendar_months(rows["month"])
     calendar = padded(rows, names, number, 0.0)
     odd = calendar_time.standouts(core, calendar, rows["month"].min())
@@ -585,14 +592,21 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
         names, months, core, wave = _fit_rows(usual, season)
         calendar = padded(usual, names, number[usual.index], 0.0)
     drift, plain = calendar_time.find_drift(core, calendar), core
-    gate = plain_gate = decline_test.check_decline(months)
+    gate = _gate(core)
+    gates = gate, gate.with_drift(drift).with_own(own_falls(core, drift, calendar), months)
     if drift.identified and not drift.taken_out:
         core = replace(core, doubt=drift)
     if drift.taken_out:
         months = months.divided(np.exp(drift.log * calendar))
         core = replace(mixed_model.fit(months), drift=drift)
-        gate = decline_test.check_decline(months).with_drift(drift, taken_out=True)
-    return _Fitted(names, core, plain, gate, plain_gate, wave, drift, odd, rows["month"])
+        gate = _gate(core).with_drift(drift, taken_out=True)
+    return _Fitted(names, core, plain, gate, gates, wave, drift, odd, rows["month"])
+
+
+def _gate(core: mixed_model.Fit) -> Gate:
+    """Is there any decline, by first and last months or by what most clients seen from the start do?"""
+    months = core.model.months
+    return decline_test.check_decline(months).with_own(own_falls(core), months)
 
 
 def _fit_rows(rows: pd.DataFrame, season: bool) -> tuple[list[str], Months, mixed_model.Fit, Season | None]:

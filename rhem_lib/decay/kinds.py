@@ -79,8 +79,9 @@ class Kinds:
             return f"No two kinds of clients are seen among {known} that were seen from the start for a year."
         if not self.settled:
             return (
-                "Clients are of two kinds by their own paths, but which share improves with age cannot be told: "
-                f"of {known} clients seen from the start for a year {self.low:.0%} to {self.high:.0%} may do so."
+                f"By their own paths {self.followed[0]} of {known} clients seen from the start for a year fall "
+                f"and {self.followed[1]} do not beyond chance, but which share improves with age cannot be told: "
+                f"{self.low:.0%} to {self.high:.0%} may do so."
             )
         minutes = 60 * self.table.drop(columns="clients")
 

@@ -26,7 +26,7 @@ def test_a_fall_with_the_calendar_is_no_fall_with_age(drifting):
     assert not drifting.gate.declines
     assert drifting.clients["half_life_months"].isna().all()
     assert found.table["with_estimate"]["start_h"]["typical"] > 1.2 * found.table["estimate"]["start_h"]["typical"]
-    assert drifting.text.startswith("No decline detected over 40 clients")
+    assert drifting.text.startswith("No decline detected for all together over 40 clients")
     assert "Whatever the age of a client, hours fall by" in drifting.text
     assert "No cohort effect is assumed" in drifting.text
     assert (
@@ -132,6 +132,28 @@ def test_old_clients_do_not_hide_a_decline_of_new_ones(world, declines):
         assert gate.seen == 8
 
 
+@pytest.mark.parametrize(("world", "declines"), [("B1", True), ("B1 flat", False)])
+def test_most_of_few_young_clients_show_a_decline_by_their_own_months(world, declines):
+    """Of 13 clients 3 were seen from the start, whose ratios scatter too much for an interval of their mean."""
+    few = replace(WORLDS[world], clients=13, old_share=10 / 13)
+    fit = fit_decay(simulate_world(few, seed=230001)[0])
+    assert (fit.gate.seen, fit.gate.high > 0) == (3, True)
+    assert fit.gate.declines == declines
+    assert fit.calendar.verdict == "none"
+    assert ("Most of the 3 clients seen from the start fall" in fit.gate.text) == declines
+    assert ("No decline detected for all together" in fit.text) != declines
+
+
+def test_at_least_two_of_three_by_hand():
+    months = lay_out(rows := fitted_months(simulate_panel("S3", seed=9)), client_order(rows)).part(np.arange(3))
+    gate = replace(check_decline(months), high=1.0)
+    for greatest, declines in ((0.03, True), (0.3, False)):  # Fisher: a = p q, a (1 - log a)
+        found = gate.with_own(np.array([greatest, 1e-9, 0.02]), months)
+        both = 0.02 * greatest
+        assert found.most == pytest.approx(both * (1 - np.log(both)))
+        assert found.declines == declines
+
+
 def test_where_most_clients_are_old_the_text_says_whose_start_it_is():
     text = fit_decay(simulate_world(replace(WORLDS["B1"], clients=20), seed=1)[0]).text
     assert "4 of 20 clients were seen from the start" in text
@@ -155,7 +177,7 @@ def test_one_client_that_falls_keeps_its_half_life_among_flat_ones():
     assert fit.population["estimate"].isna()["half_life_months"]
     assert own["half_life_months_low"] < truth["tau_months"].item() * np.log(2) < own["half_life_months_high"]
     assert fit.clients["half_life_months"].notna().sum() == 1
-    assert "By themselves 1 fall beyond doubt, and have a half-life: Falling Ltd." in fit.text
+    assert "Falling beyond doubt by their own months, with a half-life each: Falling Ltd." in fit.text
 
 
 def test_a_small_flat_client_does_not_lean_on_large_falling_ones():
