@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 DATA ?= data/sample
 QUARTER ?= 2026Q2
 WORKERS ?= 2
+# One more than cores: tests wait for kernels, servers and locks for a tenth of their time.
+TESTERS ?= 3
 # Matrices are small here: threads of the algebra library cost a third more than they save.
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -42,14 +44,14 @@ review: $(VENV)/.runtime ## study and client reviews of DATA (default data/sampl
 	$(BIN)/rhem review $(DATA) --quarter $(QUARTER) --workers $(WORKERS)
 
 test: $(VENV)/.dev ## all fast tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 test-browser: $(VENV)/.dev ## a notebook and the pages in Chromium, where it is installed
 	-npm install --silent --no-save axe-core@4 # without it the pages are not checked for accessibility
 	$(BIN)/python -m pytest -m slow tests/whole/test_browser.py -k 'decay or pages'
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -n $(TESTERS) -m slow
 
 lint: $(VENV)/.dev ## format and lint check, types
 	$(BIN)/ruff format --check .
