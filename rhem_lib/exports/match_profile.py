@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 import pandas as pd
 
 from rhem_lib.errors import InputError, SettingsError, leave_out, nearest, say, toml_text
+from rhem_lib.exports.guessed_columns import guessed_columns
 from rhem_lib.exports.profiles import Profile, TableProfile, normal_header
 from rhem_lib.interfaces import PULLED
 from rhem_lib.settings import FileSettings, Settings, masked
@@ -145,15 +146,28 @@ def _unknown(header: list[str], label: str, undated: bool, like: str) -> InputEr
             examples=header,
             fix="Add the column that is missing; a cell of onboarded_on may stay empty.",
         )
-    titled = sum(re.fullmatch(r"column \d+", name) is None for name in header) < 2
+    held, titled = _held(header), sum(re.fullmatch(r"column \d+", name) is None for name in header) < 2
     return InputError(
         "the first line is not a header of several columns." if titled else "no profile knows these columns.",
         where=label,
         examples=[name for name in header if not re.fullmatch(r"column \d+", name)],
         fix=f"{like}`rhem profiles` lists the columns that each system's exports need; `rhem profile FILE` writes "
-        "what to correct and save as profiles/<name>.toml for another system. If this file is not needed, as "
-        f"invoices are, {leave_out(label)}",
+        "what to correct and save as profiles/<name>.toml for another system. "
+        + (
+            f"{held} If not, take it out of the folder."
+            if held
+            else f"If this file is not needed, as invoices are, {leave_out(label)}"
+        ),
     )
+
+
+def _held(header: list[str]) -> str:
+    """What would be missing without the file, if its columns look like time or devices: such a file is kept."""
+    if {"client", "hours"} <= guessed_columns("time_entries", header).keys():
+        return "Its columns look like hours worked, which count."
+    if {"device_id", "last_seen"} <= guessed_columns("endpoints", header).keys():
+        return "Its columns look like a list of devices, which count."
+    return ""
 
 
 def _speaks_of(entry: FileSettings, label: str) -> bool:

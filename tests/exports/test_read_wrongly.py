@@ -142,6 +142,21 @@ def test_one_run_names_all_files_that_no_profile_knows(workspace):
     assert text.count("skip = true") == 3 and "exports/surveys.csv" in text and "3 files cannot be read" in text
 
 
+@pytest.mark.parametrize(
+    ("header", "kept"),
+    [
+        ("Customer,Ticket No,Started,Duration", True),
+        ("Device Hostname,Site,Device Type,Last Seen", True),
+        ("Customer,Invoice,Due,Amount", False),
+    ],
+)
+def test_files_that_look_like_time_or_devices_are_not_offered_to_be_left_out(workspace, header, kept):
+    with pytest.raises(InputError, match="no profile knows these columns") as raised:
+        rhem.load(workspace({"unknown.csv": f"{header}\nA,B,C,D\n"}))
+    assert ("skip = true" in str(raised.value)) is not kept
+    assert ("which count. If not, take it out" in str(raised.value)) is kept
+
+
 def test_the_nearest_table_and_what_it_lacks_are_named(workspace):
     agreement = {"id": 1, "name": "A", "company": {"name": "Nord"}, "type": {"name": "Managed"}, "endDate": None,
                  "agreementStatus": "Active", "applicationUnits": "Hours"}  # fmt: skip
