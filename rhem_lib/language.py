@@ -8,6 +8,7 @@ import datetime as dt
 import difflib
 import gettext
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
 ENGLISH = "en"
+STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")  # of a sentence that ends with a name with a full stop, as Inc.
 _language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -102,7 +104,7 @@ def t(message: str, **values: object) -> str:
     '25% of 1,234 hours'
     """
     text = _messages(locale().language).gettext(message)
-    return text.format(**_written(values)) if values else text
+    return STOPS.sub(".", text.format(**_written(values))) if values else text
 
 
 def count(value: float, one: str, many: str, **values: object) -> str:

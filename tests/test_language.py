@@ -1,5 +1,6 @@
 """Words for clients: one catalogue, complete in every language, numbers and dates as the region writes them."""
 
+import ast
 import datetime as dt
 import re
 import string
@@ -50,6 +51,24 @@ def test_every_message_of_the_code_is_translated_and_none_is_left_over(path, in_
         assert all(said), key
         assert not message.fuzzy, key
         assert {fields(text) for text in said} == {fields(text) for text in asked}, key
+
+
+def test_no_message_hides_in_a_formatted_string():
+    """Messages in f-strings are not extracted, so they would stay English."""
+    for path in (ROOT / "rhem_lib").rglob("*.py"):
+        for text in (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.JoinedStr)):
+            calls = [node for node in ast.walk(text) if isinstance(node, ast.Call)]
+            hidden = [
+                c
+                for c in calls
+                if getattr(c.func, "id", "") in ("t", "mark") and isinstance(c.args[0], ast.Constant)
+            ]
+            assert not hidden, f"{path.name}:{text.lineno}"
+
+
+def test_a_sentence_that_ends_with_a_name_has_one_full_stop():
+    assert words.t("Needs attention: {clients}.", clients="Acme Inc.") == "Needs attention: Acme Inc."
+    assert words.t("And so on: {name}...", name="Acme") == "And so on: Acme..."
 
 
 def fields(message):

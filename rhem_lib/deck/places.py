@@ -51,7 +51,9 @@ class Places:
 
     def box(self, i: float, value: float, lines: Sequence[str], size: float, place: str) -> Box:
         """Return the box of a label: left, lower, right, upper."""
-        wide, tall = max(text_width(line, size, True) for line in lines), len(lines) * size * LINE_HEIGHT
+        sizes = [size, *[size - 2] * (len(lines) - 1)]  # lines below the first are smaller and not bold
+        wide = max(text_width(line, pt, not k) for k, (line, pt) in enumerate(zip(lines, sizes, strict=True)))
+        tall = sum(sizes) * LINE_HEIGHT
         x, y = i * self.step, value * self.size[1] / self.top
         left = {"l": x - GAP - wide, "r": x + GAP}.get(place, x - wide / 2)
         lower = {"t": y + GAP, "b": y - GAP - tall}.get(place, y - tall / 2)

@@ -197,8 +197,8 @@ def _worth(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None
 def _promises(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None:
     """The table of promises; below it, where there are any, our forecasts against what came."""
     _fill(places["Table"], section, rows[rows["kind"] == "promise"], tall=Cm(1.8))
-    history = rows[rows["kind"] == "forecast"]
-    if len(history):
+    if section.charts:
+        history = rows[rows["kind"] == "forecast"]
         head = places.pop("Left text")
         left, top, width, height = head.left, head.top, head.width, head.height
         _place(head, (left, top, width, HEAD))

@@ -144,7 +144,7 @@ def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         name, hours, problems, hardware (share of the computer's hours that a defect of it can explain, by the name
-        of the cause), share.
+        of the cause), defects (such problems), share.
 
     Examples
     --------
@@ -154,9 +154,13 @@ def computer_table(entries: pd.DataFrame) -> pd.DataFrame:
     [[1.0, 0.375], [0.0, 0.125]]
     """
     total = entries.groupby(entries["device_id"].fillna(""))["hours"].sum().clip(lower=0).sum()
-    defect = entries["hours"].where(cause_names(entries).str.contains(HARDWARE), 0.0)
-    groups = entries.assign(defect=defect).groupby("device_id")
-    table = groups.agg(hours=("hours", "sum"), problems=("first", "sum"), hardware=("defect", "sum"))
+    defect = cause_names(entries).str.contains(HARDWARE)
+    groups = entries.assign(defect=defect & entries["first"], worn=entries["hours"].where(defect, 0.0)).groupby(
+        "device_id"
+    )
+    table = groups.agg(
+        hours=("hours", "sum"), problems=("first", "sum"), hardware=("worn", "sum"), defects=("defect", "sum")
+    )
     table["hardware"] = (table["hardware"] / table["hours"].where(table["hours"] > 0)).fillna(0.0)
     table["share"] = table["hours"] / total if total > 0 else np.nan
     return _ordered(table)

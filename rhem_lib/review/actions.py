@@ -176,8 +176,8 @@ def total(actions: list[Action]) -> tuple[float, float, float]:
     if not len(known):
         return (np.nan, np.nan, np.nan)
     middle = known[:, 0].sum()
-    down, up = (float(np.sqrt(((known[:, k] - known[:, 0]) ** 2).sum())) for k in (1, 2))
-    return float(middle), float(max(middle - down, 0.0)), float(middle + up)
+    reach = float(np.sqrt(((known[:, 2] - known[:, 0]) ** 2).sum()))  # the lower ends are cut at 0
+    return float(middle), float(max(middle - reach, 0.0)), float(middle + reach)
 
 
 def table_of(actions: list[Action], due: pd.Timestamp) -> pd.DataFrame:

@@ -98,7 +98,11 @@ def counted(f: Facts) -> Section:
     table["kind"] = ["row"] * (len(table) - 1) + ["result"]
     heads = {"item": "", **{name: name for name in names}, "quarter": t("Quarter")}
     upper = 60 * (f.now.hours + float(rows["unclassified_hours"].sum())) / f.now.exposure
-    note = t("If all hours that could not be classified counted, the quarter would be {minutes}.", minutes=upper)
+    note = ""
+    if rows["unclassified_hours"].any():
+        note = t(
+            "If all hours that could not be classified counted, the quarter would be {minutes}.", minutes=upper
+        )
     return Section("counted", title, (*_methods(f), *_remarks(rows)), table, layout="table", heads=heads,
                    footnote=note, appendix=True)  # fmt: skip
 
@@ -123,13 +127,16 @@ def _methods(f: Facts) -> tuple[str, ...]:
 
 
 def _remarks(rows: pd.DataFrame) -> list[str]:
-    """What to know about single months; one line each kind."""
+    """What to know about single months; one paragraph for those with the same remarks."""
     by_flag: dict[str, list[str]] = {}
+    by_months: dict[str, list[str]] = {}
     for _, row in rows.iterrows():
         flags = str(row["flags"]).split()
         if not flags and not np.isfinite(row["minutes"]):
             flags = ["no-endpoints"]
         for flag in flags:
             by_flag.setdefault(flag, []).append(month_name(row["month"]))
-    return [t("{months}: {remark}", months=t("All months") if len(names) == len(rows) > 1 else ", ".join(names),
-              remark=t(PLAIN_FLAGS[flag])) for flag, names in by_flag.items()]  # fmt: skip
+    for flag, names in by_flag.items():
+        months = t("All months") if len(names) == len(rows) > 1 else ", ".join(names)
+        by_months.setdefault(months, []).append(t(PLAIN_FLAGS[flag]))
+    return [t("{months}: {remark}", months=m, remark=" ".join(said)) for m, said in by_months.items()]

@@ -26,7 +26,10 @@ UNCHANGED = Difference(0.0, 0.0)
 LOW = 0.5  # of the goal; at or under that support is low, whatever it did since the quarter before
 MOST = 2 / 3  # of a change that one of two parts explains, to be named alone
 LIKELY, UNLIKELY = 0.8, 0.2  # chance of a goal
-DEFECT_SHARE, DEFECT_TICKETS = 0.5, 3  # of a computer's hours, and its tickets, before a repair is proposed
+DEFECT_SHARE, DEFECT_TICKETS = (
+    0.5,
+    3,
+)  # of a computer's hours, and tickets, by hardware before a repair is proposed
 NOISY_SHARE, NOISY_TICKETS, NOISY_FLEET = 0.3, 3, 10  # three computers worth naming: their share, tickets, fleet
 STARTS = {
     (2, True): mark("your first two months"),
@@ -67,13 +70,13 @@ def not_reviewed(panel: pd.DataFrame, clients: pd.DataFrame, quarter: str) -> di
 def level(
     now: Level,
     before: Level | None,
-    change: Difference | None,
+    moved: str,
     line: float,
     words: dict[str, str],
     back: bool = False,
     due: int = 0,
 ) -> str:
-    """Title of a level, how it moved, and where that is against the goal.
+    """Title of a level, how it `moved`, and where that is against the goal.
 
     `back`: above a goal once reached. `due`: the month for which the goal is set, where that is ahead.
     """
@@ -87,7 +90,6 @@ def level(
         stayed = mark("{What} stayed low: {minutes} per computer and month, well under our goal of {line}")
         low = mark("{What} was low: {minutes} per computer and month, well under our goal of {line}")
         return t(stayed if before and before.minutes <= LOW * line else low, **given)
-    moved = change.say("change", before=number(before.minutes)) if before and change else ""
     took = mark("{What} was {minutes} per computer and month, {change}") if moved else mark(
         "{What} was {minutes} per computer and month")  # fmt: skip
     first = t(took, change=moved, **given)
@@ -96,6 +98,13 @@ def level(
     if due and beyond.more:
         return t("{level}; the goal of {line} is set for month {n} of our work", level=first, **given)
     return t("{level}; that is {goal}", level=first, goal=beyond.say("goal", line=line))
+
+
+def moved(before: Level | None, change: Difference | None, missed: str = "") -> str:
+    """How a level moved; by the forecast that it `missed` where the change may be chance."""
+    if missed and (change is None or change.sure == "unclear"):
+        return missed
+    return change.say("change", before=number(before.minutes)) if before and change else ""
 
 
 def level_of_all(
@@ -107,13 +116,12 @@ def level_of_all(
 ) -> str:
     """Title of all clients' level; where some came or left, its change is that of the clients in both quarters."""
     if before is None or both is None:
-        return level(now, None, None, line, words)
+        return level(now, None, "", line, words)
     stayed, last, change = both
     if (stayed.exposure, last.exposure) == (now.exposure, before.exposure):
-        return level(now, before, change, line, words)
-    moved = change.say("change", before=number(last.minutes))
+        return level(now, before, moved(before, change), line, words)
     return t("{What} was {minutes} per computer and month; for clients of both quarters {now}, {change}",
-             **words, minutes=now.minutes, now=stayed.minutes, change=moved)  # fmt: skip
+             **words, minutes=now.minutes, now=stayed.minutes, change=moved(last, change))  # fmt: skip
 
 
 def at_least(f: Facts) -> str:
@@ -132,6 +140,25 @@ def forecast(came: float, expected: Range) -> tuple[str, str]:
     sentence = t("We had forecast {value} ({low} to {high}); {came} came.",
                  value=expected.value, low=expected.low, high=expected.high, came=came)  # fmt: skip
     return t(head), sentence
+
+
+def missed(f: Facts) -> str:
+    """On which side of its forecast the quarter is; nothing where that held."""
+    if not f.forecast.known or f.forecast.low <= f.now.minutes <= f.forecast.high or f.classified < CLASSIFIED:
+        return ""
+    side = mark("above our forecast of {low} to {high}")
+    if f.now.minutes < f.forecast.low:
+        side = mark("below our forecast of {low} to {high}")
+    return t(side, low=f.forecast.low, high=f.forecast.high)
+
+
+def kept(made: pd.DataFrame) -> str:
+    """How many of the promises that were due are kept, without a full stop."""
+    due = made[made["state"] != "open"]
+    if due.empty:
+        return t("No promise was due yet")
+    n = int((due["state"] == "kept").sum())
+    return count(len(due), "We kept {kept} of {n} promise", "We kept {kept} of {n} promises", kept=number(n))
 
 
 def outlook(f: Facts) -> str:
@@ -274,23 +301,28 @@ def outside(f: Facts) -> tuple[str, pd.DataFrame]:
         title = t("Both months were in their normal range") if n == 2 else title
         if (served["normal_low"] > f.target).all() and f.age >= f.settings.targets.months:
             return t("{title}, and all of that is above our goal of {line}", title=title, line=f.target), above
-        top = served.loc[[served["minutes"].idxmax()]]
-        return _with_cause(f, title, top), above
-    rows = above if len(above) else below
-    over = mark("{months} went above the normal range")
-    inside = served.drop(index=[*above.index, *below.index])
-    if len(above) and 0 < len(inside) < n and below.empty:
-        over = mark("{months} went above the normal range, {others} did not")
-    title = t(over if len(above) else mark("{months} stayed below the normal range"),
-              months=_months(rows), others=_months(inside))  # fmt: skip
-    return (_with_cause(f, title, above.nlargest(1, "minutes")) if len(above) else title), above
+        if f.ahead.known:
+            title = t("{title}; we expect {value} minutes next quarter ({low} to {high})",
+                      title=title, value=f.ahead.value, low=f.ahead.low, high=f.ahead.high)  # fmt: skip
+        return title, above
+    inside = _months(served.drop(index=[*above.index, *below.index]))
+    if above.empty:
+        return count(len(below), "{months} stayed below the normal range",
+                     "{months} stayed below the normal range", months=_months(below)), above  # fmt: skip
+    title = count(len(above), "{months} went above the normal range", "{months} went above the normal range",
+                  months=_months(above))  # fmt: skip
+    if inside and below.empty:
+        title = t("{title}, {others} did not", title=title, others=inside)
+    return _with_cause(f, title, above.nlargest(1, "minutes")), above
 
 
 def _months(rows: pd.DataFrame) -> str:
-    """The names of one, two or all three months."""
-    listed = [month_name(month) for month in rows["month"]] or [""]
-    pair = t("{first} and {second}", first=listed[0], second=listed[-1])
-    return (listed[0], pair, t("All {n} months", n=len(listed)))[min(len(listed), 3) - 1]
+    """The names of one, two or all three months; nothing for none."""
+    listed = [month_name(month) for month in rows["month"]]
+    if len(listed) < 2:
+        return "".join(listed)
+    whole = t("All {n} months", n=len(listed))
+    return whole if listed[2:] else t("{first} and {second}", first=listed[0], second=listed[1])
 
 
 def _with_cause(f: Facts, title: str, rows: pd.DataFrame) -> str:
@@ -327,8 +359,17 @@ def why(f: Facts, by_number: float, by_time: float) -> str:
     rose = f.causes[f.causes["rose"] & (f.causes["name"] != NOT_RECORDED)]
     if change.sure == "unclear":
         if len(rose):
-            return t("{cause} rose more than chance explains, while the whole stayed within its ups and downs",
-                     cause=f.cause(rose["name"].iloc[0]))  # fmt: skip
+            alone = mark("{cause} rose more than chance explains, while the whole stayed within its ups and downs")
+            alone = (
+                mark("{cause} rose more than chance explains, and took {share} of the time")
+                if missed(f)
+                else alone
+            )
+            cause, share = rose[["name", "share"]].iloc[0]
+            return t(alone, cause=f.cause(cause), share=float(share))
+        if missed(f):
+            return t("{head}, and no single cause explains it; {top}",
+                     head=forecast(f.now.minutes, f.forecast)[0], top=top_cause(f, inside=True))  # fmt: skip
         return t("Nothing moved beyond normal ups and downs; {top}", top=top_cause(f, inside=True))
     up = change.value > 0
     named = rows[rows["name"] != NOT_RECORDED].sort_values("change", ascending=not up)
@@ -399,8 +440,8 @@ def few_computers(f: Facts) -> str:
 
 
 def defects(f: Facts) -> list[str]:
-    """The computers whose tickets a defect explains: half of their hours or more, on three tickets or more."""
-    bad = (f.computers["hardware"] >= DEFECT_SHARE) & (f.computers["problems"] >= DEFECT_TICKETS)
+    """The computers whose tickets a defect explains: half of their hours, on three such tickets or more."""
+    bad = (f.computers["hardware"] >= DEFECT_SHARE) & (f.computers["defects"] >= DEFECT_TICKETS)
     return f.computers.loc[bad, "name"].head(3).tolist()
 
 

@@ -34,8 +34,15 @@ WEEKS = 52 / 12  # in a month
 Z90 = 1.645
 PREDICTION = (0.05, 0.95)
 PLAIN = {
+    "backup": mark("Backup"),
+    "email": mark("Email"),
+    "hardware": mark("Hardware"),
     "line of business app": mark("Business software"),
+    "network": mark("Network"),
     "password": mark("Passwords"),
+    "password reset": mark("Password resets"),
+    "printing": mark("Printing"),
+    "security": mark("Security"),
     "server": mark("Servers"),
     "workstation": mark("Workstations"),
 }
@@ -301,7 +308,7 @@ def change_of(now: Level, before: Level | None, months: pd.DataFrame, start: pd.
 def plain_cause(name: str, inside: bool = False) -> str:
     """Return a cause as a reader sees it, at the start of a sentence or inside it."""
     plain = t(NOT_RECORDED) if name == NOT_RECORDED else t(PLAIN.get(name.casefold(), "{name}"), name=name)
-    lower = inside and locale().language == "en" and plain[1:2].islower()
+    lower = inside and locale().language == "en" and plain[1:].islower()
     return plain[:1].lower() + plain[1:] if lower else plain
 
 

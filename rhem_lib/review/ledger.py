@@ -26,14 +26,14 @@ def pooled(months: pd.DataFrame, quarter: str) -> Past:
 def moved(past: Past, months: pd.DataFrame) -> Past | None:
     """Return an earlier edition's quarter as it is now; None where its figure did not move."""
     now = pooled(months, past.quarter)
-    return now if abs(now.minutes - past.minutes) >= RESTATED else None
+    return now if abs(round(now.minutes, 1) - round(past.minutes, 1)) >= RESTATED else None
 
 
 def restated(f: Facts) -> str:
     """Say which figures that were printed are others now, and why."""
     pairs = [(old, now) for old in f.past if (now := moved(old, f.months))]
-    figures = ", ".join(t("{quarter} is {now} now, was {before}", quarter=old.quarter, now=now.minutes,
-                          before=old.minutes) for old, now in pairs)  # fmt: skip
+    figures = ", ".join(t("{quarter} is {now} now, was {before}", quarter=old.quarter, now=number(now.minutes, 1),
+                          before=number(old.minutes, 1)) for old, now in pairs)  # fmt: skip
     if not figures:
         return t("Restated: No figure that you saw before has changed.") if f.past else ""
     return t("Restated: {figures}; records were added or corrected.", figures=figures)
@@ -52,7 +52,7 @@ def scored(f: Facts) -> pd.DataFrame:
 
 
 def promises(f: Facts) -> pd.DataFrame:
-    """Return the promises of the quarter before, and the older ones that were open when it began.
+    """Return the promises of the quarter before, and the older ones that were open when it began, by due day.
 
     Returns
     -------
@@ -68,7 +68,8 @@ def promises(f: Facts) -> pd.DataFrame:
         for action in edition.actions:
             if pd.Period(name, "Q") == last or not _done(action, f.start):
                 rows.append(_row(f, action))
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"due": "datetime64[us]", "before": float, "now": float})
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"due": "datetime64[us]", "before": float, "now": float})
+    return table.sort_values("due", kind="stable", ignore_index=True)
 
 
 def _done(action: Action, by: pd.Timestamp) -> bool:

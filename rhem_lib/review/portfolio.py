@@ -58,7 +58,8 @@ class PortfolioFacts:
     months : DataFrame, one row per calendar month: month, minutes, computers, clients; of all clients
     same : DataFrame, month and minutes of the clients that were in service a year ago and are now
     clients : DataFrame, one row per client in service, in order of need: client, minutes, before, forecast_low,
-        forecast_high, follows, change (Difference), excess (hours above the goal in the quarter)
+        forecast_high, follows, change (Difference), excess (hours above the goal in the quarter),
+        need (0 to 2: it rose, it came in above its forecast)
     both : levels now and before of the clients in both quarters, and their change; None without any
     stayed : minutes a year ago and now of the clients in service at both times; NaN without any
     inferred : clients whose onboarding date is not given
@@ -203,9 +204,9 @@ def _by_client(
         else pd.Series(index=now.index, dtype=str)
     )
     table["follows"] = known.fillna("too-early")
-    over = (table["minutes"] > table["forecast_high"]).astype(int) + table["rose"]
-    ordered = table.assign(need=over).sort_values(["need", "excess"], ascending=False, kind="stable")
-    return ordered.drop(columns="need").rename_axis("client").reset_index()
+    table["need"] = (table["minutes"] > table["forecast_high"]).astype(int) + table["rose"]
+    ordered = table.sort_values(["need", "excess"], ascending=False, kind="stable")
+    return ordered.rename_axis("client").reset_index()
 
 
 def _moved(level: Callable, own: pd.DataFrame, start: pd.Timestamp) -> tuple[float, Difference]:
@@ -308,9 +309,9 @@ def headline(b: PortfolioFacts, period: str) -> Section:
               hours_are=hours_are)  # fmt: skip
     above = count((b.clients["excess"] > 0).sum(), "Above the goal: {n} client of {all}.",
                   "Above the goal: {n} clients of {all}.", all=every)  # fmt: skip
-    risen = b.clients.loc[b.clients["rose"], "client"].head(3).tolist()
-    first = t("Needs attention: {clients}.", clients=", ".join(risen)) if risen else t(
-        "Needs attention: No client rose beyond normal ups and downs.")  # fmt: skip
+    first = b.clients.loc[b.clients["need"] > 0, "client"].head(3).tolist()
+    need = t("Needs attention: {clients}.", clients=", ".join(first)) if first else t(
+        "Needs attention: No client rose or came in above its forecast.")  # fmt: skip
     rows = [("before", t("Before"), spread(b.before)), ("now", t("This quarter"), spread(now))]
     table = levels(rows, b.target, now.beyond(b.target).say("goal, mark", line=b.target))
     notes = t(
@@ -318,7 +319,7 @@ def headline(b: PortfolioFacts, period: str) -> Section:
     )
     unit = t("All clients: minutes per computer and month")
     note = t("Ranges: 95 %, by the differences between clients.")
-    boxes = (scope, above, first)
+    boxes = (scope, above, need)
     return Section("quarter", title, boxes, table, notes, "quarter", (unit,), footnote=note)
 
 
@@ -344,9 +345,9 @@ def by_month(b: PortfolioFacts) -> Section:
 def directions(b: PortfolioFacts) -> Section:
     """Who improves and who does not; those that need attention first, by name."""
     improving, every = int(b.improving.sum()), float(len(b.clients))
-    rose = int(b.clients["rose"].sum())
     title = t("{falling} of {all} clients improve", falling=float(improving), all=every)
-    title = count(rose, "{title}; {n} rose, or probably rose", "{title}; {n} rose, or probably rose", title=title)
+    title = count((b.clients["need"] > 0).sum(), "{title}; {n} rose or came in above its forecast",
+                  "{title}; {n} rose or came in above their forecast", title=title)  # fmt: skip
     kinds = b.clients["follows"].value_counts()
     boxes = [
         t("Improving: Its path falls beyond what chance explains, and it did not rise this quarter."),
@@ -455,7 +456,7 @@ def billing(b: PortfolioFacts) -> Section:
     needs = t("A sure answer takes about {n} clients with both kinds of contract.", n=needed)
     if test.missing:
         title = t("It is too early to tell whether fixed-fee clients improve faster")
-        return Section("billing", title, (needs,), notes=test.text)
+        return Section("billing", title, (needs,), notes=test.text, shown=False)
     title = {
         "faster": t("Fixed-fee clients improve faster than hourly ones"),
         "slower": t("Fixed-fee clients improve more slowly than hourly ones"),
@@ -502,17 +503,17 @@ def decisions(b: PortfolioFacts) -> Section:
     judged = b.clients[(b.clients["excess"] > 0) & (b.clients["follows"] != "too-early")]
     over = judged["client"].head(3).tolist()
     if over:
-        asked.append(t("Who looks into the work for {clients}?", clients=", ".join(over)))
+        asked.append(t("Do we look into the work for {clients}?", clients=", ".join(over)))
     if b.fit.usable and b.fit.population.loc[b.fit.target.level_column, "low"] > b.fit.target.target_h:
-        asked.append(t("Is {line} minutes in month {n} still the goal, or do we change how we onboard?",
+        asked.append(t("Is {line} minutes in month {n} still the goal?",
                        line=b.target, n=b.fit.target.months))  # fmt: skip
     if b.hours.get("unclassified", 0.0) > OPEN_SHARE * b.hours.sum():
-        asked.append(t("Who writes the rules for the hours that could not be classified?"))
+        asked.append(t("Do we write rules for the hours that could not be classified?"))
     if b.inferred:
-        asked.append(t("Who supplies the missing dates at which service began?"))
+        asked.append(t("Do we look up the missing dates at which service began?"))
     if b.test.missing or b.test.verdict == "no clear difference":
         asked.append(t("Do we leave prices as they are until the contract question has an answer?"))
-    asked.append(t("Which client decks are sent as they are, and which does somebody edit?"))
+    asked.append(t("Do we send the client decks as they are?"))
     title = count(len(asked), "We have {n} decision to take", "We have {n} decisions to take")
     table = pd.DataFrame({"question": asked, "decision": True})
     heads = {"question": t("Question"), "decision": t("Decision")}

@@ -23,7 +23,8 @@ STATES = {
 def quarter(f: Facts) -> Section:
     """The quarter on one page: one number, what was forecast, what changed, what we did and need."""
     due = f.settings.targets.months if f.age < f.settings.targets.months else 0
-    title = claims.level(f.now, f.before, f.change, f.target, f.words, claims.is_back(f), due)
+    moved = claims.moved(f.before, f.change, claims.missed(f))
+    title = claims.level(f.now, f.before, moved, f.target, f.words, claims.is_back(f), due)
     title = claims.at_least(f) if f.classified < CLASSIFIED else title
     head, came = claims.forecast(f.now.minutes, f.forecast)
     rows = [
@@ -90,11 +91,9 @@ def _did(f: Facts) -> str:
     """What became of our promises; where there were none, what took the time."""
     made = ledger.promises(f)
     if len(made):
-        kept, open_ones = made[made["state"] == "kept"], made[made["state"] != "kept"]
-        sentence = count(len(made), "What we did: We kept {kept} of {n} promise.",
-                     "What we did: We kept {kept} of {n} promises.", kept=len(kept))  # fmt: skip
+        open_ones = made[made["state"] != "kept"]
         still = t("Still open: {action}.", action=open_ones["promise"].iloc[0]) if len(open_ones) else ""
-        return f"{sentence} {still}".strip()
+        return t("What we did: {kept}. {still}", kept=claims.kept(made), still=still).strip()
     if f.now.hours < 0:
         return t("What we did: We corrected work of earlier quarters.")
     if f.now.hours == 0:
@@ -221,8 +220,7 @@ def promises(f: Facts) -> Section | None:
     made, history, restated = ledger.promises(f), ledger.scored(f), ledger.restated(f)
     if made.empty:
         return None
-    kept, open_ones = int((made["state"] == "kept").sum()), made[made["state"] != "kept"]
-    title = count(len(made), "We kept {kept} of {n} promise", "We kept {kept} of {n} promises", kept=number(kept))
+    title, open_ones = claims.kept(made), made[made["state"] != "kept"]
     if len(open_ones):
         first = open_ones.iloc[0]
         title = t("{title}; still open: {action} ({owner}, due {due})", title=title, action=first["promise"],
@@ -230,24 +228,23 @@ def promises(f: Facts) -> Section | None:
     paragraphs = [t("This quarter: {came}", came=claims.forecast(f.now.minutes, f.forecast)[1]),
                   claims.outlook(f), restated]  # fmt: skip
     heads = {"promise": t("Promise"), "owner": t("Owner"), "due": t("Due"), "said": t("State"),
-             "cause": t("Its cause"), "effect": t("What it changed")}  # fmt: skip
+             "cause": t("Its cause"), "effect": t("How that moved")}  # fmt: skip
     note = t("Its cause: minutes per computer and month in the quarter before and in this one.")
     notes = t("Open promises are carried over until they are closed.")
     head, left = _scores(history), 2 if restated else 1
     if head:
-        note, left = f"{note} {t('Ranges of forecasts: 90 %.')}", 0
+        note, left = note + " " + t("Ranges of forecasts: 90 %."), 0
     table = pd.concat([made.assign(kind="promise"), history.assign(kind="forecast")], ignore_index=True)
     return Section("promises", title, tuple(filter(None, paragraphs)), table, notes, "promises", head, heads,
                    footnote=note, left=left)  # fmt: skip
 
 
 def _scores(history: pd.DataFrame) -> tuple[str, ...]:
-    """Return the head of the chart of forecasts; nothing without any."""
-    if history.empty:
+    """Return the head of the chart of forecasts; a single one is no chart."""
+    if len(history) < 2:
         return ()
     held, n = int(history["came"].between(history["low"], history["high"]).sum()), len(history)
-    head = count(n, "{held} of {n} forecast held", "{held} of {n} forecasts held", held=held)
-    return (t("{head}: hatched: forecast; dot: what came", head=head),)
+    return (t("{held} of {n} forecasts held: hatched: forecast; dot: what came", held=held, n=n),)
 
 
 def worth(f: Facts) -> Section | None:
@@ -315,13 +312,12 @@ def next_steps(f: Facts) -> Section:
     notes = t("Saves: minutes of {what} a week above each cause's own usual level, 90 % range.", **f.words)
     if f.edition().actions:
         suggested = "; ".join(a.action for a in actions.proposed(f)) or "–"
-        notes = f"{notes} {t('The data suggest: {actions}.', actions=suggested)}"
+        notes += " " + t("The data suggest: {actions}.", actions=suggested)
     heads = {"found": t("What we found"), "action": t("What we propose"), "saves": t("Saves a week"),
              "owner": t("Owner"), "due": t("By"), "decision": t("Your decision")}  # fmt: skip
     if not len(table):
         return _nothing_to_do(f, notes)
-    if table["saves"].isna().all():
-        heads.pop("saves")
+    heads = {column: head for column, head in heads.items() if not table[column].isin(["", np.nan]).all()}
     note = t("Saves: minutes of {what} a week above the cause's own level of the year before, for {n} computers; "
              "90 % ranges.", what=f.words["what"], n=f.computers_now)  # fmt: skip
     paragraphs = tuple(f"{action} ({found})." if found else f"{action}."
@@ -332,11 +328,11 @@ def next_steps(f: Facts) -> Section:
 
 def _nothing_to_do(f: Facts, notes: str) -> Section:
     """What was looked at, where nothing is proposed."""
-    least = {"n": actions.LEAST_TICKETS, "least": actions.LEAST_MINUTES}
+    causes = t("None with {n} tickets or more took {least} minutes a week more than usual",
+               n=actions.LEAST_TICKETS, least=actions.LEAST_MINUTES)  # fmt: skip
+    usual = f.causes["usual"].notna().any() or not f.now.tickets
     found = {
-        t("Causes of the work"): t(
-            "None with {n} tickets or more took {least} minutes a week more than usual", **least
-        ),
+        t("Causes of the work"): causes if usual else t("There are no earlier months to compare with"),
         t("Next quarter"): claims.outlook(f),
         t("Goal"): claims.goal(f),
     }
@@ -345,6 +341,7 @@ def _nothing_to_do(f: Facts, notes: str) -> Section:
     high = len(claims.outside(f)[1]) or f.beyond_target.more or (f.change and f.change.more)
     title = t("We propose no action: no cause stands out that one could lower") if high else t(
         "No action is needed: nothing is above its usual level")  # fmt: skip
+    title = title if usual else t("It is too early to propose an action: no level is usual yet")
     return Section("next", title, (claims.outlook(f), claims.goal(f)), table, notes, "plan", heads=heads)
 
 

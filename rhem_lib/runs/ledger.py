@@ -107,7 +107,7 @@ def _restated(old: Review, new: Review) -> list[tuple]:
         return []
     parts = (("hours", past.hours, now.hours), ("computer-months", past.exposure, now.exposure))
     by = [f"{what} {number(a, 1)}, now {number(b, 1)}" for what, a, b in parts if abs(a - b) >= LEAST]
-    figures = f"restates {old.quarter}: {number(past.minutes)} minutes, now {number(now.minutes)}"
+    figures = f"restates {old.quarter}: {number(past.minutes, 1)} minutes, now {number(now.minutes, 1)}"
     text = f"{figures}; records were added or corrected ({'; '.join(by)})"
     return [("restated", old.quarter, past.minutes, now.minutes, text)]
 

@@ -12,9 +12,10 @@ from review_data import make_entries, make_facts, make_fit, make_panel, make_rev
 
 from rhem_lib.language import number, speaking
 from rhem_lib.metric import computer_table
-from rhem_lib.review import actions, claims, story
+from rhem_lib.review import actions, appendix, claims, story
 from rhem_lib.review.certainty import Difference
-from rhem_lib.review.facts import UNKNOWN, Level, Range
+from rhem_lib.review.facts import UNKNOWN, Level, Past, Range, plain_cause
+from rhem_lib.review.ledger import moved as moved_from
 from rhem_lib.review.ledger import promises
 from rhem_lib.review.review import compose
 from rhem_lib.settings import Action, ClientSettings, QuarterSettings, Settings, Value
@@ -39,7 +40,22 @@ def steady(minutes=12.0, **given):
 def test_change_is_named_only_beyond_chance():
     now = with_level(steady(endpoints=400.0), 20.0)
     assert ", up from 12;" in make_review(now)["quarter"].title
-    assert "within normal ups and downs" in make_review(with_level(steady(endpoints=5.0), 13.0))["quarter"].title
+    f = replace(make_facts(with_level(steady(endpoints=5.0), 13.0)), forecast=Range(12.0, 8.0, 16.0))
+    assert "within normal ups and downs" in compose(f)["quarter"].title
+
+
+def test_a_missed_forecast_is_not_called_normal_ups_and_downs():
+    f = make_facts(with_level(steady(endpoints=5.0), 13.0))
+    assert f.change.sure == "unclear"
+    for low, high, side in (
+        (7.0, 9.0, "above our forecast of 7 to 9"),
+        (20.0, 30.0, "below our forecast of 20 to 30"),
+    ):
+        review = compose(replace(f, forecast=Range((low + high) / 2, low, high)))
+        assert f"13 minutes per computer and month, {side}" in review["quarter"].title
+        assert "normal ups and downs" not in review.text
+    wide = replace(make_facts(steady(12.0)), forecast=Range(20.0, 15.0, 30.0))
+    assert claims.why(wide, 0.1, 0.1).startswith("Less came than we forecast, and no single cause explains it; ")
 
 
 def test_low_support_that_rose_a_little_stays_low():
@@ -280,9 +296,11 @@ def test_months_outside_their_range_are_named_with_their_cause():
     usual = f.causes.set_index("name")["usual"]
     label = story.minutes_by_month(above).table.set_index("month")["label"]["2026-05-01"]
     assert label.endswith(f"usually {number(usual[claims.peak_cause(f, pd.Timestamp('2026-05-01'))[0]])}")
-    assert claims.outside(replace(f, months=f.months.assign(normal_low=0.0, normal_high=99.0)))[0].startswith(
-        "All 3 months were in their normal range"
+    normal = replace(f, months=f.months.assign(normal_low=0.0, normal_high=99.0), ahead=Range(12.0, 8.0, 16.0))
+    assert claims.outside(normal)[0] == (
+        "All 3 months were in their normal range; we expect 12 minutes next quarter (8 to 16)"
     )
+    assert claims.outside(replace(normal, ahead=UNKNOWN))[0] == "All 3 months were in their normal range"
 
 
 def test_no_page_of_why_without_an_earlier_quarter():
@@ -296,7 +314,7 @@ def test_parts_of_the_change_are_named_alone_only_where_they_explain_most():
     assert claims.why(f, 0.9 * by, 0.1 * by).startswith("Most of the rise is more tickets")
     assert claims.why(f, 0.1 * by, 0.9 * by).startswith("Most of the rise is longer fixes")
     assert claims.why(f, 0.5 * by, 0.5 * by).startswith("More tickets and longer fixes share")
-    same = make_facts(steady(12.0))
+    same = replace(make_facts(steady(12.0)), forecast=Range(12.0, 10.0, 14.0))
     assert "Nothing moved beyond normal ups and downs" in claims.why(same, 0.1, 0.1)
 
 
@@ -395,7 +413,7 @@ def test_a_change_that_is_only_likely_is_not_shared_out():
     fall = make_facts(with_level(steady(17.0, endpoints=40.0), 12.0))
     assert claims.why(fall, fall.change.value, 0.0).startswith("Support probably fell, from 17 to 12 minutes")
     same = make_facts(steady(12.0))
-    assert claims.together(same).endswith("within normal ups and downs.")
+    assert claims.together(same).endswith("may be chance.")
 
 
 def test_every_month_outside_its_range_is_named():
@@ -580,3 +598,53 @@ def test_changes_of_causes_add_up_where_a_cause_is_gone():
     assert table["tickets_before"].iloc[-1] == f.before.tickets
     same = make_facts(panel)
     assert len(claims.moves(same)) == len(same.entries["category"].unique())
+
+
+def test_a_promise_that_is_not_due_is_not_counted_as_broken():
+    made = lambda *states: pd.DataFrame({"state": list(states)})  # noqa: E731
+    assert claims.kept(made("open", "open")) == "No promise was due yet"
+    assert claims.kept(made("kept", "open")) == "We kept 1 of 1 promise"
+    assert claims.kept(made("kept", "late", "open")) == "We kept 1 of 2 promises"
+
+
+def test_savings_together_are_no_surer_than_their_parts():
+    one = actions.Action("", "", "", saves=(9.0, 0.0, 30.0))  # its lower end is cut at 0
+    assert actions.total([one]) == (9.0, 0.0, 30.0)
+    middle, low, high = actions.total([one, one])
+    assert middle == 18.0 and low == 0.0 and high == pytest.approx(18 + 21 * 2**0.5)
+
+
+def test_a_first_quarter_is_compared_with_nothing():
+    section = make_review(make_panel(months=3, endpoints=9.0))["next"]
+    assert section.title == "It is too early to propose an action: no level is usual yet"
+    assert "more than usual" not in " ".join(section.table["found"])
+    later = make_review(steady(4.0, endpoints=9.0))["next"]
+    assert "took 5 minutes a week more than usual" in " ".join(later.table["found"])
+
+
+def test_one_long_hardware_ticket_is_no_defect():
+    entries = pd.DataFrame({"device_id": "PC-1", "hours": [9.0, 1.0, 1.0], "first": True, "type": None})
+    one = replace(make_facts(), computers=computer_table(entries.assign(category=["Hardware", "Email", "Email"])))
+    assert one.computers["hardware"].iloc[0] > 0.8 and claims.defects(one) == []
+    three = replace(one, computers=computer_table(entries.assign(category="Hardware")))
+    assert claims.defects(three) == ["PC-1"]
+
+
+def test_a_cause_is_written_small_only_where_it_is_one_word_of_a_sentence():
+    assert plain_cause("Line of business app", inside=True) == "business software"
+    assert plain_cause("Meeting Room Displays", inside=True) == "Meeting Room Displays"
+    with speaking("de"):
+        assert plain_cause("Email", inside=True) == "E-Mail"
+
+
+def test_a_figure_that_is_printed_alike_is_not_restated():
+    months = pd.DataFrame({"month": pd.to_datetime(["2026-01-01"]), "reactive_hours": 20.04, "exposure": 60.0})
+    assert moved_from(Past("2026Q1", 20.0, 60.0), months) is None
+    assert moved_from(Past("2026Q1", 19.9, 60.0), months) is not None
+
+
+def test_months_with_the_same_remarks_share_a_paragraph():
+    rows = pd.DataFrame({"month": pd.to_datetime(["2026-01-01", "2026-02-01"]), "minutes": 5.0,
+                         "flags": ["", "partial-month outside-hours"]})  # fmt: skip
+    (said,) = appendix._remarks(rows)
+    assert said.startswith("February: ") and "part of the month" in said and "not counted" in said

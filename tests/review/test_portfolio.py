@@ -1,5 +1,6 @@
 """The book's deck: pooled numbers by hand, honest errors, the reasons for each decision, a valid file."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,12 +95,12 @@ def test_a_client_improves_only_if_it_falls_and_did_not_rise():
     panel, fit, test, hours = make_book(5)
     assert (
         portfolio.directions(facts(panel, fit, test, hours)).title
-        == "5 of 5 clients improve; 0 rose, or probably rose"
+        == "5 of 5 clients improve; 0 rose or came in above their forecast"
     )
     late = (panel["month"] >= "2026-04-01") & (panel["client"] == "Client 4")
     panel.loc[late, ["reactive_hours", "rhem_h", "squared_hours", "reactive_tickets"]] *= 4
     b = facts(panel, fit, test, hours)
-    assert portfolio.directions(b).title == "4 of 5 clients improve; 1 rose, or probably rose"
+    assert portfolio.directions(b).title == "4 of 5 clients improve; 1 rose or came in above its forecast"
     assert b.clients["client"].iloc[0] == "Client 4"  # who needs attention comes first
     assert portfolio.directions(facts(*make_book(5, follows="flat"))).title.startswith("0 of 5 clients improve")
 
@@ -208,3 +209,16 @@ def test_the_curve_claims_no_more_than_the_fit(changes, title):
     assert "60 to 210 hours in its first year" in section.paragraphs[-1]
     drifts = "the hours of all clients fall by 3% a month; this curve is as of January 2023." in section.footnote
     assert drifts == (title == "A typical client goes from")
+
+
+def test_who_came_in_above_its_forecast_needs_attention_and_questions_can_be_answered():
+    panel, fit, test, hours = make_book(6)
+    b = facts(panel, fit, test, hours)
+    quiet = replace(b, clients=b.clients.assign(need=0))
+    assert "No client rose or came in above its forecast" in portfolio.headline(quiet, "").paragraphs[2]
+    one = replace(b, clients=b.clients.assign(need=[1, 0, 0, 0, 0, 0], client=["Acme Inc.", *"BCDEF"]))
+    assert portfolio.headline(one, "").paragraphs[2] == "Needs attention: Acme Inc."
+    assert portfolio.directions(one).title.endswith("; 1 rose or came in above its forecast")
+    asked = portfolio.decisions(replace(b, inferred=2)).paragraphs
+    assert len(asked) >= 3 and all(question.startswith(("Do ", "Is ")) for question in asked)
+    assert not portfolio.billing(b).shown  # nothing to see but that it is too early

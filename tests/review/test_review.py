@@ -271,8 +271,8 @@ def test_unknown_section():
     [
         (-9.0, 1.0, "under our goal of 15"),
         (-9.0, 6.0, "probably under our goal of 15"),
-        (-9.0, 20.0, "too uncertain to compare with our goal of 15"),
-        (9.0, 20.0, "too uncertain to compare with our goal of 15"),
+        (-9.0, 20.0, "not clearly above or under our goal of 15"),
+        (9.0, 20.0, "not clearly above or under our goal of 15"),
         (9.0, 6.0, "probably above our goal of 15"),
         (9.0, 1.0, "above our goal of 15"),
     ],
