@@ -58,6 +58,7 @@ CHANGED_WAYS = ("iso", "serial")  # before the ways of the profile; then seconds
 NEAREST = "date_trunc('day', {0} + INTERVAL 12 HOUR)::TIMESTAMP"  # the midnight next to a clock
 EVENING = 13  # hour from which on a clock may be midnight of the next day
 FEW_CELLS, OWN_CELLS = 3, 8  # from which on a pattern of all cells, or of those of one file of many, is no chance
+LONG_CELLS = 20  # the same of cells of more than an hour that never end in .60 or more
 BARE_DAY = "date_trunc('day', {0})::TIMESTAMP"
 UNITS = 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'
 # 'fixed-fee + block-hours' and 'managed (hourly overage)' are neither of the two; 'time and material' is one
@@ -247,21 +248,21 @@ def _check_fractions(con: Connection, column: Column) -> None:
     """Ask for the unit where hours look like fractions of a day, as which a spreadsheet keeps 1:30.
 
     Of a fraction of a day 1,440 times make whole minutes; of hours, 120 times make whole halves of them. Asks as
-    well where 1.30 seems to be 1:30, as all that is not whole ends in .15, .30 or .45.
+    well where 1.30 seems to be 1:30, as all that is not whole ends in .15, .30 or .45, or much of it in less than
+    .60 and nothing in more.
     """
     value = f"(SELECT file, try_cast(replace({column.text}, ',', '.') AS DOUBLE) AS v FROM {column.relation})"
-    whole = "count(*) FILTER (abs(v * {0} - round(v * {0})) < 0.002)"
-    ends = "count(*) FILTER (round(100 * (abs(v) % 1), 3) IN {0})"
-    counts = (
-        f"count(*), count(*) FILTER (abs(v) < 1), {whole.format(1440)}, {whole.format(120)}, "
-        f"{ends.format((0, 15, 30, 45))}, {ends.format((15, 45))}"
-    )
+    cents = f"(SELECT *, round(100 * (abs(v) % 1), 3) AS cents FROM {value} WHERE v <> 0)"
+    tests = [f"abs(v * {n} - round(v * {n})) < 0.002" for n in (1440, 120)]
+    tests += ["abs(v) < 1", "cents IN (0, 15, 30, 45)", "cents IN (15, 45)", "abs(v) > 1 AND cents % 50 <> 0"]
+    tests.append("cents < 60 AND cents = round(cents)")
+    counts = ", ".join(f"count(*) FILTER ({test})" for test in ["true", *tests])
     days, clocks = [], []
-    for file, rows in _by_each(con, counts, f"{value} WHERE v <> 0"):
-        n, short, of_days, of_hours, ended, quarters = rows
+    for file, (n, of_days, of_hours, short, ended, quarters, long, below) in _by_each(con, counts, cents):
         if n >= FEW_CELLS and 2 * short > n and of_days == n and of_hours < n / 2:
             days.append(file)
-        if ended == n and quarters >= (OWN_CELLS if file else FEW_CELLS):
+        few = OWN_CELLS if file else FEW_CELLS
+        if (ended == n and quarters >= few) or (below == n and long >= LONG_CELLS):
             clocks.append(file)
     if days:
         own = column.of(_files(days))
@@ -273,7 +274,7 @@ def _check_fractions(con: Connection, column: Column) -> None:
             [value for (value,) in shown.fetchall()],
         )
     if clocks:
-        problem = "these hours end in .15, .30 or .45 alone, as where 1.30 is an hour and a half."
+        problem = "these hours end in .15, .30 or .45 alone, or never in .60 or more, as where 1.30 is 1 h 30 min."
         advice = "Export them as 1:30. If they are decimal hours: "
         raise column.of(_files(clocks)).refused(problem, 'hours_unit = "hours"', advice=advice)
 

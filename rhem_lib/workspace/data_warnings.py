@@ -8,9 +8,12 @@ import duckdb
 import pandas as pd
 
 from rhem_lib.errors import first_of, leave_out, say, toml_text
-from rhem_lib.exports import Cleaned, day_of_name, quote, source_of_files, source_stem
+from rhem_lib.exports import Cleaned
 from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
+from rhem_lib.workspace.list_warnings import list_warnings
+from rhem_lib.workspace.months import month_name
+from rhem_lib.workspace.parts import LEFT, MONTH, SUPPORT, lost_parts, other_units, part_rows
 from rhem_lib.workspace.time_sources import USUAL_ENTRIES, uncovered_months
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
@@ -47,7 +50,6 @@ REPEATS = {
 }
 GONE = dt.timedelta(days=45)  # without list and time, while others have both
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
-MOVED = 0.9  # of the endpoints with a list, from which on other lists may have taken its devices over
 NEW_SHARE, NEW_ROWS, BY_CHANCE = 0.1, 5, 0.01  # of a value since it begins; chance of none before, by its share
 PAGE = 500  # exports cut off by a page limit have round row counts
 NOTHING = ("nan", "nat", "none", "null", "(blank)", "(leer)", "undefined", "n/a", "na", "-", "--", "?")
@@ -56,10 +58,7 @@ UNREAD = ("unreadable-date", "unreadable-hours", "impossible-date", "impossible-
 MANY = 0.1  # of the rows of a file, from which on such a reason is named
 NAMELESS = 1 / 3  # the same of rows without a client: internal time has none
 FILLED = {"time_entries": ("ticket_id", "work_type", "technician"), "tickets": ("type", "category", "board")}
-SHRUNK, FEW_DEVICES = 0.5, 10  # of the list before, and how many it had, to be named
 MINUTES = 'hours_unit = "minutes"'
-OTHER_UNIT = 5  # times as long as the entries of other files
-SUPPORT = "work_class IN ('reactive', 'unclassified')"  # leave and projects are days
 DECIDING = ("type", "board", "work_type", "category")  # columns by which work is classified
 Relation = duckdb.DuckDBPyRelation
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
@@ -107,9 +106,12 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: S
     found += [*_name_warnings(clients, known), *_kind_warnings(clients, known, settings)]
     volume = [*_volume_warnings(facts), *_missing_parts(facts, clients)]
     named = {month for *_, month in volume}
-    found += [*volume, *(one for one in _missing_reports(facts) if one[-1] not in named)]
-    found += [*_habit_warnings(facts), *_idle_settings(facts, settings)]
-    found += [*_new_values(facts.time_entries, settings), *_new_kinds(facts)]
+    parts, kinds = part_rows(facts.time_entries), _kinds_of_work(facts.time_entries)
+    if len(kinds):
+        volume += [one for one in _lost_parts(parts, kinds, clients, known) if one[-1] not in named]
+        volume += _other_units(parts)
+    found += [*volume, *_habit_warnings(facts), *_idle_settings(facts, settings)]
+    found += [*_new_values(kinds, settings), *_new_kinds(facts)]
     found += [(code, text, "", "") for code, text in facts.notes]
     for profile, note in (
         files.loc[files["note"] != "", ["profile", "note"]].drop_duplicates().itertuples(index=False)
@@ -153,12 +155,7 @@ def _file_warnings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         ("endpoints", facts.endpoints, "as_of"),
     ):
         yield from _two_systems(rows, files, day, noun, settings)
-    lists = _lists(facts.endpoints, settings)
-    yield from _repeated_lists(lists[~lists["named"]])
-    if lists.duplicated(["client", "month"]).any():
-        yield from _parted_lists(facts.endpoints, files)
-    yield from _shrunk_lists(lists.dropna(subset="n"))
-    yield from _cut_lists(lists.dropna(subset="n"), settings)
+    yield from list_warnings(facts.endpoints, files, settings)
 
 
 def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
@@ -262,121 +259,6 @@ def _two_systems(
         yield "two-systems", text, str(client) if len(group) == 1 else "", str(first)
 
 
-def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_]:
-    """Clients with lists of endpoints of one system that, a day apart, may be parts of one: the mean halves them.
-
-    Days next to each other in a month are compared, first by one device of each, which is quick and nearly always
-    enough. A day with a row that names no device is not.
-    """
-    if files.loc[files["table"] == "endpoints", "path"].nunique() < 2:
-        return
-    found = endpoints.query(
-        "endpoints",
-        "WITH days AS (SELECT client, as_of, min(source_file) AS file, "
-        "CASE WHEN count(*) = count(device_id) THEN min(device_id) END AS device FROM endpoints GROUP BY ALL), "
-        "pairs AS (SELECT client, lag(as_of) OVER month AS earlier, as_of, lag(file) OVER month AS part, file, "
-        "lag(device) OVER month AS other, device FROM days "
-        "WINDOW month AS (PARTITION BY client, date_trunc('month', as_of) ORDER BY as_of)), "
-        "doubt AS MATERIALIZED (FROM pairs WHERE other <> device AND part <> file), "
-        "shared AS (SELECT DISTINCT client, d.as_of FROM doubt d JOIN endpoints a USING (client) "
-        "JOIN endpoints b USING (client, device_id) WHERE a.as_of = d.earlier AND b.as_of = d.as_of) "
-        "SELECT client, strftime(earlier, '%Y-%m-%d') AS earlier, strftime(as_of, '%Y-%m-%d') AS day, part, file "
-        "FROM doubt ANTI JOIN shared USING (client, as_of) ORDER BY client, as_of",
-    )
-    rows = found.df()  # type: ignore[union-attr]
-    if rows.empty:
-        return
-    profiles = files.drop_duplicates("path").set_index("path")["profile"]
-    rows = rows[rows["part"].map(profiles) == rows["file"].map(profiles)]  # else `_two_systems` tells
-    for client, earlier, day, part, file in rows.drop_duplicates("client").itertuples(index=False):
-        text = (
-            f"{client}: the endpoint lists of {earlier} and {day} share no device, and the mean of both is taken. "
-            "If they are parts of one list, give both the same day. "
-        )
-        days, series = zip(*map(day_of_name, (part, file)), strict=True)
-        line = 'as_of = "month-end"' if all(days) else f"as_of = {day}"  # the parts of all months at once
-        first, *others = dict.fromkeys(series if all(days) else [part])
-        text += say(first, line) + "".join("\n" + say(other, line).partition("\n")[2] for other in others)
-        yield "parted-list", text, client, day[:7]
-
-
-def _lists(endpoints: Relation, settings: Settings) -> pd.DataFrame:
-    """Client, file, month (a number), n, the endpoints that count there on one day, and whether they are named.
-
-    n is NaN where none counts.
-    """
-    counts = f"FILTER (kind IN ({', '.join(map(quote, settings.endpoint_kinds))}))"
-    n = f"sum(count) {counts} / count(DISTINCT as_of) {counts}"
-    month = "12 * year(as_of) + month(as_of) - 1 AS month"
-    named = "count(device_id) > 0 AS named"
-    return endpoints.aggregate(f"client, source_file, {month}, max(as_of) AS day, {n} AS n, {named}").df()
-
-
-def _repeated_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
-    """Lists of one source and day whose endpoints have no names: one may be the other once more."""
-    if not rows.duplicated(["client", "day"]).any():
-        return
-    stems = rows["source_file"].map(source_stem)
-    for (client, day, _), pair in rows.groupby(["client", "day", stems]):
-        if len(pair) > 1:
-            paths = " and ".join(sorted(pair["source_file"]))
-            text = (
-                f"{client} has endpoints of {day:%Y-%m-%d} in {paths}, without names, and all count. If one file "
-            )
-            text += "is a later state of another, take the older out."
-            yield "parted-list", text, str(client), f"{day:%Y-%m}"
-
-
-def _shrunk_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
-    """Lists with far fewer endpoints of a client than the one before and the one after: cut off, or filtered."""
-    rows = rows.merge(source_of_files(rows[["source_file", "month"]].drop_duplicates()), on="source_file")
-    rows = rows.sort_values(["day", "source_file"])
-    lists = rows.groupby(["client", "source"])["n"]
-    before, after = lists.shift(1), lists.shift(-1)
-    fell = (before >= FEW_DEVICES) & (rows["n"] < SHRUNK * before)
-    back = rows["n"] < SHRUNK * after
-    months = rows.groupby(["client", "month"])["n"].transform("sum")  # another list may take over
-    ends = after.isna() & (months < MOVED * before)
-    for (path, day), cut in rows[fell & (back | ends)].groupby(["source_file", "day"]):
-        names = first_of(cut["client"].tolist(), SHOWN)
-        text = (
-            f"{path} has {cut['n'].sum():,.0f} endpoints on {day:%Y-%m-%d} where the list before has "
-            f"{before[cut.index].sum():,.0f} ({names}): an export cut off makes RHEM too high."
-        )
-        yield "cut-list", text, "", f"{day:%Y-%m}"
-
-
-def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
-    """Lists that end before, or begin after, the others of their clients, whose endpoints are fewer there."""
-    rows = rows.merge(source_of_files(rows[["source_file", "month"]].drop_duplicates()), on="source_file")
-    if rows["source"].nunique() < 2:
-        return
-    sums = rows.groupby(["client", "source", "month"])["n"].mean().rename("n").reset_index()
-    all_ = sums.groupby(["client", "month"], as_index=False)["n"].sum()
-    carried = settings.limits.carry_forward_months
-    for word, at, inside, outside, wording in (
-        ("ends", "max", -2, 1 + carried, "from {}. Export the later"),
-        ("begins", "min", 2, -1, "up to {}. Export the earlier"),
-    ):
-        edge = sums[sums["month"] == sums.groupby("source")["month"].transform(at)]
-        here, near, beyond = (
-            edge[["client"]]
-            .assign(month=edge["month"] + step)
-            .merge(all_, on=["client", "month"], how="left")["n"]
-            for step in (0, inside, outside)
-        )
-        cut = edge[(beyond < MOVED * near.fillna(here)).to_numpy()]
-        for (source, number), group in cut.groupby(["source", "month"]):
-            file = rows.loc[(rows["source"] == source) & (rows["month"] == number), "source_file"].min()
-            names = first_of(group["client"].tolist(), SHOWN)
-            month = f"{(number + outside) // 12}-{(number + outside) % 12 + 1:02d}"
-            text = (
-                f"the list of {file} {word} there, and other lists of its clients do not: its endpoints "
-                f"({group['n'].sum():,.0f}: {names}) are not counted {wording.format(month)} ones, if any."
-            )
-            yield "cut-list", text, "", month
-
-
 def _client_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning_]:
     counted, worked = known.kinds, known.reactive
     last = {name: day for name, (_, day) in known.worked.items()}
@@ -457,13 +339,17 @@ def _idle_settings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
         yield "idle-system", f"'{name}' is in [[systems]] of rhem.toml, but no file is of that profile.", "", ""
 
 
-def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
+def _kinds_of_work(entries: Relation) -> pd.DataFrame:
+    """Hours and entries by month (a number), all columns that decide the class of work, and that class."""
+    parts = f"{MONTH}, {', '.join(DECIDING)}, work_class::VARCHAR AS work_class"
+    return entries.aggregate(f"{parts}, sum(hours) AS hours, count(*) AS n, min(source_file) AS file").df()
+
+
+def _new_values(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
     """Values that decide the class of much work and begin in some month: a label is new, or renamed.
 
     One that a rule of rhem.toml names is known.
     """
-    parts = f"strftime(worked_on, '%Y-%m') AS month, {', '.join(DECIDING)}, work_class::VARCHAR AS work_class"
-    rows = entries.aggregate(f"{parts}, sum(hours) AS hours, count(*) AS n, min(source_file) AS file").df()
     asked = [wanted for rule in settings.rules for wanted in rule.when.values()]
     known = {value.lower() for wanted in asked for value in ([wanted] if isinstance(wanted, str) else wanted)}
     for column in DECIDING:
@@ -483,12 +369,13 @@ def _new_values(entries: Relation, settings: Settings) -> Iterator[Warning_]:
             gone = filled[filled[column].map(spans["max"]) < first].groupby(column)["hours"].sum()
             gone = gone[gone >= NEW_SHARE * before["hours"].sum()].sort_values()
             place = own.groupby("work_class")["hours"].sum().idxmax()
+            month = month_name(first)
             text = (
-                f"{column} '{value}' begins in {first} ({own['file'].min()}) and has {100 * share:.0f} % of the "
+                f"{column} '{value}' begins in {month} ({own['file'].min()}) and has {100 * share:.0f} % of the "
                 f"hours since{f'; {gone.index[-1]!r} ends before it' if len(gone) else ''}. It counts as {place}: "
                 "a rule that names it confirms or mends that."
             )
-            yield "new-value", text, "", str(first)
+            yield "new-value", text, "", month
 
 
 def _new_kinds(facts: Cleaned) -> Iterator[Warning_]:
@@ -535,27 +422,31 @@ def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
             yield from _holes(days)
 
 
-def _missing_reports(facts: Cleaned) -> Iterator[Warning_]:
-    """Months in which one of several reports is missing: each holds a part of the time of the same clients."""
-    if (facts.files["table"] == "time_entries").sum() < 2:
-        return
-    month = "12 * year(worked_on) + month(worked_on) - 1 AS month"
-    rows = facts.time_entries.aggregate(f"source_file, {month}, count(*) AS n").df()
-    rows = rows.merge(source_of_files(rows[["source_file", "month"]]), on="source_file")
-    sums = rows.pivot_table(index="month", columns="source", values="n", aggfunc="sum")
-    for source, own in sums.items() if len(sums.columns) > 1 else ():
-        others = sums.drop(columns=source).sum(axis=1)
-        first, last = own.first_valid_index(), own.last_valid_index()
-        end = last + 1 if last + 1 == own.index[-1] else last  # missing for longer, it has come to its end
-        there = (own.index > first) & (own.index <= end)
-        for month in own.index[own.isna() & there & (others > others.median() / 2)]:
-            if own.median() >= USUAL_ENTRIES:
-                path = rows.loc[(rows["source"] == source) & (rows["month"] < month), "source_file"].max()
-                name = f"{month // 12}-{month % 12 + 1:02d}"
-                text = (
-                    f"no file like {path} holds time entries of {name}, where {own.median():,.0f} are usual and "
-                )
-                yield "coverage", text + "other files go on: is a report missing?", "", name
+def _lost_parts(
+    parts: dict[str, pd.DataFrame], kinds: pd.DataFrame, clients: pd.DataFrame, known: ByClient
+) -> Iterator[Warning_]:
+    """Months in which a client, a technician, a kind of work or a report is left out while others go on."""
+    files = parts["source"].sort_values("source_file")
+    tables = {"client": parts["client"], "technician": parts["technician"]}
+    tables |= {name: kinds.rename(columns={name: "value"}) for name in DECIDING}
+    found = [("source", lost) for lost in lost_parts(parts["source"], before=LEFT)]
+    found += [("source", lost) for lost in lost_parts(parts["source"], goes_over=False, after=0)]
+    for part, rows in tables.items():
+        found += [(part, lost) for lost in lost_parts(rows, goes_over=part != "client")]
+    served = {**known.listed, **clients.set_index("client")["ended_on"].dropna()}  # to the last list, or the end
+    # What several parts are without, as a technician with a file of its own, is named once.
+    once = {(tuple(lost.months), lost.usual): (part, lost) for part, lost in reversed(found)}
+    for part, (value, months, usual) in reversed(once.values()):
+        names = [month_name(month) for month in months]
+        if part == "client" and names[0] >= f"{served.get(value, dt.date.max):%Y-%m}":
+            continue
+        own = files[(files["value"] == value) & (files["month"] < months[0])]["source_file"].tolist()
+        what = f"no file like {own[-1]}" if own else "no file like later ones"
+        what = f"{what} holds" if part == "source" else f"{part} '{value}' has hardly any"
+        text = (
+            f"{what} time entries of {first_of(names)}, where {usual:,.0f} are usual and others go on: was a part "
+        )
+        yield "coverage", text + "left out of the export?", value if part == "client" else "", names[0]
 
 
 def _missing_parts(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:
@@ -611,13 +502,24 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
     if median and median > LONG_ENTRY_HOURS:
         text = f"the middle entry is {median:,.0f} hours long: are these minutes read as hours?"
         yield "magnitude", text, "", ""
-    long = facts.time_entries.filter(SUPPORT).aggregate("source_file, count(*) AS n, avg(hours) AS hours").df()
-    usual = long["hours"].median()
-    long = long[(long["n"] >= NEW_ROWS) & (long["hours"] > OTHER_UNIT * usual) & (usual > 0)]
-    for path, _, mean in long.itertuples(index=False):
-        text = f"{path}: its entries are {mean:,.1f} hours long, those of other files {usual:,.1f}. "
-        text += "If these are minutes: "
-        yield "magnitude", text + say(path, MINUTES), "", ""
+
+
+def _other_units(parts: dict[str, pd.DataFrame]) -> Iterator[Warning_]:
+    """Parts whose entries are so much longer or shorter than usual that their hours may be of another unit."""
+    for part, rows in (parts | {"month": parts["client"]}).items():
+        if part == "source":
+            continue
+        for value, mean, clock, usual in other_units(rows, part).itertuples():
+            name = month_name(value) if part == "month" else value
+            others = f"other {part.removeprefix('source_')}s"
+            text = f"{name if part == 'source_file' else f'{part} {name}'}: its "
+            if clock:
+                text += f"hours never end in .60 or more, those of {others} do: is 1.30 an hour and a half there?"
+            else:
+                text += f"entries are {mean:,.2f} hours long, those of {others} {usual:,.2f}: in another unit?"
+            if part == "source_file" and mean > usual:
+                text += f" If these are minutes: {say(name, MINUTES)}"
+            yield "magnitude", text, name if part == "client" else "", name if part == "month" else ""
 
 
 def _lost_tickets(facts: Cleaned) -> Iterator[Warning_]:

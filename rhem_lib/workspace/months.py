@@ -9,6 +9,15 @@ def month_number(column: str) -> nw.Expr:
     return nw.col(column).dt.year() * 12 + nw.col(column).dt.month() - 1
 
 
+def month_name(number: int) -> str:
+    """Return a month as people write it.
+
+    >>> month_name(2026 * 12 + 4)
+    '2026-05'
+    """
+    return f"{number // 12}-{number % 12 + 1:02d}"
+
+
 def first_days(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the first day of the month in place of its number."""
     number = table["month"].astype("int64")

@@ -350,7 +350,7 @@ INPUTS = [
         4,
         "hours and minutes with a point between them",
         {"t.csv": days(*["2026-05-04"] * 5).replace(",1", ",{}").format("1.30", "0.15", "0.45", "2.00", "1.15")},
-        {"refused": "where 1.30 is an hour and a half"},
+        {"refused": "where 1.30 is 1 h 30 min"},
     ),
     Input(
         4,
@@ -600,7 +600,7 @@ INPUTS = [
         8,
         "minutes in one file",
         monthly(time([4], hours="15", first=9000)),
-        {"warned": "exports/t-4.csv: its entries are 15.0 hours long, those of other files 1.0"},
+        {"warned": "exports/t-4.csv: its entries are 15.00 hours long, those of other files 1.00"},
     ),
     Input(
         8,

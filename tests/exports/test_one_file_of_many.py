@@ -89,3 +89,15 @@ def test_files_that_are_written_alike_are_asked_about_at_once(workspace):
     lines = str(raised.value).partition("Add to rhem.toml:\n")[2]
     assert lines.splitlines()[1] == 'path = "exports/Time Log Report *.csv"'
     assert rhem.load(workspace(files, f'name = "T"\n{lines}\n')).time_entries.df()["hours"].sum() == 1.5
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"), [("1.24 1.35 0.36 2.05 0.48", True), ("1.24 1.35 0.36 2.05 0.6", False)]
+)
+def test_hours_that_never_end_in_sixty_or_more_are_asked_about(workspace, written, asked):
+    files = {"time.csv": month([*FEB, *MAR], iso, written.split())}
+    if asked:
+        with pytest.raises(InputError, match=r"never in \.60 or more"):
+            rhem.load(workspace(files))
+    else:
+        assert rhem.load(workspace(files)).time_entries.df()["hours"].max() == 2.05
