@@ -32,8 +32,8 @@ NUMBER = struct.Struct("i")  # how a kernel's process id, and later its exit cod
 # ipykernel would import the debugger in every kernel; the rest is what notebooks and rhem_lib import.
 PRELOAD = (
     "numpy pandas pyarrow.parquet scipy.stats scipy.optimize statsmodels.api statsmodels.formula.api "
-    "matplotlib.pyplot matplotlib.backends.backend_agg seaborn duckdb narwhals pydantic pptx "
-    "ipykernel.kernelapp ipykernel.zmqshell ipykernel.debugger debugpy.server"
+    "matplotlib.pyplot matplotlib.backends.backend_agg seaborn duckdb narwhals pydantic "
+    "ipykernel.kernelapp ipykernel.zmqshell ipykernel.debugger debugpy.server rhem_lib.deck.presentation"
 ).split()
 NOT_IN_NOTEBOOKS = {"cli", "runs"}  # of rhem_lib
 # These look for the running shell when they are imported, so each kernel has to import them for itself:
