@@ -151,7 +151,7 @@ def calendar_of(
     verdict = "none"
     if drift.taken_out:
         verdict = "drift"
-    elif gates[0].declines and not (drift.identified and gates[1].declines):
+    elif gates[0].declines and not (drift.identified and (gates[1].declines or gates[1].some)):
         verdict = "open"
     seen = gates[0].seen >= FEWEST
     return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min(), seen)

@@ -14,6 +14,7 @@ from scipy.stats import combine_pvalues
 from scipy.stats import t as student
 
 from rhem_lib.decay import tweedie
+from rhem_lib.decay.change_points import discoveries
 from rhem_lib.decay.client_months import Months
 from rhem_lib.decay.curves import Array
 from rhem_lib.decay.mixed_model import Drift, Fit
@@ -26,6 +27,7 @@ ROUNDING = 1e-9
 FROM_START = 3.0  # months of age: a client seen younger is seen from the start
 FISHER_ROUNDS, LOG_RANGE = 25, 8.0
 LEVEL = 0.025  # one-sided, as of the 95 % interval
+FALSE_DISCOVERY, LEAST_SHARE = 0.05, 0.1
 YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 
 
@@ -34,7 +36,7 @@ class Gate:
     """Test of any decline: log ratio of late to early rates, with a 95 % interval and a two-sided p-value.
 
     lag is the time between the early and the late months; seen are the clients that were seen from the start, most
-    the p-value that no more than half of these fall, each by its own months.
+    the p-value that no more than half of these fall, each by its own months, and some whether a tenth of all do.
     """
 
     log_ratio: float
@@ -45,6 +47,7 @@ class Gate:
     seen: int = 0
     df: float = np.inf
     most: float = 1.0
+    some: bool = False
 
     @property
     def declines(self) -> bool:
@@ -79,9 +82,9 @@ class Gate:
         That at least u of n fall is tested by Fisher's sum over the n - u + 1 greatest (Benjamini & Heller 2008).
         """
         own = np.sort(falls[months.age_start[:, 0] < FROM_START])
-        if len(own) < FEWEST:
-            return self
-        return replace(self, most=float(combine_pvalues(own[len(own) // 2 :]).pvalue))
+        most = float(combine_pvalues(own[len(own) // 2 :]).pvalue) if len(own) >= FEWEST else 1.0
+        some = bool(discoveries(falls, FALSE_DISCOVERY).sum() >= max(FEWEST, LEAST_SHARE * len(falls)))
+        return replace(self, most=most, some=some)
 
 
 UNDEFINED = Gate(np.nan, np.nan, np.nan, np.nan)
@@ -129,20 +132,20 @@ def _to_see(age: Array) -> Array:
     return 1 / (1 + age / YOUNG_MONTHS)
 
 
-def own_falls(fit: Fit, drift: Drift | None = None, calendar: Array | float = 0.0) -> Array:
+def own_falls(fit: Fit, calendar: Array | None = None) -> Array:
     """One-sided p-value that a client falls, from its own months alone, (clients,).
 
-    A drift that was taken out counts with its doubt, and so does one that may be in these calendar months.
+    A drift that was taken out counts with its doubt; so does, with the calendar months, one that is in doubt.
 
     Signed root of the likelihood ratio of a log rate that follows what there is to see against one that stays, at
     the fitted dispersions, with no help from other clients: a small client among large falling ones leans on them.
     Divided by the client's own scatter where that is greater, with t for its months.
     """
-    months = fit.slow.months
-    if fit.drift is not None:
-        drift, calendar = fit.drift, fit.drift.month(months.age_end.T).T
-    elif drift is not None:
-        months = months.divided(np.exp(drift.log * calendar))
+    months, drift = fit.slow.months, fit.drift
+    if drift is not None:
+        calendar = drift.month(months.age_end.T).T
+    elif calendar is not None and fit.doubt is not None:
+        drift, months = fit.doubt, months.divided(np.exp(fit.doubt.log * calendar))
     precision = months.used / fit.slow.dispersion(fit.point.theta)[0]
     total = precision.sum(1, keepdims=True)
     mean = np.maximum((precision * months.rate).sum(1, keepdims=True) / total, ROUNDING)

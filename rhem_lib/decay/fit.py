@@ -33,6 +33,7 @@ TAUS_TO_SEE_FLOOR = 2.5
 LEVELS = ["start_h", "floor_h"]  # beside that at the target's month
 MONTH_DRAWS = 10_000
 ONE_SEASON = 2  # calendar months of onboarding
+LIKELY = 1.96  # standard errors of a drift that is not beyond doubt
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ class DecayFit:
             text.append("No client was followed long enough to see its floor, so that is a guess.")
         if not self._start_seen:
             who = f"No client's first {first:.0f} months are in the fit"
-            who = who if not self.gate.seen else f"Only {self.gate.seen} clients were seen from the start"
+            who = who if not self.gate.seen else f"Fewer than {MIN_CLIENTS} clients were seen from the start"
             text.append(f"{who}, so the start is a guess.")
         elif self.gate.declines and self.gate.seen < len(months.used) / 2:
             text.append("Most clients were not seen young, so the start is that of those who were.")
@@ -251,8 +252,9 @@ class DecayFit:
         young = self.core.model.months.age_start[:, 0] < decline_test.FROM_START  # type: ignore[union-attr]
         seen = [name for name, is_young in zip(self.names, young, strict=True) if is_young]
         starts = set() if self.observed is None else set(self.observed.loc[seen, "first"].dt.month.dropna())
-        doubtful = self.gate.declines and 0 < len(starts) <= ONE_SEASON
-        return "All clients start at one time of the year, so a season can pass for a decline." if doubtful else ""
+        if not (self.gate.declines and self._start_seen and 0 < len(starts) <= ONE_SEASON):
+            return ""
+        return "All clients seen from the start began at one time of the year, so a season can pass for a decline."
 
     def _follows(self) -> str:
         """How many clients do what, of whom the beginning was not seen, and who has no hours at all."""
@@ -522,7 +524,7 @@ def fit_decay(
     shapes = mixed_model.compare_shapes(core, SHAPES, target.months)
     population, typical, draws = tables.population(core, target, rng)
     changes = change_points(core, names)
-    clients = tables.clients(core, names, changes["client"].tolist(), target, draws)
+    clients = tables.clients(core, names, changes["client"].tolist(), target, draws, made.own)
     observed = left = None
     if "month" in panel:
         observed = rows.groupby("client")["month"].agg(first="min", last="max")
@@ -554,6 +556,7 @@ class _Fitted:
     plain: mixed_model.Fit
     gate: Gate
     plain_gates: tuple[Gate, Gate]
+    own: Array
     wave: Season | None
     drift: mixed_model.Drift | None
     odd: pd.DataFrame
@@ -583,7 +586,7 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
     odd = Calendar().standouts
     if "month" not in rows or rows["month"].isna().any():
         gate = _gate(core)
-        return _Fitted(names, core, core, gate, (gate, gate), wave, None, odd, None)
+        return _Fitted(names, core, core, gate, (gate, gate), own_falls(core), wave, None, odd, None)
     number = calendar_time.calendar_months(rows["month"])
     calendar = padded(rows, names, number, 0.0)
     odd = calendar_time.standouts(core, calendar, rows["month"].min())
@@ -593,14 +596,16 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
         calendar = padded(usual, names, number[usual.index], 0.0)
     drift, plain = calendar_time.find_drift(core, calendar), core
     gate = _gate(core)
-    gates = gate, gate.with_drift(drift).with_own(own_falls(core, drift, calendar), months)
     if drift.identified and not drift.taken_out:
         core = replace(core, doubt=drift)
+    gates = gate, gate.with_drift(drift).with_own(own_falls(core, calendar), months)
     if drift.taken_out:
         months = months.divided(np.exp(drift.log * calendar))
         core = replace(mixed_model.fit(months), drift=drift)
         gate = _gate(core).with_drift(drift, taken_out=True)
-    return _Fitted(names, core, plain, gate, gates, wave, drift, odd, rows["month"])
+    likely = abs(drift.log) > LIKELY * drift.error
+    own = own_falls(core, calendar if likely else None)
+    return _Fitted(names, core, plain, gate, gates, own, wave, drift, odd, rows["month"])
 
 
 def _gate(core: mixed_model.Fit) -> Gate:

@@ -19,7 +19,8 @@ LAST_MONTHS = 12  # of the data, for the level that rounding adds to
 FIRST_AGE, LATER_AGES = 1.5, (2.0, 5.0)  # months: before a hump, and on it
 HUMP_MONTHS = 3.0  # left out where there is one
 GROWTH, LEAST_TICKETS, LEAST_CLIENTS = 1.5, 5.0, 4
-STEEP_MONTHS, LEAST_CHANGE = 6.0, -0.003
+STEEP_MONTHS = 6.0
+LEAST_CHANGE, LEAST_BEYOND = -0.003, -0.001  # of hours per ticket a month, and beyond that of tickets
 LOG_VARIANCE = 0.1  # of a client's log ratios, beside chance
 
 
@@ -147,7 +148,7 @@ def _per_ticket(rows: pd.DataFrame) -> tuple | None:
     counts = (1 / before["reactive_tickets"] + 1 / after["reactive_tickets"]).to_numpy()
     chance = (LOG_VARIANCE + 2 * counts) / months**2
     beyond = _mean(per_ticket - calls, chance)
-    if beyond[2] < LEAST_CHANGE and _mean(per_ticket, chance)[2] < 0:
+    if beyond[2] < LEAST_BEYOND and _mean(per_ticket, chance)[2] < LEAST_CHANGE:
         return "hours per ticket", *np.expm1(beyond[:3]), beyond[3]
     return None
 

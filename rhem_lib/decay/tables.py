@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from rhem_lib.decay import curves, mixed_model, posterior
+from rhem_lib.decay.change_points import discoveries
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.decline_test import own_falls
+from rhem_lib.decay.decline_test import FALSE_DISCOVERY
 from rhem_lib.settings import Target
 
 MONTHS_TO_FOLLOW = 6
@@ -15,7 +15,6 @@ TOO_NOISY = 3.0  # times the noise of all clients: no path to be seen
 POPULATION_DRAWS = 4000
 CLIENT_DRAWS, FEWEST_DRAWS, MOST_DRAWN = 1000, 200, 4_000_000
 LONGEST_MONTHS = 1200.0
-FALSE_DISCOVERY = 0.05
 
 POPULATION_COLUMNS = ["estimate", "low", "high", "mean_estimate", "mean_low", "mean_high"]
 
@@ -72,9 +71,9 @@ def _mean_arrival(draws: Array, target_h: float) -> Array:
 
 
 def clients(
-    core: mixed_model.Fit, names: list[str], changed: list[str], target: Target, draws: posterior.Draws
+    core: mixed_model.Fit, names: list[str], changed: list[str], target: Target, draws: posterior.Draws, own: Array
 ) -> pd.DataFrame:
-    """Per-client table; `changed` are the clients that left their path."""
+    """Per-client table; `changed` are the clients that left their path, `own` the p-values that they fall."""
     months = core.model.months
     eta, covariance = posterior.clients(core)
     last = (months.age_end * months.used).max(axis=1)
@@ -91,7 +90,7 @@ def clients(
     table["months"] = months.used.sum(axis=1).astype(int)
     change, error = _change(core, eta, covariance)
     table["follows"] = _follows(core, np.isin(names, changed), change, core.quantile * error)
-    table["falls"] = (false_discovery_control(own_falls(core)) <= FALSE_DISCOVERY) & (change < 0)
+    table["falls"] = discoveries(own, FALSE_DISCOVERY) & (change < 0)
     return table
 
 

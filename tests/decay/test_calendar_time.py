@@ -9,7 +9,7 @@ from scenarios import SCENARIOS, simulate_panel
 from worlds import WORLDS, simulate_world
 
 from rhem_lib.decay import calendar_time, mixed_model
-from rhem_lib.decay.client_months import client_order, fitted_months, lay_out
+from rhem_lib.decay.client_months import client_order, fitted_months, lay_out, padded
 from rhem_lib.decay.decline_test import check_decline, own_falls
 from rhem_lib.decay.fit import fit_decay
 
@@ -142,6 +142,22 @@ def test_most_of_few_young_clients_show_a_decline_by_their_own_months(world, dec
     assert fit.calendar.verdict == "none"
     assert ("Most of the 3 clients seen from the start fall" in fit.gate.text) == declines
     assert ("No decline detected for all together" in fit.text) != declines
+
+
+@pytest.mark.parametrize("world", ["C0", "C100"])
+def test_a_clients_own_fall_allows_for_a_drift_in_doubt(world):
+    """Flat clients whose hours drift by -3 % a month fall by their own months, until the drift is allowed for."""
+    rows = fitted_months(simulate_world(replace(WORLDS[world], drift=-0.03, clients=16), seed=7)[0])
+    names = client_order(rows)
+    fit = mixed_model.fit(lay_out(rows, names))
+    doubtful = replace(fit, doubt=mixed_model.Drift(-0.03, 0.003))
+    calendar = padded(rows, names, calendar_time.calendar_months(rows["month"]), 0.0)
+    plain, allowed = own_falls(doubtful), own_falls(doubtful, calendar)
+    assert np.median(plain) < 0.05
+    assert (np.median(allowed) < 0.01) == (world == "C100")
+    gate = check_decline(fit.model.months)
+    assert gate.with_own(plain, fit.model.months).some
+    assert gate.with_own(allowed, fit.model.months).some == (world == "C100")
 
 
 def test_at_least_two_of_three_by_hand():

@@ -385,7 +385,7 @@ def test_a_season_may_pass_for_a_decline_where_all_start_at_once():
     falling = [one_client(f"c{i}", 0.2 + 0.8 * np.exp(-np.arange(12 + i) / 4)) for i in range(8)]
     months = [pd.date_range("2024-03-01", periods=len(client), freq="MS") for client in falling]
     dated = [client.assign(month=when) for client, when in zip(falling, months, strict=True)]
-    assert "All clients start at one time of the year" in fit_decay(pd.concat(dated)).text
+    assert "All clients seen from the start began at one time of the year" in fit_decay(pd.concat(dated)).text
     spread = [
         client.assign(month=when + pd.DateOffset(months=i))
         for i, (client, when) in enumerate(zip(falling, months, strict=True))

@@ -81,6 +81,14 @@ def test_less_and_less_written_down_reads_as_a_warning_in_the_finding():
     assert fit.recording.table["high"].item() < 0
 
 
+@pytest.mark.parametrize(("less", "flagged"), [(0.002, False), (0.02, True)])
+def test_tickets_that_become_more_are_no_hours_written_down_less(less, flagged):
+    panel = simulate_world(replace(WORLDS["C0"], drift=0.03, clients=20), seed=5)[0]
+    months = (panel["month"].dt.year - 2022) * 12 + panel["month"].dt.month
+    panel["reactive_hours"] = panel["reactive_tickets"] * 0.6 * np.exp(-less * months)
+    assert found(panel, declines=False).fades == flagged
+
+
 def test_a_hump_is_only_claimed_before_a_decline():
     assert found(simulate_world("D", seed=6)[0], declines=False).found == ()
 
