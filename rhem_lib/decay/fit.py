@@ -234,11 +234,12 @@ class DecayFit:
     def _sight(self) -> str:
         """Whether start and floor were seen."""
         months, text = self.core.model.months, []  # type: ignore[union-attr]
-        tau, first = self.population.loc["half_life_months", "estimate"] / np.log(2), months.age_start[:, 0].min()
+        tau, first = self.population.loc["half_life_months", "estimate"] / np.log(2), months.age_start[:, 0]
         if (months.age_end * months.used).max() < TAUS_TO_SEE_FLOOR * tau:
             text.append("No client was followed long enough to see its floor, so that is a guess.")
         if not self._start_seen:
-            who = f"No client's first {first:.0f} months are in the fit"
+            late = first[first >= decline_test.FROM_START].min()
+            who = f"No client's first {late:.0f} months are in the fit"
             who = who if not self.gate.seen else f"Fewer than {MIN_CLIENTS} clients were seen from the start"
             text.append(f"{who}, so the start is a guess.")
         elif self.gate.declines and self.gate.seen < len(months.used) / 2:
@@ -519,7 +520,7 @@ def fit_decay(
     made = _fitted(rows, season)
     recording = check_recording(rows, declines=made.falls)
     if "hump" in recording.found and not _missing(later := after_hump(rows).reset_index(drop=True)):
-        rows, made = later, _fitted(later, season)
+        rows, made = later, _fitted(later, season).unseen()
     core, names, gate, rng = made.core, made.names, made.gate, np.random.default_rng(seed)
     shapes = mixed_model.compare_shapes(core, SHAPES, target.months)
     population, typical, draws = tables.population(core, target, rng)
@@ -566,6 +567,11 @@ class _Fitted:
     def falls(self) -> bool:
         """Whether hours fall by age or calendar: a drift may take up what a hump leaves of a fall."""
         return self.gate.declines or self.plain_gates[0].declines
+
+    def unseen(self) -> "_Fitted":
+        """The same where no start may be claimed: first months are left out, or are all that a client has."""
+        gate, *plain = (replace(gate, seen=0) for gate in (self.gate, *self.plain_gates))
+        return replace(self, gate=gate, plain_gates=(plain[0], plain[1]))
 
     def calendar(self, population: pd.DataFrame, target: Target) -> Calendar:
         """Drift and months that stand out; the claim's numbers both ways where the drift was taken out."""

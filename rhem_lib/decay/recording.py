@@ -96,8 +96,8 @@ def check_recording(rows: pd.DataFrame, *, declines: bool) -> RecordingCheck:
 
 
 def after_hump(rows: pd.DataFrame) -> pd.DataFrame:
-    """The months after a hump; of clients that have too few of them, all."""
-    short = rows.groupby("client")["age_end"].transform("max") < 2 * HUMP_MONTHS
+    """The months after a hump; of clients that have none of them, all."""
+    short = rows.groupby("client")["age_start"].transform("max") < HUMP_MONTHS
     return rows[short | (rows["age_start"] >= HUMP_MONTHS)]
 
 

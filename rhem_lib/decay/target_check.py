@@ -89,7 +89,8 @@ class Claim:
         )
         when = f"from onboarding to month {months}" if start else f"at month {months}"
         unseen = "" if seen else " The start is not seen."
-        none = "" if self.sight.declines else " No decline is detected."
+        whose = "" if "typical" in self.sight.who else " of their mean"
+        none = "" if self.sight.declines else f" No decline{whose} is detected."
         none += CALENDAR.get(self.sight.calendar, "")
         none += (
             " All of it is of recorded hours, of which there are ever fewer a ticket." if self.sight.fades else ""

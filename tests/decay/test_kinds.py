@@ -23,6 +23,8 @@ def test_where_half_never_improve_the_headline_is_the_share_that_does():
     assert fit.kinds.low < truth["improves"].mean() < fit.kinds.high
     assert "typical client" not in fit.text
     assert "typical client" not in fit.claim.text
+    few = replace(fit.claim, sight=replace(fit.claim.sight, declines=False))
+    assert "No decline of their mean is detected." in few.text
     assert fit.calendar.of == "mean"
     known = fit.kinds.improves.dropna()
     assert ((known > 0.5) == truth.loc[known.index, "improves"]).mean() > 0.9

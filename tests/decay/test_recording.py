@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scenarios import SCENARIOS, simulate_panel
 from worlds import WORLDS, simulate_world
@@ -65,6 +66,8 @@ def test_lower_limits_allow_for_rounding_up():
 @pytest.mark.slow
 def test_the_months_of_a_hump_are_left_out_of_the_fit():
     panel, truth = simulate_world(replace(WORLDS["D"], clients=24, hump=0.95), seed=6)
+    short = panel[(panel["age_end"] <= 3) & (panel["client"] < "client 008")]  # all that is known of these
+    panel = pd.concat([panel, short.assign(client=short["client"] + " again")], ignore_index=True)
     fit = fit_decay(panel)
     level = (truth["floor_h"] + (truth["start_h"] - truth["floor_h"]) * np.exp(-12 / truth["tau_months"])).mean()
     assert "Those before month 4 are left out of the fit" in fit.text
