@@ -269,7 +269,8 @@ def months_chart(place: ChartPlaceholder, section: Section) -> bool:
     top, dashed = 4 * step, rows["minutes"].where(ahead)
     dashed[last] = minutes[last]  # so that it connects
     shares, size = (0.035, 0.02, 0.81, 0.89), (place.width / Pt(1), place.height / Pt(1))
-    free = Places((shares[2] * size[0], shares[3] * size[1]), top, [minutes, dashed, rows["target"]])
+    plot, aside = (shares[2] * size[0], shares[3] * size[1]), (1 - shares[0] - shares[2]) * size[0]
+    free = Places(plot, top, [minutes, dashed, rows["target"]], aside)
     quarter = rows["quarter"] & known
     inside = np.flatnonzero(quarter)
     span = month_span(*rows["month"].iloc[inside[[0, -1]]])

@@ -24,6 +24,8 @@ class Places:
         Value at the upper edge; the lower one is 0.
     lines : iterable of array
         Values that labels keep clear of, NaN in gaps.
+    right : float
+        Room for labels right of the plot, in points.
 
     Examples
     --------
@@ -32,8 +34,10 @@ class Places:
     't'
     """
 
-    def __init__(self, size: tuple[float, float], top: float, lines: Iterable[npt.ArrayLike]) -> None:
-        self.size, self.top = size, top
+    def __init__(
+        self, size: tuple[float, float], top: float, lines: Iterable[npt.ArrayLike], right: float = 0.0
+    ) -> None:
+        self.size, self.top, self.right = size, top, size[0] + right
         self.taken: list[Box] = []
         drawn = [np.asarray(line, dtype=float) for line in lines]
         self.step = size[0] / max(len(drawn[0]) - 1, 1)
@@ -64,5 +68,5 @@ class Places:
         left, lower, right, upper = box
         covered = (self.x > left) & (self.x < right) & (self.y > lower) & (self.y < upper)
         others = sum(not (right <= a or c <= left or upper <= b or d <= lower) for a, b, c, d in self.taken)
-        edges = (left < 0) + (right > self.size[0]) + (lower < 0) + (upper > self.size[1])
+        edges = (left < 0) + (right > self.right) + (lower < 0) + (upper > self.size[1])
         return float(covered.sum()) + BURIED * (others + edges)

@@ -145,13 +145,12 @@ def _fit(cells: Sequence[Sequence[Face]], width: float, height: float) -> tuple[
 
 def _breaks_a_word(cells: Sequence[Sequence[Face]], widths: Sequence[float], size: float) -> bool:
     inner = [(width - 2 * PADDING) / Pt(1) * SAFETY for width in widths]
-    words = (
-        (word, bold, width)
-        for row in cells
+    return any(
+        text_width(word, size - SECOND * (not r), bold) > width  # the head is smaller
+        for r, row in enumerate(cells)
         for (text, _, bold), width in zip(row, inner, strict=True)
         for word in text.split()
     )
-    return any(text_width(word, size, bold) > width for word, bold, width in words)
 
 
 def _cell(

@@ -101,7 +101,7 @@ def level(
 
 
 def moved(before: Level | None, change: Difference | None, missed: str = "") -> str:
-    """How a level moved; by the forecast that it `missed` where the change may be chance."""
+    """How a level moved; by the forecast that it `missed` where a change is not clear."""
     if missed and (change is None or change.sure == "unclear"):
         return missed
     return change.say("change", before=number(before.minutes)) if before and change else ""

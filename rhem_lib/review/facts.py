@@ -18,7 +18,7 @@ from rhem_lib.metric import (
     hour_limits,
     month_spread,
 )
-from rhem_lib.review.certainty import MOVED, Z95, Difference
+from rhem_lib.review.certainty import MOVED, QUARTER, Z95, Difference
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import ClientSettings, QuarterSettings, Settings
 
@@ -269,7 +269,7 @@ class Facts:
     @property
     def change(self) -> Difference | None:
         """The quarter less the quarter before; None without one, or where too few hours could be classified."""
-        return change_of(self.now, self.before, self.months, self.start)
+        return change_of(self.now, self.before, self.months, self.start, self.forecast, self.follows)
 
     @property
     def beyond_target(self) -> Difference:
@@ -298,11 +298,21 @@ def share_classified(months: pd.DataFrame) -> float:
     return counted / (counted + open_hours) if counted + open_hours > 0 else 1.0
 
 
-def change_of(now: Level, before: Level | None, months: pd.DataFrame, start: pd.Timestamp) -> Difference | None:
-    """Return the change of a client's quarter; None where too few hours of either are classified."""
+def change_of(
+    now: Level, before: Level | None, months: pd.DataFrame, start: pd.Timestamp, forecast: Range, follows: str
+) -> Difference | None:
+    """Return the change of a client's quarter; None where too few hours of either are classified.
+
+    The quarter before may have been an odd one: a change that the forecast, made from all months, allowed for is
+    uncertain, but for the fall of a client whose path falls.
+    """
     last = months["month"].between(start - pd.DateOffset(months=3), start, inclusive="left")
     known = min(share_classified(months[m]) for m in (last, months["month"] >= start)) >= CLASSIFIED
-    return now.since(before) if before and known else None
+    if before is None or not known:
+        return None
+    change = replace(now.since(before), **QUARTER)
+    side = now.minutes > forecast.high if change.value > 0 else now.minutes < forecast.low or follows == "decaying"
+    return change if side or not forecast.known else replace(change, likely=np.inf, firm=np.inf)
 
 
 def plain_cause(name: str, inside: bool = False) -> str:

@@ -16,7 +16,7 @@ from rhem_lib.metric import month_spread, why_unmeasured
 from rhem_lib.review import claims
 from rhem_lib.review.appendix import PRESETS
 from rhem_lib.review.certainty import Z95, Difference
-from rhem_lib.review.facts import Fits, Level, change_of, forecast_of, levels_of, words
+from rhem_lib.review.facts import Fits, Level, Range, change_of, forecast_of, levels_of, words
 from rhem_lib.review.review import Review, brand_of, fits_of, of_settings
 from rhem_lib.review.section import Section
 from rhem_lib.review.story import levels, spread
@@ -189,31 +189,33 @@ def _by_client(
     """Return the clients in order of need: risen first, then hours above the line; with their own forecasts."""
     table = pd.DataFrame({"minutes": 60 * now["reactive_hours"] / now["exposure"]})
     table["excess"] = (table["minutes"] - target).clip(lower=0) / 60 * now["exposure"]
-    owns, by_months = dict(list(served.groupby("client"))), month_spread(served)
-    moved = [_moved(levels_of(served, name, owns[name], by_months), owns[name], start) for name in now.index]
-    table["before"], table["change"] = zip(*moved, strict=True)
-    table["rose"] = [change.more for change in table["change"]]
+    known = fits.fit.clients["follows"] if fits.fit.usable else pd.Series(dtype=str)
+    table["follows"] = known.reindex(now.index).fillna("too-early")
     expected = [forecast_of(fits.earlier, name, served[(served["client"] == name) & (served["month"] >= start)])
             for name in table.index]  # fmt: skip
     table["forecast_low"], table["forecast_high"] = (
         [getattr(r, end) for r in expected] for end in ("low", "high")
     )
-    known = (
-        fits.fit.clients["follows"].reindex(now.index)
-        if fits.fit.usable
-        else pd.Series(index=now.index, dtype=str)
-    )
-    table["follows"] = known.fillna("too-early")
+    owns, by_months = dict(list(served.groupby("client"))), month_spread(served)
+    moved = [
+        _moved(levels_of(served, name, owns[name], by_months), owns[name], start, forecast, follows)
+        for name, forecast, follows in zip(now.index, expected, table["follows"], strict=True)
+    ]
+    table["before"], table["change"] = zip(*moved, strict=True)
+    table["rose"] = [change.more for change in table["change"]]
     table["need"] = (table["minutes"] > table["forecast_high"]).astype(int) + table["rose"]
     ordered = table.sort_values(["need", "excess"], ascending=False, kind="stable")
     return ordered.rename_axis("client").reset_index()
 
 
-def _moved(level: Callable, own: pd.DataFrame, start: pd.Timestamp) -> tuple[float, Difference]:
+def _moved(
+    level: Callable, own: pd.DataFrame, start: pd.Timestamp, forecast: Range, follows: str
+) -> tuple[float, Difference]:
     """Return a client's minutes in the quarter before, and its change as its own review has it."""
     last = own["month"].between(start - pd.DateOffset(months=3), start, inclusive="left")
     now, before = level("", own["month"] >= start), level("", last)
-    return before.minutes if before else np.nan, change_of(now, before, own, start) or claims.UNCHANGED
+    change = change_of(now, before, own, start, forecast, follows) or claims.UNCHANGED
+    return before.minutes if before else np.nan, change
 
 
 def build_portfolio(
@@ -310,7 +312,7 @@ def headline(b: PortfolioFacts, period: str) -> Section:
     above = count((b.clients["excess"] > 0).sum(), "Above the goal: {n} client of {all}.",
                   "Above the goal: {n} clients of {all}.", all=every)  # fmt: skip
     first = b.clients.loc[b.clients["need"] > 0, "client"].head(3).tolist()
-    need = t("Needs attention: {clients}.", clients=", ".join(first)) if first else t(
+    need = t("Needs attention: {clients}.", clients="; ".join(first)) if first else t(
         "Needs attention: No client rose or came in above its forecast.")  # fmt: skip
     rows = [("before", t("Before"), spread(b.before)), ("now", t("This quarter"), spread(now))]
     table = levels(rows, b.target, now.beyond(b.target).say("goal, mark", line=b.target))
@@ -503,7 +505,7 @@ def decisions(b: PortfolioFacts) -> Section:
     judged = b.clients[(b.clients["excess"] > 0) & (b.clients["follows"] != "too-early")]
     over = judged["client"].head(3).tolist()
     if over:
-        asked.append(t("Do we look into the work for {clients}?", clients=", ".join(over)))
+        asked.append(t("Do we look into the work for {clients}?", clients="; ".join(over)))
     if b.fit.usable and b.fit.population.loc[b.fit.target.level_column, "low"] > b.fit.target.target_h:
         asked.append(t("Is {line} minutes in month {n} still the goal?",
                        line=b.target, n=b.fit.target.months))  # fmt: skip
@@ -530,7 +532,8 @@ def method(b: PortfolioFacts) -> Section:
         t("In the study this is called RHEM: reactive hours per endpoint per month, definition {version}.",
           version=METRIC_VERSION),
         t("A typical client is the one in the middle; the average of all clients lies higher."),
-        t("Up and down are said of a change of two standard errors or more, probably of 1.6 or more."),
+        t("Up and down are said of a change of two standard errors or more, probably of 1.6 or more; of one "
+          "client of 3 and 2.5, and outside of its forecast."),
     )  # fmt: skip
     title = t("This is what counts as {what} time", **words(b.settings.hours_are))
     return Section("method", title, paragraphs, appendix=True)

@@ -406,6 +406,12 @@ def test_labels_keep_clear_of_lines_and_of_each_other():
     assert free.put(2, 9.0, ("September 9",), 14, "btlr") == "t"
     assert free.put(2, 9.0, ("again",), 14, "tb") == "b"  # above is taken
     assert Places((400, 200), 10, [peak]).put(2, 9.0, ("9",), 14, "tlr") in "lr"  # no room above
+    wide = free.box(2, 9.0, ("Long second line",), 14, "t")
+    small = free.box(2, 9.0, ("9", "Long second line"), 14, "t")
+    assert small[2] - small[0] < 0.9 * (wide[2] - wide[0])  # lines below the first are drawn smaller
+    last = np.array([2.0, 8.0, 9.0])
+    assert Places((400, 200), 12, [last]).put(2, 9.0, ("9.5",), 14, "tlb") != "t"  # its half is past the edge
+    assert Places((400, 200), 12, [last], 60).put(2, 9.0, ("9.5",), 14, "tlb") == "t"
 
 
 def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
@@ -425,6 +431,13 @@ def test_parts_of_a_change_that_may_be_chance_are_grey(tmp_path):
         xml = [etree.tostring(s.chart._chartSpace) for s in deck.slides[1].shapes if s.has_chart]
         made[state] = [b'"accent3"' in chart for chart in xml]
     assert made == {"firm": [True, True], "unclear": [False, False]}
+
+
+def test_a_long_name_does_not_make_all_rows_small():
+    """Heads are smaller than rows: a column as wide as its head's longest word breaks no word."""
+    heads = [("Client", "", True), ("Minutes before", "", True), ("Direction", "", True)]
+    rows = [[("A name of many words " * 5, "", False), ("20.2", "", False), ("level", "", False)]] * 6
+    assert table._fit([heads, *rows], Cm(20), Cm(12.6))[0] >= 14
 
 
 def test_a_table_is_a_little_smaller_where_no_cell_then_wraps():
