@@ -13,6 +13,7 @@ Tweedie compound Poisson mixed models; Chung et al. (2013), boundary-avoiding va
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,8 +163,10 @@ def _local(model: Model, eta: Array, centre: Array, ridge: Array, precision: Arr
 
 def _positive(matrix: Array) -> NDArray[np.bool_]:
     """Which 3 x 3 matrices are positive definite, by leading minors."""
-    minor = matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] ** 2
-    return (matrix[:, 0, 0] > 0) & (minor > 0) & (np.linalg.det(matrix) > 0)
+    a, b, c, d, e, f = (matrix[:, i, j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)))
+    minor = a * d - b * b
+    whole = f * minor - a * e * e + 2 * b * c * e - d * c * c
+    return (a > 0) & (minor > 0) & (whole > 0)
 
 
 def _search(model: Model, centre: Array, ridge: Array, precision: Array, modes: Array) -> _Local:
@@ -308,12 +311,14 @@ def _along_precision(at: _Local, by_exact: Array, by_fisher: Array, implicit: Ar
     return -(exact_form + fisher_form + shift) / 2
 
 
+@cache
 def prior_precision(columns: int) -> Array:
     """Precision of the weak normal priors on the coefficients, (3 * columns, 3 * columns)."""
     out = np.diag(np.tile(np.r_[0.0, np.full(columns - 1, COEFFICIENT_SD**-2)], 3))
     start, floor, tau = 0, columns, 2 * columns
     out[tau, tau] = 1.0
     out[np.ix_([start, floor], [start, floor])] = [[1.0, -1.0], [-1.0, 1.0]]  # of their difference alone
+    out.flags.writeable = False  # it is made once
     return out
 
 
