@@ -148,10 +148,12 @@ def calendar_of(
     # Where all joined together, only the bend of the curve speaks, which is an assumption and no evidence.
     reach = norm.ppf(0.975) * drift.error if drift.identified else np.inf
     middle, low, high = (float(np.expm1(drift.log + side * reach)) for side in (0, -1, 1))
+    # What a likely drift leaves of a fall, clients must show by themselves.
+    falls = gates[1].own or (gates[1].declines and low <= 0 <= high)
     verdict = "none"
     if drift.taken_out:
         verdict = "drift"
-    elif gates[0].declines and not (drift.identified and (gates[1].declines or gates[1].some)):
+    elif gates[0].declines and not (drift.identified and falls):
         verdict = "open"
     seen = gates[0].seen >= FEWEST
     return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min(), seen)

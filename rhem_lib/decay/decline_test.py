@@ -55,6 +55,11 @@ class Gate:
         return bool(self.high < -ROUNDING or self.most <= LEVEL)
 
     @property
+    def own(self) -> bool:
+        """Enough clients fall beyond doubt by their own months."""
+        return self.some or self.most <= LEVEL
+
+    @property
     def text(self) -> str:
         """How the last months of a client compare with its first."""
         if not np.isfinite(self.log_ratio):

@@ -10,7 +10,7 @@ from worlds import WORLDS, simulate_world
 
 from rhem_lib.decay import calendar_time, mixed_model
 from rhem_lib.decay.client_months import client_order, fitted_months, lay_out, padded
-from rhem_lib.decay.decline_test import check_decline, own_falls
+from rhem_lib.decay.decline_test import Gate, check_decline, own_falls
 from rhem_lib.decay.fit import fit_decay
 
 
@@ -158,6 +158,16 @@ def test_a_clients_own_fall_allows_for_a_drift_in_doubt(world):
     gate = check_decline(fit.model.months)
     assert gate.with_own(plain, fit.model.months).some
     assert gate.with_own(allowed, fit.model.months).some == (world == "C100")
+
+
+@pytest.mark.parametrize(
+    ("log", "some", "verdict"), [(-0.03, False, "open"), (-0.03, True, "none"), (-0.005, False, "none")]
+)
+def test_what_a_likely_drift_leaves_of_a_fall_must_be_shown_by_clients(log, some, verdict):
+    gates = Gate(-1.0, -1.2, -0.8, 0.0, lag=20), Gate(-0.3, -0.55, -0.05, 0.02, lag=20, some=some)
+    month = pd.Series(pd.to_datetime(["2024-01-01"]))
+    found = calendar_time.calendar_of(mixed_model.Drift(log, 0.004), gates, month, pd.DataFrame(), pd.DataFrame())
+    assert found.verdict == verdict
 
 
 def test_at_least_two_of_three_by_hand():
