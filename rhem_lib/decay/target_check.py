@@ -107,7 +107,7 @@ class Claim:
             return "It is not known who left."
         left, stayed = self.leaving.loc["left"], self.leaving.loc["stayed"]
         if not left["clients"]:
-            return "Nobody is known to have left."
+            return "Nobody is known to have left before the last two months."
         if self.leaving["level_h"].isna().any():
             return (
                 f"{left['clients']:.0f} of {self.leaving['clients'].sum():.0f} clients left: too few left, or "

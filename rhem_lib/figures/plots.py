@@ -37,7 +37,7 @@ from rhem_lib.figures.theme import (
     takeaway,
     title,
 )
-from rhem_lib.language import number, speaking, t
+from rhem_lib.language import number, signed, speaking, t
 from rhem_lib.metric import pooled_rhem
 from rhem_lib.review import Review
 
@@ -514,7 +514,9 @@ def review_parts(review: Review, ax: Axes | None = None) -> Axes:
     colours = [LIGHT, *(more if part > 0 else less for part in change[1:3]), BLUE]
     names = [short(name, 24) for name in rows["name"]]
     bars = ax.bar(names, change, bottom=base, width=0.55, color=colours)
-    ax.bar_label(bars, [f"{v:+.1f}" if 0 < i < 3 else number(v) for i, v in enumerate(change)], fontweight="bold")
+    with speaking(review.language):
+        texts = [signed(v, 1) if 0 < i < 3 else number(v, 1) for i, v in enumerate(change)]
+    ax.bar_label(bars, texts, fontweight="bold")
     ax.set_yticks([])
     ax.grid(visible=False)
     ax.spines["left"].set_visible(False)
@@ -531,7 +533,8 @@ def review_causes(review: Review, ax: Axes | None = None) -> Axes:
         return say_missing(ax, f"{review['quarter'].title}.")
     rows = section.table[section.table["kind"] == "row"].iloc[::-1]
     bars = ax.barh([short(name, 34) for name in rows["cause"]], rows["minutes"], color=BLUE, height=0.6)
-    ax.bar_label(bars, [number(v) for v in rows["minutes"]], padding=4, fontweight="bold")
+    with speaking(review.language):
+        ax.bar_label(bars, [number(v, 1) for v in rows["minutes"]], padding=4, fontweight="bold")
     ax.set_xticks([])
     ax.grid(visible=False)
     ax.spines["bottom"].set_visible(False)

@@ -19,7 +19,7 @@ from rhem_lib.figures import theme
 from rhem_lib.metric.causes import cause_months, concentration
 from rhem_lib.metric.decomposition import last_periods, why_moved
 from rhem_lib.metric.other_definitions import definitions
-from rhem_lib.settings import Target
+from rhem_lib.settings import Settings, Target
 from rhem_lib.simulate.recovery import Recovery
 
 
@@ -142,6 +142,10 @@ def test_bars_hold_the_reviews_numbers():
     assert [bar.get_height() for bar in figures.review_parts(review).patches] == bridge
     causes = review["causes"].table.query("kind == 'row'")["minutes"].tolist()
     assert [bar.get_width() for bar in figures.review_causes(review).patches][::-1] == causes
+    german = make_review(settings=Settings(name="M", language="de"))
+    for draw in (figures.review_parts, figures.review_causes):
+        texts = [text.get_text() for text in draw(german).texts]
+        assert any("," in text for text in texts) and not any("." in text for text in texts)
 
 
 def test_without_numbers_the_axes_say_why(sample_panel):
