@@ -148,8 +148,10 @@ def _section(deck: Deck, review: Review, section: Section, brand: Brand, notes: 
     kind, footnote = section.layout if section.table is not None else "text", section.footnote
     rows = section.table if section.table is not None else pd.DataFrame()
     places = slide(deck, LAYOUT[kind], review, section, brand, notes)
-    for name, head in zip(HEADS.get(LAYOUT[kind], ()), section.charts, strict=False):
+    headed = list(zip(HEADS.get(LAYOUT[kind], ()), section.charts, strict=False))
+    for name, head in headed:
         put(places[name], [head], heads=True, unit=True)
+    alike([places[name] for name, _ in headed])
     write = partial(put, whole=section.title if section.edited else "")
     left, right = section.paragraphs[: section.left], section.paragraphs[section.left :]
     match kind:
@@ -246,15 +248,27 @@ def _quarter(places: dict[str, Any], review: Review, section: Section, rows: pd.
     charts.ranges_chart(places["Chart"], shown, section.charts[0], float(goal["minutes"]))
     for i, text in enumerate(section.paragraphs[:3], 1):
         write(places[f"Box {i}"], [text], heads=True, own_line=True)
+    alike([places[f"Box {i + 1}"] for i in range(len(section.paragraphs[:3]))])
     for i in range(len(section.paragraphs) + 1, 4):
         remove(places[f"Box {i}"])
 
 
 def boxes(places: dict[str, Any], left: Sequence[str], right: Sequence[str], write: Write) -> None:
     """Two texts below two charts, or beside one."""
+    written = []
     for name, texts in (("Left text", left), ("Right text", right)):
         if name in places:
             write(places[name], texts, heads=True) if texts else remove(places[name])
+            written += [places[name]] if texts else []
+    alike(written)
+
+
+def alike(places: Sequence[Any]) -> None:
+    """Give texts beside each other one size, the smallest of theirs."""
+    runs = [run for place in places for line in place.text_frame.paragraphs for run in line.runs]
+    smaller = [run.font.size for run in runs if run.font.size is not None]  # without one: the usual, larger size
+    for run in runs if smaller else []:
+        run.font.size = min(smaller)
 
 
 def remove(place: Any) -> None:

@@ -12,6 +12,7 @@ from pptx import Presentation
 from pptx.enum.shapes import PP_PLACEHOLDER
 from pptx.exc import PythonPptxError
 from pptx.opc.constants import RELATIONSHIP_TYPE
+from pptx.oxml.ns import qn
 from pptx.presentation import Presentation as Deck
 
 from rhem_lib.errors import SettingsError
@@ -37,7 +38,9 @@ KINDS = {  # that a placeholder must have; any kind of text does for the others
 }
 CARD, GROUND = "F3F5F8", "1B2A41"
 LIGHT_BRAND = 3.0  # a colour lighter than this turns muddy when darkened, so the ground stays ours
-TEXT_CONTRAST, GROUND_CONTRAST = 4.5, 9.0
+TEXT_CONTRAST, GROUND_CONTRAST, READABLE = 4.5, 9.0, 3.0
+TEXT_ROLES = ("tx1", "accent1", "accent3", "accent4")
+COLOUR = re.compile(r'<a:(\w+)>\s*<a:(?:srgbClr val|sysClr val="\w+" lastClr)="(\w{6})"')
 MOST_PIXELS, MOST_BYTES = 40_000_000, 300_000_000
 ACTIVE = re.compile(r"vbaProject|vbaData|activeX|/embeddings/.*\.(?!xlsx)|oleObject|ctrlProps", re.IGNORECASE)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -80,7 +83,21 @@ def open_template(brand: Brand) -> Deck:
         )
     if brand.colour != Brand().colour:
         _paint(deck, brand.colour, ground=False)
+    if pale := _pale(deck):
+        raise SettingsError("text in these colours of the template's theme is hardly seen on its pages.",
+                            where=brand.template, examples=pale,
+                            fix=f"Choose colours with a contrast of at least {READABLE:.0f} to the ground of the "
+                            "pages, or leave brand.colour out where it is that one.")  # fmt: skip
     return deck
+
+
+def _pale(deck: Deck) -> list[str]:
+    """Return the colours of text that do not stand out from the ground of the pages."""
+    colours = dict(COLOUR.findall(_theme(deck).blob.decode("utf-8")))
+    roles: Any = deck.slide_master._element.find(qn("p:clrMap"))
+    of = {role: colours.get(roles.get(role), "") for role in ("bg1", *TEXT_ROLES)}
+    return [f"{role} {of[role]} on {of['bg1']}" for role in TEXT_ROLES
+            if of[role] and of["bg1"] and contrast(of[role], of["bg1"]) < READABLE]  # fmt: skip
 
 
 def faces(deck: Deck) -> list[str]:

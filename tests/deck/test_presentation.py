@@ -17,6 +17,7 @@ from lxml import etree
 from PIL import Image
 from pptx import Presentation
 from pptx.enum.dml import MSO_THEME_COLOR
+from pptx.oxml.ns import qn
 from pptx.util import Cm, Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
@@ -388,6 +389,29 @@ def test_a_brand_colour_is_applied_to_a_template_of_ones_own(tmp_path):
             theme = package.read("ppt/theme/theme1.xml").decode()
         accents[name] = re.search(r'<a:accent1><a:srgbClr val="(\w+)"', theme)[1]
     assert accents == {"given": "7A0019", "none": "0B5FA5"}
+
+
+def test_a_template_whose_text_is_hardly_seen_is_an_error(tmp_path):
+    own = own_template(tmp_path / "own.pptx", major="Arial", minor="Arial")
+    write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=own))  # control: as it is
+    deck = Presentation(own)
+    roles = deck.slide_master._element.find(qn("p:clrMap"))
+    roles.set("bg1", "dk1")
+    roles.set("tx1", "lt1")
+    deck.save(own)
+    with pytest.raises(SettingsError, match="hardly seen") as caught:
+        write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=own))
+    assert "accent4 52606D on 1F2933" in str(caught.value) and "tx1" not in str(caught.value)
+
+
+def test_texts_beside_each_other_have_one_size(tmp_path):
+    quarter = REVIEWS["usual"]["quarter"]
+    long = replace(quarter, paragraphs=("One: " + "many words " * 30, "Two: few.", "Three: few."))
+    for section, same in ((long, False), (replace(quarter, paragraphs=("One: a.", "Two: b.", "Three: c.")), True)):
+        path = write(replace(REVIEWS["usual"], sections=(section,)), tmp_path / "d.pptx")
+        boxes = [s for s in Presentation(path).slides[1].shapes if s.name.startswith("Box ")]
+        sizes = {run.font.size for box in boxes for line in box.text_frame.paragraphs for run in line.runs}
+        assert len(boxes) == 3 and len(sizes) == 1 and (sizes == {None}) == same
 
 
 def test_every_text_of_a_deck_has_its_language(tmp_path):
