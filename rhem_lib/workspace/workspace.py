@@ -42,7 +42,8 @@ from rhem_lib.workspace.work_classes import PLACE, TICKET_COLUMNS, LabelledRule,
 
 PREPARED = "prepared.json"  # in a folder of prepared tables, written last
 RELATIONS = ("time_entries", "tickets", "endpoints")
-FILED = ("time_entries", "tickets")  # large: they take less memory as files than as tables
+FILED = ("time_entries", "tickets")  # they may be large
+FEW_ROWS = 20_000  # up to which a table is kept in memory; larger ones take less of it as files
 WORDS = ("type", "category", "subcategory", "board", "source", "priority")  # of tickets, from short lists
 FRAMES = ("clients", "agreements", "quarantine")
 ACCOUNT = ("table", "files", "quarantine", "warnings", "suggestions")
@@ -96,7 +97,9 @@ def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = 
     clients = client_table(cleaned, agreements, settings)
     profiles = tuple({raw.profile.name: raw.profile for raw in raws}.values())
     empty = {name: empty_columns(con, name) for name in FILED}
-    tickets = _filed(con, cleaned.tickets, "tickets", empty["tickets"], scratch)
+    read = cleaned.files.groupby("table")["rows"].sum()
+    small = {table: read.get(table, 0) <= FEW_ROWS for table in FILED}
+    tickets = _filed(con, cleaned.tickets, "tickets", empty["tickets"], scratch, small=small["tickets"])
     classified = _classified(
         cleaned.time_entries,
         _coded(con, tickets, empty["tickets"]),
@@ -105,7 +108,7 @@ def _made(folder: Path, answers: Sequence[Any] | None, given: Settings | None = 
         found.time_entries,
     )
     nothing = [*empty["time_entries"], *(name for name in TICKET_COLUMNS if name in empty["tickets"])]
-    entries = _filed(con, classified, "time_entries", nothing, scratch)
+    entries = _filed(con, classified, "time_entries", nothing, scratch, small=small["time_entries"])
     con.execute("DROP TABLE IF EXISTS people")  # names of technicians
     account = reconcile(replace(cleaned, time_entries=entries, tickets=tickets), clients, settings)
     return Workspace(
@@ -179,20 +182,24 @@ def _filed(
     table: str,
     empty: list[str],
     folder: Path,
+    *,
+    small: bool,
 ) -> duckdb.DuckDBPyRelation:
     """Rows of a table, less empty columns, in a file and read from there; its typed rows are forgotten.
 
-    Dictionaries are kept small: most columns of text hold either the same few values or all different ones.
+    A small table stays in memory, where each question about it takes half as long. Dictionaries are kept small:
+    most columns of text hold either the same few values or all different ones.
     """
     columns = ", ".join(identifier(name) for name in rows.columns if name not in empty)
     path = folder / f"{table}.parquet"
+    kept = f"SELECT {columns} FROM ({rows.sql_query()})"
     with _naming_refusals(folder):
-        con.execute(
-            f"COPY (SELECT {columns} FROM ({rows.sql_query()})) TO {quote(str(path))} "
-            "(FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)"
-        )
+        if small:
+            con.execute(f"CREATE TABLE kept_{table} AS {_with_all_columns(table, kept)}")
+        else:
+            con.execute(f"COPY ({kept}) TO {quote(str(path))} (FORMAT parquet, DICTIONARY_SIZE_LIMIT 4000)")
     drop_typed(con, table)
-    return _read_file(con, table, path)
+    return con.table(f"kept_{table}") if small else _read_file(con, table, path)
 
 
 @contextmanager
@@ -206,11 +213,14 @@ def _naming_refusals(folder: Path) -> Iterator[None]:
 
 def _read_file(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> duckdb.DuckDBPyRelation:
     """Rows of a file that `_filed` wrote, with all columns of their table."""
+    return con.sql(_with_all_columns(table, f"FROM read_parquet({quote_path(path)})"))
+
+
+def _with_all_columns(table: str, rows: str) -> str:
+    """SQL of the rows with the columns of their table that they are without, in its order; codes become text."""
     added = (*TICKET_COLUMNS, "work_class", "rule") if table == "time_entries" else ()
     columns = [*null_columns(table), *(f"NULL::VARCHAR AS {name}" for name in added)]
-    return con.sql(
-        f"SELECT {', '.join(columns)} WHERE false UNION ALL BY NAME FROM read_parquet({quote_path(path)})"
-    )
+    return f"SELECT {', '.join(columns)} WHERE false UNION ALL BY NAME {rows}"
 
 
 def save(work: Workspace, folder: Path, key: str) -> None:
@@ -238,7 +248,7 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         part = folder / f".{name}.{os.getpid()}{PART}"
         if name in frames:
             frames[name].to_parquet(part)
-        elif name in FILED and work.files:
+        elif work.files and (work.files / f"{name}.parquet").is_file():
             shutil.copyfile(work.files / f"{name}.parquet", part)
         else:
             with _naming_refusals(folder):  # a locked connection writes into its own folder
