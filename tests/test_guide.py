@@ -15,7 +15,7 @@ import rhem_lib as rhem
 from rhem_lib.errors import ParameterError
 from rhem_lib.exports import text_tables, typed_tables
 from rhem_lib.runs import help_on
-from rhem_lib.workspace import data_warnings, frames
+from rhem_lib.workspace import data_warnings, day_warnings, frames, list_warnings
 
 GUIDE = ROOT / "docs" / "guide"
 LAST = "## 3."  # from where on the tutorial takes minutes
@@ -34,7 +34,7 @@ def test_every_key_of_settings_is_explained_and_the_page_is_that_of_the_code():
 def codes():
     """Return the codes of all warnings in the code."""
     found = {code for code, _ in data_warnings.REPEATS.values()}
-    for module in (data_warnings, frames):
+    for module in (data_warnings, day_warnings, list_warnings, frames):
         for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
             if isinstance(node, ast.Tuple) and len(node.elts) == 4 and isinstance(node.elts[0], ast.Constant):
                 if not all(isinstance(part, ast.Constant) for part in node.elts):

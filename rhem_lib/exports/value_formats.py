@@ -36,15 +36,17 @@ SHORT = r"^(\d\d)[-/](\d\d)[-/](\d\d)(\D.*)?$"  # either end may be the year
 RECENT = "current_date - INTERVAL 10 YEAR AND current_date + 1"
 # ISO of the parts, and what may stand for /: nobody puts a month and a dot first
 ORDERS = {"month-first": (r"\3-\1-\2 \4", "-"), "day-first": (r"\3-\2-\1 \4", "-.")}
-MONTHS = [  # the first letters in English, German and French, Dutch, and Swedish; jui is told by its fourth
+MONTHS = [  # the first letters in English, German and French, Dutch, Swedish, Spanish, Italian and Portuguese
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     "", "fév", "mär", "avr", "mai", "", "", "aoû", "", "okt", "", "dez",
     "", "", "mrt", "", "mei", "", "", "", "", "", "", "déc",
     "", "", "", "", "maj", "", "", "", "", "", "", "",
+    "ene", "", "", "abr", "mag", "giu", "lug", "ago", "set", "ott", "", "dic",
+    "gen", "fev", "", "", "", "", "", "", "", "out", "", "des",
 ]  # fmt: skip
 NAMED = {  # a date with the name of its month -> month/day/year
-    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-zäéû]{{3}})[a-zéû]*[-/., ]+(\d{{4}}|\d\d)\b": r"\2/\1/\3",
-    rf"{WEEKDAY}([A-Za-zäéû]{{3}})[a-zéû]*\.? (\d\d?),? (\d{{4}}|\d\d)\b": r"\1/\2/\3",
+    rf"{WEEKDAY}(\d\d?)[-/ .]+([A-Za-zäéû]{{3}})[a-zçéû]*[-/., ]+(\d{{4}}|\d\d)\b": r"\2/\1/\3",
+    rf"{WEEKDAY}([A-Za-zäéû]{{3}})[a-zçéû]*\.? (\d\d?),? (\d{{4}}|\d\d)\b": r"\1/\2/\3",
 }
 ZONE = r":\d\d(\.\d+)? ?(UTC|GMT|[+-]\d\d(:?\d\d)?)$"  # after a clock; Z alone is read by the engine
 NO_YEAR = "TIMESTAMP '1000-01-01'"
@@ -58,6 +60,7 @@ WORDS = {  # units of a duration, as English, German, French, Spanish and Dutch 
 }
 UNIT_CLOCKS = {"h": 1.0, "m": 1 / 60}  # hours in the first part of `1:30 h`, `18:25 min`
 DOTNET = r"^/Date\((-?\d+)([+-]\d\d\d\d)?\)/$"  # as Windows PowerShell and .NET write an instant in JSON
+NEGATIVE = r"^\((.*)\)$|^\x{2212}(.*)$|^([^-]*)-$"  # (1.5), a typographic minus, 1.5-
 Files = tuple[int, ...]  # numbers of files; none stands for all of a table
 Connection = duckdb.DuckDBPyConnection
 
@@ -288,7 +291,7 @@ def _date_way(text: str, family: str) -> str:
     if family in ORDERS:  # a spreadsheet has dates beside text
         return f"coalesce({_slashed(text, *ORDERS[family])}, {_date_way(text, 'iso')})"
     if family == "named-month":
-        text = f"regexp_replace({text}, '(?i)jui([ln])', 'ju\\1')"
+        text = f"regexp_replace(regexp_replace({text}, '(?i) del? ', ' ', 'g'), '(?i)jui([ln])', 'ju\\1')"
         for written, slashed in NAMED.items():
             text = f"regexp_replace({text}, '{written}', '{slashed}')"
         number = f"(list_position({MONTHS}, lower({text}[:3])) - 1) % 12 + 1"
@@ -319,7 +322,7 @@ def number_ways(text: str, decimal: str = "") -> dict[str, str]:
     """Return the SQL of each way to read a number; only the one of the decimal sign that the user gave."""
     plain = _double(text)
     bare = f"regexp_replace({text}, '{BLANK}+$', '')"
-    signed = f"regexp_replace({bare}, '^\\((.*)\\)$', '-\\1')"
+    signed = f"regexp_replace({bare}, '{NEGATIVE}', '-\\1\\2\\3')"
     grouped = {sign: _grouped(signed, sign, group) for sign, group in ((".", ","), (",", "."))}
     if decimal:
         return {decimal: grouped[decimal]}
@@ -401,7 +404,7 @@ def has_numbers(con: Connection, column: Column) -> bool:
 
 def _simple(text: str) -> str:
     """SQL test for a cell that is a plain number."""
-    return f"regexp_matches({text}, '^[(-]?([\\d.,]|{BLANK}|{APOSTROPHE})+\\)?$')"
+    return f"regexp_matches({text}, '^[(\\x{{2212}}-]?([\\d.,]|{BLANK}|{APOSTROPHE})+[)-]?$')"
 
 
 def _clock(text: str) -> str:

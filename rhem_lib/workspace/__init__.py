@@ -1,6 +1,6 @@
 """Canonical tables -> classified entries, with the account that reconciles to the last entry."""
 
-from rhem_lib.workspace.data_warnings import COLLAPSE
+from rhem_lib.workspace.day_warnings import COLLAPSE
 from rhem_lib.workspace.frames import Workspace, alongside, from_frames, kept, spark_state, to_pandas
 from rhem_lib.workspace.months import first_days, month_number
 from rhem_lib.workspace.reconciliation import Account

@@ -11,6 +11,7 @@ from rhem_lib.errors import first_of, leave_out, say, toml_text
 from rhem_lib.exports import Cleaned
 from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
+from rhem_lib.workspace.day_warnings import day_warnings
 from rhem_lib.workspace.list_warnings import list_warnings
 from rhem_lib.workspace.months import month_name
 from rhem_lib.workspace.parts import LEFT, MONTH, SUPPORT, lost_parts, other_units, part_rows
@@ -18,8 +19,6 @@ from rhem_lib.workspace.time_sources import USUAL_ENTRIES, uncovered_months
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
 SHOWN = 3  # names in a warning about many clients
-COLLAPSE = 0.3  # of the usual count
-WEEK, WEEKLY = 5, 10  # working days without an entry, and how many are usual in them, to be named
 ROUNDED, LATE, LATE_DAYS, LONG_ENTRY_HOURS = 0.8, 0.05, 14, 8.0
 REPEATS = {
     "shared": (
@@ -50,11 +49,11 @@ REPEATS = {
 }
 GONE = dt.timedelta(days=45)  # without list and time, while others have both
 REPEATED = ("duplicate", "superseded", "deleted-entry", "deleted-ticket")  # reasons of which a file may be full
-NEW_SHARE, NEW_ROWS, BY_CHANCE = 0.1, 5, 0.01  # of a value since it begins; chance of none before, by its share
+NEW_SHARE, NEW_ROWS, BY_CHANCE = 0.05, 5, 0.01  # of a value since it begins; chance of none before, by its share
 PAGE = 500  # exports cut off by a page limit have round row counts
 NOTHING = ("nan", "nat", "none", "null", "(blank)", "(leer)", "undefined", "n/a", "na", "-", "--", "?")
 PAGES = (25, 30, 50, 100, 200, 250)  # the same of interfaces
-UNREAD = ("unreadable-date", "unreadable-hours", "impossible-date", "impossible-hours")
+UNREAD = ("no-date", "unreadable-date", "unreadable-hours", "impossible-date", "impossible-hours")
 MANY = 0.1  # of the rows of a file, from which on such a reason is named
 NAMELESS = 1 / 3  # the same of rows without a client: internal time has none
 FILLED = {"time_entries": ("ticket_id", "work_type", "technician"), "tickets": ("type", "category", "board")}
@@ -103,8 +102,12 @@ def warnings(facts: Cleaned, clients: pd.DataFrame, known: ByClient, settings: S
     """Return reasons for doubt, by client and month where they apply: code, text, client, month."""
     files = facts.files
     found = [*_file_warnings(facts, settings), *_client_warnings(clients, known)]
-    found += [*_name_warnings(clients, known), *_kind_warnings(clients, known, settings)]
-    volume = [*_volume_warnings(facts), *_missing_parts(facts, clients)]
+    found += [
+        *_billing_warnings(facts),
+        *_name_warnings(clients, known),
+        *_kind_warnings(clients, known, settings),
+    ]
+    volume = [*day_warnings(facts), *_missing_parts(facts, clients)]
     named = {month for *_, month in volume}
     parts, kinds = part_rows(facts.time_entries), _kinds_of_work(facts.time_entries)
     if len(kinds):
@@ -193,7 +196,7 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
     """Tables of a file that were lost, whole or as unreadable in part; one that repeats other files is not."""
-    aside = dict([*quarantine.groupby(["source_file", "table"])])
+    aside, few = dict([*quarantine.groupby(["source_file", "table"])]), []
     for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
         if (own := aside.get((path, table))) is None:
             continue
@@ -202,6 +205,7 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
         lost = lost if whole or nameless >= NAMELESS * rows else lost[lost.isin(UNREAD)]
         most = lost.mode().min()
         if not len(lost) or len(lost) < MANY * rows or most in REPEATED:
+            few.append(own.loc[lost.index])
             continue
         could = "none of its {} could" if whole else f"{len(lost):,} of its {{}} could not"
         what = f"{rows:,} row{'s' * (rows != 1)} of {table}"
@@ -216,6 +220,12 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
             yield "none-kept", text, "", ""
         else:
             yield "many-lost", text, "", ""
+    lost = pd.concat([quarantine.head(0), *few])
+    for (table, reason), rows in lost[lost["reason"].isin(UNREAD)].groupby(["table", "reason"]):
+        where = first_of(sorted(rows["source_file"].unique()), 1)
+        worth = f" ({rows['hours'].sum():,.1f} hours)" if rows["hours"].any() else ""
+        text = f"{where}: {len(rows):,} rows of {table}{worth} could not be used: {reason}, such as "
+        yield "few-lost", f"{text}'{rows['value'].iloc[0]}' in row {rows['source_row'].iloc[0]}.", "", ""
 
 
 def _emptied_columns(facts: Cleaned) -> Iterator[Warning_]:
@@ -305,6 +315,28 @@ def _name_warnings(clients: pd.DataFrame, known: ByClient) -> Iterator[Warning_]
         names = [*group["client"][:SHOWN], f"{len(group) - SHOWN:,} more"][: len(group)]
         text = f"{len(group):,} client{'s' * (len(group) > 1)} ({', '.join(names)}): onboarding date {what}."
         yield "onboarding-date", text, names[0] if len(group) == 1 else "", ""
+
+
+def _billing_warnings(facts: Cleaned) -> Iterator[Warning_]:
+    """Clients that pay in two ways at one time, by their agreements or beside clients.csv."""
+    terms, listed = facts.agreements.df(), facts.clients.df()
+    if terms.empty:
+        return
+    pairs = terms.merge(terms, on="client", suffixes=("", "_other"))
+    pairs = pairs[(pairs["billing"] < pairs["billing_other"])]
+    far = pd.Timestamp("2200-01-01")
+    both = (pairs["start"] <= pairs["end_other"].fillna(far)) & (pairs["start_other"] <= pairs["end"].fillna(far))
+    if len(names := sorted(pairs["client"][both].unique())):
+        text = (
+            f"{len(names):,} clients ({first_of(names, SHOWN)}) have agreements of two billing models at one time:"
+        )
+        yield "two-billings", f"{text} of each month, the one of most of its days counts.", "", ""
+    listed = listed[listed["client"].isin(terms["client"])] if "billing" in listed else listed.head(0)
+    for client, rows in listed.dropna(subset="billing").groupby("client") if len(listed) else ():
+        own = sorted({*terms.loc[terms["client"] == client, "billing"]})
+        if not {*rows["billing"]} & {*own}:
+            text = f"{client} is {rows['billing'].iloc[0]} in clients.csv and {first_of(own)} by its agreements: "
+            yield "two-billings", f"{text}these count.", str(client), ""
 
 
 def _idle_settings(facts: Cleaned, settings: Settings) -> Iterator[Warning_]:
@@ -403,25 +435,6 @@ def _kind_warnings(clients: pd.DataFrame, known: ByClient, settings: Settings) -
             yield "no-endpoints", text, client, ""
 
 
-def _volume_warnings(facts: Cleaned) -> Iterator[Warning_]:
-    """Months with far fewer entries or tickets than those before: cut exports and gaps."""
-    sources = {"time entries": (facts.time_entries, "worked_on"), "tickets": (facts.tickets, "opened_at")}
-    for noun, (table, day) in sources.items():
-        rows = table.filter(f"{day} IS NOT NULL").project(f"date_trunc('day', {day}) AS day")
-        days = rows.aggregate("day, count(*) AS n").df().set_index("day")["n"].astype(float)
-        counts = days.groupby(days.index.strftime("%Y-%m")).sum()
-        if len(counts) < 2:
-            continue
-        span = pd.period_range(counts.index[0], counts.index[-1], freq="M").astype(str)
-        counts = counts.reindex(span, fill_value=0)
-        usual = counts.rolling(6, min_periods=2).median().shift(1)
-        for month in counts.index[(usual >= USUAL_ENTRIES) & (counts < COLLAPSE * usual)]:
-            text = f"{month} holds {counts[month]:,.0f} {noun} where {usual[month]:,.0f} are usual"
-            yield "coverage", f"{text}: an export cut off is not an improvement.", "", month
-        if noun == "time entries":
-            yield from _holes(days)
-
-
 def _lost_parts(
     parts: dict[str, pd.DataFrame], kinds: pd.DataFrame, clients: pd.DataFrame, known: ByClient
 ) -> Iterator[Warning_]:
@@ -466,22 +479,6 @@ def _missing_parts(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:
         yield "coverage", text, names[0] if len(names) == 1 else "", months[0]
 
 
-def _holes(days: pd.Series) -> Iterator[Warning_]:
-    """Weeks without any entry, on days of the week that mostly have some, in a month that has entries."""
-    days = days.reindex(pd.date_range(days.index.min(), days.index.max()), fill_value=0.0)
-    worked = days[(days > 0).groupby(days.index.day_of_week).transform("mean") > 1 / 2]
-    usual = worked.where(worked > 0).rolling(10, min_periods=1).median()
-    least = usual.ffill().clip(upper=usual[::-1].rolling(10, min_periods=1).median()[::-1].bfill())
-    for _, hole in worked[worked == 0].groupby((worked > 0).cumsum()):
-        first, last = hole.index[0], hole.index[-1]
-        if len(hole) >= WEEK and least[hole.index].sum() >= WEEKLY and (last - first).days < 28:
-            text = (
-                f"no file holds time entries from {first:%Y-%m-%d} to {last:%Y-%m-%d}, where {least[first]:,.0f} "
-            )
-            text += "a day are usual: an export cut off is not an improvement."
-            yield "coverage", text, "", f"{first:%Y-%m}"
-
-
 def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """How time is written down: rounded, late, on tickets that are not there, in another unit."""
     rows, rounded, late, dated, median = facts.time_entries.aggregate(
@@ -507,7 +504,7 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
 def _other_units(parts: dict[str, pd.DataFrame]) -> Iterator[Warning_]:
     """Parts whose entries are so much longer or shorter than usual that their hours may be of another unit."""
     for part, rows in (parts | {"month": parts["client"]}).items():
-        if part == "source":
+        if part == "source" or (part != "month" and rows["value"].nunique() < 2):
             continue
         for value, mean, clock, usual in other_units(rows, part).itertuples():
             name = month_name(value) if part == "month" else value

@@ -27,8 +27,9 @@ def list_warnings(endpoints: Relation, files: pd.DataFrame, settings: Settings) 
         yield from _parted_lists(endpoints, files)
     lists = lists.dropna(subset="n")
     lists = lists.merge(source_of_files(lists[["source_file", "month"]].drop_duplicates()), on="source_file")
-    yield from _odd_lists(lists)
-    yield from _copied_lists(lists[lists["named"]])
+    if lists["day"].nunique() > 1:
+        yield from _odd_lists(lists)
+        yield from _copied_lists(lists[lists["named"]])
     yield from _cut_lists(lists, settings)
 
 

@@ -55,7 +55,7 @@ def lost_parts(
     before, after : int
         Months before the first and after the last one with entries that count as well.
     """
-    if rows["value"].isna().all():
+    if rows["n"].sum() < 3 * USUAL_ENTRIES or rows["value"].nunique() < 2:
         return
     table = rows.pivot_table(index="month", columns="value", values="n", aggfunc="sum")
     table = table.reindex(range(table.index[0], table.index[-1] + 1)).fillna(0)
@@ -79,6 +79,7 @@ def other_units(rows: pd.DataFrame, part: str) -> pd.DataFrame:
     1.30 is an hour and a half, and do elsewhere.
     """
     counts = ["worked", "hours", "odd", "late"]
+    rows = rows if rows["worked"].sum() > ENOUGH else rows.head(0)
     sums = rows.groupby("month" if part == "month" else "value")[counts].sum()
     clock = (sums["odd"] >= ODD_HOURS) & (sums["late"] == 0) & (sums["late"].sum() > 0)
     sums = sums.assign(mean=sums["hours"] / sums["worked"], clock=clock).sort_values("mean")
