@@ -503,7 +503,7 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
 
 def _other_units(parts: dict[str, pd.DataFrame]) -> Iterator[Warning_]:
     """Parts whose entries are so much longer or shorter than usual that their hours may be of another unit."""
-    for part, rows in (parts | {"month": parts["client"]}).items():
+    for part, rows in (parts | {"month": parts["technician"]}).items():
         if part == "source" or (part != "month" and rows["value"].nunique() < 2):
             continue
         for value, mean, clock, usual in other_units(rows, part).itertuples():

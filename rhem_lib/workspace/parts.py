@@ -13,9 +13,10 @@ from rhem_lib.workspace.time_sources import USUAL_ENTRIES
 PARTS = ("client", "technician", "source_file")
 MONTH = "12 * year(worked_on) + month(worked_on) - 1 AS month"
 SUPPORT = "work_class IN ('reactive', 'unclassified')"  # leave and projects are days
-CENTS = "round(100 * (abs(hours) % 1))"
-ODD = f"count(*) FILTER (abs(hours) > 1 AND {CENTS} NOT IN (0, 50)) AS odd"
-LATE = f"count(*) FILTER ({CENTS} >= 60) AS late"
+CENTS = "round(abs(hours) * 100)::INTEGER"
+CLOCK = (
+    f"count(*) FILTER ({CENTS} > 100 AND {CENTS} % 50 <> 0) AS odd, count(*) FILTER ({CENTS} % 100 >= 60) AS late"
+)
 ODD_HOURS = 12  # such as 1.20, of which in decimals some would end in .60 or more
 FEW = 0.1  # of the usual entries, under which a month has hardly any
 LEFT = 3  # months next to its own in which a part may be missed
@@ -35,7 +36,10 @@ class Lost(NamedTuple):
 def part_rows(entries: duckdb.DuckDBPyRelation) -> dict[str, pd.DataFrame]:
     """Return entries and hours of support by month and each value (`value`) of each of `PARTS`."""
     sums = f"count(*) AS n, count(*) FILTER ({SUPPORT}) AS worked, sum(hours) FILTER ({SUPPORT}) AS hours"
-    found = {part: entries.aggregate(f"{part} AS value, {MONTH}, {sums}, {ODD}, {LATE}").df() for part in PARTS}
+    found = {}
+    for part in PARTS:
+        clock = CLOCK if part == "technician" else "0 AS odd, 0 AS late"  # people write so, one by one
+        found[part] = entries.aggregate(f"{part} AS value, {MONTH}, {sums}, {clock}").df()
     files = found["source_file"].rename(columns={"value": "source_file"})
     sources = source_of_files(files[["source_file", "month"]]).set_index("source_file")["source"]
     return found | {"source": files.assign(value=files["source_file"].map(sources))}
