@@ -29,7 +29,7 @@ class Fit:
     clients: pd.DataFrame
     usable: bool = True
     target: Target = field(default_factory=Target)
-    gate: str = "enough clients"
+    gate: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(declines=True))
     calendar: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(verdict="unknown"))
     population: pd.DataFrame = field(default_factory=pd.DataFrame)
     fades: bool = False

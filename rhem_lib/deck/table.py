@@ -18,7 +18,7 @@ LARGEST, SMALLEST, SECOND = 16, 10, 2  # points; how much smaller the second lin
 WRAPPED = 14  # points, down to which smaller text that does not wrap is better
 PADDING = Pt(5)  # on each side of a cell but the left of the first, which meets the other left edges
 NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
-MOST_LINES = 3  # per cell at the smallest size; longer text is cut
+MOST_LINES, ANY_LINES = 3, 999  # per cell; longer text is cut at the smallest size alone
 Cell = tuple[str, str]  # text, and a second line in grey
 Face = tuple[str, str, bool]  # and whether the text is bold
 MARKS = {"●": "accent1", "▲": "accent3", "○": "tx1"}  # colours of states
@@ -138,7 +138,9 @@ def _fit(cells: Sequence[Sequence[Face]], width: float, height: float) -> tuple[
             return size, widths
     for size in map(float, range(LARGEST, SMALLEST - 1, -1)):
         widths = _widths(cells, width, size)
-        if sum(_needed(cells, widths, size, MOST_LINES)) <= height and not _breaks_a_word(cells, widths, size):
+        needed = _needed(cells, widths, size, MOST_LINES)
+        whole = needed == _needed(cells, widths, size, ANY_LINES)
+        if whole and sum(needed) <= height and not _breaks_a_word(cells, widths, size):
             break
     return size, widths
 

@@ -369,7 +369,7 @@ def gather(
         ahead=ahead,
         goal_path=_goal_path(fits.fit, client, goal, float(age.max())),
         follows=_follows(fits.fit, client),
-        by_age=fits.fit.usable and fits.fit.calendar.verdict in ("none", "drift") and not fits.fit.fades,
+        by_age=_by_age(fits.fit),
         left=left,
         entries=entries[entries["worked_on"] >= start],
         causes=_causes(entries, served, start),
@@ -527,6 +527,11 @@ def _pooled(draws: np.ndarray | None, weight: np.ndarray) -> Range:
 def _follows(fit: DecayFit, client: str) -> str:
     """Return what the client's path does."""
     return str(fit.clients["follows"].get(client, "too-early")) if fit.usable else "too-early"
+
+
+def _by_age(fit: DecayFit) -> bool:
+    """Whether over all clients there is a fall, and it comes with age: not with the calendar or the recording."""
+    return fit.usable and fit.gate.declines and fit.calendar.verdict in ("none", "drift") and not fit.fades
 
 
 def _goal_path(fit: DecayFit, client: str, month: int, age: float) -> Range:

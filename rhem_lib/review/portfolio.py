@@ -486,9 +486,10 @@ def data(b: PortfolioFacts) -> Section:
     share = hours / hours.sum() if hours.sum() else hours * np.nan
     boxes = [
         t("Not classified: {share} of the quarter's hours.", share=float(share["unclassified"])),
-        t("Set aside: {n} entries of all data, impossible or without a client. Sums and copies of rows are no "
-          "work.", n=number(b.aside)),
-    ]  # fmt: skip
+    ]
+    if b.aside:
+        boxes.append(t("Set aside: {n} entries of all data, impossible or without a client. Sums and copies of "
+                       "rows are no work.", n=number(b.aside)))  # fmt: skip
     if b.inferred:
         boxes.append(count(b.inferred, "Start of service: inferred for {n} client.",
                            "Start of service: inferred for {n} clients."))  # fmt: skip

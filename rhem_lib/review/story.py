@@ -341,7 +341,8 @@ def _nothing_to_do(f: Facts, notes: str) -> Section:
     high = len(claims.outside(f)[1]) or f.beyond_target.more or (f.change and f.change.more)
     title = t("We propose no action: no cause stands out that one could lower") if high else t(
         "No action is needed: nothing is above its usual level")  # fmt: skip
-    title = title if usual else t("It is too early to propose an action: no level is usual yet")
+    title = title if usual else t(
+        "It is too early to propose an action: there are no earlier months to compare with")  # fmt: skip
     return Section("next", title, (claims.outlook(f), claims.goal(f)), table, notes, "plan", heads=heads)
 
 

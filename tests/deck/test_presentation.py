@@ -462,6 +462,8 @@ def test_a_long_name_does_not_make_all_rows_small():
     heads = [("Client", "", True), ("Minutes before", "", True), ("Direction", "", True)]
     rows = [[("A name of many words " * 5, "", False), ("20.2", "", False), ("level", "", False)]] * 6
     assert table._fit([heads, *rows], Cm(20), Cm(12.6))[0] >= 14
+    rows[0][0] = ("A name of many words " * 12, "", False)  # in three lines of 14 points it would be cut
+    assert table._fit([heads, *rows], Cm(20), Cm(12.6))[0] < 14
 
 
 def test_a_table_is_a_little_smaller_where_no_cell_then_wraps():

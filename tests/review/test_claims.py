@@ -631,7 +631,7 @@ def test_savings_together_are_no_surer_than_their_parts():
 
 def test_a_first_quarter_is_compared_with_nothing():
     section = make_review(make_panel(months=3, endpoints=9.0))["next"]
-    assert section.title == "It is too early to propose an action: no level is usual yet"
+    assert section.title == "It is too early to propose an action: there are no earlier months to compare with"
     assert "more than usual" not in " ".join(section.table["found"])
     later = make_review(steady(4.0, endpoints=9.0))["next"]
     assert "took 5 minutes a week more than usual" in " ".join(later.table["found"])
@@ -663,3 +663,12 @@ def test_months_with_the_same_remarks_share_a_paragraph():
                          "flags": ["", "partial-month outside-hours"]})  # fmt: skip
     (said,) = appendix._remarks(rows)
     assert said.startswith("February: ") and "part of the month" in said and "not counted" in said
+
+
+@pytest.mark.parametrize(("verdict", "declines", "by_age"),
+                         [("none", True, True), ("none", False, False), ("open", True, False)])  # fmt: skip
+def test_a_fall_comes_with_age_only_where_all_clients_fall(verdict, declines, by_age):
+    known = {"calendar": SimpleNamespace(verdict=verdict), "gate": SimpleNamespace(declines=declines)}
+    f = make_facts(with_level(make_panel(), 15.0), replace(make_fit(), **known))
+    assert ("comes with the months of our work" in claims.fell(f)) == by_age
+    assert claims.fell(f).startswith("It fell from")
