@@ -413,6 +413,30 @@ INPUTS = [
     ),
     Input(
         4,
+        "months in Spanish, Italian and Portuguese",
+        {
+            "es.csv": days("4 de mayo de 2026", "1 dic. 2025", "3 ene 2026"),
+            "it.csv": days("4 maggio 2026", "1 giu 2026", "2 ott 2025", "9 luglio 2026").replace("\n", "\ni"),
+            "pt.csv": days("4 de março de 2026", "2 out 2025", "7 fev 2026").replace("\n", "\np"),
+        },
+        {
+            "kept": dict.fromkeys(("Nord 2025-12", "Nord 2026-01", "Nord 2026-02", "Nord 2026-03"), 1)
+            | dict.fromkeys(("Nord 2026-06", "Nord 2026-07"), 1)
+            | {"Nord 2025-10": 2, "Nord 2026-05": 2}
+        },
+    ),
+    Input(
+        4,
+        "hours below zero in three ways, and a sign that is none",
+        {
+            "t.csv": days(*["2026-05-04"] * 6)
+            .replace(",1", ",{}")
+            .format("6", "\u22121", "0.50-", "(0.25)", "2026-1", "n/a")
+        },
+        {"kept": {"Nord 2026-05": 4.25}, "warned": "2 of its 6 rows of time_entries could not be used"},
+    ),
+    Input(
+        4,
         "months in German",
         {"t.csv": days("4. Mai 2026", "14. März 2026", "1. Dez. 2025", mark=";")},
         {"kept": {"Nord 2025-12": 1, "Nord 2026-03": 1, "Nord 2026-05": 1}},
