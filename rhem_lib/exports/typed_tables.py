@@ -58,7 +58,7 @@ CHANGED_WAYS = ("iso", "serial")  # before the ways of the profile; then seconds
 NEAREST = "date_trunc('day', {0} + INTERVAL 12 HOUR)::TIMESTAMP"  # the midnight next to a clock
 EVENING = 13  # hour from which on a clock may be midnight of the next day
 FEW_CELLS, OWN_CELLS = 3, 8  # from which on a pattern of all cells, or of those of one file of many, is no chance
-LONG_CELLS = 20  # the same of cells of more than an hour that never end in .60 or more
+LONG_CELLS = 12  # the same of different values of more than an hour that never end in .60 or more
 BARE_DAY = "date_trunc('day', {0})::TIMESTAMP"
 UNITS = 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'
 # 'fixed-fee + block-hours' and 'managed (hourly overage)' are neither of the two; 'time and material' is one
@@ -254,11 +254,11 @@ def _check_fractions(con: Connection, column: Column) -> None:
     value = f"(SELECT file, try_cast(replace({column.text}, ',', '.') AS DOUBLE) AS v FROM {column.relation})"
     cents = f"(SELECT *, round(100 * (abs(v) % 1), 3) AS cents FROM {value} WHERE v <> 0)"
     tests = [f"abs(v * {n} - round(v * {n})) < 0.002" for n in (1440, 120)]
-    tests += ["abs(v) < 1", "cents IN (0, 15, 30, 45)", "cents IN (15, 45)", "abs(v) > 1 AND cents % 50 <> 0"]
-    tests.append("cents < 60 AND cents = round(cents)")
+    tests += ["abs(v) < 1", "cents IN (0, 15, 30, 45)", "cents IN (15, 45)", "cents < 60 AND cents = round(cents)"]
     counts = ", ".join(f"count(*) FILTER ({test})" for test in ["true", *tests])
+    counts += ", count(DISTINCT v) FILTER (abs(v) > 1 AND cents % 50 <> 0)"
     days, clocks = [], []
-    for file, (n, of_days, of_hours, short, ended, quarters, long, below) in _by_each(con, counts, cents):
+    for file, (n, of_days, of_hours, short, ended, quarters, below, long) in _by_each(con, counts, cents):
         if n >= FEW_CELLS and 2 * short > n and of_days == n and of_hours < n / 2:
             days.append(file)
         few = OWN_CELLS if file else FEW_CELLS

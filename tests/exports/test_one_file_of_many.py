@@ -91,8 +91,11 @@ def test_files_that_are_written_alike_are_asked_about_at_once(workspace):
     assert rhem.load(workspace(files, f'name = "T"\n{lines}\n')).time_entries.df()["hours"].sum() == 1.5
 
 
+CLOCKED = "1.24 1.35 0.36 2.05 0.48 1.01 1.07 1.12 1.18 2.21 2.32 2.43 1.55 1.52 1.09"
+
+
 @pytest.mark.parametrize(
-    ("written", "asked"), [("1.24 1.35 0.36 2.05 0.48", True), ("1.24 1.35 0.36 2.05 0.6", False)]
+    ("written", "asked"), [(CLOCKED, True), (CLOCKED.replace("0.48", "0.6"), False), ("2.05", False)]
 )
 def test_hours_that_never_end_in_sixty_or_more_are_asked_about(workspace, written, asked):
     files = {"time.csv": month([*FEB, *MAR], iso, written.split())}
@@ -100,4 +103,4 @@ def test_hours_that_never_end_in_sixty_or_more_are_asked_about(workspace, writte
         with pytest.raises(InputError, match=r"never in \.60 or more"):
             rhem.load(workspace(files))
     else:
-        assert rhem.load(workspace(files)).time_entries.df()["hours"].max() == 2.05
+        assert rhem.load(workspace(files)).time_entries.df()["hours"].max() < 2.5
