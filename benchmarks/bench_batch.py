@@ -105,9 +105,9 @@ def main():
                 continue
             seconds, processor, peaks = timed(way, some, target, workers)
             each[name, workers] = seconds / len(some), processor / len(some)
-            told = f"{seconds / len(some):.2f} s each, {processor / len(some):.2f} s of processors"
+            wording = f"{seconds / len(some):.2f} s each, {processor / len(some):.2f} s of processors"
             third = ", ".join(f"{peak:.0f}" for peak in peaks)
-            print(f"{name}, workers {workers}: {len(some)} notebooks in {seconds:.1f} s, {told}")
+            print(f"{name}, workers {workers}: {len(some)} notebooks in {seconds:.1f} s, {wording}")
             print(f"  MB at most in each third: {third}; load average {os.getloadavg()[0]:.1f}", flush=True)
     for workers in given.workers if given.plain else ():
         for against in given.workers:

@@ -60,7 +60,7 @@ def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix)
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "wording"),
     [
         (["check", "nowhere"], "rhem: nowhere: there is no rhem.toml here"),
         (["review", "data/sample", "--quarter", "Q2"], "--quarter: 'Q2' is not a quarter. Write it like 2026Q2."),
@@ -70,14 +70,14 @@ def test_measure_writes_the_panel(sample_folder, sample_panel, tmp_path, suffix)
         (["profiles", "nowhere"], "'nowhere' does not exist"),
     ],
 )
-def test_what_the_user_can_mend_is_one_message_and_exit_code_2(args, said, monkeypatch, tmp_path, capsys):
+def test_what_the_user_can_mend_is_one_message_and_exit_code_2(args, wording, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["rhem", *args])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
     shown = capsys.readouterr().err
-    assert said in shown
+    assert wording in shown
     assert "Traceback" not in shown
     assert list(tmp_path.iterdir()) == []
 

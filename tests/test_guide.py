@@ -25,9 +25,9 @@ def test_every_key_of_settings_is_explained_and_the_page_is_that_of_the_code():
     keys = {path for path, _ in make_guide.keys()}
     assert {path[0] for path in keys} == set(make_guide.TEXTS) - {""}
     assert all(make_guide.text_of(path) for path in keys)
-    told = {(top, *key.split(".")) for top, table in make_guide.TEXTS.items() if isinstance(table, dict)
+    wording = {(top, *key.split(".")) for top, table in make_guide.TEXTS.items() if isinstance(table, dict)
             for key in table if key}  # fmt: skip
-    assert told <= keys, "a text is of no key"
+    assert wording <= keys, "a text is of no key"
     assert (GUIDE / "reference/settings.md").read_text() == make_guide.settings_page(), "make guide"
 
 

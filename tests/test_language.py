@@ -46,11 +46,11 @@ def test_every_message_of_the_code_is_translated_and_none_is_left_over(path, in_
     there = catalogue(path)
     assert set(there) == set(in_code), "run `make messages` and translate what is new"
     for key, message in there.items():
-        said = message.string if isinstance(message.string, tuple) else (message.string,)
+        wording = message.string if isinstance(message.string, tuple) else (message.string,)
         asked = key if isinstance(key, tuple) else (key,)
-        assert all(said), key
+        assert all(wording), key
         assert not message.fuzzy, key
-        assert {fields(text) for text in said} == {fields(text) for text in asked}, key
+        assert {fields(text) for text in wording} == {fields(text) for text in asked}, key
 
 
 def test_no_message_hides_in_a_formatted_string():
@@ -81,10 +81,10 @@ def test_a_german_review_says_nothing_in_english(in_code):
     english = {text for text in english if len(text.split()) >= 3}
     assert len(english) > 100
     review = make_review(settings=Settings(name="Northwind IT", language="de"))
-    said = [text for s in review.sections for text in (s.title, *s.paragraphs, s.notes)]
+    wording = [text for s in review.sections for text in (s.title, *s.paragraphs, s.notes)]
     assert review.noun == "Support"
     assert "je Computer und Monat" in review.text
-    assert not [text for text in said if any(text.startswith(start) for start in english)]
+    assert not [text for text in wording if any(text.startswith(start) for start in english)]
 
 
 def test_a_german_review_has_the_numbers_of_the_english_one():

@@ -26,7 +26,7 @@ def test_a_name_is_enough_and_the_defaults_are_those_of_the_claim(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "wording"),
     [
         ('name = "A"\n[targets]\nstrat_h = 1', "'targets.strat_h' is not a setting. Did you mean 'start_h'?"),
         ('name = "A"\n[clients."Foo"]\nalias = ["x"]', "Did you mean 'aliases'?"),
@@ -41,15 +41,15 @@ def test_a_name_is_enough_and_the_defaults_are_those_of_the_claim(tmp_path):
         ),
     ],
 )
-def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, said):
+def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, wording):
     with pytest.raises(SettingsError) as raised:
         settings_of(tmp_path, text)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
     assert "rhem.toml" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "wording"),
     [
         (
             '[clients.A]\naliases = ["X"]\n[clients.B]\naliases = ["x "]',
@@ -64,10 +64,10 @@ def test_errors_name_the_key_and_the_nearest_known_one(tmp_path, text, said):
         ('catch_all = ["Z"]\n[clients.A]\naliases = ["Z"]', "an alias of client 'A' and in catch_all"),
     ],
 )
-def test_one_name_is_not_two_clients(tmp_path, text, said):
+def test_one_name_is_not_two_clients(tmp_path, text, wording):
     with pytest.raises(SettingsError) as raised:
         check_aliases(settings_of(tmp_path, f'name = "A"\n{text}\n'))
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
     assert "rhem.toml" in str(raised.value)
 
 
@@ -139,7 +139,7 @@ def test_what_a_message_says_to_add_settles_it_when_it_is_pasted(workspace, file
     (folder / "profiles" / "u.toml").write_text(unit + columns)
     asked = settled(folder)
     assert len(asked) == len(questions)
-    assert all(part in said for part, said in zip(questions, asked, strict=True))
+    assert all(part in wording for part, wording in zip(questions, asked, strict=True))
 
 
 def test_any_text_is_written_as_toml_that_reads_back():

@@ -123,7 +123,7 @@ def test_too_few_clients_is_too_early_and_says_what_is_missing(panel):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
+    ("low", "high", "wording"),
     [
         (0.5, np.nextafter(1, 0), "faster"),
         (0.5, 1.0, "no clear difference"),
@@ -133,8 +133,8 @@ def test_too_few_clients_is_too_early_and_says_what_is_missing(panel):
         (np.nan, np.nan, "too early to tell"),
     ],
 )
-def test_words_of_the_verdict_at_their_boundaries(low, high, said):
-    assert verdict(low, high) == said
+def test_words_of_the_verdict_at_their_boundaries(low, high, wording):
+    assert verdict(low, high) == wording
 
 
 def test_a_book_of_five_clients_is_too_early_and_says_what_is_missing():

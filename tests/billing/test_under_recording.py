@@ -112,9 +112,9 @@ def test_a_plan_is_registered_once_and_a_change_of_it_is_shown(tmp_path):
     later = tmp_path / "2026Q2" / "run.json"
     later.parent.mkdir()
     assert len(register(other, later)) == 2
-    told = history(other, later)
-    assert "CHANGED" in told and "- Reactive hours: preset 'unscheduled'" in told
-    assert "+ Reactive hours: preset 'incidents'" in told
+    wording = history(other, later)
+    assert "CHANGED" in wording and "- Reactive hours: preset 'unscheduled'" in wording
+    assert "+ Reactive hours: preset 'incidents'" in wording
     assert [entry["digest"] for entry in json.loads(later.read_text())["plans"]] == [plan.digest, other.digest]
 
 

@@ -138,8 +138,8 @@ def test_what_is_said_of_each_los_alamos_system(lanl_folder):
     import rhem_lib as rhem
 
     fit = fit_decay(rhem.measure(rhem.load(lanl_folder)))
-    said = fit.clients["follows"].groupby(fit.clients["follows"]).groups
-    assert {word: {name.removeprefix("System ") for name in names} for word, names in said.items()} == {
+    groups = fit.clients["follows"].groupby(fit.clients["follows"]).groups
+    assert {word: {name.removeprefix("System ") for name in names} for word, names in groups.items()} == {
         "decaying": {"18"},
         "flat": {"3", "5", "6", "19"},
         "irregular": {"9", "10"},

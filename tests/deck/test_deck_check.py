@@ -129,7 +129,7 @@ def test_all_decks_of_the_sample_pass(sample_decks):
 def test_sentences_of_the_sample_are_short_and_plain(sample_reviews):
     texts = [text for review in sample_reviews for text in main_text(review)]
     assert not [text for text in texts if JARGON.search(text)]
-    words = [len(said.split()) for text in texts for said in re.split(r"(?<=[.?!])\s", text)]
+    words = [len(wording.split()) for text in texts for wording in re.split(r"(?<=[.?!])\s", text)]
     assert len(words) > 100
     assert np.median(words) <= 18
     assert max(words) <= 35
@@ -158,8 +158,8 @@ def test_every_number_of_a_deck_is_the_reviews(sample_reviews, sample_decks):
         for table in (s.table for s in review.sections if s.table is not None):
             for value in table.to_numpy().ravel():
                 if isinstance(value, float):
-                    said = (number(value), number(abs(value), 1), percent(value))
-                    known += said if np.isfinite(value) else []
+                    wording = (number(value), number(abs(value), 1), percent(value))
+                    known += wording if np.isfinite(value) else []
                 else:
                     known.append(f"{value:%b %-d}" if isinstance(value, pd.Timestamp) else value)
         assert numbers_of(every_text(path)) <= numbers_of(known), review.client
@@ -186,13 +186,13 @@ def enlarge(slide):
 
 
 @pytest.mark.many_cases
-@pytest.mark.parametrize("said", BREAKS)
-def test_the_check_sees_what_is_broken(tmp_path, said):
+@pytest.mark.parametrize("wording", BREAKS)
+def test_the_check_sees_what_is_broken(tmp_path, wording):
     path = write(make_review(), tmp_path / "d.pptx")
     presentation = Presentation(path)
-    BREAKS[said](presentation.slides[-1 if said == "does not hold" else 4])
+    BREAKS[wording](presentation.slides[-1 if wording == "does not hold" else 4])
     presentation.save(path)
-    assert any(said in problem for problem in problems(path))
+    assert any(wording in problem for problem in problems(path))
 
 
 def test_the_check_sees_a_pale_text_and_a_lost_part(tmp_path):

@@ -345,7 +345,7 @@ def test_a_billing_model_may_be_written_as_it_is_said(workspace, word, model):
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "wording"),
     [
         (
             "Sued,2026-01-01,,barter",
@@ -356,11 +356,11 @@ def test_a_billing_model_may_be_written_as_it_is_said(workspace, word, model):
         ("NORD,2026-01-01,,", "clients.csv, row 2 and clients.csv, row 3: 'NORD' is listed more than once"),
     ],
 )
-def test_what_a_list_of_clients_cannot_mean_is_an_error(workspace, row, said):
+def test_what_a_list_of_clients_cannot_mean_is_an_error(workspace, row, wording):
     text = f"client,onboarded_on,ended_on,billing\nNord,2026-01-01,,hourly\n{row}\n"
     with pytest.raises(InputError) as raised:
         rhem.load(workspace({"clients.csv": text, "t.csv": HEADER}))
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
 
 
 def test_technicians_become_stable_pseudonyms(workspace):

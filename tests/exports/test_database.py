@@ -52,7 +52,7 @@ def test_tables_of_a_database_become_entries_and_tickets(helpdesk):
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "said"),
+    ("path", "query", "wording"),
     [
         (
             "sqlite:///helpdesk.db",
@@ -80,11 +80,11 @@ def test_tables_of_a_database_become_entries_and_tickets(helpdesk):
         ("postgresql+psycopg2://ann:secret@db/x", "SELECT 1", "the driver of this database, 'psycopg2', is not"),
     ],
 )
-def test_a_wrong_entry_gives_one_clear_message(helpdesk, path, query, said):
+def test_a_wrong_entry_gives_one_clear_message(helpdesk, path, query, wording):
     folder = helpdesk(asked(path, query))
     with pytest.raises(InputError) as raised:
         rhem.load(folder)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
     assert "secret" not in str(raised.value)
     assert not (folder / "typo.db").exists()
 

@@ -122,7 +122,7 @@ def test_columns_have_numbers():
 
 @pytest.mark.many_cases
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "wording"),
     [
         (HEAD + ROW + b"\n" * 25_000_000, "this file is mostly empty lines"),
         (HEAD + ROW + b"\r\n" * 12_000_000, "this file is mostly empty lines"),
@@ -133,8 +133,8 @@ def test_columns_have_numbers():
     ],
     ids=["empty lines", "crlf", "rows between", "nothing", "columns", "one line"],
 )
-def test_text_that_unpacks_to_nothing_is_a_sentence(workspace, lines, said):
-    with pytest.raises(InputError, match=said):
+def test_text_that_unpacks_to_nothing_is_a_sentence(workspace, lines, wording):
+    with pytest.raises(InputError, match=wording):
         rhem.load(workspace({"a.zip": packed({"time.csv": lines})}))
 
 
@@ -171,7 +171,7 @@ def test_json_with_values_that_are_none(workspace, text, hours):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "wording"),
     [
         ("x = " + "[" * 5000 + "]" * 5000, "nested too deep"),
         ("x = " + "{a=" * 5000 + "1" + "}" * 5000, "nested too deep"),
@@ -187,8 +187,8 @@ def test_json_with_values_that_are_none(workspace, text, hours):
         ("[value]\nwage_per_hour = inf", "inf is no number to count with"),
     ],
 )
-def test_settings_without_end_are_a_sentence(workspace, more, said):
-    with pytest.raises(SettingsError, match=said):
+def test_settings_without_end_are_a_sentence(workspace, more, wording):
+    with pytest.raises(SettingsError, match=wording):
         read_settings(workspace({}, f'name = "T"\n{more}\n'))
 
 

@@ -812,7 +812,7 @@ def test_hours_are_those_worked_and_never_billed_ones():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "wording"),
     [
         ('table = "time_entries"', 'table = "time"', "there is no table 'time'; tables are time_entries, tickets"),
         ('worked_on = "Tag"', 'worked = "Tag"', "the table time_entries has no column 'worked'"),
@@ -820,16 +820,16 @@ def test_hours_are_those_worked_and_never_billed_ones():
         ('"client", "hours"]', '"client", "technician"]', "the table time_entries needs the column 'technician'"),
     ],
 )
-def test_a_profile_is_held_to_the_columns_of_its_table(tmp_path, old, new, said):
+def test_a_profile_is_held_to_the_columns_of_its_table(tmp_path, old, new, wording):
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "own.toml").write_text(TWIN.format(name="x", title="X").replace(old, new))
     with pytest.raises(SettingsError) as raised:
         read_profiles(tmp_path)
-    assert f"own.toml: this profile cannot be used: tables.1: {said}" in str(raised.value)
+    assert f"own.toml: this profile cannot be used: tables.1: {wording}" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "wording"),
     [
         (
             'durations = ["hms"]',
@@ -842,14 +842,14 @@ def test_a_profile_is_held_to_the_columns_of_its_table(tmp_path, old, new, said)
         ('dates = ["dd-mmm"]', "spreadsheet-month, or a format such as %d.%m.%Y."),
     ],
 )
-def test_ways_of_writing_that_nobody_reads_are_refused(tmp_path, line, said):
+def test_ways_of_writing_that_nobody_reads_are_refused(tmp_path, line, wording):
     (tmp_path / "profiles").mkdir()
     path = tmp_path / "profiles" / "own.toml"
     own = TWIN.format(name="x", title="X")
     path.write_text(own.replace("[[tables]]", f"[[tables]]\n{line}"))
     with pytest.raises(SettingsError) as raised:
         read_profiles(tmp_path)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
     path.write_text(own.replace("[[tables]]", '[[tables]]\ndates = ["named-month", "%d.%m.%Y"]'))
     assert read_profiles(tmp_path)["x"].own
 

@@ -76,8 +76,8 @@ def test_asks_where_nothing_says_which_state_is_later(workspace):
     folder = workspace({"a.csv": rows((1, 3, "")), "b.csv": rows((1, 1, ""))})
     for path in (folder / "exports").iterdir():
         os.utime(path, (1_900_000_000, 1_900_000_000))
-    told = rhem.load(folder).account.warnings.set_index("code")["text"]
-    assert "exports/a.csv and exports/b.csv in different states" in told["undecided-state"]
+    wording = rhem.load(folder).account.warnings.set_index("code")["text"]
+    assert "exports/a.csv and exports/b.csv in different states" in wording["undecided-state"]
 
 
 def test_of_states_that_nothing_orders_one_counts_whatever_the_names(workspace):
@@ -94,8 +94,10 @@ def test_a_column_missing_in_one_file_is_named(workspace):
     head, row = "entry_id,client,worked_on,hours,work_type,category\n", "1,Nord,2026-0{0}-01,1,Remote,Mail\n"
     files = {f"time-2026-0{m}.csv": head + row.format(m).replace("1,Nord", f"{m},Nord") for m in (1, 2, 3)}
     files["time-2026-02.csv"] = "entry_id,client,worked_on,hours,work_type\n2,Nord,2026-02-01,1,Remote\n"
-    told = rhem.load(workspace(files)).account.warnings.query("code == 'missing-column'")["text"].tolist()
-    assert len(told) == 1 and told[0].startswith("exports/time-2026-02.csv is without 'category', which 2 other")
+    wording = rhem.load(workspace(files)).account.warnings.query("code == 'missing-column'")["text"].tolist()
+    assert len(wording) == 1 and wording[0].startswith(
+        "exports/time-2026-02.csv is without 'category', which 2 other"
+    )
 
 
 def test_a_column_under_another_name_that_its_profile_knows_is_not_missing(workspace):

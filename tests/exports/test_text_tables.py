@@ -61,7 +61,7 @@ def test_archives_are_read_member_by_member(workspace):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "wording"),
     [
         (
             "old/june.xls",
@@ -71,12 +71,12 @@ def test_archives_are_read_member_by_member(workspace):
         ("aug.csv.gz", "exports/year.zip/aug.csv.gz: '.gz' files are not read."),
     ],
 )
-def test_a_file_of_an_archive_that_is_not_read_is_named(workspace, name, said):
+def test_a_file_of_an_archive_that_is_not_read_is_named(workspace, name, wording):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("jan.csv", HEADER + ROWS)
         archive.writestr(name, b"\x1f")
-    with pytest.raises(InputError, match=re.escape(said)):
+    with pytest.raises(InputError, match=re.escape(wording)):
         rhem.load(workspace({"year.zip": packed.getvalue()}))
 
 
@@ -196,7 +196,7 @@ TABLE_PAGE = "a table in HTML or XML under another name. Open it in a spreadshee
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "wording"),
     [
         ("empty.csv", b"", "exports/empty.csv: the file is empty. Export it again"),
         ("blank.csv", b"  \n\n", "the file is empty"),
@@ -254,10 +254,10 @@ TABLE_PAGE = "a table in HTML or XML under another name. Open it in a spreadshee
         ),
     ],
 )
-def test_the_wrong_file_gives_one_clear_message(workspace, name, content, said):
+def test_the_wrong_file_gives_one_clear_message(workspace, name, content, wording):
     with pytest.raises(InputError) as raised:
         rhem.load(workspace({name: content}))
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
 
 
 SPENT = [

@@ -275,7 +275,7 @@ def test_throttling_faults_and_expired_tokens_change_nothing(msp, clock, system,
 
 
 @pytest.mark.parametrize(
-    ("system", "fault", "said"),
+    ("system", "fault", "wording"),
     [
         (
             "datto-rmm",
@@ -297,11 +297,11 @@ def test_throttling_faults_and_expired_tokens_change_nothing(msp, clock, system,
         ),
     ],
 )
-def test_a_refusal_stops_the_source_at_once(msp, clock, system, fault, said):
+def test_a_refusal_stops_the_source_at_once(msp, clock, system, fault, wording):
     folder, fake = msp(system)
     fake.faults.append(fault)
     pulled = pull_sources(folder, clock=clock)
-    assert said in pulled.failed[system] and len(fake.asked) == 1
+    assert wording in pulled.failed[system] and len(fake.asked) == 1
     assert f"{system} failed: " in pulled.text and not (folder / "exports").exists()
 
 
@@ -417,7 +417,7 @@ ACME = 'system = "syncro"\nurl = "https://acme.example"\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "wording"),
     [
         ("", "no system to pull from is named. Add to rhem.toml:\n[[sources]]\nsystem = "),
         ('system = "conectwise"', "cannot be pulled from. Did you mean 'connectwise'"),
@@ -431,13 +431,13 @@ ACME = 'system = "syncro"\nurl = "https://acme.example"\n'
         (f"{ACME}share = 2", "sources.0.share"),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_is_sent(tmp_path, monkeypatch, text, said):
+def test_what_cannot_work_is_said_before_anything_is_sent(tmp_path, monkeypatch, text, wording):
     for name in SECRETS["kaseya-bms"]:
         monkeypatch.setenv(f"KASEYA_BMS_{name}".upper(), "x")
     (tmp_path / "rhem.toml").write_text(SETTINGS + (f"[[sources]]\n{text}\n" if text else ""))
     with pytest.raises(SettingsError) as raised:
         pull_sources(tmp_path)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["rhem.toml"]
 
 

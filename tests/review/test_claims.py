@@ -265,11 +265,11 @@ def test_promises_are_kept_or_open_and_carried_over_until_they_are_done():
 
 
 @pytest.mark.many_cases
-@pytest.mark.parametrize(("hours", "said"), [(0.1, "Fell"), (1.0, "Too early to tell"), (4.0, "Rose")])
-def test_whether_the_cause_of_a_promise_fell_has_an_interval(hours, said):
+@pytest.mark.parametrize(("hours", "wording"), [(0.1, "Fell"), (1.0, "Too early to tell"), (4.0, "Rose")])
+def test_whether_the_cause_of_a_promise_fell_has_an_interval(hours, wording):
     f = make_facts(steady(endpoints=200.0), entries=moved("Email", hours), settings=promised(done=True))
     row = promises(f).iloc[0]
-    assert row["effect"] == said or (hours == 1.0 and "chance" in row["effect"])
+    assert row["effect"] == wording or (hours == 1.0 and "chance" in row["effect"])
     unknown = promises(make_facts(settings=promised(cause="Aliens"))).iloc[0]
     assert unknown["effect"] == "Not measured"
 
@@ -350,8 +350,8 @@ def test_forecasts_are_scored_and_restated_figures_named():
     assert section.charts[0].startswith(f"{held} of 4 forecasts held")
     assert "Restated: No figure that you saw before has changed." in section.paragraphs
     wrong = replace(past[-1], hours=past[-1].hours * 1.5)
-    told = compose(replace(f, past=(*past[:-1], wrong)))["promises"].paragraphs[-1]
-    assert re.match(r"Restated: 2026Q1 is [\d.]+ now, was [\d.]+; records were added or corrected", told)
+    wording = compose(replace(f, past=(*past[:-1], wrong)))["promises"].paragraphs[-1]
+    assert re.match(r"Restated: 2026Q1 is [\d.]+ now, was [\d.]+; records were added or corrected", wording)
     assert compose(replace(f, past=()))["promises"].charts == ()  # the negative control: nothing to score
 
 
@@ -433,9 +433,9 @@ def test_a_change_that_is_only_likely_is_not_shared_out():
 
 def test_every_month_outside_its_range_is_named():
     f = make_facts()
-    for low, high, said in ((0.0, 1.0, "All 3 months went above"), (98.0, 99.0, "All 3 months stayed below")):
+    for low, high, wording in ((0.0, 1.0, "All 3 months went above"), (98.0, 99.0, "All 3 months stayed below")):
         title, _ = claims.outside(replace(f, months=f.months.assign(normal_low=low, normal_high=high)))
-        assert title.startswith(f"{said} the normal range")
+        assert title.startswith(f"{wording} the normal range")
     two = f.months["month"] >= "2026-05-01"
     both = replace(f, months=f.months.assign(normal_low=0.0, normal_high=np.where(two, 1.0, 99.0)))
     assert claims.outside(both)[0].startswith("May and June went above the normal range")
@@ -661,8 +661,8 @@ def test_a_figure_that_is_printed_alike_is_not_restated():
 def test_months_with_the_same_remarks_share_a_paragraph():
     rows = pd.DataFrame({"month": pd.to_datetime(["2026-01-01", "2026-02-01"]), "minutes": 5.0,
                          "flags": ["", "partial-month outside-hours"]})  # fmt: skip
-    (said,) = appendix._remarks(rows)
-    assert said.startswith("February: ") and "part of the month" in said and "not counted" in said
+    (wording,) = appendix._remarks(rows)
+    assert wording.startswith("February: ") and "part of the month" in wording and "not counted" in wording
 
 
 @pytest.mark.parametrize(("verdict", "declines", "by_age"),

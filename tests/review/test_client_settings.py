@@ -79,7 +79,7 @@ def test_another_quarter_and_another_client_are_left_alone(settings):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "wording"),
     [
         ('client = "A"\ngaols = []', "'gaols' is not a setting. Did you mean 'goals'"),
         ('goals = ["x"]', "'client' cannot be used"),
@@ -89,12 +89,12 @@ def test_another_quarter_and_another_client_are_left_alone(settings):
         ('client = "A"\nhide = ["wroth"]', "'worth'"),
     ],
 )
-def test_slips_are_named_with_their_file(settings, tmp_path, text, said):
+def test_slips_are_named_with_their_file(settings, tmp_path, text, wording):
     (tmp_path / "clients" / "slip.toml").write_text(text)
     with pytest.raises(SettingsError) as raised:
         read_settings(tmp_path)
     assert "slip.toml" in str(raised.value)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
 
 
 def test_words_for_a_client_that_is_not_there_stop_the_run(settings):

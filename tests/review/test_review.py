@@ -267,7 +267,7 @@ def test_unknown_section():
 
 
 @pytest.mark.parametrize(
-    ("value", "se", "said"),
+    ("value", "se", "wording"),
     [
         (-9.0, 1.0, "under our goal of 15"),
         (-9.0, 6.0, "probably under our goal of 15"),
@@ -277,8 +277,8 @@ def test_unknown_section():
         (9.0, 1.0, "above our goal of 15"),
     ],
 )
-def test_every_degree_of_certainty_has_its_sentence(value, se, said):
-    assert Difference(value, se).say("goal", line="15") == said
+def test_every_degree_of_certainty_has_its_sentence(value, se, wording):
+    assert Difference(value, se).say("goal", line="15") == wording
 
 
 def test_ladders_are_complete_and_never_firm_without_spread():

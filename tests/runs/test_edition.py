@@ -140,17 +140,17 @@ def test_a_failing_client_stops_nobody_is_kept_with_its_error_and_named(edition,
 
 
 @pytest.mark.parametrize(
-    ("quarter", "clients", "said"),
+    ("quarter", "clients", "wording"),
     [
         ("2026-2", (), "'2026-2' is not a quarter"),
         ("2031q1", (), "no client has computers in service in 2031Q1. The data reach from 2025Q2 to 2026Q2"),
         ("2026Q2", ("Nobody Ltd",), "--client: 'Nobody Ltd' has no computers in service in 2026Q2"),
     ],
 )
-def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clients, said):
+def test_wrong_quarters_and_clients_are_one_clear_message(edition, quarter, clients, wording):
     with pytest.raises(ParameterError) as raised:
         run.review(Path("data/small"), quarter, clients=clients, **QUIET)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
 
 
 def test_slugs_are_safe_and_distinct():
@@ -163,7 +163,7 @@ def test_slugs_are_safe_and_distinct():
 
 @pytest.mark.many_cases
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "wording"),
     [
         (
             {"time.csv": "client,worked_on,hours\nNord,2026-01-05,1\n"},
@@ -178,11 +178,11 @@ def test_slugs_are_safe_and_distinct():
     ],
     ids=["time-only", "endpoints-only", "tickets-only", "header-only"],
 )
-def test_a_book_without_hours_or_computers_is_one_clear_message(workspace, monkeypatch, files, said):
+def test_a_book_without_hours_or_computers_is_one_clear_message(workspace, monkeypatch, files, wording):
     folder = workspace(files)
     monkeypatch.chdir(folder)
     for call in (lambda: run.study(folder, **QUIET), lambda: run.review(folder, "2026Q1", **QUIET)):
-        with pytest.raises(NotEnoughData, match=said):
+        with pytest.raises(NotEnoughData, match=wording):
             call()
     assert not any((folder / "reports").rglob("*.html"))
 
@@ -268,7 +268,7 @@ def test_without_entries_there_is_no_last_quarter():
 
 
 def test_review_takes_the_last_quarter_by_default(sample_work):
-    said = []
-    panel, quarter, names, _ = run._choose(sample_work, "LAST", ["Birch Foods"], said.append)
+    wording = []
+    panel, quarter, names, _ = run._choose(sample_work, "LAST", ["Birch Foods"], wording.append)
     assert (quarter, names, panel["month"].max()) == ("2026Q2", ["Birch Foods"], pd.Timestamp("2026-06-01"))
-    assert said[0] == "The last complete quarter is 2026Q2"
+    assert wording[0] == "The last complete quarter is 2026Q2"

@@ -183,20 +183,20 @@ def test_time_out_ends_the_kernel(warm, execute, tmp_path):
 
 def test_two_kernels_at_once_in_a_folder_given_as_path(warm, tmp_path):
     async def ask(cwd: Path | None) -> str:
-        manager, said = warm(), []
+        manager, wording = warm(), []
         await manager.start_kernel(**({"cwd": cwd} if cwd else {}))
         client = manager.client()
         client.start_channels()
         try:
             await client.wait_for_ready(timeout=60)
             await client.execute_interactive(
-                "import os; print(os.getcwd())", output_hook=lambda m: said.append(m["content"].get("text", ""))
+                "import os; print(os.getcwd())", output_hook=lambda m: wording.append(m["content"].get("text", ""))
             )
         finally:
             client.stop_channels()
             await manager.shutdown_kernel()
         assert manager.transport == "ipc"
-        return "".join(said).strip()
+        return "".join(wording).strip()
 
     async def both() -> list[str]:
         return await asyncio.gather(ask(tmp_path), ask(None))

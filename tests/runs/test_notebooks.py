@@ -67,18 +67,18 @@ def test_prose_holds_no_results(name):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "wording"),
     [
         ({"workspce": "x"}, "'workspce' is not known here. Did you mean 'workspace'?"),
         ({}, "'workspace' is missing"),
         ({"workspace": 7}, "'workspace' takes str, not 7"),
     ],
 )
-def test_wrong_parameters_stop_before_the_notebook_runs(given, said):
+def test_wrong_parameters_stop_before_the_notebook_runs(given, wording):
     with pytest.raises(ParameterError) as raised:
         check_parameters("02_rhem", given)
     assert "02_rhem.ipynb" in str(raised.value)
-    assert said in str(raised.value)
+    assert wording in str(raised.value)
 
 
 def test_types_are_held_to():

@@ -129,8 +129,8 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
     storage.write_whole(path, "old")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    said = f"{tmp_path}: cannot be written: no space left on device. Make room, and run the same command again"
-    with pytest.raises(RhemError, match=said), storage.writing(tmp_path):
+    wording = f"{tmp_path}: cannot be written: no space left on device. Make room, and run the same command again"
+    with pytest.raises(RhemError, match=wording), storage.writing(tmp_path):
         storage.write_whole(path, "new")
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
     assert path.read_text() == "old"

@@ -35,8 +35,8 @@ def portfolio(clients, months, *, keyed):
 def run(name, folder):
     """Return what a notebook prints, its cells run in this process with the workspace as parameter."""
     cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
-    told, names = io.StringIO(), {"display": lambda *_: None}
-    with contextlib.redirect_stdout(told):
+    wording, names = io.StringIO(), {"display": lambda *_: None}
+    with contextlib.redirect_stdout(wording):
         for cell in (cell for cell in cells if cell.cell_type == "code"):
             tags = cell.metadata.get("tags", [])
             if "explore" not in tags:
@@ -44,7 +44,7 @@ def run(name, folder):
             if "parameters" in tags:
                 names |= {"workspace": str(folder)} | ({"quarter": "2026Q1"} if name == "06_portfolio" else {})
     plt.close("all")
-    return told.getvalue()
+    return wording.getvalue()
 
 
 def check_sentences(folder):

@@ -129,7 +129,7 @@ def _task_numbers(now: Desk) -> pd.Series:
 
 def _tasks(now: Desk, numbers: pd.Series) -> pd.DataFrame:
     tickets = now.tickets
-    said = {"Phone": "phone", "Email": "email", "Portal": "self-service", "RMM": "event", "": ""}
+    wording = {"Phone": "phone", "Email": "email", "Portal": "self-service", "RMM": "event", "": ""}
     return pd.DataFrame(
         {
             "number": numbers.to_numpy(),
@@ -140,7 +140,7 @@ def _tasks(now: Desk, numbers: pd.Series) -> pd.DataFrame:
             "closed_at": moments(utc(tickets["closed_at"])),
             "category": tickets["category"],
             "subcategory": "",
-            "contact_type": tickets["source"].map(said),
+            "contact_type": tickets["source"].map(wording),
             "priority": tickets["priority"].str.replace("Priority ", ""),
             "assignment_group": tickets["board"],
             "parent_incident": tickets["parent_id"].map(numbers).fillna(""),

@@ -178,13 +178,13 @@ def sorted_names(browser, index):
 
 def check_page(browser, path):
     page, here = browser.new_page(), path.resolve().as_uri()
-    asked, said = [], []
+    asked, wording = [], []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: wording.append(message.text))
+    page.on("pageerror", lambda error: wording.append(str(error)))
     page.goto(here)
     assert {url for url in asked if not url.startswith("data:")} == {here}
-    assert said == []
+    assert wording == []
     broken = "images => images.filter(image => !image.naturalWidth || !image.alt).length"
     assert page.eval_on_selector_all("img", broken) == 0
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "heads => heads.map(head => +head.tagName[1])")

@@ -191,10 +191,10 @@ def test_ctrl_c_says_what_is_kept_and_leaves_nothing_behind(place):
         if line.startswith("[1/"):
             break
     os.killpg(begun.pid, signal.SIGINT)
-    said = begun.stderr.read()
+    wording = begun.stderr.read()
     assert begun.wait(60) == 130
-    assert "notebooks are finished and kept. The same command goes on from here." in said
-    assert "Traceback" not in said
+    assert "notebooks are finished and kept. The same command goes on from here." in wording
+    assert "Traceback" not in wording
     until = time.monotonic() + 20
     while left_over(place) and time.monotonic() < until:
         time.sleep(0.2)

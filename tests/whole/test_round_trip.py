@@ -46,15 +46,15 @@ def check_entries(work, damage, book):
     back = found[found["reason"] == "negative-correction"]
     assert len(caught) + len(back) == len(added) and (back["hours"] == -1).all()
     kept = found[found["reason"].isna()]
-    told = ["client", "worked_on", "work_class"]
+    compared = ["client", "worked_on", "work_class"]
     true = book.entries.assign(client=book.entries["client"].fillna(OWN_COMPANY))
     pd.testing.assert_frame_equal(
-        kept[told].reset_index(drop=True), true[told].reset_index(drop=True), check_dtype=False
+        kept[compared].reset_index(drop=True), true[compared].reset_index(drop=True), check_dtype=False
     )
     more = kept["hours"].to_numpy() - true["hours"].to_numpy()
     over = np.abs(more) > 1e-9
     np.testing.assert_allclose(more[over], 1.0, atol=1e-9)
-    key = ["ticket_id", "technician", *told]
+    key = ["ticket_id", "technician", *compared]
     pairs = [frame[key].sort_values(key, ignore_index=True) for frame in (kept[over], back)]
     pd.testing.assert_frame_equal(*pairs)
 

@@ -175,7 +175,7 @@ HOW = "Tell how that column is written in profiles/<name>.toml (keys dates and d
 
 @pytest.mark.many_cases
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "wording"),
     [
         (
             {"time.csv": TIME + "1,,Nord,soon,1\n2,,Nord,later,1\n3,,Nord,2026-01-05,99\n"},
@@ -194,18 +194,20 @@ HOW = "Tell how that column is written in profiles/<name>.toml (keys dates and d
     ],
     ids=["dates", "hours", "endpoints", "one kept", "twice exported"],
 )
-def test_a_table_of_which_nothing_could_be_used_is_warned_about(workspace, files, said):
-    assert [text for code, text in warned(workspace(files)) if code == "none-kept"] == said
+def test_a_table_of_which_nothing_could_be_used_is_warned_about(workspace, files, wording):
+    assert [text for code, text in warned(workspace(files)) if code == "none-kept"] == wording
 
 
 def test_entries_whose_ticket_is_in_no_export_are_told_apart_from_a_missing_ticket_file(workspace):
     timers = json.dumps({"ticket_timers": [TIMER, TIMER | {"id": 2, "ticket_id": 71}]})
     folder = workspace({"timers.json": timers, "pcs-2026-01-31.csv": COMPUTER})
-    told = "2 entries (0.8 hours) name a ticket and no client"
+    wording = "2 entries (0.8 hours) name a ticket and no client"
     assert ("missing-table", "No file holds tickets: the type, board and category of the work are unknown, "
-            f"and {told}, so they are set aside.") in warned(folder)  # fmt: skip
+            f"and {wording}, so they are set aside.") in warned(folder)  # fmt: skip
     workspace({"tickets.json": json.dumps([SYNCRO_TICKETS])})
-    assert ("no-ticket", f"{told}, and no ticket file holds it: export older tickets as well.") in warned(folder)
+    assert ("no-ticket", f"{wording}, and no ticket file holds it: export older tickets as well.") in warned(
+        folder
+    )
     assert rhem.load(folder).quarantine["value"].tolist() == ["ticket 70", "ticket 71"]
 
 
@@ -217,9 +219,9 @@ def test_a_month_told_by_two_systems_is_warned_about(workspace):
     alone = workspace(files | {"timers.json": json.dumps([TIMER | {"ticket_id": 7}])})
     assert not [code for code, _ in warned(alone) if code == "two-systems"], "one system took over from the other"
     both = workspace({"timers.json": json.dumps([march])})
-    said = "Nord has time entries of 2026-03 from generic and syncro: what both hold counts twice."
+    wording = "Nord has time entries of 2026-03 from generic and syncro: what both hold counts twice."
     (text,) = [text for code, text in warned(both) if code == "two-systems"]
-    assert text.startswith(said)
+    assert text.startswith(wording)
     settled = workspace({}, 'name = "Test MSP"' + text.partition("rhem.toml:")[2])
     assert "two-systems" not in {code for code, _ in warned(settled)}, "each holds a part"
     other = workspace({}, 'name = "Test MSP"\n[[systems]]\nseparate = ["generic", "jira"]\n')
@@ -419,9 +421,9 @@ def pasted(folder):
 def test_a_name_of_the_rmm_is_proposed_for_one_client_the_most_like(workspace):
     rows = "1,,Contoso Dental Inc,2026-01-05,1\n2,,Contoso Dental Ltd Bern,2026-01-05,2\n"
     folder = workspace({"time.csv": TIME + rows, "pcs-2026-01-31.csv": "client,device_id\nContoso Dental,pc1\n"})
-    told = rhem.load(folder).account.suggestions
-    told = told.loc[told["toml"].str.contains("clients."), "toml"]
-    assert told.str.contains('aliases = ["Contoso Dental"]', regex=False).sum() == len(told) == 1
+    wording = rhem.load(folder).account.suggestions
+    wording = wording.loc[wording["toml"].str.contains("clients."), "toml"]
+    assert wording.str.contains('aliases = ["Contoso Dental"]', regex=False).sum() == len(wording) == 1
     assert len(pasted(folder).clients) == 2
 
 
@@ -525,8 +527,8 @@ def test_settings_that_no_file_needs_are_named(workspace):
         goals = []
     """
     text = "client,worked_on,hours,work_type\nNord Ltd,2026-05-04,1,Remote\n"
-    told = [row for row in warned(workspace({"t.csv": text}, settings)) if row[0].startswith("idle")]
-    assert told == [
+    wording = [row for row in warned(workspace({"t.csv": text}, settings)) if row[0].startswith("idle")]
+    assert wording == [
         (
             "idle-rule",
             'rule 2 of rhem.toml (board = "Nope*") places no entry: nothing matches, or a rule above it.',
