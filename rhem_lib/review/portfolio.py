@@ -25,7 +25,7 @@ from rhem_lib.settings import Settings
 from rhem_lib.studies import study
 from rhem_lib.workspace import Workspace, load, to_pandas
 
-IMPROVES, STUCK = "decaying", ("flat", "rising", "irregular")
+IMPROVES = "decaying"
 DIRECTIONS = {
     "decaying": mark("falling"),
     "flat": mark("level"),
