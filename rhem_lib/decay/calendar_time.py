@@ -30,6 +30,7 @@ from rhem_lib.decay.target_check import FEWEST, WHO
 from rhem_lib.settings import Target
 
 STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
+MISFIT = 0.001  # a month, what a wave, lasting shocks and clients that leave pass for with 5,000 clients and more
 ROUNDS, STEPS_END, LARGEST_STEP, MOST_DRIFT, DIFFERENCE = 8, 3e-4, 0.03, 0.1, 1e-4
 MONTHS_FOR_WAVE, LONGEST_STEP, FAR = 24, 3.0, 8.0
 CURVES = 4  # parameters that curves have beyond flat lines
@@ -221,7 +222,8 @@ def find_drift(fit: Fit, calendar: Array) -> Drift:
         return Drift(identified=False, error=np.inf)
     joined = calendar[:, 0] - curves.model.months.age_start[:, 0]
     apart = bool(joined.std() >= LEAST_SPREAD)
-    found = Drift(slope * variance, np.sqrt(variance), slope**2 * variance, identified=apart)
+    error = float(np.hypot(np.sqrt(variance), MISFIT))
+    found = Drift(slope * variance, error, slope**2 * variance, identified=apart)
     if not found.identified:
         return _followed(found, curves, none, slope)
     gate, at, top = check_decline(curves.model.months), 0.0, none
@@ -291,7 +293,7 @@ class _Curves:
             before, step = slope, slope * variance
             if abs(step) < STEPS_END:
                 break
-        return at, point, float(np.sqrt(max(variance, self.variance(at, point))))
+        return at, point, float(np.hypot(np.sqrt(max(variance, self.variance(at, point))), MISFIT))
 
 
 def _without_wave(fit: Fit, calendar: Array) -> Model:
