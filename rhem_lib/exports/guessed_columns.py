@@ -8,6 +8,7 @@ from rhem_lib import schema
 from rhem_lib.exports.profiles import normal_header, read_profiles
 
 LIKENESS = 0.8  # from which on a header may be one that a profile knows
+MOST_COLUMNS, LONGEST = 200, 80  # of a header that is looked at, and of the name of a column; more takes minutes
 MORE = dict.fromkeys("dauer stunden minuten minutes mins hrs".split(), "hours") | {"kunde": "client"}
 MORE |= {"datum": "worked_on", "techniker": "technician", "mitarbeiter": "technician", "tätigkeit": "work_type"}
 # In a longer header, another day than the one of the shorter.
@@ -37,8 +38,8 @@ def guessed_columns(table: str, header: Sequence[str]) -> dict[str, int]:
         alike,
     )
     for way in ways:
-        for place, head in enumerate(header):
-            near = way(normal_header(head))
+        for place, head in enumerate(header[:MOST_COLUMNS]):
+            near = way(normal_header(head)) if len(head) <= LONGEST else []
             if near and place not in found.values():
                 found.setdefault(known[near[0]], place)
     if "worked_on" in known.values() and "started_at" in found:

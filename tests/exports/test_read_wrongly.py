@@ -157,6 +157,13 @@ def test_files_that_look_like_time_or_devices_are_not_offered_to_be_left_out(wor
     assert ("which count. If not, take it out" in str(raised.value)) is kept
 
 
+@pytest.mark.parametrize("header", ["0" * 10_000_000, ",".join(f"c{n} d{n}" for n in range(5_000))])
+def test_a_header_without_end_is_compared_with_nothing(workspace, header):
+    """It took minutes, character by character and column by column."""
+    with pytest.raises(InputError):
+        rhem.load(workspace({"unknown.csv": f"{header},x\n1,2\n"}))
+
+
 def test_the_nearest_table_and_what_it_lacks_are_named(workspace):
     agreement = {"id": 1, "name": "A", "company": {"name": "Nord"}, "type": {"name": "Managed"}, "endDate": None,
                  "agreementStatus": "Active", "applicationUnits": "Hours"}  # fmt: skip
