@@ -31,7 +31,7 @@ FIRST_SEED = 5000
 TARGET_H = 0.25
 OURS = "this package"
 CURVES = ("S1", "S2", "S2z", "S3")
-MORE_PORTFOLIOS = {"S3": 5}  # small ones, of which a chance of a point or two is soon told from a fault
+MORE_PORTFOLIOS = {"S3": 5}  # small and quick: more of them show whether a point or two is chance
 LARGE = {"S2, 2,000 clients": 2_000, "S2, 20,000 clients": 20_000}
 PORTFOLIOS = SCENARIOS | {name: replace(SCENARIOS["S2"], clients=n) for name, n in LARGE.items()}
 SHAPE_OF = {"S1": "exponential", "S2": "exponential", "S4": "flat", "S5-linear": "linear", "S5-step": "step",

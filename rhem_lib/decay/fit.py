@@ -210,7 +210,7 @@ class DecayFit:
         if not len(names):
             return ""
         few = self.gate.seen < len(self.clients) / 2
-        rest = f"; what all do cannot be told from the {self.gate.seen} seen from the start" if few else ""
+        rest = f"; the {self.gate.seen} seen from the start are too few to speak for all" if few else ""
         return f"Falling beyond doubt by their own months, with a half-life each: {', '.join(names)}{rest}. "
 
     def _curve(self) -> str:

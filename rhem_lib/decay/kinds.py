@@ -80,7 +80,7 @@ class Kinds:
         if not self.settled:
             return (
                 f"By their own paths {self.followed[0]} of {known} clients seen from the start for a year fall "
-                f"and {self.followed[1]} do not beyond chance, but which share improves with age cannot be told: "
+                f"and {self.followed[1]} do not beyond chance, but which share improves with age is unclear: "
                 f"{self.low:.0%} to {self.high:.0%} may do so."
             )
         minutes = 60 * self.table.drop(columns="clients")

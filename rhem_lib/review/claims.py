@@ -26,10 +26,7 @@ UNCHANGED = Difference(0.0, 0.0)
 LOW = 0.5  # of the goal; at or under that support is low, whatever it did since the quarter before
 MOST = 2 / 3  # of a change that one of two parts explains, to be named alone
 LIKELY, UNLIKELY = 0.8, 0.2  # chance of a goal
-DEFECT_SHARE, DEFECT_TICKETS = (
-    0.5,
-    3,
-)  # of a computer's hours, and tickets, by hardware before a repair is proposed
+DEFECT_SHARE, DEFECT_TICKETS = 0.5, 3  # by hardware: of a computer's hours, and tickets, to propose a repair
 NOISY_SHARE, NOISY_TICKETS, NOISY_FLEET = 0.3, 3, 10  # three computers worth naming: their share, tickets, fleet
 STARTS = {
     (2, True): mark("your first two months"),

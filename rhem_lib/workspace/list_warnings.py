@@ -9,7 +9,7 @@ import pandas as pd
 from rhem_lib.errors import first_of, say
 from rhem_lib.exports import day_of_name, quote, source_of_files, source_stem
 from rhem_lib.settings import Settings
-from rhem_lib.workspace.months import month_name
+from rhem_lib.workspace.months import month_name, month_sql
 
 SHOWN = 3  # clients in a warning about many; so many in a list make "nearly all" of them
 MOVED = 0.9  # of the endpoints with a list, from which on other lists may have taken its devices over
@@ -78,10 +78,11 @@ def _lists(endpoints: Relation, settings: Settings) -> pd.DataFrame:
     """
     counts = f"FILTER (kind IN ({', '.join(map(quote, settings.endpoint_kinds))}))"
     n = f"sum(count) {counts} / count(DISTINCT as_of) {counts}"
-    month = "12 * year(as_of) + month(as_of) - 1 AS month"
     named = "count(device_id) > 0 AS named, count(last_seen) > 0 AS seen"
     cells = "sum(hash(client, device_id, kind, last_seen) & 4294967295)::BIGINT AS cells"
-    return endpoints.aggregate(f"client, source_file, {month}, max(as_of) AS day, {n} AS n, {named}, {cells}").df()
+    return endpoints.aggregate(
+        f"client, source_file, {month_sql('as_of')}, max(as_of) AS day, {n} AS n, {named}, {cells}"
+    ).df()
 
 
 def _repeated_lists(rows: pd.DataFrame) -> Iterator[Warning_]:

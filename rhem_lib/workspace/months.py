@@ -9,6 +9,11 @@ def month_number(column: str) -> nw.Expr:
     return nw.col(column).dt.year() * 12 + nw.col(column).dt.month() - 1
 
 
+def month_sql(day: str) -> str:
+    """SQL of the same, as a column `month`."""
+    return f"12 * year({day}) + month({day}) - 1 AS month"
+
+
 def month_name(number: int) -> str:
     """Return a month as people write it.
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from rhem_lib.exports import source_of_files
+from rhem_lib.workspace.months import month_sql
 from rhem_lib.workspace.time_sources import USUAL_ENTRIES
 
 PARTS = ("client", "technician", "source_file")
-MONTH = "12 * year(worked_on) + month(worked_on) - 1 AS month"
+MONTH = month_sql("worked_on")
 SUPPORT = "work_class IN ('reactive', 'unclassified')"  # leave and projects are days
 CENTS = "round(abs(hours) * 100)::INTEGER"
 CLOCK = (

@@ -248,7 +248,7 @@ def save(work: Workspace, folder: Path, key: str) -> None:
         part = folder / f".{name}.{os.getpid()}{PART}"
         if name in frames:
             frames[name].to_parquet(part)
-        elif work.files and (work.files / f"{name}.parquet").is_file():
+        elif name in FILED and work.files and (work.files / f"{name}.parquet").is_file():
             shutil.copyfile(work.files / f"{name}.parquet", part)
         else:
             with _naming_refusals(folder):  # a locked connection writes into its own folder

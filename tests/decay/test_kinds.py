@@ -38,7 +38,7 @@ def test_where_age_and_calendar_are_one_no_share_improves():
     fit = fit_decay(simulate_world(together, seed=3)[0])
     assert fit.kinds.two
     assert fit.calendar.verdict == "open"
-    assert "which share improves with age cannot be told" in fit.text
+    assert "which share improves with age is unclear" in fit.text
     assert "0% to 100% may do so" in fit.text
     assert "improve, from" not in fit.text
 
