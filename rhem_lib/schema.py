@@ -250,7 +250,7 @@ def check(frame: pd.DataFrame, table: str) -> pd.DataFrame:
         checked = frame[[name for name in frame if name in known]].astype({n: c.kind for n, c in known.items()})
     except (ValueError, TypeError) as problem:
         raise InputError(f"a column has values of another kind: {problem}.", where=f"table {table}") from None
-    for name, column in known.items():
+    for name, column in known.items() if len(checked) else ():
         wrong = column.misfits(checked[name])
         if len(wrong):
             what = "these values are not allowed here, or missing."

@@ -77,6 +77,8 @@ def _swapped_days(rows: pd.DataFrame) -> Iterator[Warning_]:
     day = rows["day"].dt
     rows = rows.assign(month=12 * day.year + day.month, turned=12 * day.year + day.day, rest=day.day_of_week > 4)
     late, early = rows[day.day > 12], rows[(day.day <= 12) & (day.day != day.month)]
+    if early["n"].groupby(early["source_file"]).sum().max() < OUT_ROWS:
+        return
     known = pd.MultiIndex.from_frame(late[["source_file", "month"]])
     there, back = (pd.MultiIndex.from_frame(early[["source_file", m]]).isin(known) for m in ("month", "turned"))
     turned = pd.to_datetime(early["day"].dt.strftime("%Y-%d-%m")).dt

@@ -105,6 +105,8 @@ def _odd_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
 
     Where lists begin or end, half of a client's must be missing, or a quarter of those of nearly all clients.
     """
+    if (rows["n"] < FEW_DEVICES).all():
+        return
     rows = rows.sort_values(["day", "source_file"])
     lists, n = rows.groupby(["client", "source"])["n"], rows["n"]
     before, after = lists.shift(1), lists.shift(-1)
@@ -140,6 +142,8 @@ def _copied_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
         seen=("seen", "any"),
         n=("n", "sum"),
     )
+    if not days.duplicated(["source", "cells"]).any():
+        return
     days["kinds"] = (~days.duplicated(["source", "cells"])).groupby(days["source"]).cumsum()
     first = days.groupby(["source", "cells"])[["kinds", "path"]].shift()
     copied = (days["n"] >= FEW_DEVICES) & (days["kinds"] - first["kinds"] > 1 - 2 * days["seen"])

@@ -83,8 +83,9 @@ def other_units(rows: pd.DataFrame, part: str) -> pd.DataFrame:
     The columns are mean and usual (hours of an entry) and clock: hours never end in .60 or more there, as where
     1.30 is an hour and a half, and do elsewhere.
     """
+    if rows["worked"].sum() <= ENOUGH:
+        return pd.DataFrame(columns=["mean", "clock", "usual"])
     counts = ["worked", "hours", "odd", "late"]
-    rows = rows if rows["worked"].sum() > ENOUGH else rows.head(0)
     sums = rows.groupby("month" if part == "month" else "value")[counts].sum()
     clock = (sums["odd"] >= ODD_HOURS) & (sums["late"] == 0) & (sums["late"].sum() > 0)
     sums = sums.assign(mean=sums["hours"] / sums["worked"], clock=clock).sort_values("mean")
