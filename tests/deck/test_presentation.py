@@ -53,29 +53,31 @@ def quiet():
     return panel
 
 
-REVIEWS = {
-    "usual": make_review(settings=Settings(name="Northwind IT", value=Value(wage_per_hour=38.5))),
-    "gaps": make_review(gappy()),
-    "zero": make_review(quiet()),
-    "new": make_review(make_panel(months=2, endpoints=1.0), make_fit(("other",))),
-    "old": make_review(make_panel(months=130), make_fit(half_life_months=30.0)),
-    "no computers": make_review(entries=make_entries(make_panel()).assign(device_id=None, category=None)),
-    "no fit": make_review(fit=replace(make_fit(), usable=False)),
-    **{name: make_review(make_panel(name), client=name) for name in NAMES},
-}
+@pytest.fixture(scope="module")
+def reviews():
+    return {
+        "usual": make_review(settings=Settings(name="Northwind IT", value=Value(wage_per_hour=38.5))),
+        "gaps": make_review(gappy()),
+        "zero": make_review(quiet()),
+        "new": make_review(make_panel(months=2, endpoints=1.0), make_fit(("other",))),
+        "old": make_review(make_panel(months=130), make_fit(half_life_months=30.0)),
+        "no computers": make_review(entries=make_entries(make_panel()).assign(device_id=None, category=None)),
+        "no fit": make_review(fit=replace(make_fit(), usable=False)),
+        **{name: make_review(make_panel(name), client=name) for name in NAMES},
+    }
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, reviews):
     target = tmp_path_factory.mktemp("decks")
-    for i, review in enumerate(REVIEWS.values()):
+    for i, review in enumerate(reviews.values()):
         write(review, target / f"{i}.pptx")
     return target
 
 
 @pytest.fixture(scope="module")
-def decks(folder):
-    return {name: Presentation(folder / f"{i}.pptx") for i, name in enumerate(REVIEWS)}
+def decks(folder, reviews):
+    return {name: Presentation(folder / f"{i}.pptx") for i, name in enumerate(reviews)}
 
 
 def slide(presentation, section_title):
@@ -91,16 +93,16 @@ def series(chart):
     return {s.name: list(s.values) for plot in chart.plots for s in plot.series}
 
 
-def test_a_slide_per_section_with_full_titles(decks):
+def test_a_slide_per_section_with_full_titles(decks, reviews):
     for name, presentation in decks.items():
         titles = [s.shapes.title.text_frame.text.replace("\v", " ") for s in presentation.slides]
-        sections = REVIEWS[name].sections
+        sections = reviews[name].sections
         assert titles[1:] == [f"{'Appendix: ' if s.appendix else ''}{s.title}" for s in sections]
 
 
-def test_minutes_chart_holds_the_reviews_numbers_and_gaps(decks):
+def test_minutes_chart_holds_the_reviews_numbers_and_gaps(decks, reviews):
     for name, presentation in decks.items():
-        section = REVIEWS[name]["minutes"]
+        section = reviews[name]["minutes"]
         drawn = series(charts(slide(presentation, section.title))[0])
         table = section.table
         minutes = table["minutes"].where(table["kind"] == "month")
@@ -119,8 +121,8 @@ def test_minutes_chart_holds_the_reviews_numbers_and_gaps(decks):
                 np.testing.assert_allclose(np.array(drawn["Forecast"], float)[ahead], table["minutes"][ahead])
 
 
-def test_months_are_never_drawn_as_zero(folder, decks):
-    chart = charts(slide(decks["gaps"], REVIEWS["gaps"]["minutes"].title))[0]
+def test_months_are_never_drawn_as_zero(folder, decks, reviews):
+    chart = charts(slide(decks["gaps"], reviews["gaps"]["minutes"].title))[0]
     assert series(chart)["Minutes per computer"].count(None) == 2 + 3  # and the months ahead
     assert 'dispBlanksAs val="gap"' in chart._chartSpace.xml
 
@@ -136,8 +138,8 @@ def test_every_chart_has_its_children_in_the_order_of_the_schema(decks):
                     assert places == sorted(places)
 
 
-def test_bridge_and_causes_add_up_in_the_deck(decks):
-    review, presentation = REVIEWS["usual"], decks["usual"]
+def test_bridge_and_causes_add_up_in_the_deck(decks, reviews):
+    review, presentation = reviews["usual"], decks["usual"]
     bridge, causes = charts(slide(presentation, review["why"].title))
     drawn = series(bridge)
     table = review["why"].table
@@ -149,8 +151,8 @@ def test_bridge_and_causes_add_up_in_the_deck(decks):
     assert sum(changes) == pytest.approx(moved, abs=0.05 * len(changes))
 
 
-def test_other_numbers_equal_the_reviews(decks):
-    review, presentation = REVIEWS["usual"], decks["usual"]
+def test_other_numbers_equal_the_reviews(decks, reviews):
+    review, presentation = reviews["usual"], decks["usual"]
     first = presentation.slides[1]
     assert any(number(review.minutes) == s.text_frame.text for s in first.shapes if s.has_text_frame)
     levels = review["quarter"].table.dropna(subset=["low"])
@@ -172,14 +174,14 @@ def test_no_placeholder_is_empty(decks):
                 assert filled, (one.shapes.title.text_frame.text, shape.name)
 
 
-def test_footer_number_notes_and_alt_text(decks):
+def test_footer_number_notes_and_alt_text(decks, reviews):
     for name, presentation in decks.items():
         for i, one in enumerate(presentation.slides):
             assert one.notes_slide.notes_text_frame.text.strip()
             if i:
                 assert {"Footer", "Slide Number"} <= {s.name for s in one.placeholders}
                 footer = next(s.text_frame.text for s in one.placeholders if s.name == "Footer")
-                assert REVIEWS[name].period in footer and "definition" not in footer
+                assert reviews[name].period in footer and "definition" not in footer
             for shape in one.shapes:
                 if shape.has_chart or shape.has_table:
                     assert len(shape._element.nvGraphicFramePr.cNvPr.get("descr")) > 20
@@ -205,8 +207,8 @@ def test_decks_pass_the_check(folder):
     assert {path.name: found for path in folder.glob("*.pptx") if (found := problems(path))} == {}
 
 
-def test_no_notes_where_the_deck_is_sent(tmp_path):
-    made = Presentation(write(REVIEWS["usual"], tmp_path / "d.pptx", notes=False))
+def test_no_notes_where_the_deck_is_sent(tmp_path, reviews):
+    made = Presentation(write(reviews["usual"], tmp_path / "d.pptx", notes=False))
     assert not any(one.has_notes_slide for one in made.slides)
 
 
@@ -231,8 +233,8 @@ def _target(source, target):
     return "/".join(parts)
 
 
-def test_same_review_same_bytes(tmp_path):
-    first, second = (write(REVIEWS["usual"], tmp_path / f"{i}.pptx").read_bytes() for i in range(2))
+def test_same_review_same_bytes(tmp_path, reviews):
+    first, second = (write(reviews["usual"], tmp_path / f"{i}.pptx").read_bytes() for i in range(2))
     assert first == second
     with zipfile.ZipFile(tmp_path / "0.pptx") as package:
         assert {entry.date_time for entry in package.infolist()} == {template.ZIP_DATE}
@@ -248,8 +250,8 @@ def test_committed_template_is_what_its_script_makes(tmp_path):
 
 
 @pytest.mark.parametrize("colour", ["#1f6feb", "#ffcc00", "#ffffff", "#000000", "#c8102e", "#7fdbda"])
-def test_any_brand_colour_is_readable(tmp_path, colour):
-    path = write(REVIEWS["new"], tmp_path / "d.pptx", Brand(colour=colour))
+def test_any_brand_colour_is_readable(tmp_path, colour, reviews):
+    path = write(reviews["new"], tmp_path / "d.pptx", Brand(colour=colour))
     with zipfile.ZipFile(path) as package:
         theme = package.read("ppt/theme/theme1.xml").decode()
     shade = {k: re.search(rf'<a:{k}><a:srgbClr val="(\w+)"', theme)[1] for k in ("dk1", "dk2", "accent1")}
@@ -263,37 +265,37 @@ def test_contrast_of_black_and_white():
     assert template.contrast("777777", "FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
-def test_missing_brand_files_and_layouts_are_named(tmp_path):
+def test_missing_brand_files_and_layouts_are_named(tmp_path, reviews):
     with pytest.raises(SettingsError, match=r"brand\.logo.*nowhere\.png"):
-        write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo="nowhere.png"))
+        write(reviews["new"], tmp_path / "d.pptx", Brand(logo="nowhere.png"))
     Presentation().save(tmp_path / "bare.pptx")
     with pytest.raises(SettingsError, match=r"Cover: Agenda, Prepared by, Subtitle, Title.*Two charts"):
-        write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "bare.pptx")))
+        write(reviews["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "bare.pptx")))
     assert not (tmp_path / "d.pptx").exists()
 
 
-def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path):
+def test_a_template_of_ones_own_is_used_and_its_faults_are_named(tmp_path, reviews):
     ours = template.files("rhem_lib") / "templates" / "review.pptx"
     own = Presentation(str(ours))
     chart = next(s for s in own.slide_layouts.get_by_name("Chart").placeholders if s.name == "Chart")
     own.slide_layouts.get_by_name("Cover").placeholders[0].left = 0
     own.save(tmp_path / "own.pptx")
-    made = Presentation(write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "own.pptx"))))
+    made = Presentation(write(reviews["new"], tmp_path / "d.pptx", Brand(template=str(tmp_path / "own.pptx"))))
     assert made.slides[0].shapes.title.left == 0
     chart._element.xpath(".//p:ph")[0].set("type", "body")
     own.save(tmp_path / "wrong.pptx")
     with pytest.raises(SettingsError, match="placeholders are missing from the template: Chart: Chart"):
-        write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
+        write(reviews["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "wrong.pptx")))
     with pytest.raises(SettingsError, match="the template has slides"):
-        write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
+        write(reviews["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "d.pptx")))
     (tmp_path / "no.pptx").write_text("no")
     with pytest.raises(SettingsError, match=r"not a \.pptx presentation"):
-        write(REVIEWS["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "no.pptx")))
+        write(reviews["new"], tmp_path / "e.pptx", Brand(template=str(tmp_path / "no.pptx")))
 
 
-def test_logo_stands_on_the_cover(tmp_path):
+def test_logo_stands_on_the_cover(tmp_path, reviews):
     Image.new("RGB", (400, 90), "white").save(tmp_path / "logo.png")
-    path = write(REVIEWS["new"], tmp_path / "d.pptx", Brand(logo=str(tmp_path / "logo.png")))
+    path = write(reviews["new"], tmp_path / "d.pptx", Brand(logo=str(tmp_path / "logo.png")))
     picture = next(s for s in Presentation(path).slides[0].shapes if s.shape_type == 13)
     assert picture._element.nvPicPr.cNvPr.get("descr") == "Logo of Northwind IT"
     assert picture.width / picture.height == pytest.approx(400 / 90, rel=0.01)
@@ -365,10 +367,10 @@ def own_template(path, *, major, minor):
     [("DejaVu Serif", "DejaVu Serif"), ("DejaVu Sans", "DejaVu Sans"), ("DejaVu Sans Mono", "DejaVu Sans"),
      ("Arial", "DejaVu Serif"), ("No Such Face", "DejaVu Sans")],
 )  # fmt: skip
-def test_templates_with_other_faces_are_measured_in_them(tmp_path, major, minor):
+def test_templates_with_other_faces_are_measured_in_them(tmp_path, major, minor, reviews):
     brand = Brand(template=own_template(tmp_path / "own.pptx", major=major, minor=minor))
     for name in ("usual", "gaps", NAMES[3]):
-        path = write(REVIEWS[name], tmp_path / "d.pptx", brand)
+        path = write(reviews[name], tmp_path / "d.pptx", brand)
         with fit_text.measured_in([major, minor]):
             assert problems(path) == []
 
@@ -381,41 +383,41 @@ def test_a_wide_face_takes_more_room_than_arial():
     assert fit_text.text_width(text, 20) == arial
 
 
-def test_a_brand_colour_is_applied_to_a_template_of_ones_own(tmp_path):
+def test_a_brand_colour_is_applied_to_a_template_of_ones_own(tmp_path, reviews):
     own = own_template(tmp_path / "own.pptx", major="Arial", minor="Arial")
     accents = {}
     for name, brand in (("given", Brand(template=own, colour="#7a0019")), ("none", Brand(template=own))):
-        with zipfile.ZipFile(write(REVIEWS["new"], tmp_path / "d.pptx", brand)) as package:
+        with zipfile.ZipFile(write(reviews["new"], tmp_path / "d.pptx", brand)) as package:
             theme = package.read("ppt/theme/theme1.xml").decode()
         accents[name] = re.search(r'<a:accent1><a:srgbClr val="(\w+)"', theme)[1]
     assert accents == {"given": "7A0019", "none": "0B5FA5"}
 
 
-def test_a_template_whose_text_is_hardly_seen_is_an_error(tmp_path):
+def test_a_template_whose_text_is_hardly_seen_is_an_error(tmp_path, reviews):
     own = own_template(tmp_path / "own.pptx", major="Arial", minor="Arial")
-    write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=own))  # control: as it is
+    write(reviews["new"], tmp_path / "d.pptx", Brand(template=own))  # control: as it is
     deck = Presentation(own)
     roles = deck.slide_master._element.find(qn("p:clrMap"))
     roles.set("bg1", "dk1")
     roles.set("tx1", "lt1")
     deck.save(own)
     with pytest.raises(SettingsError, match="hardly seen") as caught:
-        write(REVIEWS["new"], tmp_path / "d.pptx", Brand(template=own))
+        write(reviews["new"], tmp_path / "d.pptx", Brand(template=own))
     assert "accent4 52606D on 1F2933" in str(caught.value) and "tx1" not in str(caught.value)
 
 
-def test_texts_beside_each_other_have_one_size(tmp_path):
-    quarter = REVIEWS["usual"]["quarter"]
+def test_texts_beside_each_other_have_one_size(tmp_path, reviews):
+    quarter = reviews["usual"]["quarter"]
     long = replace(quarter, paragraphs=("One: " + "many words " * 30, "Two: few.", "Three: few."))
     for section, same in ((long, False), (replace(quarter, paragraphs=("One: a.", "Two: b.", "Three: c.")), True)):
-        path = write(replace(REVIEWS["usual"], sections=(section,)), tmp_path / "d.pptx")
+        path = write(replace(reviews["usual"], sections=(section,)), tmp_path / "d.pptx")
         boxes = [s for s in Presentation(path).slides[1].shapes if s.name.startswith("Box ")]
         sizes = {run.font.size for box in boxes for line in box.text_frame.paragraphs for run in line.runs}
         assert len(boxes) == 3 and len(sizes) == 1 and (sizes == {None}) == same
 
 
-def test_every_text_of_a_deck_has_its_language(tmp_path):
-    path = write(replace(REVIEWS["usual"], language="de"), tmp_path / "d.pptx")
+def test_every_text_of_a_deck_has_its_language(tmp_path, reviews):
+    path = write(replace(reviews["usual"], language="de"), tmp_path / "d.pptx")
     with zipfile.ZipFile(path) as package:
         for name in package.namelist():
             if re.match("ppt/(slides|charts|notesSlides)/[^/]+xml$", name):
@@ -446,11 +448,11 @@ def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
     )
 
 
-def test_parts_of_a_change_that_may_be_chance_are_grey(tmp_path):
+def test_parts_of_a_change_that_may_be_chance_are_grey(tmp_path, reviews):
     made = {}
     for state in ("firm", "unclear"):
-        why = REVIEWS["usual"]["why"]
-        review = replace(REVIEWS["usual"], sections=(replace(why, table=why.table.assign(state=state)),))
+        why = reviews["usual"]["why"]
+        review = replace(reviews["usual"], sections=(replace(why, table=why.table.assign(state=state)),))
         deck = Presentation(write(review, tmp_path / "d.pptx"))
         xml = [etree.tostring(s.chart._chartSpace) for s in deck.slides[1].shapes if s.has_chart]
         made[state] = [b'"accent3"' in chart for chart in xml]

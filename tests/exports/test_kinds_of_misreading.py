@@ -793,7 +793,16 @@ def found_in(folder, right):
     return found
 
 
-@pytest.mark.parametrize("given", [pytest.param(one, id=f"kind-{one.kind:02d}-{one.name}") for one in INPUTS])
+def cases():
+    """Every input as a case; those after the first two of a kind run with the slow tests."""
+    seen = Counter()
+    for one in INPUTS:
+        seen[one.kind] += 1
+        marks = [pytest.mark.slow] if seen[one.kind] > 2 else []
+        yield pytest.param(one, id=f"kind-{one.kind:02d}-{one.name}", marks=marks)
+
+
+@pytest.mark.parametrize("given", [*cases()])
 def test_is_read_right_or_named(workspace, given):
     folder = workspace(
         {name: text for name, text in given.files.items() if not name.endswith("~")}, given.settings
