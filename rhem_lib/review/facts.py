@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -231,12 +232,12 @@ class Facts:
         """The month of service that ends the quarter, counted from 1."""
         return max(int(np.ceil(round(self.age, 1))), 1) if np.isfinite(self.age) else 0
 
-    @property
+    @cached_property
     def in_quarter(self) -> pd.DataFrame:
         """The quarter's rows of `months`."""
         return self.months[self.months["month"] >= self.start]
 
-    @property
+    @cached_property
     def served(self) -> pd.DataFrame:
         """The quarter's months with a figure."""
         return self.in_quarter[self.in_quarter["exposure"] > 0]
@@ -266,7 +267,7 @@ class Facts:
         """The share of the quarter's hours that could be classified."""
         return share_classified(self.in_quarter)
 
-    @property
+    @cached_property
     def change(self) -> Difference | None:
         """The quarter less the quarter before; None without one, or where too few hours could be classified."""
         return change_of(self.now, self.before, self.months, self.start, self.forecast, self.follows)
