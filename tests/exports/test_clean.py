@@ -344,6 +344,7 @@ def test_a_billing_model_may_be_written_as_it_is_said(workspace, word, model):
     assert rhem.load(workspace(files)).agreements["billing"].tolist() == [model]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("row", "wording"),
     [

@@ -145,6 +145,7 @@ def test_a_line_of_many_megabytes_is_set_aside_and_the_others_stay(workspace):
     assert work.quarantine["reason"].tolist() == ["line-too-long"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("text", "hours"),
     [

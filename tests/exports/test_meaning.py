@@ -126,6 +126,7 @@ EVERYDAY = [
 ]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("text", EVERYDAY)
 def test_asks_for_the_unit_of_a_list_with_everyday_labels(workspace, text):
     files = {"list.csv": text.format(24), "tickets.csv": HALOPSA_REPORT["tickets.csv"]}

@@ -41,6 +41,7 @@ CLOCKS = ["0.15", "0.30", "0.45", "1.15", "1.30"]
 DECIMALS = ["0.25", "0.4", "0.6", "1.1", "1.6"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("odd", "others", "problem"),
     [

@@ -384,6 +384,7 @@ def test_only_hidden_files_and_marks_of_open_ones_are_passed_over(workspace):
     assert found == ["exports/packed.zip/~t.csv", "exports/~time.csv"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("place", ["exports/time.csv", "exports/share", "clients.csv"])
 def test_a_link_that_leads_nowhere_is_named(workspace, place):
     folder = workspace({"t.csv": HEADER + ROWS})

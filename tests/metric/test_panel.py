@@ -213,6 +213,7 @@ def test_hours_without_exposure_are_flagged_and_unclassified_hours_bound_rhem(wo
     assert "hours-without-exposure" in sued["flags"] and "hours-without-exposure" not in nord["flags"]
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(("zone", "months"), [("Pacific/Auckland", [3, 3, 4]), ("Pacific/Honolulu", [2, 2, 3])])
 def test_the_month_of_an_hour_is_that_of_the_msp_however_far_from_utc(workspace, zone, months):
     """UTC stamps around the ends of two months; Auckland is 13 hours ahead (12 from April), Honolulu 10 behind."""

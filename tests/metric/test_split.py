@@ -62,12 +62,14 @@ def test_another_preset_is_split_as_well(sample_work):
     assert by_type.loc[by_type["type"] == "request", "reactive_hours"].sum() == 0
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("by", [None, "month", ["client"]])
 def test_a_split_panel_is_not_pooled_without_its_column(by, work):
     with pytest.raises(ParameterError, match="would count several times"):
         rhem.pooled_rhem(rhem.measure(work, by="category"), by=by)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("by", "text"), [("sites", "Did you mean 'site'"), ("hours", "not known"), ("ticket_id", "not known")]
 )

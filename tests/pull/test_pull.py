@@ -209,6 +209,7 @@ def test_a_full_pull_takes_the_place_of_what_is_stored(msp, clock):
     assert len(hours_of(folder)) == len(stored(folder, "connectwise", "time_entries-*")) == 239
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("system", "path"),
     [

@@ -628,6 +628,7 @@ def test_a_client_renamed_everywhere_is_suggested_by_its_name(workspace):
     assert found["toml"].tolist() == ['[clients."Harbour Café Group"]\naliases = ["Harbor Cafe"]']
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("lists", [({1, 2, 3}, {4, 5, 6}), ({1, 2, 3}, ()), (range(1, 7), range(1, 7))])
 def test_a_client_that_left_as_another_joined_is_not_suggested_as_renamed(workspace, lists):
     """The computers went with it, or each has its own."""
@@ -635,6 +636,7 @@ def test_a_client_that_left_as_another_joined_is_not_suggested_as_renamed(worksp
     assert rhem.load(workspace(files, SORTED)).account.suggestions.empty
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("time", "lists", "warned"),
     [({1, 2}, {1, 2}, 1), ({1, 2}, range(1, 7), 0), (range(1, 7), {1}, 0), ({5}, {5}, 0)],

@@ -34,6 +34,7 @@ def pairs(clients, months):
     return sorted((client, month) for client in clients for month in months)
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize("missing", [["2026-02"], ["2026-05", "2026-06"], ["2025-07", "2025-08"]])
 def test_months_without_the_file_of_a_team_do_not_count_for_its_clients(workspace, missing):
     files = monthly("east", EAST, MONTHS) | monthly("west", WEST, [m for m in MONTHS if m not in missing])

@@ -53,6 +53,7 @@ def test_a_section_keeps_its_other_keys_and_the_workspace_is_left_as_it_is(work)
     assert work.settings == rhem.load(work.folder).settings
 
 
+@pytest.mark.many_cases
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
