@@ -75,6 +75,11 @@ class Kinds:
     def text(self) -> str:
         """The share that improves, and the levels of each kind; or that no two kinds are seen."""
         known = int(self.improves.notna().sum())
+        if not known:
+            return (
+                f"Fewer than {LEAST_CLIENTS} clients were seen from the start for a year, too few to tell kinds of "
+                "clients apart."
+            )
         if not self.two:
             return f"No two kinds of clients are seen among {known} that were seen from the start for a year."
         if not self.settled:

@@ -67,6 +67,7 @@ def test_clients_not_seen_for_a_year_are_of_no_kind():
     fit = fit_decay(simulate_panel(replace(SCENARIOS["S3"], months=(5, 10)), seed=2))
     assert fit.kinds.improves.isna().all()
     assert not fit.kinds.two
+    assert fit.kinds.text.startswith("Fewer than 8 clients were seen from the start for a year")
 
 
 def test_limits_of_a_share_by_hand():
