@@ -44,6 +44,8 @@ def shown_name(name: str) -> str:
     >>> shown_name("Cafe\u0301\u200b  Nord")
     'Café Nord'
     """
+    if name.isascii() and name.isprintable():  # as nearly all are
+        return " ".join(name.split())
     seen = unicodedata.normalize("NFC", UNSEEN.sub("", " ".join(name.split())))
     kept = (
         sign for sign in seen if sign in "\u200c\u200d" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")

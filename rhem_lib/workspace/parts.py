@@ -64,17 +64,19 @@ def lost_parts(
         return
     table = rows.pivot_table(index="month", columns="value", values="n", aggfunc="sum")
     table = table.reindex(range(table.index[0], table.index[-1] + 1)).fillna(0)
-    usual, total = table.where(table > 0).median(), table.sum(axis=1).to_numpy()
-    for value in usual.index[(usual >= USUAL_ENTRIES) & ((table > 0).sum() > 1)]:
-        own, month = table[value].to_numpy(), np.arange(len(table))
-        there = np.flatnonzero(own >= FEW * usual[value])
-        others, known = total - own, np.median((total - own)[there])
-        low = (own < FEW * usual[value]) & (month >= there[0] - before) & (month <= there[-1] + after)
-        low &= others * usual[value] >= known * USUAL_ENTRIES / 2  # in a part of a month, a part is usual
-        if goes_over:
-            low &= (others < known + usual[value] / 2) & (usual[value] > NOISE * np.std(others[there]))
-        if low.any() and known:
-            yield Lost(value, table.index[low].tolist(), usual[value])
+    usual = table.where(table > 0).median()
+    chosen = (usual >= USUAL_ENTRIES) & ((table > 0).sum() > 1)
+    own, usual = table.loc[:, chosen].to_numpy(), usual[chosen].to_numpy()
+    others, there = table.sum(axis=1).to_numpy()[:, None] - own, own >= FEW * usual
+    known = np.nanmedian(np.where(there, others, np.nan), axis=0)
+    month, (first, last) = np.arange(len(own))[:, None], (there.argmax(0), len(own) - 1 - there[::-1].argmax(0))
+    low = ~there & (month >= first - before) & (month <= last + after)
+    low &= others * usual >= known * USUAL_ENTRIES / 2  # in a part of a month, a part is usual
+    if goes_over:
+        spread = np.nanstd(np.where(there, others, np.nan), axis=0)
+        low &= (others < known + usual / 2) & (usual > NOISE * spread)
+    for column in np.flatnonzero(low.any(axis=0) & (known > 0)):
+        yield Lost(table.columns[chosen][column], table.index[low[:, column]].tolist(), usual[column])
 
 
 def other_units(rows: pd.DataFrame, part: str) -> pd.DataFrame:
