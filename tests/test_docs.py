@@ -66,6 +66,15 @@ def test_commands_of_the_readme_exist():
         assert (ROOT / picture).is_file()
 
 
+def test_rooms_and_modules_that_contributing_names_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    library = ROOT / "rhem_lib"
+    named = set(re.findall(r"`([a-z_]+/[a-z_]+\.py|[a-z_]+/|[a-z_]+\.py)`", text))
+    assert [name for name in sorted(named) if not ((library / name).exists() or (ROOT / name).exists())] == []
+    rooms = {f"{room.parent.name}/" for room in library.glob("*/__init__.py")}
+    assert {*re.findall(r"^\| `([a-z]+/)`", text, re.M), "deck/"} == rooms
+
+
 def test_the_sample_in_git_is_what_the_simulator_writes(tmp_path):
     from rhem_lib.simulate.sample import write_sample
 
