@@ -12,6 +12,7 @@ Bounding analyses of age-period-cohort effects, Demography 56(5).
 """
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -142,21 +143,26 @@ def calendar_months(months: pd.Series) -> pd.Series:
     return number - number.min()
 
 
-def calendar_of(
-    drift: Drift, gates: tuple[Gate, Gate], month: pd.Series, odd: pd.DataFrame, table: pd.DataFrame
-) -> Calendar:
-    """Verdict on a drift: `gates` are without and with it in doubt, `table` has the claim's numbers."""
+class Gates(NamedTuple):
+    """Whether hours fall, without a drift, and with it in doubt."""
+
+    plain: Gate
+    doubted: Gate
+
+
+def calendar_of(drift: Drift, gates: Gates, month: pd.Series, odd: pd.DataFrame, table: pd.DataFrame) -> Calendar:
+    """Verdict on a drift: `table` has the claim's numbers."""
     # Where all joined together, only the bend of the curve speaks, which is an assumption and no evidence.
     reach = norm.ppf(0.975) * drift.error if drift.identified else np.inf
     middle, low, high = (float(np.expm1(drift.log + side * reach)) for side in (0, -1, 1))
     # What a likely drift leaves of a fall, clients must show by themselves.
-    falls = gates[1].own or (gates[1].declines and low <= 0 <= high)
+    falls = gates.doubted.own or (gates.doubted.declines and low <= 0 <= high)
     verdict = "none"
     if drift.taken_out:
         verdict = "drift"
-    elif gates[0].declines and not (drift.identified and falls):
+    elif gates.plain.declines and not (drift.identified and falls):
         verdict = "open"
-    seen = gates[0].seen >= FEWEST
+    seen = gates.plain.seen >= FEWEST
     return Calendar(middle, low, high, drift.evidence, verdict, table, odd, month.min(), seen)
 
 

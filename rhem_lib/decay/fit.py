@@ -556,7 +556,7 @@ class _Fitted:
     core: mixed_model.Fit
     plain: mixed_model.Fit
     gate: Gate
-    plain_gates: tuple[Gate, Gate]
+    gates: calendar_time.Gates
     own: Array
     wave: Season | None
     drift: mixed_model.Drift | None
@@ -566,12 +566,12 @@ class _Fitted:
     @property
     def falls(self) -> bool:
         """Whether hours fall by age or calendar: a drift may take up what a hump leaves of a fall."""
-        return self.gate.declines or self.plain_gates[0].declines
+        return self.gate.declines or self.gates.plain.declines
 
     def unseen(self) -> "_Fitted":
         """The same where no start may be claimed: first months are left out, or are all that a client has."""
-        gate, *plain = (replace(gate, seen=0) for gate in (self.gate, *self.plain_gates))
-        return replace(self, gate=gate, plain_gates=(plain[0], plain[1]))
+        gate, *others = (replace(gate, seen=0) for gate in (self.gate, *self.gates))
+        return replace(self, gate=gate, gates=calendar_time.Gates(*others))
 
     def calendar(self, population: pd.DataFrame, target: Target) -> Calendar:
         """Drift and months that stand out; the claim's numbers both ways where the drift was taken out."""
@@ -583,7 +583,7 @@ class _Fitted:
         elif np.isfinite(self.drift.error):
             adjusted = calendar_time.if_taken_out(self.core, self.drift, population, target)
         table = calendar_time.claim_numbers(plain, adjusted, target.level_column)
-        return calendar_time.calendar_of(self.drift, self.plain_gates, self.month, self.odd, table)
+        return calendar_time.calendar_of(self.drift, self.gates, self.month, self.odd, table)
 
 
 def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
@@ -592,7 +592,8 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
     odd = Calendar().standouts
     if "month" not in rows or rows["month"].isna().any():
         gate = _gate(core)
-        return _Fitted(names, core, core, gate, (gate, gate), own_falls(core), wave, None, odd, None)
+        gates = calendar_time.Gates(gate, gate)
+        return _Fitted(names, core, core, gate, gates, own_falls(core), wave, None, odd, None)
     number = calendar_time.calendar_months(rows["month"])
     calendar = padded(rows, names, number, 0.0)
     odd = calendar_time.standouts(core, calendar, rows["month"].min())
@@ -604,7 +605,8 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
     gate = _gate(core)
     if drift.identified and not drift.taken_out:
         core = replace(core, doubt=drift)
-    gates = gate, gate.with_drift(drift).with_own(own_falls(core, calendar), months)
+    doubted = gate.with_drift(drift).with_own(own_falls(core, calendar), months)
+    gates = calendar_time.Gates(gate, doubted)
     if drift.taken_out:
         months = months.divided(np.exp(drift.log * calendar))
         core = replace(mixed_model.fit(months), drift=drift)

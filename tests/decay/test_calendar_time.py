@@ -164,7 +164,8 @@ def test_a_clients_own_fall_allows_for_a_drift_in_doubt(world):
     ("log", "some", "verdict"), [(-0.03, False, "open"), (-0.03, True, "none"), (-0.005, False, "none")]
 )
 def test_what_a_likely_drift_leaves_of_a_fall_must_be_shown_by_clients(log, some, verdict):
-    gates = Gate(-1.0, -1.2, -0.8, 0.0, lag=20), Gate(-0.3, -0.55, -0.05, 0.02, lag=20, some=some)
+    falls, less = Gate(-1.0, -1.2, -0.8, 0.0, lag=20), Gate(-0.3, -0.55, -0.05, 0.02, lag=20, some=some)
+    gates = calendar_time.Gates(plain=falls, doubted=less)
     month = pd.Series(pd.to_datetime(["2024-01-01"]))
     found = calendar_time.calendar_of(mixed_model.Drift(log, 0.004), gates, month, pd.DataFrame(), pd.DataFrame())
     assert found.verdict == verdict
