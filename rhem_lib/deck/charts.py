@@ -279,7 +279,7 @@ def months_chart(place: ChartPlaceholder, section: Section) -> bool:
     free.taken.append(free.box(inside.mean(), top, (span,), 14, "b"))
     ends = _end_labels(rows, free)
     peaks = _peak_labels(rows, out, free)
-    numbers = _month_labels(minutes, quarter & ~out, free)
+    numbers, heights = _month_labels(minutes, quarter & ~out, free)
     series = [
         *_band(rows, known, free),
         Series(t("This quarter"), np.where(quarter, top, np.nan), "bar", fill=SHADE, labels=names),
@@ -289,6 +289,9 @@ def months_chart(place: ChartPlaceholder, section: Section) -> bool:
         series.append(Series(t("Forecast"), dashed, line=(BRAND, 2.5, "dash"), labels=ends["ahead"]))
     series.append(Series(t("Minutes per computer"), minutes, line=(BRAND, 3, ""), marker=("circle", 6, BRAND),
                          labels=numbers))  # fmt: skip
+    if heights.notna().any():
+        texts = {i: Label((number(minutes[i]),), "ctr", BRAND) for i in np.flatnonzero(heights.notna()).tolist()}
+        series.append(Series(t("Labels"), heights, labels=texts))
     if out.any():
         series.append(Series(t("Above the normal range"), minutes.where(out), marker=("circle", 12, WARNING),
                              labels=peaks))  # fmt: skip
@@ -347,13 +350,18 @@ def _end_labels(rows: pd.DataFrame, free: Places) -> dict[str, dict[int, Label]]
     return {"goal": {at: Label(line, place)}, "ahead": {end: Label(text, "r", BRAND)} if ahead.any() else {}}
 
 
-def _month_labels(minutes: pd.Series, chosen: pd.Series, free: Places) -> dict[int, Label]:
-    """Numbers of the quarter's months, where the lines are not."""
-    found = {}
+def _month_labels(minutes: pd.Series, chosen: pd.Series, free: Places) -> tuple[dict[int, Label], pd.Series]:
+    """Numbers of the quarter's months at their points; where lines leave no room there, heights above or below."""
+    found, heights = {}, minutes * np.nan
     for i in np.flatnonzero(chosen & minutes.notna()).tolist():
         text = (number(minutes[i]),)
-        found[i] = Label(text, free.put(i, minutes[i], text, 14, "tbrl"), BRAND)
-    return found
+        if min(free.cost(free.box(i, minutes[i], text, 14, place)) for place in "tbrl"):
+            heights[i] = minutes[i]
+        else:
+            found[i] = Label(text, free.put(i, minutes[i], text, 14, "tbrl"), BRAND)
+    for i in np.flatnonzero(heights.notna()).tolist():
+        heights[i] = free.nearest(i, minutes[i], (number(minutes[i]),), 14)
+    return found, heights
 
 
 def _peak_labels(rows: pd.DataFrame, out: pd.Series, free: Places) -> dict[int, Label]:
@@ -409,9 +417,9 @@ def _set(chart: Chart, values: dict[str, Any], before: str = "") -> None:
             axis.append(element)
 
 
-def _month_axis(chart: Chart, months: int) -> None:
+def _month_axis(chart: Chart, months: int, apart: int = 0) -> None:
     """Calendar months along the axis, named so far apart that the names do not touch."""
-    apart = next(n for n in (1, 2, 3, 6, 12, 24, months) if months / n <= MOST_LABELS)
+    apart = apart or next(n for n in (1, 2, 3, 6, 12, 24, months) if months / n <= MOST_LABELS)
     chart.category_axis.tick_labels.number_format = "mmm yy"
     chart.category_axis.tick_labels.number_format_is_linked = False
     _set(chart, {"baseTimeUnit": "months", "majorUnit": apart, "majorTimeUnit": "months"})
@@ -451,6 +459,25 @@ def ranges_chart(place: ChartPlaceholder, rows: pd.DataFrame, title: str, goal: 
     figures = "; ".join(
         f"{row.item}: {number(row.value)} ({number(row.low)}-{number(row.high)})" for row in rows.itertuples()
     )
+    describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
+
+
+def cause_chart(room: Room, rows: pd.DataFrame, title: str) -> None:
+    """One cause by month, this quarter in the brand's colour with its numbers, and what is usual."""
+    usual, now = float(rows["usual"].iloc[0]), np.flatnonzero(rows["quarter"]).tolist()
+    months = pd.date_range(rows["month"].iloc[0], periods=len(rows) + 1, freq="MS")  # the last is room for a label
+    minutes = np.append(rows["minutes"].to_numpy(float), np.nan)
+    texts = {i: Label((number(minutes[i]),), "t", BRAND) for i in now}
+    series = [Series(title, minutes, "bar", fill=MIDDLE, points=dict.fromkeys(now, BRAND)),
+              Series(t("Top"), minutes, labels=texts)]  # fmt: skip
+    if np.isfinite(usual):
+        name = Label((t("Usual {n}", n=number(usual)),), "r")
+        series.append(Series(t("Usual"), np.full(len(months), usual), line=(INK, 1.5, "sysDot"),
+                             labels={len(rows): name}))  # fmt: skip
+    top = 1.25 * max(float(np.nanmax([*minutes, usual])), 0.1)
+    chart, frame = combine(room, [m.date() for m in months], series, top, (0.0, 0.02, 0.84, 0.8), gap=40)
+    _month_axis(chart, len(rows), apart=3)
+    figures = "; ".join(f"{m:%Y-%m}: {number(v, 1)}" for m, v in zip(months, minutes[:-1], strict=False))
     describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
 
 

@@ -1,6 +1,7 @@
 """Text measured with a real font, so that it fits its box before a viewer ever opens the deck."""
 
 import importlib.util
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ ENDINGS = {False: ("-Regular", "", "R"), True: ("-Bold", " Bold", "bd", "b")}  #
 LINE_HEIGHT = 1.2  # of the font size; Arial's own is 1.15
 SPACE_AFTER = 0.5  # of the font size, after each paragraph, as the template sets it
 MEASURED_AT = 100  # points
+WHITE = re.compile(r"[^\S\N{NO-BREAK SPACE}]+")
 JOINER = "\N{ZERO WIDTH JOINER}"  # holds emoji and Indic letters together
 SHORT = 0.3  # of the width: a last line under it looks like a slip
 SAFETY = 0.97  # share of the width used, for the small differences between renderers
@@ -76,7 +78,11 @@ def _line_height(faces: tuple[str, ...]) -> float:
 
 def plain(text: str) -> str:
     """Return the text on one line, without invisible characters that change their neighbours."""
-    seen = (c for c in " ".join(text.split()) if c == JOINER or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    seen = (
+        c
+        for c in " ".join(WHITE.split(text.strip()))
+        if c == JOINER or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+    )
     return "".join(seen)
 
 
@@ -111,7 +117,7 @@ def _wrap(text: str, width: float, size: float, bold: bool, _: tuple[str, ...]) 
 def _pieces(text: str, width: float, size: float, bold: bool) -> list[str]:
     """Words, with those wider than the box cut where they reach its edge."""
     pieces = []
-    for word in text.split():
+    for word in WHITE.split(text.strip()):
         while text_width(word, size, bold) > width and len(word) > 1:
             cut = next(n for n in range(len(word), 0, -1) if n == 1 or text_width(word[:n], size, bold) <= width)
             pieces.append(word[:cut])

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from rhem_lib.deck.fit_text import LINE_HEIGHT, text_width
 
 GAP = 6.0  # points between a point and its label
+FINE = 3.0  # points between heights that are tried
 DENSE = 40  # samples of a line between two points
 BURIED = 50.0  # what a label on another one, or past an edge, counts for, in samples of a line
 Box = tuple[float, float, float, float]
@@ -52,6 +53,17 @@ class Places:
         best = min(boxes, key=lambda place: self.cost(boxes[place]))
         self.taken.append(boxes[best])
         return best
+
+    def nearest(self, i: float, value: float, lines: Sequence[str], size: float) -> float:
+        """Return the height nearest to a value at which a label over or under it is free, and keep it taken."""
+        scale, tall = self.size[1] / self.top, size * LINE_HEIGHT * len(lines)
+        heights = np.arange(tall / 2, self.size[1] - tall / 2, FINE) / scale
+        heights = np.append(heights[np.argsort(abs(heights - value), kind="stable")], value)
+        boxes = [self.box(i, float(height), lines, size, "ctr") for height in heights]
+        costs = [self.cost(box) for box in boxes]
+        best = costs.index(min(costs))
+        self.taken.append(boxes[best])
+        return float(heights[best])
 
     def box(self, i: float, value: float, lines: Sequence[str], size: float, place: str) -> Box:
         """Return the box of a label: left, lower, right, upper."""

@@ -35,7 +35,8 @@ Write = Callable[..., None]
 Box = tuple[int, int, int, int]
 LAYOUT = {
     "quarter": "Quarter", "months": "Chart", "ages": "Chart", "why": "Two charts", "worth": "Two charts",
-    "promises": "Table over text", "plan": "Table", "table": "Table and text", "text": "Text",
+    "promises": "Table over text", "evidence": "Table over text", "plan": "Table", "table": "Table and text",
+    "text": "Text",
 }  # fmt: skip
 HEADS = {
     "Quarter": ("Chart head",),
@@ -45,7 +46,7 @@ HEADS = {
 AGENDA = {
     "quarter": mark("The quarter in one page"),
     "minutes": mark("Month by month"),
-    "why": mark("Why it moved"),
+    "why": mark("Where the time went"),
     "promises": mark("What we promised"),
     "worth": mark("What you got back"),
     "next": mark("What is next"),
@@ -103,10 +104,11 @@ def _cover(deck: Deck, review: Review, brand: Brand, notes: bool) -> None:
     when = [t("Review meeting, {day}", day=day(pd.Timestamp(review.meeting)))] if review.meeting else []
     put(places["Prepared by"], [*when, t("Prepared by {msp}", msp=review.msp)])
     shown = [s for s in review.sections if s.shown]
-    lines = [f"{i}   {_agenda(s)}" for i, s in enumerate(shown, 2) if not s.appendix]
+    gap = 3 * "\N{NO-BREAK SPACE}"
+    lines = [f"{i}{gap}{_agenda(s)}" for i, s in enumerate(shown, 2) if not s.appendix]
     asks = [i for i, s in enumerate(shown, 1) if not s.appendix and _asked(s)]
     last = t("Appendix")
-    appendix = [f"{i}   {last}" for i, s in enumerate(shown, 2) if s.appendix][:1]
+    appendix = [f"{i}{gap}{last}" for i, s in enumerate(shown, 2) if s.appendix][:1]
     put(places["Agenda"], [t("Today"), *lines, *appendix], strong=(0, *asks))
     if notes:
         note(cover, t("Send the deck a day or two before the meeting."))
@@ -172,6 +174,8 @@ def _section(deck: Deck, review: Review, section: Section, brand: Brand, notes: 
         case "promises":
             _promises(places, section, rows)
             boxes(places, left, right, write)
+        case "evidence":
+            _evidence(places, section, rows, right, write)
         case "plan":
             _fill(places["Table"], section, rows, tall=min(Cm(6), places["Table"].height // (len(rows) + 1)))
         case "table":
@@ -179,10 +183,7 @@ def _section(deck: Deck, review: Review, section: Section, brand: Brand, notes: 
             write(places["Body"], section.paragraphs, heads=True, own_line=True)
         case _:
             _text(places["Body"], section, write)
-    if footnote:
-        write(places["Note"], [footnote])
-    else:
-        remove(places["Note"])
+    write(places["Note"], [footnote]) if footnote else remove(places["Note"])
 
 
 def _worth(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None:
@@ -200,13 +201,29 @@ def _promises(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> N
     """The table of promises; below it, where there are any, our forecasts against what came."""
     _fill(places["Table"], section, rows[rows["kind"] == "promise"], tall=Cm(1.8))
     if section.charts:
-        history = rows[rows["kind"] == "forecast"]
-        head = places.pop("Left text")
-        left, top, width, height = head.left, head.top, head.width, head.height
-        _place(head, (left, top, width, HEAD))
-        put(head, section.charts, heads=True, unit=True)
-        room = charts.Room(head.part.slide, (left, top + HEAD, width, height - HEAD))
-        charts.forecasts_chart(room, history, section.charts[0])
+        room = _headed(places.pop("Left text"), section.charts[0])
+        charts.forecasts_chart(room, rows[rows["kind"] == "forecast"], section.charts[0])
+
+
+def _headed(text: Any, head: str) -> charts.Room:
+    """Make a text the head of a chart; return the room below it."""
+    left, top, width, height = text.left, text.top, text.width, text.height
+    _place(text, (left, top, width, HEAD))
+    put(text, [head], heads=True, unit=True)
+    return charts.Room(text.part.slide, (left, top + HEAD, width, height - HEAD))
+
+
+def _evidence(
+    places: dict[str, Any], section: Section, rows: pd.DataFrame, ahead: Sequence[str], write: Write
+) -> None:
+    """The table of one or two actions; below it the months of their causes, beside a single one what comes."""
+    shown = rows[rows["kind"] == "action"]
+    _fill(places["Table"], section, shown, tall=places["Table"].height // (len(shown) + 1))
+    months = [part for _, part in rows[rows["kind"] == "evidence"].groupby("cause", sort=False)]
+    for name, part, head in zip(("Left text", "Right text"), months, section.charts, strict=False):
+        charts.cause_chart(_headed(places[name], head), part, head)
+    if len(months) == 1:
+        write(places["Right text"], ahead, heads=True)
 
 
 def _text(place: Any, section: Section, write: Write) -> None:

@@ -180,6 +180,19 @@ def total(actions: list[Action]) -> tuple[float, float, float]:
     return float(middle), float(max(middle - reach, 0.0)), float(middle + reach)
 
 
+def evidence(f: Facts, actions: list[Action]) -> pd.DataFrame:
+    """Return the months of the causes of actions: cause, month, minutes, usual, quarter; of two causes at most."""
+    rows = [
+        found for a in actions if (found := f.cause_row(a.cause)) is not None and found["name"] in f.cause_months
+    ]
+    parts = [f.cause_months[row["name"]].rename("minutes").reset_index().assign(
+        cause=f.cause(row["name"]), usual=row["usual"]) for row in rows[:2]]  # fmt: skip
+    if not parts:
+        return pd.DataFrame()
+    months = pd.concat(parts, ignore_index=True)
+    return months.assign(quarter=months["month"] >= f.start, kind="evidence", decision=False)
+
+
 def table_of(actions: list[Action], due: pd.Timestamp) -> pd.DataFrame:
     """Return the rows of the page on what is next."""
     rows = [

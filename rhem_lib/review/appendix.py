@@ -140,4 +140,4 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     for flag, names in by_flag.items():
         months = t("All months") if len(names) == len(rows) > 1 else ", ".join(names)
         by_months.setdefault(months, []).append(t(PLAIN_FLAGS[flag]))
-    return [t("{months}: {remark}", months=m, remark=" ".join(said)) for m, said in by_months.items()]
+    return [t("{months}: {remark}", months=m, remark=" ".join(each)) for m, each in by_months.items()]

@@ -131,9 +131,8 @@ def forecast(came: float, expected: Range) -> tuple[str, str]:
     """Head and sentence of what was forecast before the quarter against what came."""
     if not expected.known:
         return t("No forecast was made for this quarter"), t("No forecast was made for this quarter.")
-    head = mark("The forecast held")
-    if not expected.low <= came <= expected.high:
-        head = mark("More came than we forecast") if came > expected.high else mark("Less came than we forecast")
+    heads = (mark("The forecast held"), mark("More came than we forecast"), mark("Less came than we forecast"))
+    head = heads[expected.side(came)]
     sentence = t("We had forecast {value} ({low} to {high}); {came} came.",
                  value=expected.value, low=expected.low, high=expected.high, came=came)  # fmt: skip
     return t(head), sentence
@@ -141,12 +140,12 @@ def forecast(came: float, expected: Range) -> tuple[str, str]:
 
 def missed(f: Facts) -> str:
     """On which side of its forecast the quarter is; nothing where that held."""
-    if not f.forecast.known or f.forecast.low <= f.now.minutes <= f.forecast.high or f.classified < CLASSIFIED:
+    side = f.forecast.side(f.now.minutes)
+    if not side or f.classified < CLASSIFIED:
         return ""
-    side = mark("above our forecast of {low} to {high}")
-    if f.now.minutes < f.forecast.low:
-        side = mark("below our forecast of {low} to {high}")
-    return t(side, low=f.forecast.low, high=f.forecast.high)
+    missed = mark("above our forecast of {low} to {high}") if side > 0 else mark(
+        "below our forecast of {low} to {high}")  # fmt: skip
+    return t(missed, low=f.forecast.low, high=f.forecast.high)
 
 
 def kept(made: pd.DataFrame) -> str:
@@ -173,7 +172,7 @@ def outlook(f: Facts) -> str:
             "For the next quarter we expect {value} minutes ({low} to {high}) of work that can be classified."
         )
     expected = t(sentence, **ahead)
-    if not f.forecast.known or f.forecast.low <= f.now.minutes <= f.forecast.high:
+    if not f.forecast.side(f.now.minutes):
         return expected
     return expected + " " + t("That takes what was unusual in this quarter for passing.")
 

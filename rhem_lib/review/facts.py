@@ -28,6 +28,7 @@ MONTH_COLUMNS = (
     "outside_hours squared_hours rhem_h flags"
 ).split()
 FIRST_MONTHS = 3
+SHOWN_MONTHS = 12  # of a single cause
 CLASSIFIED = 0.9  # of the hours; with less there is no level, only the least that it can be
 LEAST_START = 2  # months before age 3 that must be in the data for a start to be measured
 SMALL, YOUNG = 10, 3.0  # computers and months, below which a client gets the short deck
@@ -61,6 +62,10 @@ class Range:
     def known(self) -> bool:
         """Whether there is such a number."""
         return bool(np.isfinite(self.value))
+
+    def side(self, value: float) -> int:
+        """Return on which side of the range a value is: -1 below, 1 above, 0 inside or where it is not known."""
+        return int(value > self.high) - int(value < self.low)
 
     @property
     def rounded(self) -> "Range":
@@ -185,6 +190,8 @@ class Facts:
         What earlier editions printed, oldest first.
     planned : DataFrame
         Hours of scheduled and of project work by month (`planned_hours`).
+    cause_months : DataFrame
+        Minutes per computer of every cause (columns) in the months with a figure of the last year.
     """
 
     client: str
@@ -212,6 +219,7 @@ class Facts:
     patches: PatchEffect | None = None
     past: tuple[Past, ...] = ()
     planned: pd.DataFrame = field(default_factory=lambda: NO_HOURS)
+    cause_months: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def own(self) -> ClientSettings:
@@ -312,8 +320,9 @@ def change_of(
     if before is None or not known:
         return None
     change = replace(now.since(before), **QUARTER)
-    side = now.minutes > forecast.high if change.value > 0 else now.minutes < forecast.low or follows == "decaying"
-    return change if side or not forecast.known else replace(change, likely=np.inf, firm=np.inf)
+    side = forecast.side(now.minutes)
+    beyond = side > 0 if change.value > 0 else side < 0 or follows == "decaying"
+    return change if beyond or not forecast.known else replace(change, likely=np.inf, firm=np.inf)
 
 
 def plain_cause(name: str, inside: bool = False) -> str:
@@ -376,7 +385,16 @@ def gather(
         causes=_causes(entries, served, start),
         computers=computer_table(entries[entries["worked_on"] >= start]),
         patches=fits.patches,
+        cause_months=_cause_months(entries, served),
     )
+
+
+def _cause_months(entries: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
+    """Return the minutes per computer of every cause in the last months."""
+    exposure = served.set_index("month")["exposure"].tail(SHOWN_MONTHS)
+    month_of = entries["worked_on"].dt.to_period("M").dt.to_timestamp()
+    hours = entries["hours"].groupby([month_of, cause_names(entries)]).sum().unstack(fill_value=0.0)
+    return 60 * hours.reindex(exposure.index, fill_value=0.0).div(exposure, axis=0)
 
 
 def _causes(entries: pd.DataFrame, served: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:

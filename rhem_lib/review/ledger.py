@@ -11,7 +11,7 @@ from rhem_lib.review.facts import Facts, Past
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import Action
 
-COLUMNS = ["promise", "owner", "due", "state", "said", "cause", "effect", "before", "now"]
+COLUMNS = ["promise", "owner", "due", "state", "wording", "cause", "effect", "before", "now"]
 RESTATED = 0.05  # minutes; less is not seen in a deck
 MOST_FORECASTS = 6
 
@@ -57,8 +57,8 @@ def promises(f: Facts) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        promise, owner, due, state (kept, open or late), said (the state in words), cause (its minutes before and
-        now), effect (what became of its cause), before, now.
+        promise, owner, due, state (kept, open or late), wording (the state in words), cause (its minutes before
+        and now), effect (what became of its cause), before, now.
     """
     last = pd.Period(f.start, "Q") - 1
     rows = []

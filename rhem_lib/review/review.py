@@ -328,7 +328,7 @@ def _edited(section: Section, f: Facts) -> Section:
     section = replace(section, title=edit.title or section.title, paragraphs=paragraphs, shown=shown, edited=True)
     if not edit.paragraphs:
         return section
-    if section.layout == "plan":  # its table, and the count in its title, are replaced
+    if section.layout in ("plan", "evidence"):  # its table, and the count in its title, are replaced
         title = edit.title or story.step_title(len(paragraphs))
         return replace(section, title=title, table=None, layout="text")
     if section.layout == "months":  # the chart fills the page but for the line below it

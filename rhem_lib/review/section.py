@@ -10,6 +10,7 @@ from rhem_lib.language import month_name, number, percent, short_day, signed, t
 from rhem_lib.review.facts import Facts
 
 SECOND = {"found": "evidence", "action": "detail", "goal": None, "helped": None, "step": None}  # line of a cell
+CHARTED = ("forecast", "evidence")  # kinds of rows that are in a chart
 ONE_DECIMAL = ("usual", "minutes_before", "minutes", "change", "share")  # columns of numbers that compare
 
 
@@ -28,7 +29,8 @@ class Section:
         For the speaker: the evidence, and how sure we are.
     layout : str
         quarter: a number, a chart of levels, three boxes. months, ages: a line. why, worth: two charts, two boxes.
-        promises: table, chart, box. plan: a wide table. table: table and boxes. text: paragraphs, a picture.
+        promises: table, chart, box. plan: a wide table. evidence: that over charts of two causes,
+        or of one beside text. table: table and boxes. text: paragraphs, a picture.
     charts : tuple of str
         Head and unit of each chart, as "Head: unit".
     heads : dict of str
@@ -67,7 +69,7 @@ class Section:
     def cells(self) -> list[list[tuple[str, str]]]:
         """The cells of the columns that have a heading, as a reader sees them: text, and a second line."""
         rows = pd.DataFrame() if self.table is None else self.table.astype(object)
-        shown = rows[rows["kind"] != "forecast"] if "kind" in rows else rows  # those are in a chart
+        shown = rows[~rows["kind"].isin(CHARTED)] if "kind" in rows else rows
         records = shown.to_dict("records")
         return [[_cell(record, column) for column in self.heads] for record in records]
 
@@ -78,11 +80,16 @@ def _digits(record: dict[Any, Any], column: str) -> int:
     return int(column in ONE_DECIMAL or any(v != round(v) for v in rest))
 
 
+def _wide(text: str) -> str:
+    """Keep the gap between boxes to tick."""
+    return text.replace("   ", 3 * "\N{NO-BREAK SPACE}")
+
+
 def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
     """A cell's text and its second line."""
     value = record[column]
     if column == "decision":
-        return (t("□ Yes   □ No") if value else t("none needed")), ""
+        return (_wide(t("□ Yes   □ No")) if value else t("none needed")), ""
     if column == "saves":
         if not np.isfinite(value):
             return "–", ""
@@ -92,7 +99,7 @@ def _cell(record: dict[Any, Any], column: str) -> tuple[str, str]:
         return short_day(value), ""
     if not isinstance(value, float):
         text, _, rest = str(value).strip().partition("\n") if column in SECOND else (str(value), "", "")
-        return text, rest or str(record.get(SECOND.get(column), ""))
+        return _wide(text), rest or str(record.get(SECOND.get(column), ""))
     if column == "change":
         return signed(value, 1), ""
     return (percent(value) if column == "share" else number(value, _digits(record, column))), ""

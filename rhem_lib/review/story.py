@@ -1,5 +1,7 @@
 """The pages of a client's review, in the order in which they are told: each answers one question."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -11,6 +13,8 @@ from rhem_lib.review.section import Section, spell
 from rhem_lib.settings import TECHNICIAN
 
 NO_RANGE = Range(np.nan, np.nan, np.nan)
+FEW_ACTIONS = 2  # leave room for the months of their causes
+ROOM = 150  # characters of a box of the first page
 TEN = 10  # computers, of which tickets are counted
 STATES = {
     "reached": mark("● Reached"),
@@ -93,24 +97,24 @@ def _did(f: Facts) -> str:
     if len(made):
         open_ones = made[made["state"] != "kept"]
         still = t("Still open: {action}.", action=open_ones["promise"].iloc[0]) if len(open_ones) else ""
-        return t("What we did: {kept}. {still}", kept=claims.kept(made), still=still).strip()
+        kept = claims.kept(made)
+        named = "; ".join(_lower(name) for name in made.loc[made["state"] == "kept", "promise"])
+        kept = f"{kept}: {named}" if named and len(kept + named + still) <= ROOM else kept
+        return t("What we did: {kept}. {still}", kept=kept, still=still).strip()
     if f.now.hours < 0:
         return t("What we did: We corrected work of earlier quarters.")
     if f.now.hours == 0:
         return t("What we did: Nothing needed our help.")
-    two = f.causes[f.causes["name"] != NOT_RECORDED].head(2)
-    if len(two) < 2:
+    most = f.causes[(f.causes["name"] != NOT_RECORDED) & (f.causes["hours"] > 0)].head(3)
+    if len(most) < 2:
         return t("What took the time: {top}.", top=sentence_case(claims.top_cause(f)))
-    first, second = two[["name", "share"]].to_numpy().tolist()
-    sentence = mark("What took the time: {first} took {one} and {second} {two}.")
+    causes = [count(n, "{cause} {share} ({n} ticket)", "{cause} {share} ({n} tickets)",
+                    cause=f.cause(name, inside=i > 0), share=float(share))
+              for i, (name, share, n) in enumerate(most[["name", "share", "problems"]].to_numpy())]  # fmt: skip
+    sentence = mark("What took the time: {causes}.")
     if f.classified < CLASSIFIED:
-        sentence = mark("What took the classified time: {first} took {one} and {second} {two}.")
-    return t(sentence, first=f.cause(first[0]), one=_percent(first[1]), second=f.cause(second[0], inside=True),
-             two=_percent(second[1]))  # fmt: skip
-
-
-def _percent(share: float) -> str:
-    return t("{share}", share=float(share))
+        sentence = mark("What took the classified time: {causes}.")
+    return t(sentence, causes=", ".join(causes))
 
 
 def _need(f: Facts) -> str:
@@ -227,7 +231,7 @@ def promises(f: Facts) -> Section | None:
                   owner=first["owner"], due=short_day(first["due"]))  # fmt: skip
     paragraphs = [t("This quarter: {came}", came=claims.forecast(f.now.minutes, f.forecast)[1]),
                   claims.outlook(f), restated]  # fmt: skip
-    heads = {"promise": t("Promise"), "owner": t("Owner"), "due": t("Due"), "said": t("State"),
+    heads = {"promise": t("Promise"), "owner": t("Owner"), "due": t("Due"), "wording": t("State"),
              "cause": t("Its cause"), "effect": t("How that moved")}  # fmt: skip
     note = t("Its cause: minutes per computer and month in the quarter before and in this one.")
     notes = t("Open promises are carried over until they are closed.")
@@ -322,8 +326,21 @@ def next_steps(f: Facts) -> Section:
              "90 % ranges.", what=f.words["what"], n=f.computers_now)  # fmt: skip
     paragraphs = tuple(f"{action} ({found})." if found else f"{action}."
                        for action, found in table[["action", "found"]].map(first_line).to_numpy())  # fmt: skip
-    return Section("next", title, paragraphs, table.astype({"due": "datetime64[us]"}), notes, "plan", heads=heads,
-                   footnote=note if "saves" in heads else "")  # fmt: skip
+    section = Section("next", title, paragraphs, table.astype({"due": "datetime64[us]"}), notes, "plan",
+                      heads=heads, footnote=note if "saves" in heads else "")  # fmt: skip
+    return _with_evidence(f, section, actions.evidence(f, made)) if len(table) <= FEW_ACTIONS else section
+
+
+def _with_evidence(f: Facts, section: Section, months: pd.DataFrame) -> Section:
+    """Return a page of few actions with the months of their causes; beside a single one, what comes."""
+    if months.empty or section.table is None:
+        return section
+    table = pd.concat([section.table.assign(kind="action"), months], ignore_index=True)
+    words = table.select_dtypes("str").columns
+    charts = tuple(t("{cause} by month: minutes per computer", cause=cause) for cause in months["cause"].unique())
+    ahead = (": ".join(pair) for pair in ((t("Next quarter"), claims.outlook(f)), (t("Goal"), claims.goal(f))))
+    return replace(section, table=table.fillna(dict.fromkeys(words, "")), layout="evidence", charts=charts,
+                   paragraphs=(*section.paragraphs, *ahead), left=len(section.paragraphs))  # fmt: skip
 
 
 def _nothing_to_do(f: Facts, notes: str) -> Section:
@@ -386,12 +403,19 @@ def goals(f: Facts) -> Section | None:
         title = count(len(given), "We reached {reached} of {n} goal", "We reached {reached} of {n} goals",
                       reached=len(by_state["reached"]))  # fmt: skip
         late, going = by_state["at-risk"], by_state["on-the-way"]
+        if len(by_state["reached"]) == 1 < len(given):
+            title = f"{title} ({by_state['reached'][0]})"
         if late or going:
             sentence = mark("{title}; at risk: {goal}") if late else mark("{title}; on the way: {goal}")
             title = t(sentence, title=title, goal=(late or going)[0])
-    table = pd.DataFrame([{"goal": g.goal, "said": t(STATES[g.state]), "helped": g.helped, "step": g.next,
+    table = pd.DataFrame([{"goal": g.goal, "wording": t(STATES[g.state]), "helped": g.helped, "step": g.next,
                            "state": g.state} for g in given])  # fmt: skip
-    heads = {"goal": t("Your goal"), "said": t("State"), "helped": t("How support helped"), "step": t("Next step")}
+    heads = {
+        "goal": t("Your goal"),
+        "wording": t("State"),
+        "helped": t("How support helped"),
+        "step": t("Next step"),
+    }
     heads = {column: head for column, head in heads.items() if (table[column] != "").any()}
     names = tuple(first_line(g.goal) for g in given)
     return Section("goals", title, names, table, t("Ask whether the goals still hold."), "plan", heads=heads)

@@ -440,6 +440,31 @@ def test_labels_keep_clear_of_lines_and_of_each_other():
     assert Places((400, 200), 12, [last], 60).put(2, 9.0, ("9.5",), 14, "tlb") == "t"
 
 
+def test_numbers_of_steep_small_months_go_where_no_line_is():
+    steep = np.array([10.0, 100.0, 8.0, 2.0, 9.0])
+    lines = [steep, np.full(5, 15.0)]
+    free = Places((100, 200), 120, lines, 60)
+    assert all(free.cost(free.box(3, 2.0, ("2",), 14, place)) for place in "tbrl")  # no room at the point
+    heights = [free.nearest(i, steep[i], (number(steep[i]),), 14) for i in (2, 3, 4)]
+    assert [Places((100, 200), 120, lines, 60).cost(box) for box in free.taken] == [0, 0, 0]
+    assert free.nearest(3, 2.0, ("2",), 14) > heights[1]  # that place is taken
+    wide = Places((800, 200), 120, [steep])
+    assert wide.nearest(3, 60.0, ("60",), 14) == pytest.approx(60.0, abs=2.0)  # free where it is
+
+
+def test_few_actions_have_their_evidence_in_a_chart(tmp_path):
+    action = {"action": "Move the mailboxes", "owner": "Ana", "due": "2026-08-01", "cause": "Email"}
+    review = edited(actions=[action])
+    made = write(review, tmp_path / "d.pptx")
+    assert problems(made) == []
+    page = slide(Presentation(made), review["next"].title)
+    (chart,) = charts(page)
+    shown = review["next"].table.query("kind == 'evidence'")["minutes"].astype(float).tolist()
+    np.testing.assert_allclose(series(chart)["Email by month: minutes per computer"][:12], shown)
+    text = " ".join(shape.text_frame.text for shape in page.placeholders if shape.has_text_frame)
+    assert "Next quarter: " in text and "Goal: " in text
+
+
 def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
     cells = [[("Action", "", True), ("By", "", True)], [("words " * 40, "", True), ("Jul 31", "", True)]]
     wide, narrow = table._widths(cells, Cm(20), table.LARGEST)

@@ -363,10 +363,12 @@ def test_goals_with_a_state_have_it_in_the_title_and_a_question_without():
 
     late = {"goal": "Scanners by year end", "state": "at-risk"}
     assert goals({"goal": "Office", "state": "reached"}, late).title == (
-        "We reached 1 of 2 goals; at risk: Scanners by year end"
+        "We reached 1 of 2 goals (Office); at risk: Scanners by year end"
     )
     asked = goals("Office")
-    assert asked.title.endswith("does it still hold?") and asked.table["said"].tolist() == ["□ Holds   □ Changed"]
+    assert asked.title.endswith("does it still hold?") and asked.table["wording"].tolist() == [
+        "□ Holds   □ Changed"
+    ]
     with pytest.raises(ValidationError):
         goals({"goal": "Office", "state": "done"})
 
@@ -549,13 +551,15 @@ def test_agreed_actions_have_the_evidence_of_their_cause():
     settings = Settings(name="M", clients={CLIENT: own})
     f = make_facts(steady(endpoints=200.0), entries=moved("Email", 4.0), settings=settings)
     section, row = story.next_steps(f), f.causes.set_index("name").loc["Email"]
-    table = section.table
+    table = section.table.query("kind == 'action'")
     assert table["owner"].tolist() == ["Ana", "Ben"] and table["decision"].tolist() == [True, False]
     assert table["due"].tolist() == [pd.Timestamp("2026-07-31"), pd.Timestamp("2026-08-14")]
     assert table["saves"].iloc[0] == row["excess"] > 0 and np.isnan(table["saves"].iloc[1])
     found, action, saves, *_, decision = section.cells[0]
     assert found == ("Email", table["evidence"].iloc[0]) and action == ("Move the mailboxes", "to the new host")
-    assert saves[1] and decision[0] == "□ Yes   □ No" and section.cells[1][0] == ("We agreed so", "")
+    assert (
+        saves[1] and decision[0].split() == ["□", "Yes", "□", "No"] and section.cells[1][0] == ("We agreed so", "")
+    )
     assert section.title.startswith("One fix could save about") and section.title.endswith("needs your decision")
     assert "Move the mailboxes (Email)." in section.paragraphs
     assert "move the mailboxes" in story.quarter(f).paragraphs[2]
@@ -672,3 +676,39 @@ def test_a_fall_comes_with_age_only_where_all_clients_fall(verdict, declines, by
     f = make_facts(with_level(make_panel(), 15.0), replace(make_fit(), **known))
     assert ("comes with the months of our work" in claims.fell(f)) == by_age
     assert claims.fell(f).startswith("It fell from")
+
+
+def with_actions(*causes):
+    given = [Action(action=f"Look at {cause}", owner="Ana", due="2026-08-01", cause=cause) for cause in causes]
+    own = ClientSettings(quarters={"2026Q2": QuarterSettings(actions=given)})
+    return Settings(name="M", clients={CLIENT: own})
+
+
+def test_few_actions_show_the_months_of_their_causes():
+    f = make_facts(settings=with_actions("Email"))
+    section = story.next_steps(f)
+    months = section.table[section.table["kind"] == "evidence"].set_index("month")
+    email = f.entries[f.entries["category"] == "Email"]
+    by_month = email.groupby(email["worked_on"].dt.to_period("M").dt.to_timestamp())["hours"].sum() * 60 / 40
+    now = months.loc[months["quarter"] == True, "minutes"]  # noqa: E712  a column of objects
+    np.testing.assert_allclose(now.astype(float), by_month[now.index])
+    assert len(months) == 12 and section.charts == ("Email by month: minutes per computer",)
+    assert section.paragraphs[section.left].startswith("Next quarter: ") and len(section.cells) == 1
+    assert len(story.next_steps(make_facts(settings=with_actions("Email", "Network"))).charts) == 2
+    for causes in (("",), ("Email", "Network", "Printing")):  # nothing to show; no room
+        assert story.next_steps(make_facts(settings=with_actions(*causes))).layout == "plan"
+
+
+def test_the_first_page_names_kept_promises_while_they_fit():
+    def did(name):
+        done = Action(action=name, owner="Ana", due="2026-05-01", done="2026-04-20")
+        own = ClientSettings(quarters={"2026Q1": QuarterSettings(actions=[done])})
+        return make_review(settings=Settings(name="M", clients={CLIENT: own}))["quarter"].paragraphs[1]
+
+    assert did("Move the mailboxes") == "What we did: We kept 1 of 1 promise: move the mailboxes."
+    assert did("Move the mailboxes " * 9) == "What we did: We kept 1 of 1 promise."
+
+
+def test_a_range_says_on_which_side_a_value_is():
+    sides = [Range(5.0, 4.0, 6.0).side(value) for value in (3.9, 4.0, 6.0, 6.1)]
+    assert sides == [-1, 0, 0, 1] and UNKNOWN.side(3.0) == 0
