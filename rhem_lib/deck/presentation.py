@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from pptx.enum.dml import MSO_THEME_COLOR
@@ -30,6 +30,8 @@ SMALLEST = {"Title": 18, "Footer": 9, "Number": 40, "Note": 8}
 SMALLEST_BODY, USUAL, LONGEST_HEAD = 10, 18.0, 40
 HALF = 0.48  # of a page, for a picture beside paragraphs
 HEAD = Cm(0.75)  # line above a chart
+LOGO, GAP = Cm(3.2), Cm(0.5)  # the widest of a footer's logos, and the gap beside it
+BELOW = ("Left text", "Right text")  # a table
 LEAD = ("found", "action", "goal", "question")  # columns in bold
 Write = Callable[..., None]
 Box = tuple[int, int, int, int]
@@ -198,11 +200,15 @@ def _worth(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None
 
 
 def _promises(places: dict[str, Any], section: Section, rows: pd.DataFrame) -> None:
-    """The table of promises; below it, where there are any, our forecasts against what came."""
-    _fill(places["Table"], section, rows[rows["kind"] == "promise"], tall=Cm(1.8))
+    """The table of promises; below it our forecasts against what came, or the months of one's cause."""
+    made, months = rows[rows["kind"] == "promise"], rows[rows["kind"] == "evidence"]
+    _fill(places["Table"], section, made, tall=Cm(2.4))
     if section.charts:
         room = _headed(places.pop("Left text"), section.charts[0])
-        charts.forecasts_chart(room, rows[rows["kind"] == "forecast"], section.charts[0])
+        if len(months):
+            charts.cause_chart(room, months, section.charts[0])
+        else:
+            charts.forecasts_chart(room, rows[rows["kind"] == "forecast"], section.charts[0])
 
 
 def _headed(text: Any, head: str) -> charts.Room:
@@ -216,14 +222,17 @@ def _headed(text: Any, head: str) -> charts.Room:
 def _evidence(
     places: dict[str, Any], section: Section, rows: pd.DataFrame, ahead: Sequence[str], write: Write
 ) -> None:
-    """The table of one or two actions; below it the months of their causes, beside a single one what comes."""
+    """The table of one or two actions; below it the months of their causes, or what comes."""
     shown = rows[rows["kind"] == "action"]
-    _fill(places["Table"], section, shown, tall=places["Table"].height // (len(shown) + 1))
+    _fill(places["Table"], section, shown, tall=Cm(5.2) // len(shown))
     months = [part for _, part in rows[rows["kind"] == "evidence"].groupby("cause", sort=False)]
-    for name, part, head in zip(("Left text", "Right text"), months, section.charts, strict=False):
+    for name, part, head in zip(BELOW, months, section.charts, strict=False):
         charts.cause_chart(_headed(places[name], head), part, head)
-    if len(months) == 1:
-        write(places["Right text"], ahead, heads=True)
+    texts = [ahead] if len(months) == 1 else [[one] for one in ahead]
+    left = [places[name] for name in BELOW[len(months) :]]
+    for place, text in zip(left, texts, strict=False):
+        write(place, text, heads=True)
+    alike(left)
 
 
 def _text(place: Any, section: Section, write: Write) -> None:
@@ -352,24 +361,32 @@ def slide(
     title = t("Appendix: {title}", title=section.title) if section.appendix else section.title
     put(places["Title"], [title], balance=True, whole=section.title if section.edited else "")
     what = t("{What} review, {period}", What=sentence_case(review.noun), period=review.period)
-    layout: Any = made.slide_layout
-    logos = _logos(review, brand)
+    head, foot, top = places["Title"], _foot(made), int(deck.slide_height or 0) - Cm(1.1)
+    (own, theirs), lefts = _logos(review, brand), (head.left, head.left + head.width - Cm(2.63) - LOGO)
+    if foot:
+        top = foot.top
+        if own[0]:
+            _place(foot, (foot.left + LOGO + GAP, top, foot.width - LOGO - GAP, foot.height))
+        put(foot, [f"{what}  ·  {review.client}"])
+    for (path, name), left in zip((own, theirs), lefts, strict=True):
+        if path:
+            _picture(made, path, t("Logo of {msp}", msp=name), (left, top - Cm(0.05), LOGO, Cm(0.8)))
+    if notes:
+        note(made, section.notes or t("The figures behind this slide are in the workbook beside the deck."))
+    return places
+
+
+def _foot(made: Slide) -> Any:
+    """Copy footer and number from the layout, which python-pptx leaves out; return the footer, if there is one."""
+    layout, foot = cast(Any, made.slide_layout), None
     for base in layout._element.iter(qn("p:sp")):
         if base.shape_name in ("Footer", "Slide Number"):
             element = copy.deepcopy(base)
             made.shapes._spTree.append(element)
             if base.shape_name == "Footer":
-                shape: Any = SlideShapeFactory(element, made.shapes)
-                shape.base = shape._base_placeholder
-                if logos[0][0]:
-                    shape.left, shape.top, shape.width, shape.height = Cm(5.2), shape.top, Cm(19.0), shape.height
-                put(shape, [f"{what}  ·  {review.client}"])
-    for (path, name), left in zip(logos, (1.633, 26.4), strict=True):
-        if path:
-            _picture(made, path, t("Logo of {msp}", msp=name), (Cm(left), Cm(17.9), Cm(3.2), Cm(0.8)))
-    if notes:
-        note(made, section.notes or t("The figures behind this slide are in the workbook beside the deck."))
-    return places
+                foot = cast(Any, SlideShapeFactory(element, made.shapes))
+                foot.base = foot._base_placeholder
+    return foot
 
 
 def put(  # noqa: PLR0913  each is a way to write

@@ -15,6 +15,7 @@ from rhem_lib.deck.fit_text import SAFETY, line_height, plain, shorten, text_wid
 
 NUMBER = re.compile(r"^([\s,.%+−-]*\d[\d,.%-]*[\s,.%-]*|–)$")
 LARGEST, SMALLEST, SECOND = 16, 10, 2  # points; how much smaller the second line of a cell is
+FEW, LARGE = 2, 20  # rows, and points of theirs at most
 WRAPPED = 14  # points, down to which smaller text that does not wrap is better
 PADDING = Pt(5)  # on each side of a cell but the left of the first, which meets the other left edges
 NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
@@ -130,13 +131,14 @@ def _fit(cells: Sequence[Sequence[Face]], width: float, height: float) -> tuple[
 
     A slightly smaller one is taken where at that no cell of text wraps.
     """
-    for size in map(float, range(LARGEST, WRAPPED - 1, -1)):
+    largest, wrapped = (LARGE, LARGEST) if len(cells) <= FEW + 1 else (LARGEST, WRAPPED)
+    for size in map(float, range(largest, wrapped - 1, -1)):
         widths = _widths(cells, width, size)
         lines = [_row_height(row, widths, size, 1) for row in cells[1:]]
         needed = _needed(cells, widths, size, MOST_LINES)
         if needed[1:] == lines and sum(needed) <= height:
             return size, widths
-    for size in map(float, range(LARGEST, SMALLEST - 1, -1)):
+    for size in map(float, range(largest, SMALLEST - 1, -1)):
         widths = _widths(cells, width, size)
         needed = _needed(cells, widths, size, MOST_LINES)
         whole = needed == _needed(cells, widths, size, ANY_LINES)

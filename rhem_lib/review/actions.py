@@ -1,7 +1,7 @@
 """What to do next, from the evidence: a cause above its own usual level, a defect, updates, records, the goal."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -180,17 +180,20 @@ def total(actions: list[Action]) -> tuple[float, float, float]:
     return float(middle), float(max(middle - reach, 0.0)), float(middle + reach)
 
 
-def evidence(f: Facts, actions: list[Action]) -> pd.DataFrame:
-    """Return the months of the causes of actions: cause, month, minutes, usual, quarter; of two causes at most."""
-    rows = [
-        found for a in actions if (found := f.cause_row(a.cause)) is not None and found["name"] in f.cause_months
-    ]
-    parts = [f.cause_months[row["name"]].rename("minutes").reset_index().assign(
-        cause=f.cause(row["name"]), usual=row["usual"]) for row in rows[:2]]  # fmt: skip
+def months_of(f: Facts, causes: Iterable[str], most: int = 2) -> pd.DataFrame:
+    """Return the months of the first causes that are known: cause, month, minutes, usual, quarter."""
+    rows = {row["name"]: row for cause in causes if (row := f.cause_row(cause)) is not None}
+    parts = [f.cause_months[name].rename("minutes").reset_index().assign(cause=f.cause(name), usual=row["usual"])
+             for name, row in rows.items() if name in f.cause_months][:most]  # fmt: skip
     if not parts:
-        return pd.DataFrame()
+        return pd.DataFrame(columns=["cause"])
     months = pd.concat(parts, ignore_index=True)
     return months.assign(quarter=months["month"] >= f.start, kind="evidence", decision=False)
+
+
+def heads_of(months: pd.DataFrame) -> tuple[str, ...]:
+    """Return the heads of the charts of some causes' months."""
+    return tuple(t("{cause} by month: minutes per computer", cause=cause) for cause in months["cause"].unique())
 
 
 def table_of(actions: list[Action], due: pd.Timestamp) -> pd.DataFrame:

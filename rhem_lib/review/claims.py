@@ -297,19 +297,24 @@ def outside(f: Facts) -> tuple[str, pd.DataFrame]:
         title = t("Both months were in their normal range") if n == 2 else title
         if (served["normal_low"] > f.target).all() and f.age >= f.settings.targets.months:
             return t("{title}, and all of that is above our goal of {line}", title=title, line=f.target), above
-        if f.ahead.known:
-            title = t("{title}; we expect {value} minutes next quarter ({low} to {high})",
-                      title=title, value=f.ahead.value, low=f.ahead.low, high=f.ahead.high)  # fmt: skip
-        return title, above
+        return _with_ahead(f, title), above
     inside = _months(served.drop(index=[*above.index, *below.index]))
     if above.empty:
-        return count(len(below), "{months} stayed below the normal range",
-                     "{months} stayed below the normal range", months=_months(below)), above  # fmt: skip
+        title = count(len(below), "{months} stayed below the normal range",
+                      "{months} stayed below the normal range", months=_months(below))  # fmt: skip
+        return _with_ahead(f, title), above
     title = count(len(above), "{months} went above the normal range", "{months} went above the normal range",
                   months=_months(above))  # fmt: skip
     if inside and below.empty:
         title = t("{title}, {others} did not", title=title, others=inside)
     return _with_cause(f, title, above.nlargest(1, "minutes")), above
+
+
+def _with_ahead(f: Facts, title: str) -> str:
+    if not f.ahead.known:
+        return title
+    return t("{title}; we expect {value} minutes next quarter ({low} to {high})",
+             title=title, value=f.ahead.value, low=f.ahead.low, high=f.ahead.high)  # fmt: skip
 
 
 def _months(rows: pd.DataFrame) -> str:

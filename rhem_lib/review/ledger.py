@@ -11,7 +11,7 @@ from rhem_lib.review.facts import Facts, Past
 from rhem_lib.schema import quarter_bounds
 from rhem_lib.settings import Action
 
-COLUMNS = ["promise", "owner", "due", "state", "wording", "cause", "effect", "before", "now"]
+COLUMNS = ["promise", "owner", "due", "state", "wording", "cause", "effect", "before", "now", "about"]
 RESTATED = 0.05  # minutes; less is not seen in a deck
 MOST_FORECASTS = 6
 
@@ -58,7 +58,7 @@ def promises(f: Facts) -> pd.DataFrame:
     -------
     DataFrame
         promise, owner, due, state (kept, open or late), wording (the state in words), cause (its minutes before
-        and now), effect (what became of its cause), before, now.
+        and now), effect (what became of its cause), before, now, about (the cause as it was given).
     """
     last = pd.Period(f.start, "Q") - 1
     rows = []
@@ -84,7 +84,7 @@ def _row(f: Facts, action: Action) -> list[object]:
     state = "kept" if done else "late" if late else "open"
     cause, effect, before, now = _effect(f, action.cause)
     name = first_line(action.action)
-    return [name, action.owner, pd.Timestamp(action.due), state, words, cause, effect, before, now]
+    return [name, action.owner, pd.Timestamp(action.due), state, words, cause, effect, before, now, action.cause]
 
 
 def _effect(f: Facts, name: str) -> tuple[str, str, float, float]:

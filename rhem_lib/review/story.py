@@ -238,7 +238,11 @@ def promises(f: Facts) -> Section | None:
     head, left = _scores(history), 2 if restated else 1
     if head:
         note, left = note + " " + t("Ranges of forecasts: 90 %."), 0
-    table = pd.concat([made.assign(kind="promise"), history.assign(kind="forecast")], ignore_index=True)
+    months = actions.months_of(f, [] if head else made["about"], most=1)  # in the place of forecasts
+    if len(months):
+        head, left = actions.heads_of(months), 0
+    table = [made.assign(kind="promise"), history.assign(kind="forecast"), months]
+    table = _filled(pd.concat(table, ignore_index=True))
     return Section("promises", title, tuple(filter(None, paragraphs)), table, notes, "promises", head, heads,
                    footnote=note, left=left)  # fmt: skip
 
@@ -328,19 +332,22 @@ def next_steps(f: Facts) -> Section:
                        for action, found in table[["action", "found"]].map(first_line).to_numpy())  # fmt: skip
     section = Section("next", title, paragraphs, table.astype({"due": "datetime64[us]"}), notes, "plan",
                       heads=heads, footnote=note if "saves" in heads else "")  # fmt: skip
-    return _with_evidence(f, section, actions.evidence(f, made)) if len(table) <= FEW_ACTIONS else section
+    months = actions.months_of(f, table["cause"])
+    return _with_evidence(f, section, months) if len(table) <= FEW_ACTIONS else section
 
 
 def _with_evidence(f: Facts, section: Section, months: pd.DataFrame) -> Section:
-    """Return a page of few actions with the months of their causes; beside a single one, what comes."""
-    if months.empty or section.table is None:
-        return section
-    table = pd.concat([section.table.assign(kind="action"), months], ignore_index=True)
-    words = table.select_dtypes("str").columns
-    charts = tuple(t("{cause} by month: minutes per computer", cause=cause) for cause in months["cause"].unique())
+    """Return a page of few actions with the months of their causes; where fewer than two are known, what comes."""
     ahead = (": ".join(pair) for pair in ((t("Next quarter"), claims.outlook(f)), (t("Goal"), claims.goal(f))))
-    return replace(section, table=table.fillna(dict.fromkeys(words, "")), layout="evidence", charts=charts,
+    rows = [pd.DataFrame(section.table).assign(kind="action"), months]
+    return replace(section, table=_filled(pd.concat(rows, ignore_index=True)), layout="evidence",
+                   charts=actions.heads_of(months),
                    paragraphs=(*section.paragraphs, *ahead), left=len(section.paragraphs))  # fmt: skip
+
+
+def _filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of rows of two kinds without gaps in its words."""
+    return table.fillna(dict.fromkeys(table.select_dtypes("str"), ""))
 
 
 def _nothing_to_do(f: Facts, notes: str) -> Section:

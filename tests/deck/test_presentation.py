@@ -18,7 +18,7 @@ from PIL import Image
 from pptx import Presentation
 from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.oxml.ns import qn
-from pptx.util import Cm, Pt
+from pptx.util import Cm, Emu, Pt
 from review_data import make_entries, make_fit, make_panel, make_review
 
 from rhem_lib.deck import convert, fit_text, table, template
@@ -373,6 +373,21 @@ def test_templates_with_other_faces_are_measured_in_them(tmp_path, major, minor,
         path = write(reviews[name], tmp_path / "d.pptx", brand)
         with fit_text.measured_in([major, minor]):
             assert problems(path) == []
+
+
+def test_a_narrow_template_has_room_for_logos_footer_and_number(tmp_path, reviews):
+    deck = Presentation(own_template(tmp_path / "own.pptx", major="Arial", minor="Arial"))
+    narrow = Emu(9144000)
+    for holder in (deck.slide_master, *deck.slide_layouts):
+        for shape in holder.shapes:
+            if shape._element.find(f".//{qn('a:off')}") is not None:
+                shape.left, shape.width = (v * narrow // deck.slide_width for v in (shape.left, shape.width))
+    deck.slide_width = narrow
+    deck.save(tmp_path / "narrow.pptx")
+    Image.new("RGB", (300, 60), "red").save(tmp_path / "logo.png")
+    logo = str(tmp_path / "logo.png")
+    brand = Brand(template=str(tmp_path / "narrow.pptx"), logo=logo)
+    assert problems(write(replace(reviews["usual"], logo=logo), tmp_path / "d.pptx", brand)) == []
 
 
 def test_a_wide_face_takes_more_room_than_arial():
