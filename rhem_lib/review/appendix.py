@@ -121,7 +121,7 @@ def _methods(f: Facts) -> tuple[str, ...]:
         how = t("How a forecast is made: There is not enough data yet for one.")
     sure = t(
         "How sure we are: A range says where the figure would lie if chance had sent other tickets. We say up or "
-        "down only of a change three times its own error, probably from 2.5 times on, that left our forecast or "
+        "down only of a change three times its own error that left our forecast or "
         "goes on a fall."
     )
     return how, sure

@@ -1,8 +1,8 @@
 """How sure a difference is, and the words for it: one table for all degrees of certainty.
 
 A difference of two standard errors or more is firm, one of one or more is likely (a change: of 1.645 or more; of
-a client's quarter: 3 and 2.5), anything less is within normal ups and downs. No other module compares a difference
-with its error.
+a client's quarter: none under 3), anything less is within normal ups and downs. No other module compares a
+difference with its error.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from rhem_lib.language import mark, t
 
 FIRM, LIKELY = 2.0, 1.0  # standard errors
 MOVED = 1.645  # for a change to be likely: most quarters do not move, and a tenth of those may seem to
-# Of one client's quarter: where one in ten or five brings a change, of those at 1.645 to 2 errors a fifth to a
-# third are true, of those at 2.5 or more that also miss their forecast eight or nine of ten.
-QUARTER = {"likely": 2.5, "firm": 3.0}
+# Of one client's quarter, never likely: where one in ten brings a change, of those at 2.5 to 3 errors that also
+# miss their forecast six of ten are true, of those at 3 or more nine of ten.
+QUARTER = 3.0
 Z95 = 1.96  # half-width of a 95 % interval in standard errors
 STEPS = {"unclear": 0, "likely": 1, "firm": 2}  # away from the middle of a ladder
 Ladder = tuple[str, str, str, str, str]  # firm and likely less, unclear, likely and firm more

@@ -376,12 +376,7 @@ def why(f: Facts, by_number: float, by_time: float) -> str:
     named = rows[rows["name"] != NOT_RECORDED].sort_values("change", ascending=not up)
     most = mark("{title}; {cause} added most") if up else mark("{title}; {cause} fell most")
     part = by_number / change.value
-    if change.sure == "likely":  # too unsure to be shared out
-        probably = mark("{What} probably rose, from {before} to {now} minutes per computer and month")
-        sentence = (
-            probably if up else mark("{What} probably fell, from {before} to {now} minutes per computer and month")
-        )
-    elif part > MOST:
+    if part > MOST:
         sentence = mark("Most of the rise is more tickets, not longer fixes") if up else mark(
             "Most of the fall is fewer tickets, not faster fixes")  # fmt: skip
     elif part < 1 - MOST:
@@ -390,7 +385,7 @@ def why(f: Facts, by_number: float, by_time: float) -> str:
     else:
         sentence = mark("More tickets and longer fixes share the rise") if up else mark(
             "Fewer tickets and faster fixes share the fall")  # fmt: skip
-    title = t(sentence, **f.words, now=f.now.minutes, before=f.before.minutes if f.before else 0.0)
+    title = t(sentence)
     return t(most, title=title, cause=f.cause(named["name"].iloc[0], inside=True)) if len(named) else title
 
 

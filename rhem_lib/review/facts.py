@@ -319,7 +319,7 @@ def change_of(
     known = min(share_classified(months[m]) for m in (last, months["month"] >= start)) >= CLASSIFIED
     if before is None or not known:
         return None
-    change = replace(now.since(before), **QUARTER)
+    change = replace(now.since(before), likely=QUARTER, firm=QUARTER)
     side = forecast.side(now.minutes)
     beyond = side > 0 if change.value > 0 else side < 0 or follows == "decaying"
     return change if beyond or not forecast.known else replace(change, likely=np.inf, firm=np.inf)

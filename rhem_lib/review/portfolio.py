@@ -534,7 +534,7 @@ def method(b: PortfolioFacts) -> Section:
           version=METRIC_VERSION),
         t("A typical client is the one in the middle; the average of all clients lies higher."),
         t("Up and down are said of a change of two standard errors or more, probably of 1.6 or more; of one "
-          "client of 3 and 2.5, and outside of its forecast."),
+          "client only of 3 or more, and outside of its forecast."),
     )  # fmt: skip
     title = t("This is what counts as {what} time", **words(b.settings.hours_are))
     return Section("method", title, paragraphs, appendix=True)
