@@ -20,7 +20,7 @@ from rhem_lib.decay.mixed_model import Fit
 from rhem_lib.decay.residuals import conditional, residuals, sloped
 
 MONTHS_TO_JUDGE, LEAST_SIDE = 12, 3
-FALSE_DISCOVERY = 0.1
+FALSE_DISCOVERY = 0.05  # share of findings about clients that may be false
 HISTORIES, CLIENTS_AT_ONCE = 200, 250
 COLUMNS = ["client", "age_months", "ratio", "low", "high", "p_value"]
 

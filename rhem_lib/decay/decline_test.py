@@ -27,7 +27,7 @@ ROUNDING = 1e-9
 FROM_START = 3.0  # months of age: a client seen younger is seen from the start
 FISHER_ROUNDS, LOG_RANGE = 25, 8.0
 LEVEL = 0.025  # one-sided, as of the 95 % interval
-FALSE_DISCOVERY, LEAST_SHARE = 0.05, 0.1
+LEAST_SHARE = 0.1
 YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 
 
@@ -88,7 +88,7 @@ class Gate:
         """
         own = np.sort(falls[months.age_start[:, 0] < FROM_START])
         most = float(combine_pvalues(own[len(own) // 2 :]).pvalue) if len(own) >= FEWEST else 1.0
-        some = bool(discoveries(falls, FALSE_DISCOVERY).sum() >= max(FEWEST, LEAST_SHARE * len(falls)))
+        some = bool(discoveries(falls).sum() >= max(FEWEST, LEAST_SHARE * len(falls)))
         return replace(self, most=most, some=some)
 
 

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from rhem_lib.decay import curves, mixed_model, posterior
 from rhem_lib.decay.change_points import discoveries
 from rhem_lib.decay.curves import Array
-from rhem_lib.decay.decline_test import FALSE_DISCOVERY
 from rhem_lib.settings import Target
 
 MONTHS_TO_FOLLOW = 6
@@ -90,7 +89,7 @@ def clients(
     table["months"] = months.used.sum(axis=1).astype(int)
     change, error = _change(core, eta, covariance)
     table["follows"] = _follows(core, np.isin(names, changed), change, core.quantile * error)
-    table["falls"] = discoveries(own, FALSE_DISCOVERY) & (change < 0)
+    table["falls"] = discoveries(own) & (change < 0)
     return table
 
 
