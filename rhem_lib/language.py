@@ -173,8 +173,8 @@ def month(day: dt.date) -> str:
 
 
 def day(when: dt.date) -> str:
-    """Return a day, as short as the language writes it."""
-    return str(format_date(when, "medium", locale=locale()))
+    """Return a day with the name of its month."""
+    return str(format_date(when, "long", locale=locale()))
 
 
 def short_day(when: dt.date) -> str:

@@ -28,6 +28,7 @@ from rhem_lib.settings import Brand
 
 SMALLEST = {"Title": 18, "Footer": 9, "Number": 40, "Note": 8}
 SMALLEST_BODY, USUAL, LONGEST_HEAD = 10, 18.0, 40
+HEAD_GAP = 5  # points above a head, which has none below it: text is measured with as much between all paragraphs
 HALF = 0.48  # of a page, for a picture beside paragraphs
 HEAD = Cm(0.75)  # line above a chart
 LOGO, GAP = Cm(3.2), Cm(0.5)  # the widest of a footer's logos, and the gap beside it
@@ -442,7 +443,7 @@ def _paragraphs(
             _run(paragraph, head + ("  " if colour == MSO_THEME_COLOR.ACCENT_4 else ": "), size, bold=True)
         if text.endswith("\0"):
             _run(paragraph, text.removesuffix("\0"), size, bold=True, colour=MSO_THEME_COLOR.ACCENT_1)
-            paragraph.space_after = Pt(0)
+            paragraph.space_before, paragraph.space_after = Pt(HEAD_GAP if i else 0), Pt(0)
         else:
             _run(paragraph, text, size, bold=True if i in strong else None, colour=colour)
 

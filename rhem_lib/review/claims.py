@@ -174,7 +174,14 @@ def outlook(f: Facts) -> str:
     expected = t(sentence, **ahead)
     if not f.forecast.side(f.now.minutes):
         return expected
-    return expected + " " + t("That takes what was unusual in this quarter for passing.")
+    return (
+        expected
+        + " "
+        + t(
+            "That takes what was unusual in this quarter for passing; if it stays, about {now} will come.",
+            now=f.now.minutes,
+        )
+    )
 
 
 def is_back(f: Facts) -> bool:

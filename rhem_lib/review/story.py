@@ -14,7 +14,7 @@ from rhem_lib.settings import TECHNICIAN
 
 NO_RANGE = Range(np.nan, np.nan, np.nan)
 FEW_ACTIONS = 2  # leave room for the months of their causes
-ROOM = 150  # characters of a box of the first page
+ROOM = 125  # characters of a box of the first page
 TEN = 10  # computers, of which tickets are counted
 STATES = {
     "reached": mark("● Reached"),
@@ -119,10 +119,16 @@ def _did(f: Facts) -> str:
 
 def _need(f: Facts) -> str:
     """Which decisions the last page asks for."""
-    asked = [a for a in actions.planned(f) if a.decision]
+    planned = actions.planned(f)
+    asked, nobody = [a for a in planned if a.decision], sum(not a.owner for a in planned)
     if not asked:
-        return t("What we need: Nothing today; no decision is open.")
-    listed = "; ".join(_lower(first_line(a.action)) for a in asked)
+        return count(nobody, "What we need: An owner for one action; no decision is open.",
+                     "What we need: Owners for {word} actions; no decision is open.") if nobody else t(
+            "What we need: Nothing today; no decision is open.")  # fmt: skip
+    named = [(_lower(first_line(a.action)), _lower(first_line(a.found))) for a in asked]
+    listed = "; ".join(f"{action} ({found})" if found else action for action, found in named)
+    if len(listed) > ROOM:
+        listed = "; ".join(action for action, _ in named)
     return count(len(asked), "What we need: One decision: {listed}.",
                  "What we need: {Word} decisions: {listed}.", listed=listed)  # fmt: skip
 

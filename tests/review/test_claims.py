@@ -711,6 +711,30 @@ def test_the_first_page_names_kept_promises_while_they_fit():
     assert did("Move the mailboxes " * 9) == "What we did: We kept 1 of 1 promise."
 
 
+def test_an_outlook_names_what_comes_if_the_unusual_stays():
+    f = replace(make_facts(with_level(steady(12.0), 30.0)), forecast=Range(12.0, 8.0, 16.0))
+    assert claims.outlook(f).endswith("was unusual in this quarter for passing; if it stays, about 30 will come.")
+    assert "if it stays" not in claims.outlook(replace(f, forecast=Range(28.0, 20.0, 36.0)))
+
+
+def test_the_first_page_asks_for_owners_of_actions_without_one():
+    def need(**given):
+        action = {"action": "Move the mailboxes", "owner": "Ana", "due": "2026-08-01", **given}
+        own = ClientSettings(quarters={"2026Q2": QuarterSettings(actions=[action])})
+        return make_review(settings=Settings(name="M", clients={CLIENT: own}))["quarter"].paragraphs[2]
+
+    assert need() == "What we need: Nothing today; no decision is open."
+    assert need(decision=True) == "What we need: One decision: move the mailboxes."
+    assert need(decision=True, why="Mail stood still").endswith("move the mailboxes (mail stood still).")
+    assert need(decision=True, why="Mail stood still " * 9).endswith("move the mailboxes.")
+    proposed = make_facts(steady(endpoints=200.0), entries=moved("Email", 4.0))
+    proposed = replace(proposed, causes=proposed.causes.assign(rose=False))
+    n = sum(not a.decision for a in actions.proposed(proposed))
+    assert n and not any(a.decision for a in actions.proposed(proposed))
+    words = {1: "An owner for one action", 2: "Owners for two actions", 3: "Owners for three actions"}
+    assert story._need(proposed) == f"What we need: {words[n]}; no decision is open."
+
+
 def test_a_range_says_on_which_side_a_value_is():
     sides = [Range(5.0, 4.0, 6.0).side(value) for value in (3.9, 4.0, 6.0, 6.1)]
     assert sides == [-1, 0, 0, 1] and UNKNOWN.side(3.0) == 0
