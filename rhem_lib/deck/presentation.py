@@ -232,7 +232,7 @@ def _evidence(
     texts = [ahead] if len(months) == 1 else [[one] for one in ahead]
     left = [places[name] for name in BELOW[len(months) :]]
     for place, text in zip(left, texts, strict=False):
-        write(place, text, heads=True)
+        write(place, text)
     alike(left)
 
 

@@ -344,11 +344,11 @@ def next_steps(f: Facts) -> Section:
 
 def _with_evidence(f: Facts, section: Section, months: pd.DataFrame) -> Section:
     """Return a page of few actions with the months of their causes; where fewer than two are known, what comes."""
-    ahead = (": ".join(pair) for pair in ((t("Next quarter"), claims.outlook(f)), (t("Goal"), claims.goal(f))))
     rows = [pd.DataFrame(section.table).assign(kind="action"), months]
-    return replace(section, table=_filled(pd.concat(rows, ignore_index=True)), layout="evidence",
-                   charts=actions.heads_of(months),
-                   paragraphs=(*section.paragraphs, *ahead), left=len(section.paragraphs))  # fmt: skip
+    table, shown = _filled(pd.concat(rows, ignore_index=True)), section.paragraphs
+    ahead = (claims.outlook(f), claims.goal(f))
+    return replace(section, table=table, layout="evidence", charts=actions.heads_of(months),
+                   paragraphs=(*shown, *ahead), left=len(shown))  # fmt: skip
 
 
 def _filled(table: pd.DataFrame) -> pd.DataFrame:

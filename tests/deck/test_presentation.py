@@ -477,7 +477,7 @@ def test_few_actions_have_their_evidence_in_a_chart(tmp_path):
     shown = review["next"].table.query("kind == 'evidence'")["minutes"].astype(float).tolist()
     np.testing.assert_allclose(series(chart)["Email by month: minutes per computer"][:12], shown)
     text = " ".join(shape.text_frame.text for shape in page.placeholders if shape.has_text_frame)
-    assert "Next quarter: " in text and "Goal: " in text
+    assert "For the next quarter we expect" in text and "goal of 15 minutes" in text
 
 
 def test_columns_get_what_their_texts_take_before_the_long_one_gives_way():
