@@ -518,7 +518,7 @@ def fit_decay(
     if missing := _missing(rows):
         return _refusal(rows, target, missing, left_out)
     made = _fitted(rows, season)
-    recording = check_recording(rows, declines=made.falls)
+    recording = check_recording(made.usual(rows), declines=made.falls)
     if "hump" in recording.found and not _missing(later := after_hump(rows).reset_index(drop=True)):
         rows, made = later, _fitted(later, season).unseen()
     core, names, gate, rng = made.core, made.names, made.gate, np.random.default_rng(seed)
@@ -567,6 +567,10 @@ class _Fitted:
     def falls(self) -> bool:
         """Whether hours fall by age or calendar: a drift may take up what a hump leaves of a fall."""
         return self.gate.declines or self.gates.plain.declines
+
+    def usual(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows without the months that stand out."""
+        return rows if self.month is None else rows[~rows["month"].isin(self.odd["month"])]
 
     def unseen(self) -> "_Fitted":
         """The same where no start may be claimed: first months are left out, or are all that a client has."""

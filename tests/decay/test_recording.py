@@ -33,6 +33,14 @@ def test_each_fault_of_the_record_is_named(world):
     assert words in check.text
 
 
+def test_a_month_that_stands_out_is_no_fault_of_the_record():
+    small = replace(WORLDS["H"], clients=12, months=24, onboarded=(0.0, 12.0))
+    panel = simulate_world(small, seed=14)[0]
+    assert found(panel).found == ("hours per ticket",)  # with that month
+    fit = fit_decay(panel)
+    assert len(fit.calendar.standouts) == 1 and fit.recording.found == ()
+
+
 @pytest.mark.parametrize("scenario", ["S1", "S2", "S3", "S6"])
 def test_nothing_is_found_in_a_record_without_faults(scenario):
     for seed in range(4):
