@@ -467,7 +467,7 @@ def cause_chart(room: Room, rows: pd.DataFrame, title: str) -> None:
     usual, now = float(rows["usual"].iloc[0]), np.flatnonzero(rows["quarter"]).tolist()
     months = pd.date_range(rows["month"].iloc[0], periods=len(rows) + 1, freq="MS")  # the last is room for a label
     minutes = np.append(rows["minutes"].to_numpy(float), np.nan)
-    texts = {i: Label((number(minutes[i]),), "t", BRAND) for i in now}
+    texts = {i: Label((number(minutes[i]),), "t", BRAND) for i in now if np.isfinite(minutes[i])}
     series = [Series(title, minutes, "bar", fill=MIDDLE, points=dict.fromkeys(now, BRAND)),
               Series(t("Top"), minutes, labels=texts)]  # fmt: skip
     if np.isfinite(usual):
@@ -477,7 +477,9 @@ def cause_chart(room: Room, rows: pd.DataFrame, title: str) -> None:
     top = 1.25 * max(float(np.nanmax([*minutes, usual])), 0.1)
     chart, frame = combine(room, [m.date() for m in months], series, top, (0.0, 0.02, 0.84, 0.8), gap=40)
     _month_axis(chart, len(rows), apart=3)
-    figures = "; ".join(f"{m:%Y-%m}: {number(v, 1)}" for m, v in zip(months, minutes[:-1], strict=False))
+    figures = "; ".join(
+        f"{m:%Y-%m}: {number(v, 1)}" for m, v in zip(months, minutes, strict=True) if np.isfinite(v)
+    )
     describe(frame, t("Chart: {title}", title=title), t("Column chart. {text}", text=f"{title}. {figures}."))
 
 

@@ -191,7 +191,7 @@ class Facts:
     planned : DataFrame
         Hours of scheduled and of project work by month (`planned_hours`).
     cause_months : DataFrame
-        Minutes per computer of every cause (columns) in the months with a figure of the last year.
+        Minutes per computer of every cause (columns) in the last year's months, empty where they have no figure.
     """
 
     client: str
@@ -390,8 +390,8 @@ def gather(
 
 
 def _cause_months(entries: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
-    """Return the minutes per computer of every cause in the last months."""
-    exposure = served.set_index("month")["exposure"].tail(SHOWN_MONTHS)
+    """Return the minutes per computer of every cause in the last months, empty in months without a figure."""
+    exposure = served.set_index("month")["exposure"].asfreq("MS").tail(SHOWN_MONTHS)
     month_of = entries["worked_on"].dt.to_period("M").dt.to_timestamp()
     hours = entries["hours"].groupby([month_of, cause_names(entries)]).sum().unstack(fill_value=0.0)
     return 60 * hours.reindex(exposure.index, fill_value=0.0).div(exposure, axis=0)

@@ -375,6 +375,23 @@ def test_templates_with_other_faces_are_measured_in_them(tmp_path, major, minor,
             assert problems(path) == []
 
 
+def test_months_without_a_figure_are_gaps_in_the_chart_of_a_cause(tmp_path):
+    action = {"action": "Move the mailboxes", "owner": "Ana", "due": "2026-08-01", "cause": "Email"}
+    settings = Settings(name="M", clients={"Harbour Dental": {"quarters": {"2026Q2": {"actions": [action]}}}})
+    review = make_review(gappy(), entries=make_entries(make_panel()), settings=settings)  # May 2026 is missing
+    made = write(review, tmp_path / "d.pptx")
+    (chart,) = charts(slide(Presentation(made), review["next"].title))
+    whole = make_review(entries=make_entries(make_panel()), settings=settings)
+    shown, full = (
+        r["next"].table.query("kind == 'evidence'").set_index("month")["minutes"].astype(float)
+        for r in (review, whole)
+    )
+    assert shown.index.equals(full.index) and shown[shown.isna()].index.strftime("%Y-%m").tolist() == ["2026-05"]
+    assert shown["2026-04-01"] == pytest.approx(full["2026-04-01"])
+    values = series(chart)["Email by month: minutes per computer"]
+    assert values[10] is None and values[9] == pytest.approx(full["2026-04-01"])
+
+
 def test_a_narrow_template_has_room_for_logos_footer_and_number(tmp_path, reviews):
     deck = Presentation(own_template(tmp_path / "own.pptx", major="Arial", minor="Arial"))
     narrow = Emu(9144000)
