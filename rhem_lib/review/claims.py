@@ -412,15 +412,15 @@ def top_cause(f: Facts, inside: bool = False) -> str:
 
 
 def top_causes(f: Facts) -> str:
-    """The two largest named causes and their share together."""
-    known = f.causes[(f.causes["name"] != NOT_RECORDED) & (f.causes["hours"] > 0)].head(2)
+    """The three largest named causes and their share together."""
+    known = f.causes[(f.causes["name"] != NOT_RECORDED) & (f.causes["hours"] > 0)].head(3)
     if len(known) < 2:
         return top_cause(f)
-    first, second = (f.cause(name, inside=True) for name in known["name"])
+    *others, last = (f.cause(name, inside=True) for name in known["name"])
     took = mark("{first} and {second} took {share} of the time")
     if f.classified < CLASSIFIED:
         took = mark("{first} and {second} took {share} of the classified time")
-    return t(took, first=first, second=second, share=float(known["share"].sum()))
+    return t(took, first=", ".join(others), second=last, share=float(known["share"].sum()))
 
 
 def together(f: Facts) -> str:

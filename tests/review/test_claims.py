@@ -738,3 +738,13 @@ def test_the_first_page_asks_for_owners_of_actions_without_one():
 def test_a_range_says_on_which_side_a_value_is():
     sides = [Range(5.0, 4.0, 6.0).side(value) for value in (3.9, 4.0, 6.0, 6.1)]
     assert sides == [-1, 0, 0, 1] and UNKNOWN.side(3.0) == 0
+
+
+def test_the_appendix_names_the_three_largest_causes():
+    f = make_facts()
+    named = f.causes.nlargest(3, "hours")
+    first, second, third = (f.cause(name, inside=True) for name in named["name"])
+    share = round(100 * named["share"].sum())
+    assert claims.top_causes(f) == f"{first}, {second} and {third} took {share}% of the time"
+    alone = replace(f, causes=f.causes.head(1))
+    assert claims.top_causes(alone) == claims.top_cause(alone)
