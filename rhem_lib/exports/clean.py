@@ -33,6 +33,17 @@ NEW_SHARE, BY_CHANCE = 0.1, 0.01  # share of a kind of device since its first li
 NEW_STATES = 0.5  # the same of states; those of records that are still open are no news
 OPEN = "new|open|progress|pending|wait|submit|assign|offen|neu|ouvert|nieuw"
 COMPUTER = "note-?book|computer|laptop|desktop|windows|workstation|server|macbook|rechner|ordinateur|portable"
+# Kinds that are called otherwise than these may be computers.
+NO_COMPUTER = (
+    "phone|mobil|tablet|ipad|android|print|druck|imprim|switch|router|gateway|fire ?wall|access|wi-?fi|wlan|net|"
+)
+NO_COMPUTER += (
+    "snmp|nas$|storage|ups$|usv|cam|voip|scan|monitor|display|projector|probe|sensor|licen|lizenz|domains?$|"
+)
+NO_COMPUTER += (
+    "mail|user|host|hyper|esx|vmware|proxmox|other|site|cloud|cert|dock|peripher|appliance|iot|tv|retired|spare|"
+)
+NO_COMPUTER += "stock|decom|dispos"
 DELETED = "delet|trash|removed|spam|gelöscht|supprim|verwijderd"
 TAKEN_OUT = {
     "tickets": DELETED,
@@ -154,9 +165,10 @@ def clean_tables(
         )
         for name in TABLES
     }
+    quarantine = _quarantine(con, list(parts.values()))
     return Cleaned(
         **kept,
-        quarantine=_quarantine(con, list(parts.values())),
+        quarantine=quarantine,
         files=files,
         tickets_aside=con.execute(
             "SELECT ticket_id, min(reason) AS reason FROM typed_tickets WHERE reason IS NOT NULL GROUP BY 1"
@@ -168,17 +180,36 @@ def clean_tables(
         corrections=corrections,
         missing_columns=missing_columns(raws),
         new_kinds=kinds,
-        notes=[*(note for raw in parts.values() for note in raw.notes), *_shared_tickets(repeats["tickets"])],
+        notes=[*_notes(parts.values(), repeats["tickets"]), *_other_headers(quarantine, raws)],
         unread=unread_columns(raws),
     )
 
 
-def _shared_tickets(repeats: Repeats) -> Iterator[tuple[str, str]]:
+def _notes(raws: Collection[RawTable], repeats: Repeats) -> Iterator[tuple[str, str]]:
+    """Warnings of what was read, and of tickets that have one number."""
+    yield from (note for raw in raws for note in raw.notes)
     if repeats.shared.entries:
         text = (
             f"{repeats.shared.entries:,} ticket numbers are of two clients in one file, and the last row counts: "
         )
         yield "shared-number", text + "did a spreadsheet round them? Export them again as text."
+
+
+def _other_headers(quarantine: pd.DataFrame, raws: list[RawTable]) -> Iterator[tuple[str, str]]:
+    """Headers further down in a file whose columns are others, as where two reports were put into one file."""
+    names: dict[str, set[str]] = {}
+    for raw in raws:
+        own = {normal_header(head) for column in raw.spec.columns for head in raw.spec.headers(column)}
+        for label in raw.labels.values():
+            names.setdefault(label, set()).update(own, map(normal_header, raw.header))
+    lost = quarantine[quarantine["reason"].isin(("unreadable-date", "unreadable-hours"))]
+    for row in lost.drop_duplicates(["source_file", "value"]).itertuples():
+        if (name := normal_header(row.value)) and name in names.get(row.source_file, ()):
+            yield (
+                "few-lost",
+                f"{row.source_file}: row {row.source_row} is a header again, of other columns, and what is below "
+                "it is read as below the first one. Make a file of its own of it.",
+            )
 
 
 def _marked(con: Connection, table: str, raws: Collection[RawTable], settings: Settings) -> Repeats:
@@ -286,7 +317,8 @@ def new_kinds(con: Connection, raws: list[RawTable]) -> list[NewKind]:
             before = rows.loc[rows["since"] < first, "n"].sum()
             late = own_share >= share and (1 - own_share) ** before < BY_CHANCE
             late &= column == "kind" or not re.search(OPEN, text)
-            if (late or re.search(odd, text)) and not any(fnmatchcase(text, one) for one in named):
+            wide = column == "kind" and own_share >= share and not re.search(NO_COMPUTER, text)
+            if (late or wide or re.search(odd, text)) and not any(fnmatchcase(text, one) for one in named):
                 path = str(own.sort_values("since")["source_file"].iloc[0])
                 found.append(NewKind(column, str(value), path, int(own["n"].sum()), own_share * late))
     return found

@@ -24,6 +24,7 @@ TWINS = {
     "time_entries": f"coalesce(keyed = {ROW}, true) AND ({CLOCK} AND technician IS NOT NULL) IS NOT TRUE",
     "endpoints": "device_id IS NULL AND count = 1",
 }
+SAME_SUMS, SAME_ROWS = 3, 20  # clients and months with the same hours in two files, and their entries
 SAME_WORK = "profile, ticket_id, started_at, hours, technician"  # of a deleted entry without its number
 # How browsers number the downloads of one name, and systems name copies: a (1).csv, a - Copy.csv, Copy of a.csv
 COPY = re.compile(
@@ -53,7 +54,7 @@ class Repeats(NamedTuple):
 
     Those without a number are `twins` in one file, `sums` where they are those of rows above them (set aside),
     `again` in another file with all cells the same (set aside), and `alike` in another file but for cells that
-    nobody reads. `same` are files without numbers whose hours by client and month another file has as well.
+    nobody reads. `same` are files whose hours by client and month another file has as well, and whether of all.
     """
 
     shared: Suspects = Suspects()
@@ -62,7 +63,7 @@ class Repeats(NamedTuple):
     again: Suspects = Suspects()
     sums: Suspects = Suspects()
     undecided: Undecided = Undecided()
-    same: tuple[tuple[str, str], ...] = ()
+    same: tuple[tuple[str, str, bool], ...] = ()
 
 
 def file_ages(saved: Mapping[str, int]) -> pa.Table:
@@ -142,7 +143,9 @@ def mark_repeats(
         )
         _mark(con)
         found = _counted(con, found, what, work=work)
-    return found._replace(alike=_alike(con), same=_same_sums(con)) if work and not keyed else found
+    if work and not keyed:
+        found = found._replace(alike=_alike(con))
+    return found._replace(same=_same_sums(con, saved)) if work else found
 
 
 def _counted(con: Connection, found: Repeats, what: str, *, work: bool) -> Repeats:
@@ -343,21 +346,33 @@ def _alike(con: Connection) -> Suspects:
     return _suspects(con, twice, "sum(entries)::BIGINT")
 
 
-def _same_sums(con: Connection) -> tuple[tuple[str, str], ...]:
-    """Files without numbers that have the hours of another file in each of their months and clients.
+def _same_sums(con: Connection, files: Collection[str]) -> tuple[tuple[str, str, bool], ...]:
+    """Files with the hours of others for each client and month that both have, and whether that is all of them.
 
-    One is a summary of the other, or the same with other columns; files of one source have different days.
+    One is a summary of the other, the same with other columns, or from another system with other numbers. Files
+    of one source have different days.
     """
+    stems = {file: source_stem(file) for file in files}
+    if len({*stems.values()}) < 2:
+        return ()
+    con.register("stems", pa.table({"source_file": list(stems), "stem": list(stems.values())}))
     sums = (
-        "SELECT *, count(*) OVER (PARTITION BY source_file) AS total FROM (SELECT source_file, "
-        "lower(trim(client)) AS client, date_trunc('month', worked_on) AS month, sum(hours) AS hours, "
-        "count(*) AS n, count(keyed) AS numbers FROM typed_time_entries WHERE reason IS NULL GROUP BY ALL)"
+        "SELECT stem, lower(trim(client)) AS client, date_trunc('month', worked_on) AS month, "
+        "sum(hours) AS hours, min(source_file) AS file, count(*) AS n, count(keyed) AS numbers "
+        "FROM typed_time_entries JOIN stems USING (source_file) WHERE reason IS NULL GROUP BY ALL"
     )
+    alike = "abs(a.hours - b.hours) < 0.001"
     pairs = con.execute(
-        f"WITH sums AS MATERIALIZED ({sums}) SELECT a.source_file, b.source_file FROM sums a JOIN sums b "
-        "USING (client, month) WHERE a.source_file <> b.source_file AND a.numbers = 0 AND a.n <= b.n "
-        "AND abs(a.hours - b.hours) < 0.001 GROUP BY a.source_file, b.source_file, a.total "
-        "HAVING count(*) = a.total AND sum(a.n + b.n) > 2 ORDER BY ALL"
+        f"WITH sums AS MATERIALIZED (SELECT *, count(*) OVER (PARTITION BY stem) AS total FROM ({sums})) "
+        f"SELECT min(a.file), min(b.file), count(*) FILTER ({alike} AND a.n <= b.n) = a.total AS whole, "
+        "a.stem, b.stem FROM sums a JOIN sums b USING (client, month) WHERE a.stem <> b.stem "
+        "GROUP BY a.stem, b.stem, a.total HAVING (whole AND sum(a.numbers) = 0 AND sum(a.n + b.n) > 2) "
+        f"OR (bool_and({alike}) AND count(*) >= {SAME_SUMS} AND sum(a.n) >= {SAME_ROWS}) ORDER BY ALL"
     ).fetchall()
-    apart = [(one, other) for one, other in pairs if source_stem(one) != source_stem(other)]
-    return tuple((one, other) for one, other in apart if one > other or (other, one) not in apart)
+    whole = {(one, other) for *_, all_of_it, one, other in pairs if all_of_it}
+    return tuple(
+        (file, second, all_of_it)
+        for file, second, all_of_it, one, other in pairs
+        if (all_of_it and (one > other or (other, one) not in whole))
+        or (not all_of_it and one > other and (other, one) not in whole)
+    )

@@ -25,6 +25,7 @@ WORK = {normal_header(name) for name in (
     "script", "script name", "ScriptName", "message", "severity",
     "alert", "alert time", "alert date", "AlertDate", "alert message", "event time",
 )}  # fmt: skip
+PERSONS = {"email", "e mail", "mailbox", "upn", "username"}  # the same, where it has no column of devices
 WORKED = {"time_entries", "tickets"}  # tables of which one report may serve as both
 LIKE_COLUMNS, LIKE_MISSING, LIKE_TABLES = 4, 2, 3  # known columns of a table, columns missing in it, tables named
 ISO_DAY = re.compile(r"(?<!\d)(?P<y>20\d\d)-?(?P<m>\d\d)-?(?P<d>\d\d)(?=(?:\d{4}|\d{6})?(?!\d))")  # or a clock
@@ -40,6 +41,8 @@ NAME_DAYS = [re.compile(way, re.IGNORECASE) for way in (  # days and months in n
     r"(?<!\d)(?<!\d[-_.])(?P<m>0[1-9]|1[0-2])[-_. ](?P<y>20\d\d)(?!\d)",
     rf"{WORD}[-_. ]*(?P<y>20\d\d)(?!\d)",
     rf"(?<!\d)(?P<y>20\d\d)[-_. ]*{WORD}",
+    r"(?<!\d)(?P<y>20\d\d)[-_. ]*q(?P<q>[1-4])(?!\d)",
+    r"(?<![a-z\d])q(?P<q>[1-4])[-_. ]*(?P<y>20\d\d)(?!\d)",
 )]  # fmt: skip
 
 
@@ -54,7 +57,9 @@ def recognise(
         for spec in profile.tables:
             if help_.profile not in ("", profile.name) or help_.table not in ("", spec.table):
                 continue
-            if spec.table == "endpoints" and not WORK.isdisjoint(names) and spec.missing_in(names - {"@as_of"}):
+            devices = {normal_header(head) for column in ("device_id", "kind") for head in spec.headers(column)}
+            other = not WORK.isdisjoint(names) or (not PERSONS.isdisjoint(names) and devices.isdisjoint(names))
+            if spec.table == "endpoints" and other and spec.missing_in(names - {"@as_of"}):
                 continue  # the day in a file's name makes no list of endpoints of a list of work
             missing = spec.missing_in(names)
             undated |= missing == ["as_of"]
@@ -237,7 +242,7 @@ def as_of_day(label: str, help_: FileSettings) -> str:
 def day_of_name(label: str) -> tuple[str, str]:
     """Return the day in a file's name however it is written, and the name with * in its place; else "", the name.
 
-    A month is its last day. A day that may be a month is none.
+    A month or quarter is its last day. A day that may be a month is none.
 
     >>> day_of_name("exports/devices June 2026.csv")
     ('2026-06-30', 'exports/devices *.csv')
@@ -245,7 +250,9 @@ def day_of_name(label: str) -> tuple[str, str]:
     for found in (match for way in (ISO_DAY, *NAME_DAYS) for match in reversed([*way.finditer(label)])):
         parts = found.groupdict()
         year, word = int(parts["y"]), parts.get("w", "").lower()
-        month = int(parts.get("m") or next(n for n, words in enumerate(MONTHS, 1) if word in words))
+        month = 3 * int(parts.get("q") or 0) or int(
+            parts.get("m") or next(n for n, words in enumerate(MONTHS, 1) if word in words)
+        )
         day = int(parts.get("d") or calendar.monthrange(year, month)[1])
         if parts.get("mark", ".") != "." and day != month:  # dots go with the day first; other marks with either
             if day <= 12 and month <= 12:

@@ -59,6 +59,8 @@ NEAREST = "date_trunc('day', {0} + INTERVAL 12 HOUR)::TIMESTAMP"  # the midnight
 EVENING = 13  # hour from which on a clock may be midnight of the next day
 FEW_CELLS, OWN_CELLS = 3, 8  # from which on a pattern of all cells, or of those of one file of many, is no chance
 LONG_CELLS = 12  # the same of different values of more than an hour that never end in .60 or more
+BREAKS = {"break", "breaks", "pause", "pausen", "pauses", "lunch"}
+MANY_ODD = 40  # entries from which on a third of those values are enough
 BARE_DAY = "date_trunc('day', {0})::TIMESTAMP"
 UNITS = 'hours_unit = "minutes"  # or "hours", "quarter-hours", "seconds", "days"'
 # 'fixed-fee + block-hours' and 'managed (hourly overage)' are neither of the two; 'time and material' is one
@@ -236,33 +238,45 @@ def _read_hours(con: Connection, raw: RawTable, column: Column) -> Readings:
             )
         unit = "hours"
     elif unit == "hours" and not raw.help.hours_unit:
-        _check_fractions(con, column)
+        _check_fractions(con, raw, column)
     found = read_duration(con, column, spec.durations, unit, raw.help.decimal, spec.day_hours)
     if not spec.hours_from_times:
         return found
-    worked = 'coalesce({0}, epoch("read_ended_at" - "read_started_at") / 3600)'
+    unread = {*raw.header} - {*raw.headers.values()}
+    breaks = [head for head in sorted(unread) if BREAKS & {*normal_header(head).split()}]
+    if breaks and "hours" not in raw.headers:
+        text = f"{column.place}: hours are from start to end, and '{breaks[0]}' is not taken off: "
+        raw.notes.append(("magnitude", text + "export hours worked."))
+    span = 'epoch("read_ended_at" - "read_started_at") / 3600'
+    clocks = any("} {" in option for option in spec.specs("ended_at"))  # of the day on which the work began
+    worked = f"coalesce({{0}}, CASE WHEN {span} >= 0 THEN {span} {f'ELSE {span} + 24' * clocks} END)"
     return [(files, replace(how, then=worked)) for files, how in found]
 
 
-def _check_fractions(con: Connection, column: Column) -> None:
+def _check_fractions(con: Connection, raw: RawTable, column: Column) -> None:
     """Ask for the unit where hours look like fractions of a day, as which a spreadsheet keeps 1:30.
 
     Of a fraction of a day 1,440 times make whole minutes; of hours, 120 times make whole halves of them. Asks as
     well where 1.30 seems to be 1:30, as all that is not whole ends in .15, .30 or .45, or much of it in less than
-    .60 and nothing in more.
+    .60 and nothing in more; or where hours are whole beside a column of minutes.
     """
     value = f"(SELECT file, try_cast(replace({column.text}, ',', '.') AS DOUBLE) AS v FROM {column.relation})"
     cents = f"(SELECT *, round(100 * (abs(v) % 1), 3) AS cents FROM {value} WHERE v <> 0)"
     tests = [f"abs(v * {n} - round(v * {n})) < 0.002" for n in (1440, 120)]
-    tests += ["abs(v) < 1", "cents IN (0, 15, 30, 45)", "cents IN (15, 45)", "cents < 60 AND cents = round(cents)"]
+    tests += ["abs(v) < 1", "cents IN (0, 15, 30, 45)", "cents IN (15, 45)"]
+    tests += ["cents < 60 AND cents = round(cents)", "cents = 0"]
     counts = ", ".join(f"count(*) FILTER ({test})" for test in ["true", *tests])
-    counts += ", count(DISTINCT v) FILTER (abs(v) > 1 AND cents % 50 <> 0)"
-    days, clocks = [], []
-    for file, (n, of_days, of_hours, short, ended, quarters, below, long) in _by_each(con, counts, cents):
+    counts += "".join(f", count({v}) FILTER (abs(v) > 1 AND cents % 50 <> 0)" for v in ("DISTINCT v", "*"))
+    minutes = [head for head in raw.header if normal_header(head) in ("minutes", "mins", "min")]
+    days, clocks, parted = [], [], []
+    for file, (n, of_days, of_hours, short, ended, quarters, below, *others) in _by_each(con, counts, cents):
         if n >= FEW_CELLS and 2 * short > n and of_days == n and of_hours < n / 2:
             days.append(file)
         few = OWN_CELLS if file else FEW_CELLS
-        if (ended == n and quarters >= few) or (below == n and long >= LONG_CELLS):
+        whole, long, odd = others
+        if minutes and whole == n >= few:
+            parted.append(file)
+        if (ended == n and quarters >= few) or (below == n and long >= LONG_CELLS / (1 + 2 * (odd >= MANY_ODD))):
             clocks.append(file)
     if days:
         own = column.of(_files(days))
@@ -277,6 +291,12 @@ def _check_fractions(con: Connection, column: Column) -> None:
         problem = "these hours end in .15, .30 or .45 alone, or never in .60 or more, as where 1.30 is 1 h 30 min."
         advice = "Export them as 1:30. If they are decimal hours: "
         raise column.of(_files(clocks)).refused(problem, 'hours_unit = "hours"', advice=advice)
+    if parted:
+        problem = (
+            f"these hours are whole, and a column '{minutes[0]}' is beside them: are 1 and 30 an hour and a half?"
+        )
+        advice = "Export them in one column, as 1:30. If the other column is none of time: "
+        raise column.of(_files(parted)).refused(problem, 'hours_unit = "hours"', advice=advice)
 
 
 def _by_each(con: Connection, counts: str, rows: str) -> Iterator[tuple[Files, tuple]]:
@@ -385,7 +405,7 @@ def _unshifted(con: Connection, raw: RawTable, column: Column, read: Reading, se
     for back, found in kinds.items():
         files = _files(found)
         if back:
-            moving = f"date_trunc('day', {back})::TIMESTAMP"
+            moving = BARE_DAY.replace("{0}", back)
             day = f"CASE WHEN {in_files(files)} THEN {moving} ELSE {day or BARE_DAY} END" if files else moving
         raw.notes.append(("moved-days", _moved_text(con, column.of(files), rows, files, bool(back))))
         if not files:
@@ -449,11 +469,12 @@ def _no_facts(raw: RawTable) -> list[Case]:
         (c, quote(raw.headers[c]))
         for c in raw.spec.requires
         if c in raw.headers and normal_header(raw.headers[c]) in map(normal_header, raw.spec.specs(c))
-    ][:2]  # of a template, the cell is not what the column holds
+    ]  # of a template, the cell is not what the column holds
     marks = [c for c in NAMES if c in raw.headers]
     shown = [c for c in marks if c not in ("technician", "work_type")]
-    header = " AND ".join(  # few cells are as long as the name of their column
-        f"CASE WHEN strlen({c}) = strlen({name}) THEN lower({c}) = lower({name}) ELSE false END"
+    header = " AND ".join(  # few cells are as long as the name of their column, or follow the mark of a file
+        f"CASE WHEN strlen({c}) - strlen({name}) IN (0, 3) THEN ltrim(lower({c}), '\ufeff') = lower({name}) "
+        "ELSE false END"
         for c, name in heads
     )
     bare = " OR ".join(f"{c} IS NULL" for c in SUMMED if c in raw.headers) or "false"

@@ -85,7 +85,8 @@ def _weighted(endpoints: Any, settings: Settings) -> nw.LazyFrame:
         weight = nw.when((nw.col("kind") == kind) & recent).then(worth).otherwise(weight)
     named = "source_file" in rows.collect_schema().names()
     file = nw.col("source_file") if named else nw.lit("")
-    return rows.with_columns(weight=weight, month=month_number("as_of"), source_file=file)
+    device = nw.col("device_id").str.to_lowercase()  # systems differ in the case of one name
+    return rows.with_columns(weight=weight, month=month_number("as_of"), source_file=file, device_id=device)
 
 
 def _small(large: nw.LazyFrame, table: pd.DataFrame) -> nw.LazyFrame:

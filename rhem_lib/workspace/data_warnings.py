@@ -11,10 +11,10 @@ from rhem_lib.errors import first_of, leave_out, say, toml_text
 from rhem_lib.exports import Cleaned
 from rhem_lib.interfaces import is_pulled
 from rhem_lib.settings import Settings, normal_name
-from rhem_lib.workspace.day_warnings import day_warnings
+from rhem_lib.workspace.day_warnings import Warning_, day_warnings
 from rhem_lib.workspace.list_warnings import list_warnings
 from rhem_lib.workspace.months import month_name
-from rhem_lib.workspace.parts import LEFT, MONTH, SUPPORT, lost_parts, other_units, part_rows
+from rhem_lib.workspace.parts import ENOUGH, LEFT, MONTH, SUPPORT, lost_parts, other_units, part_rows
 from rhem_lib.workspace.time_sources import USUAL_ENTRIES, uncovered_months
 from rhem_lib.workspace.work_classes import TICKET_COLUMNS
 
@@ -53,14 +53,18 @@ NEW_SHARE, NEW_ROWS, BY_CHANCE = 0.05, 5, 0.01  # of a value since it begins; ch
 PAGE = 500  # exports cut off by a page limit have round row counts
 NOTHING = ("nan", "nat", "none", "null", "(blank)", "(leer)", "undefined", "n/a", "na", "-", "--", "?")
 PAGES = (25, 30, 50, 100, 200, 250)  # the same of interfaces
-UNREAD = ("no-date", "unreadable-date", "unreadable-hours", "impossible-date", "impossible-hours")
+UNREAD = "no-date unreadable-date unreadable-hours impossible-date impossible-hours".split()
+UNREAD += "wrong-number-of-cells unclosed-quote line-too-long".split()  # damaged lines
 MANY = 0.1  # of the rows of a file, from which on such a reason is named
 NAMELESS = 1 / 3  # the same of rows without a client: internal time has none
 FILLED = {"time_entries": ("ticket_id", "work_type", "technician"), "tickets": ("type", "category", "board")}
 MINUTES = 'hours_unit = "minutes"'
+OVER_CLOCK = 1.5  # times the hours from start to end
+SAMPLE, ALIKE = 20_000, 0.9  # entries that are looked at, and share of tickets whose entries are all alike
+OTHERS = 0.3  # of these entries, on tickets of other clients
+USUAL = {"minutes": 600, "seconds": 36_000}  # at most, of the middle entry of more than a day of hours
 DECIDING = ("type", "board", "work_type", "category")  # columns by which work is classified
 Relation = duckdb.DuckDBPyRelation
-Warning_ = tuple[str, str, str, str]  # code, text, client, month
 
 
 MISSING = {
@@ -167,11 +171,13 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
         entries, hours = getattr(facts.repeats, name)
         if entries:
             yield code, f"{entries:,} time entries ({hours:,.1f} hours) {text}", "", ""
-    for one, other in facts.repeats.same:
-        text = (
-            f"{one} has as many hours as {other} for each of its clients and months: if it is a summary of it, or "
-        )
-        yield "alike-rows", f"{text}the same with other columns, {leave_out(one)}", "", ""
+    for one, other, whole in facts.repeats.same:
+        text = f"{one} has as many hours as {other} for each of its clients and months"
+        if whole:
+            text += f": if it is a summary of it, or the same with other columns, {leave_out(one)}"
+        else:
+            text += " that both have, under other numbers: if it is the same work, leave it out of one of them."
+        yield "alike-rows", text, "", ""
     corrected, credit = facts.corrections
     if corrected:
         text = (
@@ -196,6 +202,7 @@ def _repeat_warnings(facts: Cleaned) -> Iterator[Warning_]:
 
 def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warning_]:
     """Tables of a file that were lost, whole or as unreadable in part; one that repeats other files is not."""
+    quarantine = quarantine[~quarantine["value"].str.startswith("1 cells")]  # a line of text, as at the end
     aside, few = dict([*quarantine.groupby(["source_file", "table"])]), []
     for (path, table), rows in files.groupby(["path", "table"], sort=False)["rows"].sum().items():
         if (own := aside.get((path, table))) is None:
@@ -215,7 +222,9 @@ def _none_kept(files: pd.DataFrame, quarantine: pd.DataFrame) -> Iterator[Warnin
         elif most == "no-client":
             text += " If names are only in the first of several rows, as in merged cells, fill them in."
         elif most == "impossible-hours":
-            text += f" If these are minutes: {say(str(path), MINUTES)}"
+            hours = pd.to_numeric(own["value"][own["reason"] == most], errors="coerce").abs().median()
+            unit = next((unit for unit, usual in USUAL.items() if hours <= usual), "")
+            text += f" If these are {unit}: {say(str(path), f'hours_unit = {toml_text(unit)}')}" if unit else ""
         if whole:
             yield "none-kept", text, "", ""
         else:
@@ -481,10 +490,12 @@ def _missing_parts(facts: Cleaned, clients: pd.DataFrame) -> Iterator[Warning_]:
 
 def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
     """How time is written down: rounded, late, on tickets that are not there, in another unit."""
-    rows, rounded, late, dated, median = facts.time_entries.aggregate(
+    clocks = "FILTER (ended_at > started_at)"
+    rows, rounded, late, dated, median, longest, timed, span = facts.time_entries.aggregate(
         "count(*), count(*) FILTER (abs(hours * 4 - round(hours * 4)) < 1e-6), "
         f"count(*) FILTER (entered_at > worked_on + INTERVAL {LATE_DAYS + 1} DAY), count(entered_at), "
-        f"median(hours) FILTER ({SUPPORT})"
+        f"median(hours) FILTER ({SUPPORT}), max(abs(hours)), sum(hours) {clocks}, "
+        f"sum(epoch(ended_at - started_at)) {clocks} / 3600"
     ).fetchall()[0]
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
         text = f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time."
@@ -499,6 +510,30 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
     if median and median > LONG_ENTRY_HOURS:
         text = f"the middle entry is {median:,.0f} hours long: are these minutes read as hours?"
         yield "magnitude", text, "", ""
+    if span and timed > OVER_CLOCK * span:
+        text = f"entries are {timed / span:,.1f} times as long as from their start to their end: "
+        yield "magnitude", text + "are hours billed, or in another unit?", "", ""
+    yield from _other_tickets(facts)
+    if longest == 0:
+        text = "no entry has any hours: are they hours billed, or formulas that were never calculated?"
+        yield "magnitude", text, "", ""
+
+
+def _other_tickets(facts: Cleaned) -> Iterator[Warning_]:
+    """Hours that seem to be those of the ticket, on each of its entries; tickets that are of other clients."""
+    first = facts.time_entries.filter("ticket_id IS NOT NULL AND hours > 0").limit(SAMPLE).set_alias("e")
+    tickets = first.aggregate("ticket_id, count(*) AS n, min(hours) AS low, max(hours) AS high").filter("n > 1")
+    count, alike, kinds = tickets.aggregate(
+        "count(*), count(*) FILTER (low = high), count(DISTINCT low) FILTER (low = high)"
+    ).fetchall()[0]
+    if alike >= ENOUGH and alike > ALIKE * count and kinds >= NEW_ROWS:
+        text = f"all entries of a ticket have the same hours, on {alike:,} of {count:,} tickets with several: "
+        yield "magnitude", text + "are they those of the whole ticket, on each of its entries?", "", ""
+    both = first.join(facts.tickets.set_alias("t"), "e.ticket_id = t.ticket_id AND t.client IS NOT NULL")
+    count, other = both.aggregate("count(*), count(*) FILTER (e.client <> t.client)").fetchall()[0]
+    if other >= ENOUGH and other > OTHERS * count:
+        text = f"{other:,} of {count:,} time entries are on a ticket of another client: are its numbers those of "
+        yield "shared-number", text + "another system, or from before a migration?", "", ""
 
 
 def _other_units(parts: dict[str, pd.DataFrame]) -> Iterator[Warning_]:

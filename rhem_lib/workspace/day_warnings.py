@@ -12,6 +12,8 @@ COLLAPSE = 0.3  # of the usual count
 WEEK, WEEKLY = 5, 10  # working days without an entry, and how many are usual in them, to be named
 FAR_MONTHS, FAR_SHARE = 3, 0.02  # months without entries, and of all entries, in which years are in doubt
 OUT_ROWS, OUT_MONTHS = 8, 4  # entries and months up to the 12th where a file has no later day, to be named
+POSTED_WEEKS, POSTED_MONTHS, POSTED = 8, 3, 5  # days alike, and entries on each, to be named
+BURST_SHARE, BURST, ENTRIES = 0.1, 15, 40  # of all entries, times a usual day, and entries of one day, to be named
 REST_DAYS, RESTS = 12, 0.15  # the same of days at weekends, and their share
 Warning_ = tuple[str, str, str, str]  # code, text, client, month
 
@@ -24,6 +26,8 @@ def day_warnings(facts: Cleaned) -> Iterator[Warning_]:
         by_file = rows.aggregate("source_file, day, count(*) AS n").df()
         days = by_file.groupby("day")["n"].sum().astype(float)
         counts = days.groupby(days.index.strftime("%Y-%m")).sum()
+        if noun == "time entries":
+            yield from _posting_days(by_file, days)
         if len(counts) < 2:
             continue
         span = pd.period_range(counts.index[0], counts.index[-1], freq="M").astype(str)
@@ -94,3 +98,22 @@ def _swapped_days(rows: pd.DataFrame) -> Iterator[Warning_]:
             "date order. Export it again, and do not save it from a spreadsheet."
         )
         yield "swapped-days", text, "", ""
+
+
+def _posting_days(rows: pd.DataFrame, days: pd.Series) -> Iterator[Warning_]:
+    """Files of which all entries are on one day of the week or month, and a day with most: postings, imports."""
+    if len(days) and days.max() > max(BURST_SHARE * days.sum(), BURST * days.median(), ENTRIES):
+        day, usual = days.idxmax(), days.median()
+        text = f"{days.max():,.0f} time entries are on {day:%Y-%m-%d}, where {usual:,.0f} a day are usual: "
+        yield "moved-days", text + "is it the day of an import?", "", f"{day:%Y-%m}"
+    weekday, month = rows["day"].dt.day_of_week, rows["day"].dt.strftime("%Y-%m")
+    files = rows.assign(weekday=weekday, month=month).groupby("source_file")
+    sums = files.agg(
+        n=("n", "sum"), days=("day", "nunique"), weekdays=("weekday", "nunique"), months=("month", "nunique")
+    )
+    weekly = (sums["weekdays"] == 1) & (sums["days"] >= POSTED_WEEKS)
+    monthly = (sums["days"] == sums["months"]) & (sums["days"] >= POSTED_MONTHS)
+    for path in sums.index[(weekly | monthly) & (sums["n"] >= POSTED * sums["days"])]:
+        often = "week" if weekly[path] else "month"
+        text = f"{path}: all entries are on one day of each {often}: is it that of the work, or of a posting? "
+        yield "moved-days", text + "Export the day worked.", "", ""

@@ -6,9 +6,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from rhem_lib.errors import first_of, say
+from rhem_lib.errors import first_of, leave_out, say
 from rhem_lib.exports import day_of_name, quote, source_of_files, source_stem
 from rhem_lib.settings import Settings
+from rhem_lib.workspace.day_warnings import Warning_
 from rhem_lib.workspace.months import month_name, month_sql
 
 SHOWN = 3  # clients in a warning about many; so many in a list make "nearly all" of them
@@ -16,7 +17,6 @@ MOVED = 0.9  # of the endpoints with a list, from which on other lists may have 
 FEW_DEVICES = 10  # in a list from which on the ones next to it are compared
 SHRUNK, DIP, FEWER = 0.5, 0.6, 0.75  # of the list next to it: at an end; between two; of nearly all clients
 Relation = duckdb.DuckDBPyRelation
-Warning_ = tuple[str, str, str, str]  # code, text, client, month
 
 
 def list_warnings(endpoints: Relation, files: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
@@ -31,6 +31,8 @@ def list_warnings(endpoints: Relation, files: pd.DataFrame, settings: Settings) 
         yield from _odd_lists(lists)
         yield from _copied_lists(lists[lists["named"]])
     yield from _cut_lists(lists, settings)
+    if lists["source"].nunique() > 1:
+        yield from _alike_lists(endpoints, lists, files)
 
 
 def _parted_lists(endpoints: Relation, files: pd.DataFrame) -> Iterator[Warning_]:
@@ -180,3 +182,26 @@ def _cut_lists(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
                 f"({group['n'].sum():,.0f}: {names}) are not counted {wording.format(month)} ones, if any."
             )
             yield "cut-list", text, "", month
+
+
+def _alike_lists(endpoints: Relation, rows: pd.DataFrame, files: pd.DataFrame) -> Iterator[Warning_]:
+    """Lists of two sources with as many endpoints of nearly all clients and none in common: maybe the same."""
+    profile = rows["source_file"].map(files.drop_duplicates("path").set_index("path")["profile"])
+    sums = rows.assign(profile=profile).groupby(["client", "source", "month", "profile"], as_index=False)
+    sums = sums.agg(n=("n", "mean"), file=("source_file", "min"))
+    pairs = sums.merge(sums, on=["client", "month", "profile"], suffixes=("", "_other"))
+    pairs = pairs[pairs["source"] < pairs["source_other"]]
+    least, most = (pairs[["n", "n_other"]].agg(how, axis=1) for how in ("min", "max"))
+    pairs = pairs.assign(alike=least >= MOVED * most).drop_duplicates(["client", "source", "source_other"])
+    for _, pair in pairs.groupby(["source", "source_other"]):
+        if len(pair) < SHOWN or pair["alike"].mean() < MOVED or pair["n"].sum() < FEW_DEVICES:
+            continue
+        one, other = pair[["file", "file_other"]].iloc[0]
+        devices = "SELECT DISTINCT lower(device_id) AS device FROM endpoints WHERE source_file = {}"
+        shared = f"({devices.format(quote(one))}) JOIN ({devices.format(quote(other))}) USING (device)"
+        if not endpoints.query("endpoints", f"SELECT 1 FROM {shared} LIMIT 1").fetchall():  # type: ignore[union-attr]
+            text = (
+                f"{one} and {other} have as many endpoints of each client and none in common, and both count: if "
+            )
+            text += f"they are the same under other names, of one of them, {leave_out(day_of_name(one)[1])}"
+            yield "parted-list", text, "", ""

@@ -15,9 +15,9 @@ PARTS = ("client", "technician", "source_file")
 MONTH = month_sql("worked_on")
 SUPPORT = "work_class IN ('reactive', 'unclassified')"  # leave and projects are days
 CENTS = "round(abs(hours) * 100)::INTEGER"
-CLOCK = (
-    f"count(*) FILTER ({CENTS} > 100 AND {CENTS} % 50 <> 0) AS odd, count(*) FILTER ({CENTS} % 100 >= 60) AS late"
-)
+ODD = f"FILTER ({CENTS} > 100 AND {CENTS} % 50 <> 0)"
+CLOCK = f"IF(min({CENTS} % 100) {ODD} < max({CENTS} % 100) {ODD}, count(*) {ODD}, 0) AS odd, "  # not 1.25 alone
+CLOCK += f"count(*) FILTER ({CENTS} % 100 >= 60) AS late"
 ODD_HOURS = 12  # such as 1.20, of which in decimals some would end in .60 or more
 FEW = 0.1  # of the usual entries, under which a month has hardly any
 LEFT = 3  # months next to its own in which a part may be missed

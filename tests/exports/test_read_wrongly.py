@@ -372,6 +372,9 @@ GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober Nove
             for n in range(1, 13)
             for month in (calendar.month_name[n], calendar.month_abbr[n], GERMAN[n - 1])
         ),
+        ("pcs 2026Q1", "2026-03-31"),
+        ("pcs q4-2025", "2025-12-31"),
+        ("faq4 2025", ""),
         ("Marketing 2026", ""),
         ("maintenance-2026", ""),
         ("2026 decode", ""),
@@ -450,3 +453,102 @@ def test_the_skeleton_names_what_it_did_not_find_and_shows_values(workspace):
     assert 'hours = "?"  # not found: write its header in' in profile_skeleton(folder / "exports" / "pcs.csv")
     with pytest.raises(InputError, match="there is no such file"):
         profile_skeleton(folder / "other.csv")
+
+
+BLOCK = HEAD + "".join(f"{n},Nord,2026-05-{n + 1:02},1,Remote,{n}\n" for n in range(1, 20))
+OTHER = "entry_id,client,worked_on,billed,work_type,ticket_id\n90,Nord,2026-05-20,3,Remote,9\n"
+TURNED = "entry_id,client,hours,worked_on,work_type,ticket_id\n90,Nord,3,2026-05-20,Remote,9\n"
+
+
+def named(folder, code):
+    found = rhem.load(folder).account.warnings
+    return found["text"][found["code"] == code].tolist()
+
+
+@pytest.mark.parametrize("second", [OTHER, TURNED])
+def test_a_header_of_other_columns_in_the_middle_of_a_file_is_named(workspace, second):
+    *_, text = named(workspace({"time.csv": BLOCK + second}), "few-lost")
+    assert "row 21 is a header again, of other columns" in text
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_same_header_again_is_no_other_one(workspace, mark):
+    text = (
+        BLOCK.replace("entry_id,client", "client,entry_id")
+        + mark
+        + BLOCK.replace("entry_id,client", "client,entry_id")
+    )
+    assert not named(workspace({"time.csv": text.replace(",Nord", "")}), "few-lost")
+
+
+def test_damaged_lines_are_named_and_a_line_of_text_at_the_end_is_not(workspace):
+    (text,) = named(
+        workspace({"time.csv": BLOCK.replace("1,Remote,4\n", "1,5,Remote,4\n") + "printed by Ann\n"}), "few-lost"
+    )
+    assert "wrong-number-of-cells, such as '7 cells, not 6' in row 5" in text
+
+
+@pytest.mark.parametrize(("hours", "asked"), [("1", True), ("1.25", False)])
+def test_whole_hours_beside_a_column_of_minutes_are_asked_about(workspace, hours, asked):
+    rows = "".join(f"Nord,2026-05-{n:02},{hours if n == 9 else n},30\n" for n in range(2, 10))
+    files = {"time.csv": "client,worked_on,hours,minutes\n" + rows}
+    if asked:
+        with pytest.raises(InputError, match="hours are whole, and a column 'minutes' is beside them"):
+            rhem.load(workspace(files))
+    else:
+        assert rhem.load(workspace(files)).time_entries.df()["hours"].sum() == pytest.approx(36.25)
+
+
+CLOCKS = """name = "own"
+title = "Own"
+[[tables]]
+table = "time_entries"
+requires = ["client", "worked_on"]
+hours_from_times = true
+[tables.columns]
+client = "Who"
+worked_on = "Day"
+hours = "Worked"
+started_at = "{start}"
+ended_at = "{end}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "row", "hours"),
+    [
+        ("{Day} {From}", "2026-05-04,23:00,01:30", [2.5]),
+        ("{Day} {From}", "2026-05-04,09:00,10:30", [1.5]),
+        ("{From}", "2026-05-04,2026-05-04 11:00,2026-05-04 10:00", []),  # no work ends before it begins
+    ],
+)
+def test_work_over_midnight_has_its_hours_and_none_has_less_than_none(workspace, profile, row, hours):
+    folder = workspace({"t.csv": f"Who,Day,From,Until,Break\nNord,{row},0\nSued,{row},0\n"})
+    (folder / "profiles").mkdir()
+    text = CLOCKS.format(start=profile, end=profile.replace("From", "Until"))
+    (folder / "profiles" / "own.toml").write_text(text)
+    work = rhem.load(folder)
+    assert work.time_entries.df()["hours"].tolist() == 2 * hours
+    assert "'Break' is not taken off" in work.account.warnings["text"].str.cat()
+
+
+def test_hours_far_above_a_day_are_asked_about_in_the_unit_that_they_may_be_of(workspace):
+    rows = {"minutes": (30, 90, 45), "seconds": (1800, 5400, 2700)}
+    for unit, values in rows.items():
+        lines = "".join(f"{n},Nord,2026-05-0{n},{value},Remote,{n}\n" for n, value in enumerate(values, 1))
+        (text,) = named(workspace({"time.csv": HEAD + lines}), "none-kept")
+        assert f'hours_unit = "{unit}"' in text
+
+
+@pytest.mark.parametrize(("kind", "warned"), [("All-in-One", True), ("Printer", False), ("Laptop", False)])
+def test_a_kind_of_much_of_a_list_that_nothing_names_and_that_may_be_a_computer_is_named(workspace, kind, warned):
+    rows = "".join(f"Nord,a{n},{kind if n < 3 else 'desktop'}\n" for n in range(9))
+    texts = named(workspace({"pcs-2026-05-31.csv": "client,device_id,kind\n" + rows}), "new-value")
+    assert ["does not count" in text for text in texts] == [True] * warned
+
+
+@pytest.mark.parametrize("header", ["client,user,email,count", "client,mailbox,count"])
+def test_a_list_of_people_with_a_day_in_its_name_is_no_list_of_endpoints(workspace, header):
+    row = ",".join(["Nord", *["x"] * (header.count(",") - 1), "1"])
+    with pytest.raises(InputError, match="no profile knows these columns"):
+        rhem.load(workspace({"users-2026-05-31.csv": f"{header}\n{row}\n"}))

@@ -281,7 +281,18 @@ def test_deleted_logs_of_autotask_take_time_and_tickets_out(workspace):
     assert sorted(work.quarantine.query("hours > 0")["hours"]) == [2, 4, 4] and work.account.balanced
 
 
-@pytest.mark.parametrize("flag", ["active\n{0},1\n{1},0\n", "status\n{0},In use\n{1},Retired\n"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "active\n{0},1\n{1},0\n",
+        "status\n{0},In use\n{1},Retired\n",
+        "Retired\n{0},\n{1},Yes\n",
+        "Decommissioned On\n{0},\n{1},2026-01-15\n",
+        "managed\n{0},Yes\n{1},No\n",
+        "kind\n{0},laptop\n{1},Laptop (spare)\n",
+        "kind\n{0},laptop\nNord,joe@nord.com,laptop\n",
+    ],
+)
 def test_devices_out_of_use_are_no_endpoints(workspace, flag):
     text = "client,device_id," + flag.format("Nord,a", "Nord,b")
     assert rhem.load(workspace({"pcs-2026-05-31.csv": text})).endpoints.df()["device_id"].tolist() == ["a"]

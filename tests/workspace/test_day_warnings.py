@@ -74,3 +74,22 @@ def test_a_billing_model_that_no_agreement_has_is_named(workspace, billing, coun
     files = {"time.csv": csv(iso(DAYS)), "agreements.csv": AGREEMENTS.format("2025-05-31")}
     files["clients.csv"] = f"client,onboarded_on,billing\nNord,2025-01-01,{billing}\n"
     assert len(warned(workspace(files), "two-billings")) == count
+
+
+@pytest.mark.parametrize(
+    ("posted", "often"),
+    [
+        (lambda day: day + pd.offsets.Week(weekday=4, n=day.day_of_week != 4), "week"),
+        (lambda day: day.replace(day=5), "month"),
+    ],
+)
+def test_entries_that_are_all_on_one_day_of_the_week_or_month_are_named(workspace, posted, often):
+    assert not warned(workspace({"time.csv": csv(iso(DAYS))}), "moved-days")
+    (text,) = warned(workspace({"time.csv": csv(iso([posted(day) for day in DAYS]))}), "moved-days")
+    assert f"all entries are on one day of each {often}" in text
+
+
+@pytest.mark.parametrize(("many", "named"), [(60, True), (20, False)])
+def test_a_day_with_most_of_all_entries_is_named(workspace, many, named):
+    texts = warned(workspace({"time.csv": csv(iso([*DAYS[:200], *many * [DAYS[100]]]))}), "moved-days")
+    assert [f"{many + 3} time entries are on " in text for text in texts] == [True] * named

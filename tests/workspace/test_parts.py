@@ -1,5 +1,7 @@
 """What one client, technician, kind of work, file, month or list does is not hidden in the sum over all."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -174,3 +176,66 @@ def test_a_list_that_is_another_one_under_its_day_is_named(workspace, seen, copi
     files["pcs-2026-02-28.csv"] = files[f"pcs-{copies}-28.csv"]
     (text,) = warned(workspace(files), "cut-list")
     assert text.startswith("exports/pcs-2026-02-28.csv of 2026-02-28 is the same as exports/pcs-" + copies)
+
+
+@pytest.mark.parametrize(("other", "count"), [("other ids", 1), ("the same ids", 0), ("other computers", 0)])
+def test_two_lists_with_as_many_computers_of_each_client_and_none_in_common_are_named(workspace, other, count):
+    first = lists()
+    second = lists({(c, m): range(3 * n, 9 * n) for n, c in enumerate("ABCD", 1) for m in MONTHS})
+    second = second if other == "other computers" else lists()
+    if other == "other ids":
+        second = {name: re.sub(",([A-D])", r",av\1", text) for name, text in second.items()}
+    second = {name.replace("pcs", "av"): text for name, text in second.items()}
+    texts = warned(workspace({"time.csv": csv(entries()), **first, **second}), "parted-list")
+    assert sum("as many endpoints of each client" in text for text in texts) == count
+
+
+@pytest.mark.parametrize("change", [0, 0.1])
+def test_the_same_work_under_other_numbers_in_a_second_file_is_named(workspace, change):
+    rows = entries()
+    again = rows[rows["worked_on"] >= "2026-01"].assign(hours=lambda t: t["hours"] + change)
+    again.index += 9000
+    files = {"old psa.csv": csv(rows[rows["worked_on"] < "2026-03"]), "new psa.csv": csv(again)}
+    texts = warned(workspace(files), "alike-rows")
+    assert ["under other numbers" in text for text in texts] == [True] * (not change)
+
+
+@pytest.mark.parametrize(("total", "named"), [(True, True), (False, False)])
+def test_hours_of_the_whole_ticket_on_each_of_its_entries_are_named(workspace, total, named):
+    rows = entries().assign(ticket_id=lambda t: t.index // 3)
+    if total:
+        rows["hours"] = rows.groupby("ticket_id")["hours"].transform("sum")
+    texts = warned(workspace({"time.csv": csv(rows)}), "magnitude")
+    assert any("those of the whole ticket" in text for text in texts) == named
+
+
+@pytest.mark.parametrize(("factor", "named"), [(2, True), (1.2, False)])
+def test_hours_far_longer_than_from_start_to_end_are_named(workspace, factor, named):
+    rows = entries()
+    rows["started_at"] = pd.to_datetime(rows["worked_on"]) + pd.Timedelta(hours=9)
+    rows["ended_at"] = rows["started_at"] + pd.to_timedelta(rows["hours"], "h")
+    rows["hours"] *= factor
+    texts = warned(workspace({"time.csv": csv(rows)}), "magnitude")
+    assert any("from their start to their end" in text for text in texts) == named
+
+
+def test_time_without_any_hours_is_named(workspace):
+    (text,) = warned(workspace({"time.csv": csv(entries().assign(hours=0))}), "magnitude")
+    assert text.startswith("no entry has any hours")
+
+
+def test_hours_of_a_quarter_by_one_technician_are_no_clock(workspace):
+    rows = entries()
+    rows.loc[at(rows, technician="Bob"), "hours"] = 1.25
+    assert not warned(workspace({"time.csv": csv(rows)}), "magnitude")
+
+
+@pytest.mark.parametrize(("shift", "named"), [(1, True), (0, False)])
+def test_tickets_that_are_of_other_clients_than_their_time_are_named(workspace, shift, named):
+    rows = entries().assign(ticket_id=lambda t: t.index)
+    tickets = rows[["ticket_id", "client"]].assign(type="Incident")
+    if shift:
+        tickets["client"] = "Client " + tickets["client"].str[-1].map(dict(zip("ABCD", "BCDA", strict=True)))
+    files = {"time.csv": csv(rows), "tickets.csv": tickets.to_csv(index=False)}
+    texts = warned(workspace(files), "shared-number")
+    assert any("on a ticket of another client" in text for text in texts) == named

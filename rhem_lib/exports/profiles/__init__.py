@@ -80,10 +80,16 @@ GONE = {
 DELETED = (
     "deleted isDeleted is_deleted deletedFlag delete_flag deleted_at deletedAt deleted_on deletedDateTime".split()
 )
-ACTIVE = ("active", "isActive", "is_active", "activeFlag")
+OUT_OF_USE = (
+    "retired isRetired retired_on retired_at decommissioned decommissioned_on decommissioned_at disposed".split()
+)
+OUT_OF_USE += "disposed_on archived isArchived archived_on archived_at scrapped".split()
+ACTIVE = "active isActive is_active activeFlag in_use inUse enabled isEnabled managed isManaged".split()
+ACTIVE += "monitored deployed".split()
 STATUS = ("status", "state", "lifecycle", "Device Status", "Asset Status")
 RETIRED = "inactive retired decommissioned disposed scrapped archived spare stock lost stolen".split()
 RETIRED += ["in stock", "in storage"]
+UNUSED_KIND = "*retired* *decommission* *disposed* *scrapped* *spare* stock* *(stock)*".split()
 # Headers under which systems say when a record was last changed: of several states of one, the last counts.
 CHANGED = [
     "deletedDateTime", "deleted_at", "deletedAt", "deleted_on",
@@ -156,7 +162,12 @@ class TableProfile(BaseModel):
         rules = [Aside(reason=reason, header=header) for header in DELETED]
         rules += [Aside(reason=reason, header=header, values=["deleted"]) for header in STATUS]
         if self.table == "endpoints":
-            rules += [Aside(reason="retired-device", header=h, values=["false", "0", "no", "n"]) for h in ACTIVE]
+            rules += [Aside(reason="retired-device", header=header) for header in OUT_OF_USE]
+            rules += [Aside(reason="retired-device", header=h, values=UNUSED_KIND) for h in self.headers("kind")]
+            ids = self.headers("device_id")
+            rules += [Aside(reason="no-rmm-agent", header=header, values=["*@*.*"]) for header in ids]  # a mailbox
+            unused = ["false", "0", "no", "n", *RETIRED]
+            rules += [Aside(reason="retired-device", header=header, values=unused) for header in ACTIVE]
             rules += [Aside(reason="retired-device", header=header, values=RETIRED) for header in STATUS]
         return self.aside + rules
 
