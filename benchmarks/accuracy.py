@@ -36,7 +36,7 @@ LARGE = {"S2, 2,000 clients": 2_000, "S2, 20,000 clients": 20_000}
 PORTFOLIOS = SCENARIOS | {name: replace(SCENARIOS["S2"], clients=n) for name, n in LARGE.items()}
 SHAPE_OF = {"S1": "exponential", "S2": "exponential", "S4": "flat", "S5-linear": "linear", "S5-step": "step",
             "S5-hyperbolic": "hyperbolic"}  # fmt: skip
-TENTHS = [f"{i} to {i + 10} %" for i in range(0, 100, 10)]
+TENTHS = [f"{i} to {i + 10}%" for i in range(0, 100, 10)]
 COLUMNS, MONTHS = methods.QUANTITIES, "months to 0.25 h"
 METHODS = {OURS: methods.ours, **methods.METHODS, **{key: call for key, (_, call) in methods.OPTIONAL.items()}}
 
@@ -202,18 +202,18 @@ def decay_section(replicates: int, workers: int) -> list[str]:
         "S1: 60 clients that do not differ, 18 months. S2: 80 clients that "
         "differ, 3 to 36 months, with season, lasting shocks, leaving and partial months that the model does "
         "not know of. S2z: the same with small clients. S3: 12 clients. S4: flat. S5: other shapes.", "",
-        "## Share of 95 % intervals that hold the truth, in percent / median width, log(high / low)", "",
+        "## Share of 95% intervals that hold the truth, in percent / median width, log(high / low)", "",
         markdown(inside), "",
         "The typical client's truth is the scenario's; the mean's is that of the very clients simulated. "
         f"One standard error is {100 * np.sqrt(0.05 * 0.95 / replicates):.1f} points for {replicates} portfolios, "
         "and less for S3: its portfolios are small, so there are more of them. "
         "Large portfolios have narrow intervals, which show what the model does not know of: the bias below.", "",
         "## Where the truth of the typical client lies in what the fit says, in portfolios", "",
-        "Ranks are even where every interval is right, and not the 95 % one alone; heaped in the middle where "
+        "Ranks are even where every interval is right, and not the 95% one alone; heaped in the middle where "
         "intervals are too wide, at both ends where too narrow, at one end where the estimate is off.", "",
         markdown(ranks), "",
         "## Against other methods, for the typical client", "",
-        "Cells: bias % (median) / RMSE % / coverage % of the 95 % interval. ms: median per portfolio.", "",
+        "Cells: bias % (median) / RMSE % / coverage % of the 95% interval. ms: median per portfolio.", "",
         markdown(side.fillna("-")), "",
         *([f"Not installed here, so not measured: {', '.join(absent)}.", ""] if absent else []),
         "## Which curve, is there a decline, does a client leave its path?", "", markdown(chosen), "",

@@ -1,4 +1,4 @@
-"""How often the 95 % intervals of a plain RHEM hold the truth: a section of docs/accuracy.md."""
+"""How often the 95% intervals of a plain RHEM hold the truth: a section of docs/accuracy.md."""
 
 from collections.abc import Iterator
 
@@ -60,10 +60,10 @@ def section(replicates: int) -> list[str]:
     spans = wide.loc[(slice(None), ["year", "portfolio"]), ["intervals", "held, percent"]]
     return [
         "# Accuracy of RHEM intervals", "",
-        f"Made by `make accuracy`; do not edit. Share of nominal 95 % intervals of `pooled_rhem` that hold the "
+        f"Made by `make accuracy`; do not edit. Share of nominal 95% intervals of `pooled_rhem` that hold the "
         f"expected RHEM of the very months, in percent. {portfolios} portfolios a cell, each of 40 clients of one "
         "size over 24 months, made of single tickets (`scenarios.ticket_panel`; a ticket takes 0.6 h in the mean, "
-        "which differs between clients by 30 %). With 5 endpoints and 0.1 h, a month expects 0.8 tickets: an "
+        "which differs between clients by 30%). With 5 endpoints and 0.1 h, a month expects 0.8 tickets: an "
         "interval that must allow for none cannot be exact, and is wide rather than wrong.", "",
         markdown(percent), "",
         "## Longer and wider, all sizes and levels together", "",

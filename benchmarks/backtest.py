@@ -36,7 +36,7 @@ class Backtest:
     ----------
     table : DataFrame
         One row per method, origin, client and horizon: observed, point (median), crps, absolute_error (h per
-        endpoint per month), inside (the 90 % prediction interval held it).
+        endpoint per month), inside (the 90% prediction interval held it).
     """
 
     table: pd.DataFrame
@@ -62,9 +62,9 @@ class Backtest:
             rival = scores["crps"].drop(OURS).idxmin()
             gain = 100 * (1 - scores.loc[OURS, "crps"] / scores.loc[rival, "crps"])
             lines.append(
-                f"{horizon} months ahead the error score of this fit is {abs(gain):.0f} % "
-                f"{'lower' if gain > 0 else 'higher'} than that of the best of the others ({rival}), and its 90 % "
-                f"prediction interval held {scores.loc[OURS, 'covered_percent']:.0f} % of the months"
+                f"{horizon} months ahead the error score of this fit is {abs(gain):.0f}% "
+                f"{'lower' if gain > 0 else 'higher'} than that of the best of the others ({rival}), and its 90% "
+                f"prediction interval held {scores.loc[OURS, 'covered_percent']:.0f}% of the months"
             )
         return "; ".join(lines) + "."
 

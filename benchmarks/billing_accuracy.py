@@ -81,7 +81,7 @@ def line(name: str, table: pd.DataFrame) -> dict:
     known = table[np.isfinite(table["p_value"])]
     error = (known["estimate"] - truth).dropna()
     out = {"portfolios": len(table), "failed": len(table) - len(known)}
-    out["p < 0.05 %"] = round(100 * float((known["p_value"] < 0.05).mean()), 1)
+    out["p < 0.05%"] = round(100 * float((known["p_value"] < 0.05).mean()), 1)
     out["bias of log ratio"] = round(float(error.mean()), 3) if len(error) else "-"
     out["SD"] = round(float(error.std()), 3) if len(error) else "-"
     inside = ((known["low"] <= truth) & (truth <= known["high"]))[known["low"].notna()]
@@ -149,18 +149,18 @@ def _written(tables: list[str], replicates: int, full: int) -> list[str]:
     return [
         "# Do fixed-fee clients improve faster?", "",
         f"Made by `make accuracy`; do not edit. Seeds from {FIRST_SEED} on. Half of the clients pay a fixed "
-        "fee, are 2.2 times as large and start 28 % "
+        "fee, are 2.2 times as large and start 28% "
         "higher; half-lives fall with size. S6: no effect. S7: fixed-fee half-life x 0.7 (log -0.357). S8: no "
-        "effect, 15 % of fixed-fee hours not written down. S8r: no effect, a share not written down that grows to "
-        "30 % in a year. S9: 30 % of hourly clients change to a fixed fee and have 0.7 times the half-life from "
-        "then on. S9u: they change, and only write 15 % less down. So p < 0.05 is an error but for S7. One "
-        f"standard error of a share of 5 % is {_error(replicates)} points in {replicates} portfolios and "
+        "effect, 15% of fixed-fee hours not written down. S8r: no effect, a share not written down that grows to "
+        "30% in a year. S9: 30% of hourly clients change to a fixed fee and have 0.7 times the half-life from "
+        "then on. S9u: they change, and only write 15% less down. So p < 0.05 is an error but for S7. One "
+        f"standard error of a share of 5% is {_error(replicates)} points in {replicates} portfolios and "
         f"{_error(full)} in {full}.", "",
         tables[0], "",
         "What the control for recording says, and the clients that changed (true log speed: S9 -0.36, S9u 0; true "
         "log jump: S9 0, S9u -0.16):", "",
         tables[1], "",
-        "Is what a portfolio says of its power true? A statement of 80 % should be found in 75 to 85 %:", "",
+        "Is what a portfolio says of its power true? A statement of 80% should be found in 75 to 85%:", "",
         tables[2], "",
     ]  # fmt: skip
 

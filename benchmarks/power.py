@@ -21,8 +21,8 @@ __all__ = ["SCENARIOS", "PowerStudy", "Scenario", "billing_power", "scenario_of"
 class PowerStudy:
     """How often the billing question is answered, by number of clients.
 
-    table : clients, months, ratio, runs, answered (share of runs that find the true direction at 5 %), low, high
-    (95 % interval of the share, from the number of runs).
+    table : clients, months, ratio, runs, answered (share of runs that find the true direction at 5%), low, high
+    (95% interval of the share, from the number of runs).
     """
 
     table: pd.DataFrame

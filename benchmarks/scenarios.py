@@ -277,7 +277,7 @@ def _shocks(truth: Scenario, count: int, rng: np.random.Generator) -> Array:
 
 
 def _stays(rate: Array, rng: np.random.Generator) -> int:
-    """Months until a client leaves: the hazard is 1 % a month at 0.25 h and rises with the last 3 months' RHEM."""
+    """Months until a client leaves: the hazard is 1% a month at 0.25 h and rises with the last 3 months' RHEM."""
     recent = np.convolve(rate, np.ones(3) / 3)[: len(rate)]
     leaves = (rng.random(len(rate)) < np.minimum(0.04 * recent, 0.2)) & (np.arange(len(rate)) >= 5)
     return int(leaves.argmax()) + 1 if leaves.any() else len(rate)

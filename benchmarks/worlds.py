@@ -42,7 +42,7 @@ class World:
     outage : (float, float)
         Factor of one month, and share of the clients it hits.
     late_fee : bool
-        Fixed fees are sold to clients that join late (their share goes from 10 to 90 %).
+        Fixed fees are sold to clients that join late (their share goes from 10 to 90%).
     switch_when_bad : bool
         All begin hourly; a client changes to a fixed fee after three bad months. Tickets and hours are unchanged.
     """

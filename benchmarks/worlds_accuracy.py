@@ -1,6 +1,6 @@
 """What does the fit say in worlds that it does not know? `accuracy.py` writes this section.
 
-Seeds are not those the method was developed on. A share of 90 % has a standard error of 30 / sqrt(portfolios).
+Seeds are not those the method was developed on. A share of 90% has a standard error of 30 / sqrt(portfolios).
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def line(portfolios: list[dict]) -> dict[str, object]:
 
 
 def next_client(name: str, portfolios: int) -> tuple[int, float]:
-    """Clients of other portfolios of a scenario, and the percent whose first year lies in the 90 % prediction."""
+    """Clients of other portfolios of a scenario, and the percent whose first year lies in the 90% prediction."""
     inside = []
     for i in range(portfolios):
         fit = fit_decay(simulate_panel(name, seed=FIRST_SEED + 1000 + i))
@@ -96,7 +96,7 @@ def one_falls(portfolios: int) -> tuple[float, float]:
 
 
 def year_ahead(name: str, portfolios: int) -> tuple[int, float]:
-    """Months a year after two years of data, and the percent of them inside the 90 % forecast."""
+    """Months a year after two years of data, and the percent of them inside the 90% forecast."""
     inside = []
     for i in range(portfolios):
         panel = simulate_world(name, seed=FIRST_SEED + 5000 + i)[0]
@@ -130,13 +130,13 @@ def section(count: int, run: Callable = map, worlds: tuple[str, ...] = (*KNOWN, 
     return [
         "# Worlds that the model does not know", "",
         f"Made by `make accuracy`; do not edit. Seeds from {FIRST_SEED} on, {count} portfolios a world; one "
-        f"standard error of a share of 90 % is {30 / np.sqrt(count):.0f} points. Percent of portfolios, but for "
+        f"standard error of a share of 90% is {30 / np.sqrt(count):.0f} points. Percent of portfolios, but for "
         "the median drift per month and the median width (log high / low) of the mean client's level at "
-        "month 12. start_h, rhem_12_h and half_life_months: 95 % intervals of the mean client that hold the "
+        "month 12. start_h, rhem_12_h and half_life_months: 95% intervals of the mean client that hold the "
         "truth; share: that of the clients that improve. The worlds are in `benchmarks/worlds.py`: A1, A2 "
-        "all fall by 4 % a month with the calendar and age does nothing; A3, A4 decay and a drift of -3 and "
-        "+3 % a month; B1 80 % of the clients joined long before; B2 all did; C30 to C50 only that share "
-        "improves; D a hump; E endpoints grow threefold; F 2 % less is written down every month; G times "
+        "all fall by 4% a month with the calendar and age does nothing; A3, A4 decay and a drift of -3 and "
+        "+3% a month; B1 80% of the clients joined long before; B2 all did; C30 to C50 only that share "
+        "improves; D a hump; E endpoints grow threefold; F 2% less is written down every month; G times "
         "rounded up to 15 minutes; H one month at eight times in half of the clients.", "",
         markdown(table.fillna("-")), "",
         records(12 * count), "",
@@ -149,9 +149,9 @@ def beside(
 ) -> list[str]:
     """Lines on predictions, and on a client among flat ones."""
     return [
-        f"The next client: of {new[0]} clients of other S3 portfolios {new[1]:.0f} % have the hours of "
-        f"their first year inside the 90 % prediction. A year ahead after two years of A4: "
-        f"{ahead[1]:.0f} % of {ahead[0]} months are inside the 90 % forecast. "
+        f"The next client: of {new[0]} clients of other S3 portfolios {new[1]:.0f}% have the hours of "
+        f"their first year inside the 90% prediction. A year ahead after two years of A4: "
+        f"{ahead[1]:.0f}% of {ahead[0]} months are inside the 90% forecast. "
         "One client that decays among nine flat ones: named in "
-        f"{falls[0]:.0f} % of {portfolios} portfolios; a flat one is named too in {falls[1]:.0f} %.", "",
+        f"{falls[0]:.0f}% of {portfolios} portfolios; a flat one is named too in {falls[1]:.0f}%.", "",
     ]  # fmt: skip

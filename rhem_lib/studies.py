@@ -85,7 +85,7 @@ class Study:
         return "\n\n".join((self.fit.text, self.comparison.text, self.patches.text))
 
     def summary(self) -> pd.DataFrame:
-        """Return the typical client's numbers and the two ratios, with 95 % intervals, rounded."""
+        """Return the typical client's numbers and the two ratios, with 95% intervals, rounded."""
         table = self.fit.population[["estimate", "low", "high"]].copy()
         for name, found in (("fixed_fee_half_life_ratio", self.comparison), ("patch_ratio", self.patches)):
             table.loc[name] = (found.ratio, found.low, found.high)

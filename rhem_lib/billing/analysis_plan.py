@@ -38,9 +38,9 @@ def billing_plan(settings: Settings) -> Plan:
         "endpoints on start, floor and half-life, after a yearly wave (two years of data or more) and a drift of "
         "everyone's hours by calendar month (beyond doubt) are taken out; the year of onboarding is in the "
         "model where the groups differ in it (p < 0.1).",
-        "Test: two-sided at 5 %, t with clients - coefficients - 3 degrees of freedom; one test answers the "
+        "Test: two-sided at 5%, t with clients - coefficients - 3 degrees of freedom; one test answers the "
         "question.",
-        "Words: 'faster' if the 95 % interval lies under 1, 'slower' if over 1, else 'no clear difference', with "
+        "Words: 'faster' if the 95% interval lies under 1, 'slower' if over 1, else 'no clear difference', with "
         "the smallest ratio that could have been seen. A finding that the year of onboarding turns is withheld.",
         f"Too early to tell: fewer than {MIN_GROUP} clients with {MIN_MONTHS} months in a group, or no decline "
         f"beside a drift.",

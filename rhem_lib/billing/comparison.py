@@ -39,7 +39,7 @@ CAUTION = (
 
 @dataclass(frozen=True)
 class Power:
-    """What these clients can show: at 80 % power and a two-sided test at 5 %.
+    """What these clients can show: at 80% power and a two-sided test at 5%.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Power:
 
 @dataclass(frozen=True)
 class BillingComparison:
-    """Fixed-fee against hourly clients. Intervals are 95 %.
+    """Fixed-fee against hourly clients. Intervals are 95%.
 
     Attributes
     ----------
@@ -162,7 +162,7 @@ class BillingComparison:
         row = f"A finding is withheld, because the row '{self.flips}' makes it flip. "
         return (
             f"{row if self.flips else ''}{OWNER[self.verdict]}: under a fixed fee the distance to the floor "
-            f"halves in {self.ratio:.2f} times the months (95 % interval {self.low:.2f} to {self.high:.2f}, p = "
+            f"halves in {self.ratio:.2f} times the months (95% interval {self.low:.2f} to {self.high:.2f}, p = "
             f"{self.p_value:.2g}). {sooner}"
         )
 

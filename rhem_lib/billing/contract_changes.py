@@ -25,7 +25,7 @@ TRIGGER_MONTHS = (
 
 @dataclass(frozen=True)
 class Change:
-    """What a change of billing did: ratios with 95 % intervals and p-values, (ratio, low, high, p_value).
+    """What a change of billing did: ratios with 95% intervals and p-values, (ratio, low, high, p_value).
 
     speed : half-life after / before; jump : hours after / before, at the change itself
     """

@@ -1,7 +1,7 @@
 """Does anything known of a client go with faster improvement? One engine for billing, industry, region.
 
 A client-level column is a group effect on start, floor and half-life in the mixed model, adjusted for size and
-season. Tests of slopes reject a true null in 12 to 25 % of portfolios and are not offered. What is found is an
+season. Tests of slopes reject a true null in 12 to 25% of portfolios and are not offered. What is found is an
 association.
 """
 
@@ -68,7 +68,7 @@ class Cohort:
     def without_season(self) -> "Cohort":
         """The same with the yearly wave taken out; as it is, where it spans less than two years.
 
-        It narrows intervals of half-life ratios by about 5 %.
+        It narrows intervals of half-life ratios by about 5%.
         """
         month = self.rows["month"]
         if month.dt.to_period("M").nunique() < MONTHS_FOR_SEASON:
@@ -116,7 +116,7 @@ def cohort_of(rows: pd.DataFrame, by: str) -> Cohort:
 
 @dataclass(frozen=True)
 class Effect:
-    """Half-life ratio with its 95 % interval; `error` is the standard error of its log."""
+    """Half-life ratio with its 95% interval; `error` is the standard error of its log."""
 
     ratio: float
     low: float
@@ -137,7 +137,7 @@ class Effect:
 
 
 def ratio_interval(estimate: float, error: float, df: float) -> Values:
-    """Ratio with its 95 % interval and two-sided p-value, from its log and the standard error of that, by t."""
+    """Ratio with its 95% interval and two-sided p-value, from its log and the standard error of that, by t."""
     low, ratio, high = np.exp(estimate + np.array([-1, 0, 1]) * student.ppf(0.975, df) * error)
     return float(ratio), float(low), float(high), float(2 * student.sf(abs(estimate) / error, df))
 

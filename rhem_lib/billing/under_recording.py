@@ -32,7 +32,7 @@ class Recording:
 
     @property
     def warns(self) -> bool:
-        """Hours per ticket fall in the group beyond chance at 5 %."""
+        """Hours per ticket fall in the group beyond chance at 5%."""
         return self.high < 1
 
     @property
@@ -42,7 +42,7 @@ class Recording:
             return "No tickets are counted, so that nothing speaks to what is written down."
         story = (
             f"ver the first year hours per ticket of fixed-fee clients went to {self.ratio:.2f} times what they "
-            f"did for hourly clients (95 % interval {self.low:.2f} to {self.high:.2f})"
+            f"did for hourly clients (95% interval {self.low:.2f} to {self.high:.2f})"
         )
         if not self.warns:
             return f"O{story}: no sign that less and less is written down."

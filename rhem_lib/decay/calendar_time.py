@@ -30,7 +30,7 @@ from rhem_lib.decay.season import harmonics, newton_step
 from rhem_lib.decay.target_check import FEWEST, WHO
 from rhem_lib.settings import Target
 
-STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1 %
+STRONG = 3.0  # standard errors of the score; flat and decaying portfolios without drift pass it in 1%
 MISFIT = 0.001  # a month, what a wave, lasting shocks and clients that leave pass for with 5,000 clients and more
 ROUNDS, STEPS_END, LARGEST_STEP, MOST_DRIFT, DIFFERENCE = 8, 3e-4, 0.03, 0.1, 1e-4
 MONTHS_FOR_WAVE, LONGEST_STEP, FAR = 24, 3.0, 8.0
@@ -51,7 +51,7 @@ class Calendar:
     Attributes
     ----------
     drift, low, high : float
-        Change of everyone's hours per calendar month, with 95 % interval: -0.03 is 3 % less every month.
+        Change of everyone's hours per calendar month, with 95% interval: -0.03 is 3% less every month.
     evidence : float
         2 x the difference in log likelihood that the drift makes; where it is not in the curves, the square of the
         score statistic.
@@ -93,7 +93,7 @@ class Calendar:
     def _drift(self) -> str:
         if self.verdict == "unknown":
             return ""
-        reach = f"95 % interval {self.low:+.1%} to {self.high:+.1%}"
+        reach = f"95% interval {self.low:+.1%} to {self.high:+.1%}"
         if self.verdict == "none" and self.low * self.high > 0:
             return f"A drift of everyone's hours of {self.drift:+.1%} a month ({reach}) is in doubt, and left in."
         if self.verdict == "none":
@@ -110,7 +110,7 @@ class Calendar:
             f"Whatever the age of a client, hours {'fall' if self.drift < 0 else 'rise'} by "
             f"{abs(self.drift):.1%} a month for everyone ({reach}, 2 x log likelihood {self.evidence:.0f}). "
             f"That is taken out: all levels are those of {self.reference:%B %Y}. {self._claim()} No cohort "
-            "effect is assumed: were clients that join a year later 11 % lower or higher by themselves, the "
+            "effect is assumed: were clients that join a year later 11% lower or higher by themselves, the "
             f"drift would be {high:+.1%} or {low:+.1%} a month."
         )
 

@@ -37,7 +37,7 @@ class _Path(NamedTuple):
 def change_points(fit: Fit, names: list[str], seed: int = 0) -> pd.DataFrame:
     """Clients whose level shifts from one month on, at most one shift each.
 
-    age_months is when the first month of the new level starts, ratio (with low and high, 95 %) the hours
+    age_months is when the first month of the new level starts, ratio (with low and high, 95%) the hours
     since then over those expected on the path of the months before, p_value that of the search.
     """
     months = fit.model.months
@@ -104,7 +104,7 @@ def _histories(fit: Fit, path: _Path, rng: np.random.Generator) -> Array:
 
 
 def _ratios(fit: Fit, found: NDArray[np.intp], place: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-    """Hours from the change on over those expected on the path of the months before it, with 95 % limits."""
+    """Hours from the change on over those expected on the path of the months before it, with 95% limits."""
     if not len(found):
         return np.empty(0), np.empty(0), np.empty(0)
     whole = replace(fit.model, months=fit.model.months.part(found))

@@ -23,7 +23,7 @@ def exponential(age: ArrayLike, start: ArrayLike, floor: ArrayLike, tau: ArrayLi
 
 
 def half_life(tau: ArrayLike) -> Array:
-    """Months in which an exponential halves its distance to the floor; after tau, 63 % of the way is done."""
+    """Months in which an exponential halves its distance to the floor; after tau, 63% of the way is done."""
     return np.asarray(tau, float) * np.log(2)
 
 

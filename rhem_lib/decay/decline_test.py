@@ -26,14 +26,14 @@ CLIENT_VARIANCE, SAMPLING_VARIANCE = 0.15, 3.0
 ROUNDING = 1e-9
 FROM_START = 3.0  # months of age: a client seen younger is seen from the start
 FISHER_ROUNDS, LOG_RANGE = 25, 8.0
-LEVEL = 0.025  # one-sided, as of the 95 % interval
+LEVEL = 0.025  # one-sided, as of the 95% interval
 LEAST_SHARE = 0.1
 YOUNG_MONTHS = 6.0  # age at which half of what there is to see has been missed
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Test of any decline: log ratio of late to early rates, with a 95 % interval and a two-sided p-value.
+    """Test of any decline: log ratio of late to early rates, with a 95% interval and a two-sided p-value.
 
     lag is the time between the early and the late months; seen are the clients that were seen from the start, most
     the p-value that no more than half of these fall, each by its own months, and some whether a tenth of all do.
@@ -51,7 +51,7 @@ class Gate:
 
     @property
     def declines(self) -> bool:
-        """Late months are below early ones, or most clients seen from the start fall, beyond chance at 5 %."""
+        """Late months are below early ones, or most clients seen from the start fall, beyond chance at 5%."""
         return bool(self.high < -ROUNDING or self.most <= LEVEL)
 
     @property
@@ -69,7 +69,7 @@ class Gate:
         change = "a rise" if self.low > ROUNDING else fall
         own = f" Most of the {self.seen} clients seen from the start fall beyond doubt by their own months."
         return (
-            f"The last months of a client run at {ratio:.0%} of its first months (95 % interval {low:.0%} to "
+            f"The last months of a client run at {ratio:.0%} of its first months (95% interval {low:.0%} to "
             f"{high:.0%}), which is {change}.{own if self.most <= LEVEL else ''}"
         )
 

@@ -38,7 +38,7 @@ LIKELY = 1.96  # standard errors of a drift that is not beyond doubt
 
 @dataclass(frozen=True)
 class DecayFit:
-    """Decay of RHEM with age, of all clients together and of each. Intervals are 95 %.
+    """Decay of RHEM with age, of all clients together and of each. Intervals are 95%.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class DecayFit:
     clients : DataFrame, indexed by client
         The same per client, each with _low and _high, rhem_now_h (fitted level at the last month), p_target_24
         (probability that the target is reached within twice its months), months (observed), follows, and falls
-        (beyond doubt by its own evidence, false discoveries held to 5 %).
+        (beyond doubt by its own evidence, false discoveries held to 5%).
     shapes : DataFrame, indexed by shape
         aic by marginal maximum likelihood, delta_aic against the best, level_h of its typical client at the
         target's month.
@@ -198,7 +198,7 @@ class DecayFit:
         reached = "never reached" if when["estimate"] == "never" else f"reached in month {when['estimate']}"
         if when["low"] == "never":
             return f"{speed}The target is never reached on that path. "
-        return f"{speed}The target is {reached} (95 % interval month {when['low']} to {when['high']}). "
+        return f"{speed}The target is {reached} (95% interval month {when['low']} to {when['high']}). "
 
     @property
     def _start_seen(self) -> bool:
@@ -306,7 +306,7 @@ class DecayFit:
         return pd.DataFrame(np.column_stack([ages, levels]), columns=["age_months", "estimate", "low", "high"])
 
     def forecast(self, client: str, *, months: int = 6, exposure: float | None = None) -> pd.DataFrame:
-        """What the coming months of a client will be measured at, with 90 % prediction intervals.
+        """What the coming months of a client will be measured at, with 90% prediction intervals.
 
         Parameters
         ----------
@@ -361,7 +361,7 @@ class DecayFit:
         Returns
         -------
         NewClient
-            Hours by month and in all, with 90 % prediction intervals.
+            Hours by month and in all, with 90% prediction intervals.
 
         Raises
         ------
@@ -639,7 +639,7 @@ def _fit_rows(rows: pd.DataFrame, season: bool) -> tuple[list[str], Months, mixe
 
 def _range(table: pd.DataFrame, row: str, who: str = "", form: str = ".0f") -> str:
     estimate, low, high = table.loc[row, [f"{who}estimate", f"{who}low", f"{who}high"]]
-    return f"{estimate:{form}} (95 % interval {low:{form}} to {high:{form}})"
+    return f"{estimate:{form}} (95% interval {low:{form}} to {high:{form}})"
 
 
 def _missing(rows: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from rhem_lib.decay.laplace import split
 from rhem_lib.decay.mixed_model import Drift, Fit
 
 DRAWS, NEW_DRAWS, COVERAGE = 2000, 20_000, (0.05, 0.95)
-USUAL_DRIFT = 0.03  # log per month, standard deviation: drifts of up to 3 % a month are usual
+USUAL_DRIFT = 0.03  # log per month, standard deviation: drifts of up to 3% a month are usual
 MOST = 2.0  # times the highest month seen: where little is known, a drawn path may run off
 
 
@@ -36,7 +36,7 @@ def forecast_months(fit: Fit, client: int, months: int, exposure: float | None =
 
 @dataclass(frozen=True)
 class NewClient:
-    """Predicted hours of a client not seen yet, with 90 % prediction intervals.
+    """Predicted hours of a client not seen yet, with 90% prediction intervals.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class NewClient:
         span = "year" if months == 12 else f"{months} months"
         return (
             f"A new client of {self.endpoints:.0f} endpoints takes {self.hours:.0f} reactive hours in its "
-            f"first {span} (90 % prediction interval {self.low:.0f} to {self.high:.0f})."
+            f"first {span} (90% prediction interval {self.low:.0f} to {self.high:.0f})."
         )
 
     def summary(self) -> pd.DataFrame:

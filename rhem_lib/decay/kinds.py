@@ -36,7 +36,7 @@ class Kinds:
     Attributes
     ----------
     share, low, high : float
-        Share of clients that improve, with 95 % interval, of those seen from the start for a year. The interval
+        Share of clients that improve, with 95% interval, of those seen from the start for a year. The interval
         takes in the shares under any drift of everyone's hours that the data allow for.
     evidence : float
         2 x the difference in log likelihood of two kinds against one.
@@ -96,7 +96,7 @@ class Kinds:
 
         first, then = ([shown(kind, name) for kind in NAMES] for name in ("start_h", "level_h"))
         return (
-            f"There are two kinds of clients: {self.share:.0%} (95 % interval {self.low:.0%} to "
+            f"There are two kinds of clients: {self.share:.0%} (95% interval {self.low:.0%} to "
             f"{self.high:.0%}) of {known} clients seen from the start for a year improve, from {first[0]} to "
             f"{then[0]} minutes per endpoint and month at month {self.target.months}; the others show no fall "
             f"beyond chance, from {first[1]} to {then[1]} by their curves. No client is like their average."
@@ -161,7 +161,7 @@ def _mixture(ratio: Array, chance: Array) -> tuple[float, Array]:
 
 
 def _limits(ratio: Array, chance: Array, lag: Array, fit: Fit) -> tuple[float, float]:
-    """95 % limits of the share that improves, by its profile likelihood.
+    """95% limits of the share that improves, by its profile likelihood.
 
     Over how much these improve, and over what drift of everyone's hours may still be in them.
     """

@@ -37,7 +37,7 @@ class Misfit:
     by : DataFrame, indexed by of (age, calendar, size) and bin
         mean residual, error (over clients), months.
     zeros, highest : (float, float, float)
-        Share of months without hours and the highest month [h per endpoint]: observed, and the 95 % range of the
+        Share of months without hours and the highest month [h per endpoint]: observed, and the 95% range of the
         model.
     """
 
@@ -51,7 +51,7 @@ class Misfit:
         """One sentence on each."""
         parts = [self._by(name) for name in self.by.index.unique("of")]
         seen, low, high = (100 * x for x in self.zeros)
-        parts.append(f"{seen:.1f} % of months have no hours; the model draws {low:.1f} to {high:.1f} %.")
+        parts.append(f"{seen:.1f}% of months have no hours; the model draws {low:.1f} to {high:.1f}%.")
         seen, low, high = (60 * x for x in self.highest)
         parts.append(
             f"The highest month is {seen:.0f} minutes per endpoint; the model draws {low:.0f} to {high:.0f}."
@@ -93,7 +93,7 @@ def check_misfit(fit: Fit, rows: pd.DataFrame, names: list[str], seed: int = 0) 
 
 
 def _seen(value: float, draws: Array) -> tuple[float, float, float]:
-    """What was seen, and the 95 % range of what was drawn."""
+    """What was seen, and the 95% range of what was drawn."""
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(value), float(low), float(high)
 

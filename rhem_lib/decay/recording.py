@@ -31,7 +31,7 @@ class RecordingCheck:
     Attributes
     ----------
     table : DataFrame, one row per finding
-        finding (hours per ticket, rounded times, hump, growth), value with low and high (95 %), p_value.
+        finding (hours per ticket, rounded times, hump, growth), value with low and high (95%), p_value.
         Values are the change of hours per ticket per month beyond that of tickets, the minutes per endpoint and
         month that rounding up adds (high: at most), and the ratios of hours in months 3 to 5 to those of the
         first, and of endpoints in the end to those of the beginning.
@@ -60,7 +60,7 @@ class RecordingCheck:
 
 _WORDS = {
     "hours per ticket": lambda row: (
-        f"Warning: hours per ticket change by {row.value:+.1%} a month (95 % interval {row.low:+.1%} to "
+        f"Warning: hours per ticket change by {row.value:+.1%} a month (95% interval {row.low:+.1%} to "
         f"{row.high:+.1%}) beyond what tickets do. Less may be written down from month to month, or tickets are "
         "solved faster; hours alone cannot tell. All that is said is of recorded hours: part or all of a fall may "
         "be the recording, and none of it is shown to be an improvement."
@@ -72,7 +72,7 @@ _WORDS = {
         "be too low for that."
     ),
     "hump": lambda row: (
-        f"Hours rise before they fall: months 3 to 5 are at {row.value:.0%} of the first (95 % interval "
+        f"Hours rise before they fall: months 3 to 5 are at {row.value:.0%} of the first (95% interval "
         f"{row.low:.0%} to {row.high:.0%}). Perhaps the first months are not all written down. Those before "
         f"month {HUMP_MONTHS + 1:.0f} are left out of the fit, so that the curve is that of the fall."
     ),
@@ -107,7 +107,7 @@ def _last_year(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean(values: Array, chance: Array) -> tuple[float, float, float, float]:
-    """Mean of clients' values weighted by their precision: estimate, 95 % limits, p-value."""
+    """Mean of clients' values weighted by their precision: estimate, 95% limits, p-value."""
     weight = 1 / chance
     part, df = weight / weight.sum(), len(values) - 1
     mean = float(part @ values)

@@ -48,7 +48,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class Claim:
-    """Whether the target's claim holds, and for whom. Intervals are 95 %; levels in h per endpoint per month.
+    """Whether the target's claim holds, and for whom. Intervals are 95%; levels in h per endpoint per month.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Claim:
             " All of it is of recorded hours, of which there are ever fewer a ticket." if self.sight.fades else ""
         )
         return (
-            f"The claim is {self.target.text}.{none}{unseen} Minutes per endpoint and month {when}, with 95 % "
+            f"The claim is {self.target.text}.{none}{unseen} Minutes per endpoint and month {when}, with 95% "
             f"intervals: {paths}. At or under {60 * self.target.target_h:.0f} "
             f"minutes by then: {shown(shares.loc['mean'], ' %')} of the clients, with "
             f"{shown(shares.loc['portfolio'], ' %')} of the endpoints. {self._leaving()}"

@@ -98,8 +98,8 @@ def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | No
     else:
         month_axis(ax)
     several = served["client"].nunique() > 1
-    key = "line: all clients pooled, old and new, with 95 % intervals; band: middle half of them"
-    key = key if several else "line: months, with 95 % intervals"
+    key = "line: all clients pooled, old and new, with 95% intervals; band: middle half of them"
+    key = key if several else "line: months, with 95% intervals"
     ax.text(0.99, 0.98, key, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=GREY)
     digits = 0 if pooled.max() >= FINE else 1
     now, then = (f"{pooled.iloc[i]:.{digits}f} in {months[i]:%B %Y}" for i in (-1, 0))
@@ -109,7 +109,7 @@ def rhem_by_month(panel: pd.DataFrame, whose: str = "all clients", ax: Axes | No
 
 @styled
 def definitions(found: "Definitions", ax: Axes | None = None) -> Axes:
-    """Draw minutes under every definition with 95 % intervals; the one in force is in colour."""
+    """Draw minutes under every definition with 95% intervals; the one in force is in colour."""
     rows = found.table.iloc[::-1].reset_index(drop=True)
     ax = axes(ax, 7.5, 1.2 + 0.32 * len(rows))
     now = rows["definition"] == found.chosen
@@ -142,11 +142,11 @@ def concentration(found: "Concentration", ax: Axes | None = None) -> Axes:
     ax.plot(x, y, color=BLUE, lw=2.4)
     ax.plot([0, 100], [0, y[-1]], color=LIGHT, lw=1.2)
     tenth = np.interp(10, x, y)
-    label = f"a tenth of the endpoints: {tenth:.0f} %"
+    label = f"a tenth of the endpoints: {tenth:.0f}%"
     beside(ax, label, (10, tenth), (10, -4), va="top", color=BLUE, fontweight="bold")
     ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="share of the endpoints, noisiest first [%]",
            ylabel="share of the reactive hours [%]")  # fmt: skip
-    title(ax, f"A tenth of the endpoints takes {tenth:.0f} % of the reactive hours")
+    title(ax, f"A tenth of the endpoints takes {tenth:.0f}% of the reactive hours")
     return ax
 
 
@@ -214,7 +214,7 @@ def billing(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
 
 @styled
 def billing_ratios(comparison: "BillingComparison", ax: Axes | None = None) -> Axes:
-    """Draw fixed-fee half-life / hourly half-life by every analysis, with 95 % intervals."""
+    """Draw fixed-fee half-life / hourly half-life by every analysis, with 95% intervals."""
     table = comparison.table[comparison.table["quantity"] == HALF_LIFE]
     table = table.dropna(subset=["ratio"]).iloc[::-1].set_index("analysis")
     ax = axes(ax, 7.5, 1.4 + 0.35 * max(len(table), 2))
@@ -282,7 +282,7 @@ def clients(fit: "DecayFit", panel: pd.DataFrame, columns: int = 6) -> np.ndarra
 
 @styled
 def forecasts(fit: "DecayFit", panel: pd.DataFrame, months: int = 6, columns: int = 6) -> np.ndarray:
-    """Draw every served client's last year and coming months with 90 % intervals: the 60 largest at most."""
+    """Draw every served client's last year and coming months with 90% intervals: the 60 largest at most."""
     names = fit.clients.index[~clients_left(panel)[fit.clients.index]].tolist() if fit.usable else []
     if not names:
         return np.array([say_missing(axes(None, 7.5, 1), fit.text)])
@@ -337,7 +337,7 @@ def _multiples(
 
 @styled
 def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
-    """Draw every client's half-life with 95 % interval on a logarithmic axis, over the typical one."""
+    """Draw every client's half-life with 95% interval on a logarithmic axis, over the typical one."""
     known = fit.clients.dropna(subset=["half_life_months"]).sort_values("half_life_months", ascending=False)
     ax = axes(ax, 7.5, 1.4 + 0.2 * min(max(len(known), 8), MOST_NAMES))
     if known.empty:
@@ -351,7 +351,7 @@ def half_lives(fit: "DecayFit", ax: Axes | None = None) -> Axes:
     forest(ax, known["half_life_months"], known["half_life_months_low"], known["half_life_months_high"])
     ax.axvspan(typical["low"], typical["high"], color=BLUE, alpha=0.12, lw=0)
     ax.axvline(typical["estimate"], color=BLUE, lw=1.2)
-    ax.set(xlabel="half-life of the distance to the floor, months (bar: 95 % interval)")
+    ax.set(xlabel="half-life of the distance to the floor, months (bar: 95% interval)")
     title(ax, f"{who[0].upper()}{who[1:]} halves its distance to the floor in {typical['estimate']:.1f} months "
               f"({typical['low']:.1f} to {typical['high']:.1f})")  # fmt: skip
     return ax
@@ -385,7 +385,7 @@ def months_to_target(fit: "DecayFit", ax: Axes | None = None) -> Axes:
 
 @styled
 def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
-    """Draw start and level at the claimed month with 95 % intervals, for the three averages."""
+    """Draw start and level at the claimed month with 95% intervals, for the three averages."""
     ax = axes(ax, 7.5, 2.8)
     if tested is None:
         return say_missing(ax, "The claim cannot be tested: there is no fit.")
@@ -401,7 +401,7 @@ def claim(tested: "Claim | None", ax: Axes | None = None) -> Axes:
     ax.set_yticks([])
     ax.set(ylim=(-0.5, 2.8), xlim=(0, None))
     start = "grey: at onboarding, " if sight.start else ""
-    ax.set_xlabel(f"minutes; {start}blue: month {month}, dashed: target; bars: 95 % intervals")
+    ax.set_xlabel(f"minutes; {start}blue: month {month}, dashed: target; bars: 95% intervals")
     ends = [(name, minutes.loc[("level_h", key), "estimate"]) for key, name in sight.who.items()]
     rest = ", ".join(f"{name} at {level:.0f}" for name, level in ends[1:])
     title(ax, f"At month {month} {ends[0][0]} is at {ends[0][1]:.0f} minutes, {rest}")

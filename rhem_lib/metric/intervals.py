@@ -27,7 +27,7 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
     Returns
     -------
     float, or DataFrame
-        The groups, exposure, reactive_hours, rhem_h with its 95 % interval low to high (chance of how many tickets
+        The groups, exposure, reactive_hours, rhem_h with its 95% interval low to high (chance of how many tickets
         come and how long they take), rhem_high_h (all unclassified hours counted) and mean_client_rhem_h (the mean
         of client RHEMs, which gives a small client the weight of a large one).
 
@@ -69,7 +69,7 @@ def pooled_rhem(panel: pd.DataFrame, by: str | Sequence[str] | None = None) -> A
 
 
 def hour_limits(parts: pd.DataFrame, panel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """95 % limits of the expected hours of each group of client parts: low_hours, high_hours, indexed by `by`.
+    """95% limits of the expected hours of each group of client parts: low_hours, high_hours, indexed by `by`.
 
     Hours are taken as compound Poisson: so many tickets by chance, each as long as it happens
     to be. Their total S then has the variance Q, the sum of squared hours per ticket, and S and
@@ -82,8 +82,8 @@ def hour_limits(parts: pd.DataFrame, panel: pd.DataFrame, by: list[str]) -> pd.D
     USUAL_TICKETS of the client's own usual size (from `panel`) are added to the tickets seen, and to the client's
     as many of all clients'.
 
-    Measured coverage at nominal 95 % for 5 to 200 endpoints (docs/accuracy.md): 94 to 97 % where four tickets or
-    more are expected, up to 99 % where fewer are: there the interval must allow for none.
+    Measured coverage at nominal 95% for 5 to 200 endpoints (docs/accuracy.md): 94 to 97% where four tickets or
+    more are expected, up to 99% where fewer are: there the interval must allow for none.
     """
     sizes = ["reactive_hours", "squared_hours", "reactive_tickets"]
     history = panel.groupby("client")[sizes].sum()

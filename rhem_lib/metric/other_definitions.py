@@ -21,7 +21,7 @@ class Definitions:
     Attributes
     ----------
     table : DataFrame
-        definition, published_by, reactive_hours, exposure, rhem_h, low, high (95 %), minutes, and ratio to the
+        definition, published_by, reactive_hours, exposure, rhem_h, low, high (95%), minutes, and ratio to the
         definition in force; the presets first, then single changes of the one in force.
     chosen : str
         The preset in force.

@@ -34,7 +34,7 @@ class PatchEffect:
     Attributes
     ----------
     table : DataFrame, indexed by window (in business hours, out of business hours)
-        windows, hours, usual_hours (of the same hours of the week), ratio, low, high (95 %).
+        windows, hours, usual_hours (of the same hours of the week), ratio, low, high (95%).
     ratio, low, high : float
         Ratio of the two ratios; NaN with fewer than FEWEST windows on either side.
     windows : DataFrame, one row per window
@@ -73,7 +73,7 @@ class PatchEffect:
         sure = "more" if self.low > 1 else "less" if self.high < 1 else "neither clearly more nor less"
         return (
             f"{counts}. In the {AFTER_HOURS} hours after them, windows in business hours bring {sure} reactive "
-            f"work than the others: {self.ratio:.2f} times as much (95 % interval {self.low:.2f} to "
+            f"work than the others: {self.ratio:.2f} times as much (95% interval {self.low:.2f} to "
             f"{self.high:.2f})."
         )
 

@@ -55,7 +55,7 @@ class Alerts:
     ----------
     table : DataFrame
         client (empty: all of them), month, kind (above, cause, stopped), what (tickets, hours per ticket, hours, a
-        cause, or a flag of the panel), months (taken together), value and expected with low and high (90 %
+        cause, or a flag of the panel), months (taken together), value and expected with low and high (90%
         prediction interval; minutes for hours), chance (of such a value if nothing had changed), text.
     month : Timestamp
     watched : int

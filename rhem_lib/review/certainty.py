@@ -16,7 +16,7 @@ MOVED = 1.645  # for a change to be likely: most quarters do not move, and a ten
 # Of one client's quarter, never likely: where one in ten brings a change, of those at 2.5 to 3 errors that also
 # miss their forecast six of ten are true, of those at 3 or more nine of ten.
 QUARTER = 3.0
-Z95 = 1.96  # half-width of a 95 % interval in standard errors
+Z95 = 1.96  # half-width of a 95% interval in standard errors
 STEPS = {"unclear": 0, "likely": 1, "firm": 2}  # away from the middle of a ladder
 Ladder = tuple[str, str, str, str, str]  # firm and likely less, unclear, likely and firm more
 
@@ -96,12 +96,12 @@ class Difference:
 
     @property
     def low(self) -> float:
-        """Lower end of the 95 % interval."""
+        """Lower end of the 95% interval."""
         return self.value - Z95 * self.se
 
     @property
     def high(self) -> float:
-        """Upper end of the 95 % interval."""
+        """Upper end of the 95% interval."""
         return self.value + Z95 * self.se
 
     def say(self, ladder: str, **values: object) -> str:

@@ -86,7 +86,7 @@ NO_HOURS = pd.DataFrame({"scheduled": [], "project": []}, pd.DatetimeIndex([], n
 class Level:
     """Some months, pooled: `minutes` per computer a month = 60 x sum of hours / sum of exposure.
 
-    `low` to `high` is the 95 % interval by the chance of tickets (`hour_limits`), `se` its standard error.
+    `low` to `high` is the 95% interval by the chance of tickets (`hour_limits`), `se` its standard error.
     `spread` is how much single months differ beyond that, as a share (`month_spread`).
     """
 
@@ -130,7 +130,7 @@ class Level:
         return Difference(self.minutes - before.minutes, error, MOVED)
 
     def hours_given_back(self, start: "Level") -> Range:
-        """Return the hours that this took less than at the pace of the start, with a 95 % range."""
+        """Return the hours that this took less than at the pace of the start, with a 95% range."""
         spared = start.minutes * self.exposure / 60 - self.hours
         error = Z95 * self.since(start).se * self.exposure / 60
         return Range(spared, spared - error, spared + error)
@@ -178,14 +178,14 @@ class Facts:
     at_goal : Level or None
         Around the month for which the goal is set, where that is in the past.
     forecast, ahead : Range
-        Of this quarter, from the data before it; of the next one, from the data up to here. 90 %.
+        Of this quarter, from the data before it; of the next one, from the data up to here. 90%.
     by_age : bool
         Whether over all clients a fall comes with age, and not with the calendar or the recording.
     goal_path : Range
         The client's path in the month of the goal, where that is ahead.
     causes : DataFrame
         As `cause_table`, with minutes_before, change_se, usual (minutes in the four quarters before), excess
-        (minutes of work a week above usual, with excess_low and excess_high, 90 %).
+        (minutes of work a week above usual, with excess_low and excess_high, 90%).
     past : tuple of Past
         What earlier editions printed, oldest first.
     planned : DataFrame
@@ -529,7 +529,7 @@ def _band(draws: np.ndarray | None, index: pd.Index) -> pd.DataFrame:
 
 
 def forecast_of(earlier: DecayFit | None, client: str, months: pd.DataFrame) -> Range:
-    """Return what a fit without some months says of them taken together, in minutes; 90 % limits."""
+    """Return what a fit without some months says of them taken together, in minutes; 90% limits."""
     begin, end, weight = (months[name].to_numpy(float) for name in ("age_start", "age_end", "exposure"))
     return _pooled(_draws(earlier, client, begin, end, weight), weight)
 

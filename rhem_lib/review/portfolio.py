@@ -320,7 +320,7 @@ def headline(b: PortfolioFacts, period: str) -> Section:
         "All hours over all computers: large clients weigh more. The next slides look at clients one by one."
     )
     unit = t("All clients: minutes per computer and month")
-    note = t("Ranges: 95 %, by the differences between clients.")
+    note = t("Ranges: 95%, by the differences between clients.")
     boxes = (scope, above, need)
     return Section("quarter", title, boxes, table, notes, "quarter", (unit,), footnote=note)
 

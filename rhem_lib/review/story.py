@@ -40,7 +40,7 @@ def quarter(f: Facts) -> Section:
     table = levels(rows, f.target, claims.goal_mark(f))
     unit = t("{head}: minutes; hatched: forecasts", head=head)
     note = t(
-        "Ranges: chance of tickets, 95 % (what came); 90 % prediction (forecasts, from data before their quarter)."
+        "Ranges: chance of tickets, 95% (what came); 90% prediction (forecasts, from data before their quarter)."
     )
     note = f"{claims.missing(f)} {note}".strip()
     notes = f"{claims.evidence(f, spell(f))} {came} {claims.outlook(f)} {claims.goal(f)}"
@@ -243,7 +243,7 @@ def promises(f: Facts) -> Section | None:
     notes = t("Open promises are carried over until they are closed.")
     head, left = _scores(history), 2 if restated else 1
     if head:
-        note, left = note + " " + t("Ranges of forecasts: 90 %."), 0
+        note, left = note + " " + t("Ranges of forecasts: 90%."), 0
     months = actions.months_of(f, [] if head else made["about"], most=1)  # in the place of forecasts
     if len(months):
         head, left = actions.heads_of(months), 0
@@ -293,7 +293,7 @@ def worth(f: Facts) -> Section | None:
     right.append(_staff(f, now) if fewer and f.settings.hours_are == TECHNICIAN else "")
     head = mark("Hours given back: {hours}") if fewer else mark("More hours than at that pace: {hours}")
     charts = (t("Your pace: minutes per computer and month"), t(head, hours=t(f.settings.hours_are)))
-    note = t("Ranges: 95 %. Since then: all months after {start}.", start=started)
+    note = t("Ranges: 95%. Since then: all months after {start}.", start=started)
     return Section("worth", title, (*left, *filter(None, right)), table, claims.evidence(f, spell(f)), "worth",
                    charts, footnote=note, left=len(left))  # fmt: skip
 
@@ -323,7 +323,7 @@ def next_steps(f: Facts) -> Section:
     made = actions.planned(f)
     table = actions.table_of(made, f.end + pd.DateOffset(months=1) - pd.Timedelta(days=1))
     title = _next_title(made)
-    notes = t("Saves: minutes of {what} a week above each cause's own usual level, 90 % range.", **f.words)
+    notes = t("Saves: minutes of {what} a week above each cause's own usual level, 90% range.", **f.words)
     if f.edition().actions:
         suggested = "; ".join(a.action for a in actions.proposed(f)) or "–"
         notes += " " + t("The data suggest: {actions}.", actions=suggested)
@@ -333,7 +333,7 @@ def next_steps(f: Facts) -> Section:
         return _nothing_to_do(f, notes)
     heads = {column: head for column, head in heads.items() if not table[column].isin(["", np.nan]).all()}
     note = t("Saves: minutes of {what} a week above the cause's own level of the year before, for {n} computers; "
-             "90 % ranges.", what=f.words["what"], n=f.computers_now)  # fmt: skip
+             "90% ranges.", what=f.words["what"], n=f.computers_now)  # fmt: skip
     paragraphs = tuple(f"{action} ({found})." if found else f"{action}."
                        for action, found in table[["action", "found"]].map(first_line).to_numpy())  # fmt: skip
     section = Section("next", title, paragraphs, table.astype({"due": "datetime64[us]"}), notes, "plan",

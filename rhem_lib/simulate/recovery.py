@@ -16,7 +16,7 @@ QUANTITIES = {"start_h": "start", "floor_h": "floor", "half_life_months": "half-
 
 @dataclass(frozen=True)
 class Recovery:
-    """Truth and 95 % interval of the typical client, one row per portfolio and quantity.
+    """Truth and 95% interval of the typical client, one row per portfolio and quantity.
 
     `table`: seed, quantity, truth, estimate, low, high, inside.
     """
@@ -29,7 +29,7 @@ class Recovery:
         counts = self.summary()
         words = [f"{QUANTITIES[str(row.Index)]} {row.inside} times" for row in counts.itertuples()]
         portfolios = self.table["seed"].nunique()
-        return f"In {portfolios} simulated portfolios, the 95 % interval held the true {', '.join(words)}."
+        return f"In {portfolios} simulated portfolios, the 95% interval held the true {', '.join(words)}."
 
     def summary(self) -> pd.DataFrame:
         """Return portfolios, intervals that held the truth, and the median error in percent, per quantity."""

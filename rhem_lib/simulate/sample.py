@@ -99,7 +99,7 @@ def write_sample(
     clients, months, seed : int
         Size of the MSP; the last month is June 2026. Same seed, same bytes.
     dirt : none, some or much
-        Share of time rows touched: 0, about 0.75 % or about 5 %. The work behind them does not change.
+        Share of time rows touched: 0, about 0.75% or about 5%. The work behind them does not change.
 
     Raises
     ------

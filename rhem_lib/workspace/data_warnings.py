@@ -412,7 +412,7 @@ def _new_values(rows: pd.DataFrame, settings: Settings) -> Iterator[Warning_]:
             place = own.groupby("work_class")["hours"].sum().idxmax()
             month = month_name(first)
             text = (
-                f"{column} '{value}' begins in {month} ({own['file'].min()}) and has {100 * share:.0f} % of the "
+                f"{column} '{value}' begins in {month} ({own['file'].min()}) and has {100 * share:.0f}% of the "
                 f"hours since{f'; {gone.index[-1]!r} ends before it' if len(gone) else ''}. It counts as {place}: "
                 "a rule that names it confirms or mends that."
             )
@@ -428,7 +428,7 @@ def _new_kinds(facts: Cleaned) -> Iterator[Warning_]:
         "should not.",
     }
     for kind in facts.new_kinds:
-        begins = f"begins in {kind.path} and has {100 * kind.since:.0f} % of the rows since"
+        begins = f"begins in {kind.path} and has {100 * kind.since:.0f}% of the rows since"
         where = begins if kind.since else f"is in {kind.path} ({kind.rows:,} rows)"
         name = {"kind": "kind of device"}.get(kind.column, kind.column)
         yield "new-value", f"the {name} '{kind.value}' {where}. {meaning[kind.column]}", "", ""
@@ -498,12 +498,10 @@ def _habit_warnings(facts: Cleaned) -> Iterator[Warning_]:
         f"sum(epoch(ended_at - started_at)) {clocks} / 3600"
     ).fetchall()[0]
     if rows >= USUAL_ENTRIES and rounded > ROUNDED * rows:
-        text = f"{100 * rounded / rows:.0f} % of entries are whole quarters of an hour: rounded time."
+        text = f"{100 * rounded / rows:.0f}% of entries are whole quarters of an hour: rounded time."
         yield "rounded", text, "", ""
     if dated and late > LATE * dated:
-        text = (
-            f"{100 * late / dated:.0f} % of entries were written down more than {LATE_DAYS} days after the work."
-        )
+        text = f"{100 * late / dated:.0f}% of entries were written down more than {LATE_DAYS} days after the work."
         yield "late-entry", text, "", ""
     if (facts.files["table"] == "tickets").any():
         yield from _lost_tickets(facts)

@@ -163,4 +163,4 @@ def _count(number: int, noun: str) -> str:
 
 
 def _share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "none"
+    return f"{100 * part / whole:.1f}%" if whole else "none"

@@ -193,7 +193,7 @@ def test_flat_book_has_no_speed_to_compare():
 
 @pytest.mark.slow
 def test_type_one_error_and_coverage():
-    """60 null books of 24 clients: rejections no more than chance allows at 5 %."""
+    """60 null books of 24 clients: rejections no more than chance allows at 5%."""
     results = [compare_billing(simulate_panel(replace(SCENARIOS["S6"], clients=24), seed=s)) for s in range(60)]
     rejected = sum(r.p_value < 0.05 for r in results)
     assert binomtest(rejected, 60, 0.05, alternative="greater").pvalue > 0.01

@@ -66,7 +66,7 @@ def test_unknown_column_and_flat_book_are_refused(panel):
 
 
 def test_the_season_is_taken_out_of_two_years_and_left_in_less(panel):
-    """A wave of 60 % planted on all clients: what is left varies less by calendar month."""
+    """A wave of 60% planted on all clients: what is left varies less by calendar month."""
     wave = 1 + 0.6 * np.sin(2 * np.pi * panel["month"].dt.month / 12)
     cohort = cohort_of(fitted_months(panel.assign(reactive_hours=panel["reactive_hours"] * wave)), "billing")
 

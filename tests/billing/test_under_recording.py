@@ -65,7 +65,7 @@ def test_the_share_that_erases_a_finding_does_erase_it():
 
 @pytest.fixture(scope="module")
 def changed():
-    """A hundred clients, no true effect, 40 % of the hours of switchers unwritten from the change on."""
+    """A hundred clients, no true effect, 40% of the hours of switchers unwritten from the change on."""
     rows = fitted_months(simulate_panel(replace(SCENARIOS["S9u"], clients=80, recorded=0.6), seed=3))
     since = contract_changes.switch_ages(rows)
     return cohort_of(contract_changes.hourly_rows(rows, since), "billing"), since, rows

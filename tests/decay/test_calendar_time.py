@@ -146,7 +146,7 @@ def test_most_of_few_young_clients_show_a_decline_by_their_own_months(world, dec
 
 @pytest.mark.parametrize("world", ["C0", "C100"])
 def test_a_clients_own_fall_allows_for_a_drift_in_doubt(world):
-    """Flat clients whose hours drift by -3 % a month fall by their own months, until the drift is allowed for."""
+    """Flat clients whose hours drift by -3% a month fall by their own months, until the drift is allowed for."""
     rows = fitted_months(simulate_world(replace(WORLDS[world], drift=-0.03, clients=16), seed=7)[0])
     names = client_order(rows)
     fit = mixed_model.fit(lay_out(rows, names))

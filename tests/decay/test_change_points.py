@@ -36,7 +36,7 @@ def test_a_planted_shift_is_found_with_its_month_and_size(merged):
 
 @pytest.mark.slow
 def test_quiet_books_give_few_alarms():
-    """At a false-discovery rate of 5 %, one portfolio in twenty may name a client; 3 of 12 happens to 2 %."""
+    """At a false-discovery rate of 5%, one portfolio in twenty may name a client; 3 of 12 happens to 2%."""
     books = [simulate_panel(replace(SCENARIOS["S2"], clients=20), seed=seed) for seed in range(12)]
     assert sum(len(found(book)) > 0 for book in books) < 3
 

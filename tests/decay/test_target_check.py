@@ -22,7 +22,7 @@ def claim():
 
 
 def test_three_averages_hold_the_truth_of_their_own(claim):
-    """The mean and the portfolio are those of these very clients; 99.9 % margins around 95 % intervals."""
+    """The mean and the portfolio are those of these very clients; 99.9% margins around 95% intervals."""
     truth, panel = true_clients(BOOK, seed=4), simulate_panel(BOOK, seed=4)
     size = panel.groupby("client")["exposure"].mean().loc[truth.index]
     level = exponential(12.0, *truth.to_numpy().T)

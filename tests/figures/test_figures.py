@@ -189,7 +189,7 @@ def test_a_backend_switched_on_inside_stays_on():
 
 
 def test_takeaway_drops_intervals_and_later_sentences():
-    text = "It goes from 54 (95 % interval 46 to 64) to 14.2 minutes. Then it stays."
+    text = "It goes from 54 (95% interval 46 to 64) to 14.2 minutes. Then it stays."
     assert theme.takeaway(text) == "It goes from 54 to 14.2 minutes"
 
 

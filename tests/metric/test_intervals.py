@@ -30,7 +30,7 @@ def test_many_tickets_have_the_normal_limit():
 
 @pytest.mark.parametrize(("endpoints", "rate_h"), [(20, 0.25), (50, 0.25), (200, 0.1)])
 def test_intervals_hold_the_true_rate(endpoints, rate_h):
-    """Of 960 client-months; 93 to 97.5 % is nominal 95 % within chance and the known reserve for few tickets."""
+    """Of 960 client-months; 93 to 97.5% is nominal 95% within chance and the known reserve for few tickets."""
     panel = ticket_panel(np.random.default_rng(11), endpoints, rate_h)
     table = rhem.pooled_rhem(panel, by=["client", "month"])
     held = ((table["low"] <= rate_h) & (rate_h <= table["high"])).mean()

@@ -236,7 +236,7 @@ def test_no_rise_is_seen_where_there_is_none():
 
 @pytest.mark.slow
 def test_change_is_rarely_called_clear_where_there_is_none():
-    """Control: two quarters of one compound Poisson client differ 'firmly' in about 5 % of 150 draws."""
+    """Control: two quarters of one compound Poisson client differ 'firmly' in about 5% of 150 draws."""
     rng = np.random.default_rng(3)
     panel = make_panel(months=6)
     firm = moved = 0

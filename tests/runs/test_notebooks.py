@@ -55,7 +55,7 @@ def test_stored_without_outputs(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_prose_holds_no_results(name):
-    """Numbers belong to results; prose may name the claim under test and round words like 95 %."""
+    """Numbers belong to results; prose may name the claim under test and round words like 95%."""
     allowed = {"1", "15", "12", "95", "19", "20", "0", "30", "4"}
     for cell in cells(name, "markdown"):
         numbers = {

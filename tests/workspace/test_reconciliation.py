@@ -407,7 +407,7 @@ def test_what_was_set_aside_is_told_in_words_with_places_and_a_line_to_see_it(wo
     line = work.account.quarantine["see"][0].removeprefix("work.")
     assert eval(line, {"quarantine": work.quarantine})["value"].tolist() == ["48", "36", "99", "30"]
     assert work.account.balance == "216 hours read = 1 unclassified + 215 quarantined"
-    assert "Of the 1.00 hours kept, 0.00 (0.0 %) are reactive and 1.00 (100.0 %) could not" in work.account.text
+    assert "Of the 1.00 hours kept, 0.00 (0.0%) are reactive and 1.00 (100.0%) could not" in work.account.text
 
 
 def pasted(folder):
@@ -568,7 +568,7 @@ def lists(*kinds):
 def test_a_kind_of_device_that_begins_in_the_newest_list_is_named(workspace):
     found = warned(workspace(lists("Laptop", "Laptop", "Laptop", "Portable")))
     assert [text for code, text in found if code == "new-value"] == [
-        "the kind of device 'Portable' begins in exports/pcs-2026-04-28.csv and has 17 % of the rows since. Its "
+        "the kind of device 'Portable' begins in exports/pcs-2026-04-28.csv and has 17% of the rows since. Its "
         "profile does not name it, so it does not count: name it there under [tables.values.kind] if it should."
     ]
 
@@ -586,7 +586,7 @@ def test_kinds_of_device_that_are_known_or_never_compared_are_not_named_as_new(w
 def test_a_value_that_begins_in_the_newest_file_is_named(workspace):
     found = warned(workspace(monthly("A", "A", "A", "B"), NEW.format("*")))
     assert [text for code, text in found if code == "new-value"] == [
-        "work_type 'B' begins in 2026-04 (exports/time-2026-04.csv) and has 83 % of the hours since; 'A' ends "
+        "work_type 'B' begins in 2026-04 (exports/time-2026-04.csv) and has 83% of the hours since; 'A' ends "
         "before it. It counts as reactive: a rule that names it confirms or mends that."
     ]
 
