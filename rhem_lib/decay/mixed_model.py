@@ -129,7 +129,7 @@ class Fit:
 
     @property
     def quantile(self) -> float:
-        """Multiplier of a standard error for a 95 % interval."""
+        """Multiplier of a standard error for a 95% interval."""
         return float(student.ppf(0.975, self.df))
 
 
@@ -230,7 +230,7 @@ def fit(months: Months, shape: str = "exponential") -> Fit:
         point = maximise(model, point.theta)
     clients, columns = months.design.shape
     for _ in range(LEAN_STEPS if clients >= CORRELATED_CLIENTS else 0):
-        lean = model.lean + quadrature.lean_step(model, point)
+        lean = model.lean + quadrature.lean_step(model, point)[0]
         model = replace(model, lean=float(np.clip(lean, -MOST_LEAN, MOST_LEAN)))
         point = maximise(model, point.theta)
     df = max(clients - 4 if columns == 1 else clients - 3 * columns - 3, 2)

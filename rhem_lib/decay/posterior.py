@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rhem_lib.decay import curves
+from rhem_lib.decay import curves, quadrature
 from rhem_lib.decay.curves import Array
 from rhem_lib.decay.laplace import mixing
 from rhem_lib.decay.mixed_model import MOST_SD, Drift, Fit
 
 TINY = 1e-300
 SANDWICH_ERRORS = 2.0
+CORRELATION_SD, MOST_CORRELATION = 0.5, 0.95  # of start and floor over clients: spread of what is likely
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def order_statistics(draws: Array, *shares: float) -> Array:
 
 
 def interval(whole: Array, own: Array) -> Array:
-    """Estimate and 95 % limits of positive averages over clients, from both kinds of draws, (draws, ...).
+    """Estimate and 95% limits of positive averages over clients, from both kinds of draws, (draws, ...).
 
     Built on the log scale around the estimate, as those of the typical client are: curves bend
     as what they share is drawn, so that the draws of a level lie above its estimate, which
@@ -89,10 +90,22 @@ def draw_new(fit: Fit, size: int, rng: np.random.Generator) -> tuple[Array, Arra
     shifts = _normal(fit.covariance[:-2, :-2], size, rng) * _stretch(fit, size, rng)
     sd = fit.sd * np.exp(np.minimum(shifts[:, -3:], np.log(MOST_SD / fit.sd)))
     own = sd * rng.standard_normal((size, 3)) @ mixing(fit.model.lean).T
+    if not fit.model.lean:  # its start says little of a floor in the fit, but much of both together
+        share = _correlation(fit, size, rng)
+        own[:, 1] = share * own[:, 0] * sd[:, 1] / sd[:, 0] + np.sqrt(1 - share**2) * own[:, 1]
     drift = fit.drift or Drift()
     moved = drift.error * rng.standard_normal((size, 1))
     eta = fit.coefficients[:, 0] + shifts[:, :-3] + moved * drift.coefficients + own
     return eta, drift.log + moved
+
+
+def _correlation(fit: Fit, size: int, rng: np.random.Generator) -> Array:
+    """Draws of the correlation of start and floor where the fit has none, from one step and a prior around 0."""
+    step, information = quadrature.lean_step(fit.slow, fit.point)
+    information *= (fit.point.sd[1] / fit.point.sd[0]) ** 2
+    known = information / (information + CORRELATION_SD**-2)
+    middle, error = known * step * fit.point.sd[0] / fit.point.sd[1], CORRELATION_SD * np.sqrt(1 - known)
+    return np.clip(middle + error * rng.standard_normal(size), -MOST_CORRELATION, MOST_CORRELATION)
 
 
 def draw_clients(fit: Fit, size: int, rng: np.random.Generator, which: NDArray[np.intp] | None = None) -> Draws:

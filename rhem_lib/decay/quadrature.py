@@ -62,14 +62,15 @@ def _scores(model: Model, point: Point, found: _Integral) -> Array:
     return np.hstack([by_columns(by_centre, months.design), by_sd, by_dispersion])
 
 
-def lean_step(model: Model, point: Point) -> float:
-    """Step of `lean` to the maximum of its likelihood, with everything else free to follow.
+def lean_step(model: Model, point: Point) -> tuple[float, float]:
+    """Step of `lean` to the maximum of its likelihood, with everything else free to follow, and its information.
 
-    Information is the variance of the clients' scores that those in the other parameters do not explain.
+    That is the variance of the clients' scores that those in the other parameters do not explain.
     """
     score = _integrate(model, point).pairs[:, 1, 0] * point.sd[0] / point.sd[1]
     others = np.linalg.lstsq(point.scores, score, rcond=None)[0]
-    return float(score.sum() / ((score - point.scores @ others) ** 2).sum())
+    information = float(((score - point.scores @ others) ** 2).sum())
+    return float(score.sum()) / information, information
 
 
 def moments(model: Model, point: Point) -> tuple[Array, Array, Array]:

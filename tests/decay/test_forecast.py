@@ -10,6 +10,7 @@ from scenarios import SCENARIOS, simulate_panel
 from scipy.stats import norm
 
 from rhem_lib import figures
+from rhem_lib.decay import posterior
 from rhem_lib.decay.fit import fit_decay
 from rhem_lib.decay.forecast import forecast_months
 from rhem_lib.decay.mixed_model import Drift
@@ -134,9 +135,17 @@ def test_the_next_client_is_as_uncertain_as_clients_differ(panel):
     assert f"A new client of 100 endpoints takes {large.hours:.0f} reactive hours in its first year" in large.text
 
 
+@pytest.mark.parametrize("correlation", [0.7, -0.7])
+def test_start_and_floor_of_the_next_client_go_together_as_those_of_others_do(correlation):
+    truth = replace(SCENARIOS["S2"], clients=40, months=(12, 30), correlation=correlation)
+    fit = fit_decay(simulate_panel(truth, seed=21))
+    eta, _ = posterior.draw_new(fit.core, 4000, np.random.default_rng(0))
+    assert np.sign(correlation) * np.corrcoef(eta[:, 0], eta[:, 1])[0, 1] > 0.25
+
+
 @pytest.mark.slow
 def test_the_next_client_holds_clients_left_out(panel):
-    """90 % intervals: of 12 clients left out, 8 or more are inside with probability 0.996."""
+    """90% intervals: of 12 clients left out, 8 or more are inside with probability 0.996."""
     whole = panel.groupby("client").filter(lambda own: len(own) > 12)
     inside = 0
     for name in sorted(whole["client"].unique())[:12]:
