@@ -36,14 +36,10 @@ COMPUTER = "note-?book|computer|laptop|desktop|windows|workstation|server|macboo
 # Kinds that are called otherwise than these may be computers.
 NO_COMPUTER = (
     "phone|mobil|tablet|ipad|android|print|druck|imprim|switch|router|gateway|fire ?wall|access|wi-?fi|wlan|net|"
+    "snmp|nas$|storage|ups$|usv|cam|voip|scan|monitor|display|projector|probe|sensor|licen|lizenz|domains?$|mail|"
+    "user|host|hyper|esx|vmware|proxmox|other|site|cloud|cert|dock|peripher|appliance|iot|tv|retired|spare|stock|"
+    "decom|dispos"
 )
-NO_COMPUTER += (
-    "snmp|nas$|storage|ups$|usv|cam|voip|scan|monitor|display|projector|probe|sensor|licen|lizenz|domains?$|"
-)
-NO_COMPUTER += (
-    "mail|user|host|hyper|esx|vmware|proxmox|other|site|cloud|cert|dock|peripher|appliance|iot|tv|retired|spare|"
-)
-NO_COMPUTER += "stock|decom|dispos"
 DELETED = "delet|trash|removed|spam|gelöscht|supprim|verwijderd"
 TAKEN_OUT = {
     "tickets": DELETED,

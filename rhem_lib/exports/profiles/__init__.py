@@ -80,12 +80,14 @@ GONE = {
 DELETED = (
     "deleted isDeleted is_deleted deletedFlag delete_flag deleted_at deletedAt deleted_on deletedDateTime".split()
 )
-OUT_OF_USE = (
-    "retired isRetired retired_on retired_at decommissioned decommissioned_on decommissioned_at disposed".split()
-)
-OUT_OF_USE += "disposed_on archived isArchived archived_on archived_at scrapped".split()
-ACTIVE = "active isActive is_active activeFlag in_use inUse enabled isEnabled managed isManaged".split()
-ACTIVE += "monitored deployed".split()
+OUT_OF_USE = [
+    "retired", "isRetired", "retired_on", "retired_at", "decommissioned", "decommissioned_on", "decommissioned_at",
+    "disposed", "disposed_on", "archived", "isArchived", "archived_on", "archived_at", "scrapped",
+]  # fmt: skip
+ACTIVE = [
+    "active", "isActive", "is_active", "activeFlag", "in_use", "inUse", "enabled", "isEnabled", "managed",
+    "isManaged", "monitored", "deployed",
+]  # fmt: skip
 STATUS = ("status", "state", "lifecycle", "Device Status", "Asset Status")
 RETIRED = "inactive retired decommissioned disposed scrapped archived spare stock lost stolen".split()
 RETIRED += ["in stock", "in storage"]
