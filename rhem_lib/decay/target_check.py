@@ -98,8 +98,8 @@ class Claim:
         return (
             f"The claim is {self.target.text}.{none}{unseen} Minutes per endpoint and month {when}, with 95% "
             f"intervals: {paths}. At or under {60 * self.target.target_h:.0f} "
-            f"minutes by then: {shown(shares.loc['mean'], ' %')} of the clients, with "
-            f"{shown(shares.loc['portfolio'], ' %')} of the endpoints. {self._leaving()}"
+            f"minutes by then: {shown(shares.loc['mean'], '%')} of the clients, with "
+            f"{shown(shares.loc['portfolio'], '%')} of the endpoints. {self._leaving()}"
         )
 
     def _leaving(self) -> str:
