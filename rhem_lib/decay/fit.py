@@ -408,8 +408,7 @@ class DecayFit:
             raise ParameterError(f"there is no fit: {self.missing}.", where="misfit")
         rows = fitted_months(panel)
         rows = after_hump(rows) if self.recording and "hump" in self.recording.found else rows
-        if "month" in rows:
-            rows = rows[~rows["month"].isin(self.calendar.standouts["month"])]
+        rows = _usual(rows, self.calendar.standouts)
         return check_misfit(self.core, rows[rows["client"].isin(self.names)], list(self.names), seed)
 
     def month_draws(self, client: str, age_start: Array, age_end: Array, exposure: Array) -> Array:
@@ -518,7 +517,7 @@ def fit_decay(
     if missing := _missing(rows):
         return _refusal(rows, target, missing, left_out)
     made = _fitted(rows, season)
-    recording = check_recording(made.usual(rows), declines=made.falls)
+    recording = check_recording(_usual(rows, made.odd), declines=made.falls)
     if "hump" in recording.found and not _missing(later := after_hump(rows).reset_index(drop=True)):
         rows, made = later, _fitted(later, season).unseen()
     core, names, gate, rng = made.core, made.names, made.gate, np.random.default_rng(seed)
@@ -568,10 +567,6 @@ class _Fitted:
         """Whether hours fall by age or calendar: a drift may take up what a hump leaves of a fall."""
         return self.gate.declines or self.gates.plain.declines
 
-    def usual(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Rows without the months that stand out."""
-        return rows if self.month is None else rows[~rows["month"].isin(self.odd["month"])]
-
     def unseen(self) -> "_Fitted":
         """The same where no start may be claimed: first months are left out, or are all that a client has."""
         gate, *others = (replace(gate, seen=0) for gate in (self.gate, *self.gates))
@@ -601,7 +596,7 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
     number = calendar_time.calendar_months(rows["month"])
     calendar = padded(rows, names, number, 0.0)
     odd = calendar_time.standouts(core, calendar, rows["month"].min())
-    usual = rows[~rows["month"].isin(odd["month"])]
+    usual = _usual(rows, odd)
     if len(usual) < len(rows) and usual["client"].nunique() == len(names) and not _missing(usual):
         names, months, core, wave = _fit_rows(usual, season)
         calendar = padded(usual, names, number[usual.index], 0.0)
@@ -618,6 +613,11 @@ def _fitted(rows: pd.DataFrame, season: bool) -> _Fitted:
     likely = abs(drift.log) > LIKELY * drift.error
     own = own_falls(core, calendar if likely else None)
     return _Fitted(names, core, plain, gate, gates, own, wave, drift, odd, rows["month"])
+
+
+def _usual(rows: pd.DataFrame, odd: pd.DataFrame) -> pd.DataFrame:
+    """Rows without the months that stand out for everybody."""
+    return rows[~rows["month"].isin(odd["month"])] if len(odd) else rows
 
 
 def _gate(core: mixed_model.Fit) -> Gate:

@@ -77,8 +77,8 @@ class Kinds:
         known = int(self.improves.notna().sum())
         if not known:
             return (
-                f"Fewer than {LEAST_CLIENTS} clients were seen from the start for a year, too few to tell "
-                "kinds of clients apart."
+                f"Fewer than {LEAST_CLIENTS} clients were seen from the start for a year, too few to "
+                "distinguish two kinds of clients."
             )
         if not self.two:
             return f"No two kinds of clients are seen among {known} that were seen from the start for a year."

@@ -144,9 +144,10 @@ def _copied_lists(rows: pd.DataFrame) -> Iterator[Warning_]:
         seen=("seen", "any"),
         n=("n", "sum"),
     )
-    if not days.duplicated(["source", "cells"]).any():
+    again = days.duplicated(["source", "cells"])
+    if not again.any():
         return
-    days["kinds"] = (~days.duplicated(["source", "cells"])).groupby(days["source"]).cumsum()
+    days["kinds"] = (~again).groupby(days["source"]).cumsum()
     first = days.groupby(["source", "cells"])[["kinds", "path"]].shift()
     copied = (days["n"] >= FEW_DEVICES) & (days["kinds"] - first["kinds"] > 1 - 2 * days["seen"])
     for path, day, older in days.assign(older=first["path"])[copied][["path", "day", "older"]].to_numpy():
